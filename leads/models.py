@@ -1,0 +1,270 @@
+"""The lead and everything that happened to it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from leads.lifecycle import Stage
+from tenants.models import TenantModel, VersionedModel, tenant_fk
+
+
+class CriteriaVersion(VersionedModel):
+    """What makes an MQL, as written: {"rule": <core.rules tree>, "fit": <tree or null>, "required": [field, ...],
+    "exclude": [<tree>, ...]}. `fit` is what makes a Subscriber a Lead. `required` are the handoff requirements."""
+
+    class Meta(VersionedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="criteria_version_once")]
+
+
+class Account(TenantModel):
+    name = models.CharField(max_length=200)
+    domain = models.CharField(max_length=253, blank=True)  # registrable domain, lower case
+    website = models.CharField(max_length=300, blank=True)
+    employees = models.PositiveIntegerField(null=True)
+    revenue = models.BigIntegerField(null=True)  # a year, in the tenant's currency
+    industry = models.CharField(max_length=80, blank=True)
+    country = models.CharField(max_length=60, blank=True)
+    region = models.CharField(max_length=60, blank=True)
+    owner = tenant_fk("tenants.Member", null=True)
+    is_named = models.BooleanField(default=False)
+    is_customer = models.BooleanField(default=False)
+    is_partner = models.BooleanField(default=False)
+    is_competitor = models.BooleanField(default=False)
+    has_open_opportunity = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "domain"], condition=~Q(domain=""), name="account_domain_once"
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "name"], name="account_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Lead(TenantModel):
+    """One person. E-mail (normalised) or an outside id finds the same one again."""
+
+    email = models.CharField(max_length=254, blank=True)  # normalised, lower case
+    first_name = models.CharField(max_length=80, blank=True)
+    last_name = models.CharField(max_length=80, blank=True)
+    search_name = models.CharField(max_length=170, blank=True)  # lower-cased "first last": row security wants equality or starts_with
+    title = models.CharField(max_length=120, blank=True)
+    phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
+    country = models.CharField(max_length=60, blank=True)
+    region = models.CharField(max_length=60, blank=True)
+    company_name = models.CharField(max_length=200, blank=True)
+    account = tenant_fk("leads.Account", null=True)
+    source = models.CharField(max_length=80, blank=True)
+    campaign = models.CharField(max_length=120, blank=True)
+    channel = models.CharField(max_length=80, blank=True)
+    score = models.IntegerField(null=True)
+    custom = models.JSONField(default=dict)
+    stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.SUBSCRIBER)
+    # Latest judgement: {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]}.
+    verdict = models.JSONField(null=True)
+    criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
+    needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue
+    owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
+    is_test = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "email"], condition=~Q(email=""), name="lead_email_once")
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-updated_at", "-id"], name="lead_by_update"),
+            models.Index(fields=["tenant", "stage", "-updated_at"], name="lead_by_stage"),
+            models.Index(fields=["tenant", "owner", "-updated_at"], name="lead_by_owner"),
+            models.Index(fields=["tenant", "source", "-updated_at"], name="lead_by_source"),
+            models.Index(fields=["tenant", "search_name"], name="lead_by_name"),
+            models.Index(fields=["tenant", "account"], name="lead_by_account"),
+        ]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email or "Unnamed lead"
+
+
+class LeadExternalId(TenantModel):
+    """The lead's id in an outside system; one lead may have several systems, a system's id names one lead."""
+
+    lead = tenant_fk("leads.Lead", related_name="external_ids", on_delete=models.CASCADE)
+    system = models.CharField(max_length=40)
+    external_id = models.CharField(max_length=120)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "system", "external_id"], name="lead_external_id_once")
+        ]
+        indexes = [models.Index(fields=["tenant", "lead"], name="external_id_by_lead")]
+
+
+class Engagement(TenantModel):
+    """Something the lead did: a form, a page, a reply. Every arrival of a lead is kept as one."""
+
+    lead = tenant_fk("leads.Lead", related_name="engagements", on_delete=models.CASCADE)
+    kind = models.CharField(max_length=60)
+    subject = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()  # when it happened
+    received_at = models.DateTimeField()  # when we heard of it
+    source = models.CharField(max_length=80, blank=True)
+    campaign = models.CharField(max_length=120, blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "lead", "-at"], name="engagement_by_lead")]
+
+
+class Handoff(TenantModel):
+    """One MQL cycle of one lead: routed, owned, answered. Timers, assignments, dispositions belong to it."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CLOSED = "closed"
+
+    class Outcome(models.TextChoices):
+        REJECTED = "rejected"
+        NURTURE = "nurture"
+        DISQUALIFIED = "disqualified"
+        WON = "won"
+        LOST = "lost"
+
+    lead = tenant_fk("leads.Lead", related_name="handoffs", on_delete=models.CASCADE)
+    number = models.PositiveIntegerField()  # 1, 2, ... per lead
+    state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
+    started_at = models.DateTimeField()  # the company clock's start: MQL
+    closed_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)
+    first_touch_at = models.DateTimeField(null=True)  # earliest counting touch
+    sql_at = models.DateTimeField(null=True)
+    owner = tenant_fk("tenants.Member", null=True)  # of the open assignment; null means unrouted
+    owned_since = models.DateTimeField(null=True)
+    hops = models.PositiveSmallIntegerField(default=0)  # times it was moved on after the first owner
+    unrouted_reason = models.CharField(max_length=40, blank=True)
+    tier = models.CharField(max_length=60, blank=True)  # slug inside the policy version
+    tier_name = models.CharField(max_length=80, blank=True)
+    policy_version_id = models.UUIDField(null=True)  # sla.PolicyVersion; a layer above, so no reference
+    priority = models.SmallIntegerField(default=0)  # higher first
+    criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
+    verdict = models.JSONField(null=True)  # as Lead.verdict, frozen
+    source = models.CharField(max_length=80, blank=True)
+    campaign = models.CharField(max_length=120, blank=True)
+    channel = models.CharField(max_length=80, blank=True)
+    is_test = models.BooleanField(default=False)
+    is_history = models.BooleanField(default=False)  # imported: measured, never acted on
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "lead", "number"], name="handoff_number_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "lead"], condition=Q(state="open"), name="one_open_handoff_per_lead"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "owner", "state"], name="handoff_by_owner"),
+            models.Index(fields=["tenant", "-started_at"], name="handoff_by_start"),
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=Q(state="open", owner__isnull=True),
+                name="handoff_unrouted",
+            ),
+        ]
+
+
+class Assignment(TenantModel):
+    """One ownership span of a handoff."""
+
+    class EndReason(models.TextChoices):
+        BREACH = "breach"
+        HAND_OVER = "hand_over"  # the rep gave it on
+        REASSIGNED = "reassigned"  # a manager moved it
+        REROUTED = "rerouted"  # refused as not theirs
+        CLOSED = "closed"
+        UNDONE = "undone"
+
+    handoff = tenant_fk("leads.Handoff", related_name="assignments", on_delete=models.CASCADE)
+    member = tenant_fk("tenants.Member")
+    hop = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=12, choices=EndReason.choices, blank=True)
+    decision_id = models.UUIDField(null=True)  # routing.Decision, a layer above
+    reason = models.CharField(max_length=200, blank=True)  # one sentence for the rep: why you
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "handoff"], condition=Q(ended_at__isnull=True), name="one_owner_at_a_time"
+            ),
+            models.UniqueConstraint(fields=["tenant", "handoff", "hop"], name="assignment_hop_once"),
+        ]
+        indexes = [models.Index(fields=["tenant", "member", "-started_at"], name="assignment_by_member")]
+
+
+class Touch(TenantModel):
+    """A logged attempt to reach the lead. Inbound replies are engagements."""
+
+    class Kind(models.TextChoices):
+        CALL = "call", "Call"
+        EMAIL = "email", "E-mail"
+        MEETING = "meeting", "Meeting"
+        LINKEDIN = "linkedin", "LinkedIn"
+        SMS = "sms", "SMS"
+
+    lead = tenant_fk("leads.Lead", related_name="touches", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", null=True, related_name="touches", on_delete=models.CASCADE)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    at = models.DateTimeField()  # when it was made
+    logged_at = models.DateTimeField()
+    outcome = models.CharField(max_length=60, blank=True)
+    note = models.TextField(blank=True, max_length=4000)
+    by = tenant_fk("tenants.Member", null=True)
+    automatic = models.BooleanField(default=False)  # a sequence tool made it; never a response
+    external_id = models.CharField(max_length=120, blank=True)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "external_id"], condition=~Q(external_id=""), name="touch_external_id_once"
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "lead", "-at"], name="touch_by_lead")]
+
+
+class StageChange(TenantModel):
+    """An immutable step along the lifecycle."""
+
+    lead = tenant_fk("leads.Lead", related_name="stage_changes", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", null=True, on_delete=models.CASCADE)
+    old = models.CharField(max_length=12, blank=True)
+    new = models.CharField(max_length=12, choices=Stage.choices)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    why = models.CharField(max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "lead", "at"], name="stage_change_by_lead"),
+            models.Index(fields=["tenant", "new", "at"], name="stage_change_by_stage"),
+        ]
+
+
+class DirtyHandoff(TenantModel):
+    """A handoff whose numbers changed; written in the changing transaction, drained by reporting.
+
+    One row a change, no unique key: two writers never wait for each other here.
+    """
+
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "at"], name="dirty_by_time")]

@@ -1,0 +1,104 @@
+"""Everything that leaves: what must be told (outbox), how it is carried (delivery), and what people see in the app."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tenants.models import TenantModel, tenant_fk
+
+
+class WebhookEndpoint(TenantModel):
+    """Where a tenant wants its events. The signing secret is derived, never stored: see notifications.channels.webhook."""
+
+    url = models.URLField(max_length=500)
+    events = models.JSONField(default=list)  # kinds; empty means all
+    secret_number = models.PositiveSmallIntegerField(default=1)
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "url"], name="webhook_url_once")]
+
+
+class Delivery(TenantModel):
+    """One message on its way, with a stable id and a frozen membership of 1..n outbox rows."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        SENDING = "sending"
+        SENT = "sent"
+        DEAD = "dead"
+        EXPIRED = "expired"
+
+    channel = models.CharField(max_length=20)
+    member = tenant_fk("tenants.Member", null=True)
+    endpoint = tenant_fk("notifications.WebhookEndpoint", null=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    priority = models.SmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["tenant", "next_at"], condition=models.Q(next_at__isnull=False), name="delivery_due"
+            ),
+            models.Index(
+                fields=["next_at", "tenant"], condition=models.Q(next_at__isnull=False), name="delivery_due_anywhere"
+            ),
+            models.Index(fields=["tenant", "channel", "member", "-sent_at"], name="delivery_by_member"),
+        ]
+
+
+class OutboxMessage(TenantModel):
+    """One thing one recipient must be told by one channel. id = uuid5(event, channel, recipient): written twice is once."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"  # not yet in a delivery
+        TAKEN = "taken"  # member of a delivery
+        EXPIRED = "expired"  # moot before it was sent
+        SUPPRESSED = "suppressed"  # shadow mode, history
+
+    event_id = models.UUIDField()
+    kind = models.CharField(max_length=40)  # "lead.assigned", "timer.warned", ...
+    channel = models.CharField(max_length=20)
+    member = tenant_fk("tenants.Member", null=True)
+    endpoint = tenant_fk("notifications.WebhookEndpoint", null=True)
+    subject = models.CharField(max_length=60)  # what it is about: "handoff:<id>"; the service that makes it moot expires it
+    priority = models.SmallIntegerField(default=0)  # breaches before warnings
+    data = models.JSONField(default=dict)  # ids and times only; rendered when it is sent
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    created_at = models.DateTimeField()
+    not_before = models.DateTimeField()
+    delivery = tenant_fk("notifications.Delivery", null=True, related_name="messages", on_delete=models.SET_NULL)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["tenant", "not_before"], condition=models.Q(state="pending"), name="outbox_pending"
+            ),
+            models.Index(
+                fields=["not_before", "tenant"], condition=models.Q(state="pending"), name="outbox_pending_anywhere"
+            ),
+            models.Index(fields=["tenant", "subject"], condition=models.Q(state="pending"), name="outbox_by_subject"),
+            models.Index(fields=["tenant", "delivery"], name="outbox_by_delivery"),
+            models.Index(fields=["tenant", "event_id"], name="outbox_by_event"),
+        ]
+
+
+class Notice(TenantModel):
+    """A message in the app's bell."""
+
+    member = tenant_fk("tenants.Member")
+    kind = models.CharField(max_length=40)
+    data = models.JSONField(default=dict)
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "member", "-at"], name="notice_by_member")]

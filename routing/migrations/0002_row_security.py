@@ -1,0 +1,14 @@
+from django.db import migrations
+
+from tenants.rls import SecureTenantTables
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("routing", "0001_initial"),
+        ("leads", "0002_row_security"),
+    ]
+
+    operations = [
+        SecureTenantTables(["RuleSetVersion", "RoutingSettings", "Pool", "PoolSeat", "RepLoad", "Decision"]),
+    ]

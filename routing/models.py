@@ -1,0 +1,91 @@
+"""Who gets it: pools, rules, the locked counters, and the trace of every decision."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tenants.models import TenantModel, VersionedModel, tenant_fk
+
+
+class RuleSetVersion(VersionedModel):
+    """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name", "when",
+    "priority": int}], "horizon_minutes": 30}. First match wins in each layer; `when: null` is "everyone else"."""
+
+    class Meta(VersionedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="rule_set_version_once")]
+
+
+class RoutingSettings(TenantModel):
+    """One row a tenant: may we route at all, who catches what nobody takes, how often a lead may move."""
+
+    enabled = models.BooleanField(default=True)
+    fallback = tenant_fk("tenants.Member", null=True)
+    max_hops = models.PositiveSmallIntegerField(default=3)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="routing_settings_once")]
+
+
+class Pool(TenantModel):
+    """People who take turns. `counters` is the rotation's state and changes only under this row's lock:
+    {member id: turns taken per unit of weight}."""
+
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=80)
+    strategy = models.CharField(max_length=30, default="weighted_round_robin")
+    counters = models.JSONField(default=dict)
+    is_active = models.BooleanField(default=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="pool_slug_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PoolSeat(TenantModel):
+    pool = tenant_fk("routing.Pool", related_name="seats", on_delete=models.CASCADE)
+    member = tenant_fk("tenants.Member")
+    weight = models.PositiveSmallIntegerField(default=1)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "pool", "member"], name="pool_seat_once")]
+        indexes = [models.Index(fields=["tenant", "member"], name="pool_seat_by_member")]
+
+
+class RepLoad(TenantModel):
+    """What a rep carries now, counted under this row's lock, since one rep sits in several pools."""
+
+    member = tenant_fk("tenants.Member")
+    open_leads = models.PositiveIntegerField(default=0)
+    day = models.DateField(null=True)  # the rep's local day that leads_today counts
+    leads_today = models.PositiveIntegerField(default=0)
+    last_assigned_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "member"], name="rep_load_once")]
+
+
+class Decision(TenantModel):
+    """The trace: why this person and not the others. Holds ids, never names.
+
+    trace: {"layers": {"pools": [{"name", "result": "match"|"no"|"skipped", "leaves": [...]}], "priorities": [...]},
+    "candidates": [{"member", "result": "chosen"|"next"|"refused", "reason", ...numbers}], "tie_break": str}.
+    """
+
+    handoff = tenant_fk("leads.Handoff", related_name="decisions", on_delete=models.CASCADE)
+    at = models.DateTimeField()
+    trigger = models.CharField(max_length=16)  # intake, breach, hand_over, reassigned, rerouted, drain, outside
+    rule_set_version = tenant_fk("routing.RuleSetVersion", null=True)
+    pool = tenant_fk("routing.Pool", null=True)
+    rule = models.CharField(max_length=80, blank=True)
+    member = tenant_fk("tenants.Member", null=True)  # null: unrouted
+    outcome = models.CharField(max_length=20)  # assigned, fallback, unrouted
+    reason = models.CharField(max_length=40)  # code: weighted_round_robin, account_owner, nobody_available, ...
+    trace = models.JSONField()
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "handoff", "at"], name="decision_by_handoff"),
+            models.Index(fields=["tenant", "-at"], name="decision_by_time"),
+        ]

@@ -1,0 +1,133 @@
+"""By when: versioned policies and the timers that enforce them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from tenants.models import TenantModel, VersionedModel, tenant_fk
+
+
+class PolicyVersion(VersionedModel):
+    """The contract's clock part as written. Shape of `content`: see sla.tiers.
+
+    {"tiers": [{"slug", "name", "when": tree|null, "targets": [{"target": "first_touch", "duration": {"minutes": 5},
+    "clock": "business"|"wall"}]}], "ladder": [{"at": 80, "actions": ["warn_manager"]}], "responses": ["call", ...],
+    "on_reassign": "restart"}
+    """
+
+    class Meta(VersionedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="policy_version_once")]
+
+
+class Target(models.TextChoices):
+    FIRST_TOUCH = "first_touch", "First touch"
+    DECISION = "decision", "Accept or reject"
+    ATTEMPTS = "attempts", "Contact attempts"
+    SQL_DECISION = "sql_decision", "SQL decision"
+
+
+class Timer(TenantModel):
+    """One target running for one handoff, on one clock. Its deadline is computed when it is armed."""
+
+    class Clock(models.TextChoices):
+        COMPANY = "company"  # from MQL, never reset: what marketing was promised
+        OWNER = "owner"  # from the assignment: what a rep is judged by
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        PAUSED = "paused"
+        MET = "met"
+        BREACHED = "breached"
+        CANCELLED = "cancelled"
+        FAILED = "failed"
+
+    handoff = tenant_fk("leads.Handoff", related_name="timers", on_delete=models.CASCADE)
+    assignment = tenant_fk("leads.Assignment", null=True, related_name="timers", on_delete=models.CASCADE)
+    member = tenant_fk("tenants.Member", null=True)  # whom an owner clock judges
+    target = models.CharField(max_length=12, choices=Target.choices)
+    clock = models.CharField(max_length=7, choices=Clock.choices)
+    policy_version = tenant_fk("sla.PolicyVersion")
+    tier = models.CharField(max_length=60)
+    calendar_version = tenant_fk("tenants.CalendarVersion", null=True)  # null: wall clock
+    generation = models.PositiveSmallIntegerField(default=1)  # +1 at each re-arming; old firings do not count
+    state = models.CharField(max_length=9, choices=State.choices, default=State.RUNNING)
+    started_at = models.DateTimeField()
+    duration_seconds = models.PositiveIntegerField()  # working seconds from start to due
+    warn_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    next_step = models.PositiveSmallIntegerField(default=0)  # index into the ladder
+    next_at = models.DateTimeField(null=True)  # when the sweep must look again; null: never
+    met_at = models.DateTimeField(null=True)
+    breached_at = models.DateTimeField(null=True)  # = due_at, when it was broken, not when we noticed
+    closed_at = models.DateTimeField(null=True)
+    close_reason = models.CharField(max_length=20, blank=True)
+    business_seconds = models.PositiveIntegerField(null=True)  # working time used when met (or closed)
+    wall_seconds = models.PositiveIntegerField(null=True)
+    repaired_at = models.DateTimeField(null=True)  # a touch logged late, made in time, mended the record
+    attempts = models.PositiveSmallIntegerField(default=0)  # failed tries of the sweep
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "handoff", "target", "clock"],
+                condition=Q(state__in=["running", "paused"]),
+                name="one_running_timer",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "next_at"], condition=Q(next_at__isnull=False), name="timer_due"),
+            models.Index(fields=["next_at", "tenant"], condition=Q(next_at__isnull=False), name="timer_due_anywhere"),
+            models.Index(fields=["tenant", "handoff"], name="timer_by_handoff"),
+            models.Index(fields=["tenant", "due_at"], condition=Q(state="running"), name="timer_by_due"),
+        ]
+
+
+class TimerEvent(TenantModel):
+    """One rung of the ladder that fired. Exactly once: the key says so."""
+
+    timer = tenant_fk("sla.Timer", related_name="events", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    generation = models.PositiveSmallIntegerField()
+    step = models.PositiveSmallIntegerField()
+    percent = models.PositiveSmallIntegerField()
+    actions = models.JSONField()
+    due_at = models.DateTimeField()
+    fired_at = models.DateTimeField()
+    lateness_ms = models.PositiveBigIntegerField()
+    repaired_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "timer", "generation", "step"], name="step_fires_once")
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "handoff", "fired_at"], name="timer_event_by_handoff"),
+        ]
+
+
+class Finding(TenantModel):
+    """Something the engine or its auditor found wrong and a person must see."""
+
+    kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=80)  # "timer:<id>", "handoff:<id>"
+    detail = models.CharField(max_length=300)
+    found_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "kind", "subject"], condition=Q(cleared_at__isnull=True), name="finding_once"
+            )
+        ]
+
+
+class EngineCycle(models.Model):
+    """Heartbeat of each tick, one row a tick name; shared by all tenants. /healthz/engine reads it."""
+
+    tick = models.CharField(max_length=60, primary_key=True)
+    finished_at = models.DateTimeField()
+    handled = models.PositiveIntegerField(default=0)
+    worst_lateness_ms = models.PositiveBigIntegerField(default=0)

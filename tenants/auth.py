@@ -1,0 +1,186 @@
+"""Who may come in: people by e-mail and password, programs by API key. The tenant follows from either.
+
+A key reads `slp_<prefix>_<secret>`. The prefix finds it, through a function of the resolver role since no tenant is
+known yet; the secret is compared by hash, in constant time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from core.signing import parse_api_key, verify_secret
+from tenants.context import tenant_scope
+from tenants.models import Role, User
+
+SCOPES: dict[str, str] = {
+    "leads:read": "Read leads, timelines, timers and decisions",
+    "leads:write": "Post leads, engagements and touches, and answer for a rep",
+    "routing:simulate": "Ask who would get a lead",
+    "reports:read": "Read reports",
+}
+
+
+class EmailBackend(BaseBackend):
+    """Log in by e-mail and password; the e-mail's case does not matter."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        email = (kwargs.get("email") or username or "").strip().lower()
+        if not email or password is None:
+            return None
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            make_password(password)  # as slow as a real check: an answer's time must not tell who exists
+            return None
+        return user if user.check_password(password) and user.is_active else None
+
+    def get_user(self, user_id: UUID) -> User | None:
+        return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One organisation that a logged-in person may enter."""
+
+    tenant_id: UUID
+    tenant_name: str
+    member_id: UUID
+    role: Role
+
+
+def memberships_of(user_id: UUID) -> list[Membership]:
+    """The active memberships of a user in active tenants, by tenant name."""
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id, tenant_name, member_id, role from resolve_memberships(%s)", [user_id])
+        return [Membership(row[0], row[1], row[2], Role(row[3])) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIdentity:
+    """The caller of the API: a key of one tenant. `actor` is how it is named in records."""
+
+    id: UUID
+    tenant_id: UUID
+    name: str
+    scopes: frozenset[str]
+
+    is_authenticated = True
+
+    @property
+    def actor(self) -> str:
+        return f"key:{self.id}"
+
+
+def identify_key(text: str, *, now: datetime) -> KeyIdentity | None:
+    """The identity behind a key's text; None for a malformed, unknown, expired or revoked one."""
+    parsed = parse_api_key(text)
+    if parsed is None:
+        return None
+    prefix, secret = parsed
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at"
+            " from resolve_api_key(%s)",
+            [prefix],
+        )
+        rows = cursor.fetchall()
+    for key_id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at in rows:
+        if not verify_secret(secret, secret_hash):
+            continue
+        if revoked_at is not None or (expires_at is not None and expires_at <= now):
+            return None
+        _note_use(key_id, tenant_id, last_used_at, now)
+        return KeyIdentity(key_id, tenant_id, name, frozenset(scopes if isinstance(scopes, list) else []))
+    return None
+
+
+def _note_use(key_id: UUID, tenant_id: UUID, last_used_at: datetime | None, now: datetime) -> None:
+    """Write last_used at most once a minute, in a transaction of its own: the hot path must not wait for it."""
+    if last_used_at is not None and now - last_used_at < timedelta(minutes=1):
+        return
+    with tenant_scope(tenant_id), connection.cursor() as cursor:
+        cursor.execute(
+            "update tenants_apikey set last_used_at = %s where tenant_id = %s and id ="
+            " (select id from tenants_apikey where tenant_id = %s and id = %s for update skip locked)",
+            [now, tenant_id, tenant_id, key_id],
+        )
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer slp_...`. Views of the API run inside the key's tenant: see web.api.TenantAPIView."""
+
+    keyword = "Bearer"
+
+    def authenticate(self, request: Request) -> tuple[KeyIdentity, None] | None:
+        from tenants.clock import database_clock
+
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
+            return None
+        with transaction.atomic():
+            now = database_clock()
+        identity = identify_key(text.strip(), now=now)
+        if identity is None:
+            raise exceptions.AuthenticationFailed("This API key is not known, has expired or was revoked.")
+        return identity, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="slaportal"'
+
+
+class HasScope(BasePermission):
+    """The key must carry the scope that the view names for the method: `scopes = {"GET": "leads:read", ...}`."""
+
+    message = "This key lacks the scope that the call needs."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.user, KeyIdentity):
+            raise exceptions.NotAuthenticated("Send an API key: Authorization: Bearer slp_...")
+        needed = view.scopes.get(request.method)
+        if needed is None:
+            return False
+        if needed not in request.user.scopes:
+            self.message = f"This key lacks the scope {needed}."
+            return False
+        return True
+
+
+def member_required(*roles: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """View decorator: a logged-in member of a tenant, with one of `roles` where any are named; an admin always may."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                from urllib.parse import urlencode
+
+                return HttpResponseRedirect(
+                    f"{resolve_url('tenants:login')}?{urlencode({'next': request.get_full_path()})}"
+                )
+            if request.member is None:
+                raise PermissionDenied("You are not a member of any organisation.")
+            if roles and request.member.role not in (*roles, Role.ADMIN):
+                raise PermissionDenied("Your role may not do this.")
+            return view(request, *args, **kwargs)
+
+        guarded.member_required_roles = roles  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate

@@ -1,0 +1,77 @@
+"""Who is asking, for which tenant: decided once per request, which then is one transaction of that tenant.
+
+The transaction is rolled back when the view raised, even where the exception became a friendly response, so a refused
+request never leaves half of its work behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from tenants.auth import Membership, memberships_of
+from tenants.context import tenant_scope
+from tenants.models import Member, Tenant
+
+SESSION_TENANT = "tenant_id"
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class TenantMiddleware:
+    """Sets request.tenant, request.member and request.memberships for a logged-in person.
+
+    API paths are left to tenants.auth.ApiKeyAuthentication: their tenant comes from the key, never from a session.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.tenant = None  # type: ignore[attr-defined]
+        request.member = None  # type: ignore[attr-defined]
+        request.memberships = []  # type: ignore[attr-defined]
+        if request.path.startswith("/api/v1/") or not request.user.is_authenticated:
+            return self.get_response(request)
+        memberships = memberships_of(request.user.pk)
+        chosen = self._choose(request, memberships)
+        request.memberships = memberships  # type: ignore[attr-defined]
+        if chosen is None:
+            return self.get_response(request)
+        with tenant_scope(chosen.tenant_id):
+            request.tenant = Tenant.objects.get(id=chosen.tenant_id)  # type: ignore[attr-defined]
+            request.member = Member.objects.select_related("team").get(id=chosen.member_id)  # type: ignore[attr-defined]
+            timezone.activate(self._zone(request))
+            try:
+                response = self.get_response(request)
+                # A lazily rendered or streamed answer would be read after the transaction: finish it inside.
+                if hasattr(response, "render") and not getattr(response, "is_rendered", True):
+                    response = response.render()
+                if getattr(request, "roll_back", False) or response.status_code >= 500:
+                    transaction.set_rollback(True)
+                return response
+            finally:
+                timezone.deactivate()
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """The view raised: whatever answer is made of it, nothing that it wrote may stay."""
+        if connection.in_atomic_block:
+            request.roll_back = True  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _choose(request: HttpRequest, memberships: list[Membership]) -> Membership | None:
+        wanted = request.session.get(SESSION_TENANT)
+        for membership in memberships:
+            if wanted and membership.tenant_id == UUID(wanted):
+                return membership
+        return memberships[0] if memberships else None
+
+    @staticmethod
+    def _zone(request: HttpRequest) -> str:
+        """The reader's zone: their own profile's, else the tenant's."""
+        from tenants.selectors import time_zone_of
+
+        return time_zone_of(member=request.member, tenant=request.tenant)  # type: ignore[attr-defined]

@@ -1,0 +1,278 @@
+"""Who exists, what they may do, when they work."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from uuid_utils.compat import uuid7
+
+from tenants.context import tenant_id_or_none
+from tenants.managers import TenantManager
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, *, email: str, name: str, password: str | None = None, **extra: Any) -> User:
+        user = self.model(email=email.strip().lower(), name=name, **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser):
+    """A person who logs in, by e-mail. Shared by all tenants: what they are somewhere is a Member."""
+
+    class Theme(models.TextChoices):
+        AUTO = "auto"
+        LIGHT = "light"
+        DARK = "dark"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+    theme = models.CharField(max_length=5, choices=Theme.choices, default=Theme.AUTO)
+    shortcuts = models.BooleanField(default=True)  # single-key shortcuts on pages
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower_case")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tenant(models.Model):
+    """An organisation. Its row is visible only inside its own scope."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=60, unique=True)
+    time_zone = models.CharField(max_length=60, default="UTC")
+    is_active = models.BooleanField(default=True)
+    # Share of targets met that both sides signed for, in percent; 85 unless set.
+    target_percent = models.PositiveSmallIntegerField(default=85)
+    # The tenant's own business calendar: company clocks run on it.
+    calendar_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TenantModel(models.Model):
+    """Base of every row that belongs to a tenant. Keys and row security come from tenants.rls.SecureTenantTable."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,  # every index of ours begins with it
+        db_constraint=False,
+        default=tenant_id_or_none,  # without a scope the database refuses the null
+        editable=False,
+    )
+
+    tenant_id: UUID
+    objects: ClassVar[TenantManager] = TenantManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
+
+
+def tenant_fk(to: str, *, null: bool = False, related_name: str = "+", on_delete: Any = models.PROTECT) -> Any:
+    """A reference to another tenant table: no constraint of Django's, the composite one comes by migration operation.
+
+    The index is declared by the model, led by tenant_id, where a query needs it.
+    """
+    return models.ForeignKey(
+        to,
+        on_delete=on_delete,
+        null=null,
+        blank=null,
+        related_name=related_name,
+        db_constraint=False,
+        db_index=False,
+    )
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", "RevOps admin"
+    MANAGER = "manager", "Manager"
+    REP = "rep", "Rep"
+    MARKETING = "marketing", "Marketing"
+    EXECUTIVE = "executive", "Executive"
+
+
+class Calendar(TenantModel):
+    """A business calendar by name. Its hours live in immutable versions; `current` is the one new timers use."""
+
+    name = models.CharField(max_length=80)
+    current_version_id = models.UUIDField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="calendar_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CalendarVersion(TenantModel):
+    """Hours as they were from some day on; never changed once written, since timers point at it.
+
+    spec: {"tz": IANA name, "weekly": {"mon": [["09:00","17:30"]], ...}, "country": "DE"|"", "subdivision": "BE"|"",
+    "holidays": {"2026-12-25": "Christmas Day", ...}, "extra": {"2026-12-31": [["09:00","13:00"]], ...}}.
+    Public holidays are resolved when the version is written, so that a later library cannot move a running clock.
+    """
+
+    calendar = tenant_fk("tenants.Calendar")
+    number = models.PositiveIntegerField()
+    spec = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=80, default="system")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "calendar", "number"], name="calendar_version_once")
+        ]
+
+
+class Team(TenantModel):
+    name = models.CharField(max_length=80)
+    manager = tenant_fk("tenants.Member", null=True)
+    director = tenant_fk("tenants.Member", null=True)
+    backup = tenant_fk("tenants.Member", null=True)
+    calendar = tenant_fk("tenants.Calendar", null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="team_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(TenantModel):
+    """A person in one organisation: what they may do, and how to reach them. Name and e-mail are this tenant's."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=True)
+    name = models.CharField(max_length=120)
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=12, choices=Role.choices)
+    team = tenant_fk("tenants.Team", null=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="member_once_per_tenant"),
+            models.UniqueConstraint(fields=["tenant", "email"], name="member_email_once"),
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="member_email_is_lower_case"),
+        ]
+        indexes = [models.Index(fields=["tenant", "team"], name="member_by_team")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RepProfile(TenantModel):
+    """When a rep works and how much fits: one row per member who may own leads. Hot counters live in routing.RepLoad."""
+
+    member = tenant_fk("tenants.Member", related_name="profiles")
+    time_zone = models.CharField(max_length=60, default="UTC")
+    calendar = tenant_fk("tenants.Calendar", null=True)  # own hours; the team's, then the tenant's where empty
+    weight = models.PositiveSmallIntegerField(default=1)
+    cap_open = models.PositiveIntegerField(null=True)  # open leads at once; empty means no cap
+    cap_per_day = models.PositiveIntegerField(null=True)  # new leads per local day
+    on_rotation = models.BooleanField(default=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "member"], name="rep_profile_once")]
+
+
+class Leave(TenantModel):
+    """Time off: [starts_at, ends_at). The rep gets no new leads in it and the clock of theirs does not run."""
+
+    member = tenant_fk("tenants.Member")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=120, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="leave_forward")]
+        indexes = [models.Index(fields=["tenant", "member", "ends_at"], name="leave_by_member")]
+
+
+class ApiKey(TenantModel):
+    """A key for the REST API. The secret is shown once; only its hash is kept. See tenants.auth."""
+
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16)
+    secret_hash = models.CharField(max_length=128)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    created_by = tenant_fk("tenants.Member", null=True)
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "prefix"], name="api_key_prefix_once")]
+        indexes = [models.Index(fields=["prefix"], name="api_key_by_prefix")]  # before a tenant is known
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(TenantModel):
+    """Who changed what, from what to what. Append-only: the app role may not update or delete it."""
+
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)  # "member:<id>", "key:<id>", "engine", "import:<id>"
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=40)
+    object_id = models.UUIDField(null=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "-at"], name="audit_by_time"),
+            models.Index(fields=["tenant", "object_type", "object_id"], name="audit_by_object"),
+        ]
+
+
+class VersionState(models.TextChoices):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+class VersionedModel(TenantModel):
+    """Base of the immutable versions (criteria, routing rules, policies). Services: tenants.versions.
+
+    A draft may be edited; a published version never changes again, because what it decided points at it.
+    """
+
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.DRAFT)
+    content = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=80)
+    published_at = models.DateTimeField(null=True)
+    published_by = models.CharField(max_length=80, blank=True)
+
+    class Meta(TenantModel.Meta):
+        abstract = True

@@ -1,0 +1,438 @@
+"""The page vocabulary: icons, status pills, meters, times and charts, all rendered on the server.
+
+Durations come in as seconds (int, float) or `timedelta`; instants as aware datetimes, shown in the current time zone,
+which the middleware sets to the reader's. Charts put geometry into SVG attributes and every word into HTML, so that
+pages need neither inline styles nor chart scripts. Formats are those of `templates/web/README.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, NamedTuple
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+DASH = "–"
+
+Seconds = int | float | timedelta
+
+
+class Look(NamedTuple):
+    """How one status is drawn: colour family, glyph, words."""
+
+    tone: str
+    icon: str
+    words: str
+
+
+LOOKS: dict[str, Look] = {
+    "on_time": Look("ok", "circle-check", "On time"),
+    "at_risk": Look("risk", "alert-triangle-filled", "At risk"),
+    "overdue": Look("bad", "alert-octagon-filled", "Overdue"),
+    "paused": Look("idle", "player-pause", "Paused"),
+    "closed_hours": Look("idle", "player-pause", "Paused"),
+    "met": Look("met", "check", "Met"),
+    "missed": Look("missed", "x", "Missed"),
+    "cancelled": Look("idle", "ban", "Cancelled"),
+    "waiting": Look("idle", "circle-dashed", "Waiting"),
+    "on_target": Look("ok", "circle-check", "On target"),
+    "watch": Look("risk", "alert-triangle-filled", "Watch"),
+    "off_target": Look("bad", "alert-octagon-filled", "Off target"),
+}
+
+
+def look_of(status: object) -> Look:
+    """The look of a status, given as text or as an enum member. ValueError names the known ones."""
+    key = str(status.value if isinstance(status, Enum) else status)
+    if key not in LOOKS:
+        raise ValueError(f"No look for status {key!r}; known: {', '.join(LOOKS)}.")
+    return LOOKS[key]
+
+
+# --- Times and numbers --------------------------------------------------------------------------------------------
+def _seconds(value: Seconds) -> int:
+    """Whole seconds without sign; a fraction is dropped, so that a clock never shows time that is not there."""
+    return int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
+
+
+@register.filter
+def duration(value: Seconds | None) -> str:
+    """Seconds on a clock: `2:41` under ten minutes, then `42m`, `3h 11m`, `1d 1h`. The sign is left to the words."""
+    if value is None or value == "":
+        return DASH
+    total = _seconds(value)
+    if total < 10 * MINUTE:
+        return f"{total // MINUTE}:{total % MINUTE:02d}"
+    if total < HOUR:
+        return f"{total // MINUTE}m"
+    if total < DAY:
+        return f"{total // HOUR}h {total % HOUR // MINUTE:02d}m"
+    return f"{total // DAY}d {total % DAY // HOUR}h"
+
+
+@register.filter
+def minutes_text(value: Seconds | None) -> str:
+    """Seconds in a sentence: `45 s`, `9 min`, `2h 47m`, `1d 1h`."""
+    if value is None or value == "":
+        return DASH
+    total = _seconds(value)
+    if total < MINUTE:
+        return f"{total} s"
+    if total < HOUR:
+        return f"{total // MINUTE} min"
+    return duration(total)
+
+
+@register.filter
+def local_time(value: datetime | None, form: str = "time") -> str:
+    """An instant in the reader's zone. Forms: time `14:12`, zone `14:12 CET`, date `Tue 17 Nov`, long, year."""
+    if not value:
+        return DASH
+    local = timezone.localtime(value)
+    day = f"{local:%a} {local.day} {local:%b}"
+    forms = {
+        "time": f"{local:%H:%M}",
+        "zone": f"{local:%H:%M} {local.tzname()}",
+        "date": day,
+        "long": f"{day}, {local:%H:%M}",
+        "year": f"{local.day} {local:%b %Y}",
+    }
+    if form not in forms:
+        raise ValueError(f"No form {form!r} of a time; known: {', '.join(forms)}.")
+    return forms[form]
+
+
+@register.filter
+def due_text(value: datetime | None, now: datetime | None = None) -> str:
+    """When something is due, as short as it can be without doubt: `14:15`, `Wed 09:52`, `Tue 24 Nov, 17:30`.
+
+    The weekday alone stands for one of the next six days; days gone by and days further off carry their date,
+    other years their year. `now` is the moment of reading (the present when left out).
+    """
+    if not value:
+        return DASH
+    local, today = timezone.localtime(value), timezone.localtime(now or timezone.now())
+    days = (local.date() - today.date()).days
+    if days == 0:
+        return f"{local:%H:%M}"
+    if 0 < days < 7:
+        return f"{local:%a %H:%M}"
+    year = "" if local.year == today.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M}"
+
+
+@register.filter
+def pct(part: float | None, base: float | None = 100) -> str:
+    """`part` of `base` as a percentage with at most one decimal: 118 of 402 is `29.4%`. Without a base, a dash."""
+    if part is None or not base:
+        return DASH
+    return f"{part / base * 100:.1f}".removesuffix(".0") + "%"
+
+
+@register.filter
+def of_base(part: float | None, base: float | None) -> str:
+    """A percentage that carries its base: `29.4% (118 of 402)`."""
+    if part is None or not base:
+        return "none yet"
+    return f"{pct(part, base)} ({part:,} of {base:,})"
+
+
+@register.filter
+def signed(value: float | None, unit: str = "") -> str:
+    """A change with its sign, using the true minus: `+0.6 pts`, `−3 min`."""
+    if value is None:
+        return DASH
+    number = f"{abs(value):,.1f}".removesuffix(".0")
+    sign = "" if number == "0" else ("+" if value > 0 else "−")
+    return f"{sign}{number}{' ' + unit if unit else ''}"
+
+
+@register.filter
+def initials(name: object) -> str:
+    """Up to two letters for an avatar: `Maya Okafor` is `MO`."""
+    words = [word for word in str(name or "").replace(".", " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+@register.filter
+def undo_url(tags: str) -> str:
+    """The path in a message's extra tag `undo=/path`, or nothing. Only paths of this site are taken."""
+    for tag in str(tags or "").split():
+        path = tag.removeprefix("undo=")
+        if path != tag and path.startswith("/") and not path.startswith(("//", "/\\")):
+            return path
+    return ""
+
+
+@register.filter
+def look(status: object, part: str) -> str:
+    """One part (`tone`, `icon` or `words`) of how a status is drawn."""
+    return str(getattr(look_of(status), part))
+
+
+# --- Small marks --------------------------------------------------------------------------------------------------
+@register.simple_tag
+def icon(name: str, label: str = "", css: str = "") -> SafeString:
+    """An icon of the sprite. Without `label` it is decoration and hidden from screen readers."""
+    use = f"{static('vendor/tabler-icons.svg')}#{name}"
+    css = f"sp-icon {css}".strip()
+    if label:
+        return format_html(
+            '<svg class="{}" width="16" height="16" role="img" aria-label="{}"><use href="{}"/></svg>', css, label, use
+        )
+    return format_html('<svg class="{}" width="16" height="16" aria-hidden="true"><use href="{}"/></svg>', css, use)
+
+
+@register.inclusion_tag("web/_pill.html")
+def pill(
+    status: object,
+    seconds: Seconds | None = None,
+    *,
+    running: bool = True,
+    next_change: Seconds | None = None,
+    resumes: datetime | None = None,
+    label: str = "",
+    plain: bool = False,
+) -> dict[str, object]:
+    """A status in the shape that its urgency asks for.
+
+    `seconds`: left (on time, at risk), late (overdue), needed (met) or late at the end (missed). `running` and
+    `next_change` (seconds until the server would say something else) feed the ticking. `resumes` is told when paused.
+    `label` replaces the words. `plain` drops the frame, for tables.
+    """
+    drawn = look_of(status)
+    key = str(status.value if isinstance(status, Enum) else status)
+    ticking = key in {"on_time", "at_risk", "overdue"} and seconds is not None and not label
+    before, figure, after = "", label or drawn.words, ""
+    if ticking and seconds is not None:
+        before, figure = ("Overdue " if key == "overdue" else ""), duration(seconds)
+    elif key in {"met", "missed"} and seconds is not None and not label:
+        figure = f"{drawn.words} {'in' if key == 'met' else 'by'} {minutes_text(seconds)}"
+    elif resumes is not None and not label:
+        after = f", resumes {due_text(resumes)}"
+    return {
+        "tone": {"met": "ok", "missed": "bad"}.get(drawn.tone, drawn.tone) if plain else drawn.tone,
+        "icon": drawn.icon,
+        "spoken": f"{drawn.words}: " if ticking and key != "overdue" else "",
+        "before": before,
+        "figure": figure,
+        "after": after,
+        "ticks": ticking,
+        "direction": "up" if key == "overdue" else "down",
+        "seconds": 0 if seconds is None else _seconds(seconds),
+        "running": running,
+        "next_change": None if next_change is None else max(1, _seconds(next_change)),
+        "plain": plain,
+    }
+
+
+def _share(value: float | None) -> str:
+    """A share in per cent, held between 0 and 100, as an SVG length."""
+    return f"{min(100.0, max(0.0, float(value or 0))):.4g}%"
+
+
+@register.inclusion_tag("web/_meter.html")
+def meter(
+    used: float | None,
+    mark: float | None = None,
+    tone: str = "brand",
+    label: str = "",
+    size: str = "",
+    back: float | None = None,
+) -> dict[str, object]:
+    """A bar filled to `used` per cent, with a mark at `mark` per cent. `size`: empty, inline or big.
+
+    With a `label` it is read out; without one it only repeats numbers that stand beside it and stays silent.
+    `back` draws a second, paler length behind (a funnel's former stage).
+    """
+    return {
+        "used": _share(used),
+        # The mark is 3 px wide: it must not slip off the right edge.
+        "mark": None if mark is None else _share(min(99.0, mark)),
+        "back": None if back is None else _share(back),
+        "tone": tone,
+        "label": label,
+        "size": size,
+    }
+
+
+# --- Charts -------------------------------------------------------------------------------------------------------
+def _nice_low(values: Sequence[float], high: float) -> float:
+    """A lower end of the axis that leaves the line room: a tenth of the span below the least value, on a round step."""
+    least = min(values)
+    span = max(high - least, high * 0.05, 1e-9)
+    step = 10 ** len(str(int(span))) / 10 if span >= 1 else 0.1
+    return max(0.0, (least - span * 0.2) // step * step)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def _polyline(values: Sequence[float | None], low: float, high: float) -> list[str]:
+    """Runs of `x,y` in a box of 100 by 100; a missing value breaks the line instead of faking a point."""
+    runs: list[list[str]] = [[]]
+    last = max(len(values) - 1, 1)
+    for place, value in enumerate(values):
+        if value is None:
+            runs.append([])
+            continue
+        share = (value - low) / ((high - low) or 1)
+        x = 100 if len(values) == 1 else place / last * 100
+        runs[-1].append(f"{x:.2f},{100 - min(1.0, max(0.0, share)) * 100:.2f}")
+    return [" ".join(run) for run in runs if run]
+
+
+@register.inclusion_tag("web/_line_chart.html")
+def line_chart(
+    points: Iterable[Mapping[str, Any]],
+    *,
+    target: float | None = None,
+    unit: str = "",
+    title: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    value_name: str = "Value",
+) -> dict[str, object]:
+    """A trend with its target line. `points`: mappings with `label` and `value` (None where there is none).
+
+    `title` names the table that opens under it. The axis runs from `low` to `high`; left out, they follow the data.
+    """
+    rows = list(points)
+    values = [None if row["value"] is None else float(row["value"]) for row in rows]
+    present = [value for value in values if value is not None]
+    if not present:
+        return {"rows": [], "title": title}
+    known = [*present, target] if target is not None else present
+    top = high if high is not None else (100.0 if unit == "%" else max(known) or 1.0)
+    bottom = low if low is not None else _nice_low(known, top)
+    lines = _polyline(values, bottom, top)
+    ends = [0, len(rows) // 4, len(rows) // 2, len(rows) * 3 // 4, len(rows) - 1]
+    return {
+        "rows": rows,
+        "lines": [{"points": line, "first": line.split(",")[0], "last": line.split()[-1].split(",")[0]} for line in lines],
+        "target_y": None if target is None else f"{100 - (target - bottom) / ((top - bottom) or 1) * 100:.2f}",
+        "target": target,
+        "unit": unit,
+        "title": title,
+        "value_name": value_name,
+        "y_labels": [
+            _number(top - (top - bottom) * step / 3) + (unit if step == 0 else "") for step in range(4)
+        ],
+        "x_labels": [rows[place]["label"] for place in sorted(set(ends))],
+        "summary": f"{title or value_name}: {_number(present[0])}{unit} to {_number(present[-1])}{unit}, "
+        f"lowest {_number(min(present))}{unit}, highest {_number(max(present))}{unit}"
+        + (f", target {_number(target)}{unit}" if target is not None else ""),
+    }
+
+
+@register.inclusion_tag("web/_histogram.html")
+def histogram(
+    bars: Iterable[Mapping[str, Any]], *, title: str = "", on_time_name: str = "On time", late_name: str = "Late"
+) -> dict[str, object]:
+    """Columns split in on time and late. `bars`: mappings with `label`, `on_time` and `late` (counts)."""
+    rows = [{"label": bar["label"], "on_time": int(bar["on_time"]), "late": int(bar.get("late") or 0)} for bar in bars]
+    peak = max((row["on_time"] + row["late"] for row in rows), default=0)
+    height = 108  # px, of the tallest column
+    for row in rows:
+        row["total"] = row["on_time"] + row["late"]
+        scale = height / peak if peak else 0
+        row["late_px"] = max(1, round(row["late"] * scale)) if row["late"] else 0
+        row["on_time_px"] = max(1, round(row["on_time"] * scale)) if row["on_time"] else 0
+    return {"rows": rows, "peak": peak, "title": title, "on_time_name": on_time_name, "late_name": late_name}
+
+
+@register.inclusion_tag("web/_sparkline.html")
+def sparkline(values: Iterable[float | None], label: str = "") -> dict[str, object]:
+    """A line without axes. With a `label` it is read out, for instance `30 days: 92% to 96%`."""
+    numbers = [None if value is None else float(value) for value in values]
+    present = [value for value in numbers if value is not None]
+    if not present:
+        return {"lines": [], "label": label}
+    return {"lines": _polyline(numbers, min(present), max(present)), "label": label}
+
+
+def _shade(value: float, steps: Sequence[float]) -> int:
+    """Which of the six shades (0 to 5) a value gets, given the five values where the next shade begins."""
+    return sum(value >= step for step in steps)
+
+
+@register.inclusion_tag("web/_heat_map.html")
+def heat_map(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    columns: Sequence[object],
+    title: str = "",
+    unit: str = "%",
+    steps: Sequence[float] = (5, 12, 22, 34, 48),
+    least: int = 5,
+    every: int = 3,
+) -> dict[str, object]:
+    """A shaded table. `rows`: mappings with `label` and `cells`, each with `value` and `base` (a count).
+
+    A cell whose base is under `least` is hatched and shows no number: too few to mean anything. `steps` are the five
+    values where the next shade begins; every `every`-th column gets a printed label.
+    """
+    drawn = []
+    for row in rows:
+        cells = []
+        for cell in row["cells"]:
+            few = cell["value"] is None or int(cell.get("base") or 0) < least
+            cells.append(
+                {
+                    "few": few,
+                    "text": "" if few else f"{cell['value']:.0f}",
+                    "css": "sp-few" if few else f"sp-q{_shade(float(cell['value']), steps)}",
+                }
+            )
+        drawn.append({"label": row["label"], "cells": cells})
+    return {
+        "rows": drawn,
+        "columns": [{"name": name, "shown": place % every == 0} for place, name in enumerate(columns)],
+        "title": title,
+        "unit": unit,
+        "least": least,
+        "legend": [(0, f"< {_number(steps[0])}")]
+        + [(place + 1, f"{_number(step)}+") for place, step in enumerate(steps)],
+    }
+
+
+@register.inclusion_tag("web/_day_bar.html")
+def day_bar(intervals: Iterable[tuple[int, int]], label: str = "") -> dict[str, object]:
+    """A day of 24 hours with its open intervals, given as minutes from midnight (start, end)."""
+    spans = [(start, max(start, end)) for start, end in intervals]
+    return {
+        "spans": [{"x": f"{s / 14.4:.3f}%", "width": f"{(e - s) / 14.4:.3f}%"} for s, e in spans],
+        "label": label,
+    }
+
+
+# --- Blocks -------------------------------------------------------------------------------------------------------
+def _included(name: str, **values: object) -> SafeString:
+    return SafeString(template.loader.render_to_string(f"web/{name}", values))
+
+
+@register.simple_block_tag
+def card(content: str, title: str = "", note: str = "", css: str = "", body: bool = True, level: int = 2) -> SafeString:
+    """`{% card title="…" %}…{% endcard %}`; `body=False` when the content brings its own padding (tables, lists)."""
+    return _included("_card.html", content=content, title=title, note=note, css=css, body=body, level=level)
+
+
+@register.simple_block_tag
+def dialog(content: str, id: str, title: str, sub: str = "", css: str = "", open: bool = False) -> SafeString:
+    """`{% dialog id="…" title="…" %}…{% enddialog %}`. The content brings `.sp-dialog-body` and `.sp-dialog-foot`.
+
+    `open=True` shows it as soon as it arrives, for dialogs that a click fetched from the server.
+    """
+    return _included("_dialog.html", content=content, id=id, title=title, sub=sub, css=css, open=open)
