@@ -54,8 +54,8 @@ def lock(kind: str) -> str:
         return text
     if not names_a_database():
         sys.exit(
-            f"There is no embedded PostgreSQL for {platform.system()} on {platform.machine()}: install PostgreSQL "
-            "15 or newer, make the roles (docs/operating.md) and set DATABASE_URL and DATABASE_OWNER_URL."
+            f"There is no embedded PostgreSQL for {platform.system()} on {platform.machine()}: install "
+            "PostgreSQL 15 or newer, make the roles (docs/operating.md), set DATABASE_URL and DATABASE_OWNER_URL."
         )
     return re.sub(rf"^{EMBEDDED}==.*?(?=^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
 
