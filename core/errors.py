@@ -66,6 +66,14 @@ class NotFound(DomainError):
     title = "Not found"
 
 
+class Unauthenticated(DomainError):
+    """The caller did not prove who they are: no credential, or one that is wrong, revoked or expired."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Not signed in"
+
+
 class PermissionDenied(DomainError):
     """The caller is known, and may not do this."""
 

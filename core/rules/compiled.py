@@ -1,0 +1,370 @@
+"""From a checked tree to closures: one call per condition, stopping as soon as the answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from core.rules import tree as t
+from core.rules.facts import ANY_KIND, Facts
+from core.rules.schema import Schema
+from core.rules.sentences import engagement_label, leaf_sentence, sentence
+from core.rules.text import as_days, as_plain, fold, words
+
+State = Literal["met", "not_met", "missing"]
+Test: TypeAlias = Callable[[Facts], bool]
+_SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """How one condition came out.
+
+    path:     JSON pointer into the rule.
+    label:    what was looked at: "Employees".
+    sentence: the whole condition: "Employees between 50 and 2000".
+    state:    met, not_met, or missing: the value is not known, which counts as not met.
+    seen:     the value found, JSON-safe and cut when long; for engagements their number, or days since the
+              latest.
+    expected: the value the rule asks for, likewise.
+    negated:  the condition stands under an odd number of `not`, so that meeting it speaks against the lead.
+    """
+
+    path: str
+    label: str
+    sentence: str
+    state: State
+    seen: Any
+    expected: Any
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of a rule, and how every one of its conditions came out, in reading order."""
+
+    met: bool
+    leaves: tuple[Leaf, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as JSON-safe data, to be stored beside the decision it explains."""
+        return {"met": self.met, "leaves": [asdict(leaf) for leaf in self.leaves]}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One compiled condition: its test, and how to tell what it saw.
+
+    `known` is false when the value is missing; a test is never true on a missing value.
+    """
+
+    leaf: t.Test
+    label: str
+    sentence: str
+    negated: bool
+    test: Test
+    known: Test
+    seen: Callable[[Facts], Any]
+
+    def outcome(self, facts: Facts) -> Leaf:
+        """The condition's part of an explanation."""
+        state: State = "met" if self.test(facts) else "not_met" if self.known(facts) else "missing"
+        seen = self.seen(facts)
+        return Leaf(self.leaf.path, self.label, self.sentence, state, seen, self.leaf.expected, self.negated)
+
+
+class Rule:
+    """A compiled rule.  Immutable, free of I/O, safe to share between threads and to keep.
+
+    tree:     the JSON it was made from.
+    sentence: the rule in words.
+    matches:  whether the facts meet it; the fast way.
+    fields:   names of the fields it reads, so that a caller loads no others.
+    reads_engagements: whether it reads what the lead did.
+    """
+
+    __slots__ = ("_probes", "fields", "matches", "reads_engagements", "sentence", "tree")
+
+    def __init__(self, tree: object, node: t.Node, schema: Schema) -> None:
+        self.tree = tree
+        self.sentence: str = sentence(node, schema)
+        probes = [_probe(leaf, negated, schema) for leaf, negated in t.leaves(node)]
+        self._probes: tuple[Probe, ...] = tuple(probes)
+        self.matches: Test = _compile(node, iter(probes).__next__)
+        tests = [probe.leaf for probe in probes]
+        self.fields: frozenset[str] = frozenset(x.field.name for x in tests if isinstance(x, t.FieldTest))
+        self.reads_engagements: bool = any(isinstance(x, t.EngagementTest) for x in tests)
+
+    def explain(self, facts: Facts) -> Verdict:
+        """The same answer as `matches`, with every condition looked at."""
+        return Verdict(self.matches(facts), tuple(probe.outcome(facts) for probe in self._probes))
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.sentence}>"
+
+
+def _compile(node: t.Node, next_probe: Callable[[], Probe]) -> Test:
+    """The test of a node; `next_probe` hands out the probes of the leaves in reading order."""
+    if isinstance(node, t.Negation):
+        child = _compile(node.child, next_probe)
+        return lambda facts: not child(facts)
+    if isinstance(node, t.Group):
+        tests = tuple(_compile(each, next_probe) for each in node.children)
+        if len(tests) == 1:
+            return tests[0]
+        return _all_of(tests) if node.kind == "all" else _any_of(tests)
+    return next_probe().test
+
+
+def _all_of(tests: tuple[Test, ...]) -> Test:
+    def test(facts: Facts) -> bool:
+        for each in tests:  # noqa: SIM110  (a generator inside all() costs more than the tests)
+            if not each(facts):
+                return False
+        return True
+
+    return test
+
+
+def _any_of(tests: tuple[Test, ...]) -> Test:
+    def test(facts: Facts) -> bool:
+        for each in tests:  # noqa: SIM110  (as above)
+            if each(facts):
+                return True
+        return False
+
+    return test
+
+
+def _probe(leaf: t.Test, negated: bool, schema: Schema) -> Probe:
+    words_for_it = leaf_sentence(leaf, schema)
+    if isinstance(leaf, t.EngagementTest):
+        test, known, seen = _engagement_test(leaf)
+        return Probe(leaf, engagement_label(leaf, schema), words_for_it, negated, test, known, seen)
+    name = leaf.field.name
+    known = _known(leaf)
+    if leaf.op == "exists":
+        # "Is known" and "is not known" are both answers; neither is ever missing.
+        test = known if leaf.flag else lambda facts: not known(facts)
+        known_for_leaf: Test = _always
+    else:
+        test, known_for_leaf = _field_test(leaf), known
+    return Probe(
+        leaf,
+        leaf.field.label,
+        words_for_it,
+        negated,
+        test,
+        known_for_leaf,
+        lambda f: as_plain(f.values.get(name)),
+    )
+
+
+def _always(facts: Facts) -> bool:
+    return True
+
+
+def _known(leaf: t.FieldTest) -> Test:
+    """Whether the field's value can be read as the field's type."""
+    name = leaf.field.name
+    return {
+        "text": lambda facts: facts.folded(name) is not None,
+        "choice": lambda facts: facts.folded(name) is not None,
+        "number": lambda facts: facts.number(name) is not None,
+        "boolean": lambda facts: facts.flag(name) is not None,
+        "date": lambda facts: facts.day(name) is not None,
+        "list": lambda facts: facts.items(name) is not None,
+    }[leaf.field.type]
+
+
+def _field_test(leaf: t.FieldTest) -> Test:
+    """The test of a condition on a field.  The constants are folded here, once."""
+    if leaf.op == "matches":
+        return _pattern_test(leaf)
+    kind = leaf.field.type
+    if kind == "boolean":
+        return _flag_test(leaf)
+    if kind == "number":
+        return _number_test(leaf)
+    if kind == "date":
+        return _day_test(leaf)
+    return _list_test(leaf) if kind == "list" else _text_test(leaf)
+
+
+def _text_test(leaf: t.FieldTest) -> Test:
+    name, op = leaf.field.name, leaf.op
+    folded = tuple(dict.fromkeys(fold(text) for text in leaf.texts))
+    if op == "contains":
+        return _found_in(Facts.folded, name, folded)
+    if op == "has_word":
+        return _found_in(Facts.words, name, tuple(dict.fromkeys(words(text) for text in folded)))
+    if op == "starts_with":
+
+        def starts(facts: Facts) -> bool:
+            text = facts.folded(name)
+            return text is not None and text.startswith(folded)
+
+        return starts
+    wanted = frozenset(folded)
+    return lambda facts: facts.folded(name) in wanted  # None is never wanted
+
+
+def _found_in(read: Callable[[Facts, str], str | None], name: str, needles: tuple[str, ...]) -> Test:
+    """Whether one of `needles` is in the text that `read` gives for the field."""
+
+    def found(facts: Facts) -> bool:
+        text = read(facts, name)
+        if text is None:
+            return False
+        for needle in needles:  # noqa: SIM110  (as in `_all_of`)
+            if needle in text:
+                return True
+        return False
+
+    return found
+
+
+def _list_test(leaf: t.FieldTest) -> Test:
+    name = leaf.field.name
+    folded = tuple(fold(text) for text in leaf.texts)
+    if leaf.op == "starts_with":
+
+        def starts(facts: Facts) -> bool:
+            return any(item.startswith(folded) for item in facts.items(name) or ())
+
+        return starts
+    wanted = frozenset(folded)
+
+    def includes(facts: Facts) -> bool:
+        items = facts.items(name)
+        return items is not None and not wanted.isdisjoint(items)
+
+    return includes
+
+
+def _pattern_test(leaf: t.FieldTest) -> Test:
+    name, search = leaf.field.name, leaf.pattern.search
+
+    def found(facts: Facts) -> bool:
+        return any(search(text) is not None for text in facts.encoded(name) or ())
+
+    return found
+
+
+def _flag_test(leaf: t.FieldTest) -> Test:
+    name, flag = leaf.field.name, leaf.flag
+    return lambda facts: facts.flag(name) is flag
+
+
+def _number_test(leaf: t.FieldTest) -> Test:
+    name = leaf.field.name
+    if leaf.op == "one_of":
+        wanted = frozenset(leaf.numbers)
+        return lambda facts: facts.number(name) in wanted
+    inside = _inside(leaf.bounds)
+
+    def in_bounds(facts: Facts) -> bool:
+        number = facts.number(name)
+        return number is not None and inside(number)
+
+    return in_bounds
+
+
+def _day_test(leaf: t.FieldTest) -> Test:
+    name = leaf.field.name
+    if leaf.op == "within_days":
+        days = leaf.days
+
+        def recent(facts: Facts) -> bool:
+            day = facts.day(name)
+            return day is not None and 0 <= (facts.now.date() - day).days <= days
+
+        return recent
+    inside = _inside(leaf.bounds)
+
+    def in_bounds(facts: Facts) -> bool:
+        day = facts.day(name)
+        return day is not None and inside(day)
+
+    return in_bounds
+
+
+def _inside(bounds: t.Bounds) -> Callable[[Any], bool]:
+    low, high = bounds.low, bounds.high
+    if high is None:
+        return lambda value: cast(bool, value >= low)
+    if low is None:
+        return lambda value: cast(bool, value <= high)
+    return lambda value: cast(bool, low <= value <= high)
+
+
+def _engagement_test(leaf: t.EngagementTest) -> tuple[Test, Test, Callable[[Facts], Any]]:
+    """Test, known and seen of a condition on what the lead did.
+
+    A count of nothing is 0, which is known; the recency of nothing is missing.
+    """
+    inside = _inside(leaf.bounds)
+    if leaf.measure == "recency":
+        return _recency_test(leaf, inside)
+    measure = _distinct(leaf) if leaf.measure == "distinct" else _count(leaf)
+    return (lambda facts: inside(measure(facts))), _always, measure
+
+
+def _recency_test(
+    leaf: t.EngagementTest, inside: Callable[[Any], bool]
+) -> tuple[Test, Test, Callable[[Facts], Any]]:
+    selected = _selected(leaf)
+
+    def latest(facts: Facts) -> float | None:
+        return min((age for age, _ in selected(facts)), default=None)
+
+    def test(facts: Facts) -> bool:
+        age = latest(facts)
+        return age is not None and inside(age / _SECONDS_PER_DAY)
+
+    def seen(facts: Facts) -> float | None:
+        age = latest(facts)
+        return None if age is None else as_days(age)
+
+    return test, (lambda facts: latest(facts) is not None), seen
+
+
+def _count(leaf: t.EngagementTest) -> Callable[[Facts], int]:
+    selected = _selected(leaf)
+    return lambda facts: len(selected(facts))
+
+
+def _distinct(leaf: t.EngagementTest) -> Callable[[Facts], int]:
+    selected = _selected(leaf)
+    return lambda facts: len({subject for _, subject in selected(facts) if subject})
+
+
+def _selected(leaf: t.EngagementTest) -> Callable[[Facts], list[tuple[float, str]]]:
+    """The engagements of the right kind and subject inside the window, which includes both of its ends."""
+    kinds = tuple(dict.fromkeys(fold(kind) for kind in leaf.kinds)) or (ANY_KIND,)
+    window = leaf.window_seconds if leaf.window_seconds is not None else float("inf")
+    fits = _subject_test(leaf)
+
+    def selected(facts: Facts) -> list[tuple[float, str]]:
+        found: list[tuple[float, str]] = []
+        for kind in kinds:
+            for past in facts.past(kind):
+                if past[0] > window:
+                    break  # the latest come first
+                if fits is None or fits(past[1]):
+                    found.append(past)
+        return found
+
+    return selected
+
+
+def _subject_test(leaf: t.EngagementTest) -> Callable[[str], bool] | None:
+    if not leaf.subjects:
+        return None
+    folded = tuple(fold(subject) for subject in leaf.subjects)
+    if leaf.subject_match == "starts_with":
+        return lambda subject: subject.startswith(folded)
+    if leaf.subject_match == "contains":
+        return lambda subject: any(each in subject for each in folded)
+    return frozenset(folded).__contains__
