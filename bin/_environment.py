@@ -55,7 +55,8 @@ def lock(kind: str) -> str:
     if not names_a_database():
         sys.exit(
             f"There is no embedded PostgreSQL for {platform.system()} on {platform.machine()}: install "
-            "PostgreSQL 15 or newer, make the roles (docs/operating.md), set DATABASE_URL and DATABASE_OWNER_URL."
+            "PostgreSQL 15 or newer, make the roles and set DATABASE_URL and DATABASE_OWNER_URL "
+            "(docs/operating.md)."
         )
     return re.sub(rf"^{EMBEDDED}==.*?(?=^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
 
