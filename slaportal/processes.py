@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 # A process that dies this often within the window is not restarted again: something is wrong with it.
 RESTARTS_ALLOWED = 5
@@ -83,7 +83,11 @@ class _Running:
 
 
 class Supervisor:
-    """Starts programs and keeps them until Ctrl-C, SIGTERM, `stop`, or the end of one that must not end."""
+    """Starts programs and keeps them until Ctrl-C, SIGTERM, `stop`, or the end of one that must not end.
+
+    Use it as a context manager in the main thread: from entering to leaving it catches the signals, so that
+    one that comes while programs are being started, or a second, impatient Ctrl-C, leaves nothing behind.
+    """
 
     def __init__(
         self, log_dir: Path, *, output: IO[str] | None = None, grace: float = GRACE, poll: float = 0.2
@@ -97,6 +101,7 @@ class Supervisor:
         self._restarts: dict[str, list[float]] = {}
         self._stopping = threading.Event()
         self._say_lock = threading.Lock()
+        self._previous: dict[int, Any] = {}
 
     def start(self, program: Program) -> int:
         """Start a program under a name that is not in use; returns its process id."""
@@ -116,14 +121,7 @@ class Supervisor:
         self._stopping.set()
 
     def run(self) -> int:
-        """Watch until somebody wants to stop, then stop everything. Returns 0, or 1 when a program ended it.
-
-        Call it in the main thread: only there can signals be caught.
-        """
-        previous = {
-            number: signal.signal(number, lambda *_: self.request_stop())
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        """Watch until somebody wants to stop, then stop all. Returns 0, or 1 when a program ended it."""
         code = 0
         try:
             while not self._stopping.wait(self._poll):
@@ -131,10 +129,7 @@ class Supervisor:
                     code = 1
                     break
         finally:
-            # Signals stay caught while stopping: a second, impatient Ctrl-C must not leave anything behind.
             self.stop()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
         return code
 
     def check(self) -> bool:
@@ -178,10 +173,15 @@ class Supervisor:
             running.kill_group()
 
     def __enter__(self) -> Supervisor:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._previous[number] = signal.signal(number, lambda *_: self.request_stop())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        while self._previous:
+            signal.signal(*self._previous.popitem())
 
     def say(self, line: str) -> None:
         """Print one whole line; several threads call this."""
