@@ -93,16 +93,15 @@ def identify_key(text: str, *, now: datetime) -> KeyIdentity | None:
     parsed = parse_api_key(text)
     if parsed is None:
         return None
-    prefix, secret = parsed
     with connection.cursor() as cursor:
         cursor.execute(
             "select id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at"
             " from resolve_api_key(%s)",
-            [prefix],
+            [parsed.prefix],
         )
         rows = cursor.fetchall()
     for key_id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at in rows:
-        if not verify_secret(secret, secret_hash):
+        if not verify_secret(parsed.secret, secret_hash):
             continue
         if revoked_at is not None or (expires_at is not None and expires_at <= now):
             return None
