@@ -1,8 +1,9 @@
 """The page vocabulary: icons, status pills, meters, times and charts, all rendered on the server.
 
-Durations come in as seconds (int, float) or `timedelta`; instants as aware datetimes, shown in the current time zone,
-which the middleware sets to the reader's. Charts put geometry into SVG attributes and every word into HTML, so that
-pages need neither inline styles nor chart scripts. Formats are those of `templates/web/README.md`.
+Durations come in as seconds (int, float) or `timedelta`; instants as aware datetimes, shown in the current
+time zone, which the middleware sets to the reader's. Charts put geometry into SVG attributes and every word
+into HTML, so that pages need neither inline styles nor chart scripts. A name that the template does not know
+arrives as an empty text and counts as missing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from django import template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -58,16 +60,21 @@ def look_of(status: object) -> Look:
     return LOOKS[key]
 
 
-# --- Times and numbers --------------------------------------------------------------------------------------------
+def _given(value: Any) -> Any:
+    """The value, or None for the empty text that templates pass on for a name they do not know."""
+    return None if value == "" else value
+
+
+# --- Times and numbers --------------------------------------------------------------------------------------
 def _seconds(value: Seconds) -> int:
-    """Whole seconds without sign; a fraction is dropped, so that a clock never shows time that is not there."""
+    """Whole seconds without sign; a fraction is dropped: no clock shows time that is not there."""
     return int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
 
 
 @register.filter
 def duration(value: Seconds | None) -> str:
-    """Seconds on a clock: `2:41` under ten minutes, then `42m`, `3h 11m`, `1d 1h`. The sign is left to the words."""
-    if value is None or value == "":
+    """Seconds on a clock: `2:41` under ten minutes, then `42m`, `3h 11m`, `1d 1h`. The sign is dropped."""
+    if _given(value) is None or value is None:
         return DASH
     total = _seconds(value)
     if total < 10 * MINUTE:
@@ -82,7 +89,7 @@ def duration(value: Seconds | None) -> str:
 @register.filter
 def minutes_text(value: Seconds | None) -> str:
     """Seconds in a sentence: `45 s`, `9 min`, `2h 47m`, `1d 1h`."""
-    if value is None or value == "":
+    if _given(value) is None or value is None:
         return DASH
     total = _seconds(value)
     if total < MINUTE:
@@ -94,7 +101,7 @@ def minutes_text(value: Seconds | None) -> str:
 
 @register.filter
 def local_time(value: datetime | None, form: str = "time") -> str:
-    """An instant in the reader's zone. Forms: time `14:12`, zone `14:12 CET`, date `Tue 17 Nov`, long, year."""
+    """In the reader's zone. Forms: time `14:12`, zone `14:12 CET`, date `Tue 17 Nov`, long (both), year."""
     if not value:
         return DASH
     local = timezone.localtime(value)
@@ -132,8 +139,8 @@ def due_text(value: datetime | None, now: datetime | None = None) -> str:
 
 @register.filter
 def pct(part: float | None, base: float | None = 100) -> str:
-    """`part` of `base` as a percentage with at most one decimal: 118 of 402 is `29.4%`. Without a base, a dash."""
-    if part is None or not base:
+    """`part` of `base` in per cent with at most one decimal: 118 of 402 is `29.4%`; no base, a dash."""
+    if _given(part) is None or part is None or not base:
         return DASH
     return f"{part / base * 100:.1f}".removesuffix(".0") + "%"
 
@@ -141,7 +148,7 @@ def pct(part: float | None, base: float | None = 100) -> str:
 @register.filter
 def of_base(part: float | None, base: float | None) -> str:
     """A percentage that carries its base: `29.4% (118 of 402)`."""
-    if part is None or not base:
+    if _given(part) is None or part is None or not base:
         return "none yet"
     return f"{pct(part, base)} ({part:,} of {base:,})"
 
@@ -149,7 +156,7 @@ def of_base(part: float | None, base: float | None) -> str:
 @register.filter
 def signed(value: float | None, unit: str = "") -> str:
     """A change with its sign, using the true minus: `+0.6 pts`, `−3 min`."""
-    if value is None:
+    if _given(value) is None or value is None:
         return DASH
     number = f"{abs(value):,.1f}".removesuffix(".0")
     sign = "" if number == "0" else ("+" if value > 0 else "−")
@@ -181,7 +188,7 @@ def look(status: object, part: str) -> str:
     return str(getattr(look_of(status), part))
 
 
-# --- Small marks --------------------------------------------------------------------------------------------------
+# --- Small marks --------------------------------------------------------------------------------------------
 @register.simple_tag
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """An icon of the sprite. Without `label` it is decoration and hidden from screen readers."""
@@ -189,9 +196,14 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     css = f"sp-icon {css}".strip()
     if label:
         return format_html(
-            '<svg class="{}" width="16" height="16" role="img" aria-label="{}"><use href="{}"/></svg>', css, label, use
+            '<svg class="{}" width="16" height="16" role="img" aria-label="{}"><use href="{}"/></svg>',
+            css,
+            label,
+            use,
         )
-    return format_html('<svg class="{}" width="16" height="16" aria-hidden="true"><use href="{}"/></svg>', css, use)
+    return format_html(
+        '<svg class="{}" width="16" height="16" aria-hidden="true"><use href="{}"/></svg>', css, use
+    )
 
 
 @register.inclusion_tag("web/_pill.html")
@@ -207,10 +219,11 @@ def pill(
 ) -> dict[str, object]:
     """A status in the shape that its urgency asks for.
 
-    `seconds`: left (on time, at risk), late (overdue), needed (met) or late at the end (missed). `running` and
-    `next_change` (seconds until the server would say something else) feed the ticking. `resumes` is told when paused.
-    `label` replaces the words. `plain` drops the frame, for tables.
+    `seconds`: left (on time, at risk), late (overdue), needed (met) or late at the end (missed). `running`
+    and `next_change` (seconds until the server would say something else) feed the ticking. `resumes` is told when
+    paused. `label` replaces the words. `plain` drops the frame, for tables.
     """
+    seconds, next_change, resumes = _given(seconds), _given(next_change), _given(resumes)
     drawn = look_of(status)
     key = str(status.value if isinstance(status, Enum) else status)
     ticking = key in {"on_time", "at_risk", "overdue"} and seconds is not None and not label
@@ -259,17 +272,17 @@ def meter(
     return {
         "used": _share(used),
         # The mark is 3 px wide: it must not slip off the right edge.
-        "mark": None if mark is None else _share(min(99.0, mark)),
-        "back": None if back is None else _share(back),
+        "mark": None if _given(mark) is None else _share(min(99.0, float(mark or 0))),
+        "back": None if _given(back) is None else _share(back),
         "tone": tone,
         "label": label,
         "size": size,
     }
 
 
-# --- Charts -------------------------------------------------------------------------------------------------------
+# --- Charts -------------------------------------------------------------------------------------------------
 def _nice_low(values: Sequence[float], high: float) -> float:
-    """A lower end of the axis that leaves the line room: a tenth of the span below the least value, on a round step."""
+    """A lower end of the axis that leaves the line room: below the least value, on a round step."""
     least = min(values)
     span = max(high - least, high * 0.05, 1e-9)
     step = 10 ** len(str(int(span))) / 10 if span >= 1 else 0.1
@@ -307,7 +320,8 @@ def line_chart(
 ) -> dict[str, object]:
     """A trend with its target line. `points`: mappings with `label` and `value` (None where there is none).
 
-    `title` names the table that opens under it. The axis runs from `low` to `high`; left out, they follow the data.
+    `title` names the table that opens under it. The axis runs from `low` to `high`; left out, they follow the
+    data.
     """
     rows = list(points)
     values = [None if row["value"] is None else float(row["value"]) for row in rows]
@@ -321,8 +335,13 @@ def line_chart(
     ends = [0, len(rows) // 4, len(rows) // 2, len(rows) * 3 // 4, len(rows) - 1]
     return {
         "rows": rows,
-        "lines": [{"points": line, "first": line.split(",")[0], "last": line.split()[-1].split(",")[0]} for line in lines],
-        "target_y": None if target is None else f"{100 - (target - bottom) / ((top - bottom) or 1) * 100:.2f}",
+        "lines": [
+            {"points": line, "first": line.split(",")[0], "last": line.split()[-1].split(",")[0]}
+            for line in lines
+        ],
+        "target_y": None
+        if target is None
+        else f"{100 - (target - bottom) / ((top - bottom) or 1) * 100:.2f}",
         "target": target,
         "unit": unit,
         "title": title,
@@ -339,10 +358,17 @@ def line_chart(
 
 @register.inclusion_tag("web/_histogram.html")
 def histogram(
-    bars: Iterable[Mapping[str, Any]], *, title: str = "", on_time_name: str = "On time", late_name: str = "Late"
+    bars: Iterable[Mapping[str, Any]],
+    *,
+    title: str = "",
+    on_time_name: str = "On time",
+    late_name: str = "Late",
 ) -> dict[str, object]:
     """Columns split in on time and late. `bars`: mappings with `label`, `on_time` and `late` (counts)."""
-    rows = [{"label": bar["label"], "on_time": int(bar["on_time"]), "late": int(bar.get("late") or 0)} for bar in bars]
+    rows = [
+        {"label": bar["label"], "on_time": int(bar["on_time"]), "late": int(bar.get("late") or 0)}
+        for bar in bars
+    ]
     peak = max((row["on_time"] + row["late"] for row in rows), default=0)
     height = 108  # px, of the tallest column
     for row in rows:
@@ -381,8 +407,8 @@ def heat_map(
 ) -> dict[str, object]:
     """A shaded table. `rows`: mappings with `label` and `cells`, each with `value` and `base` (a count).
 
-    A cell whose base is under `least` is hatched and shows no number: too few to mean anything. `steps` are the five
-    values where the next shade begins; every `every`-th column gets a printed label.
+    A cell whose base is under `least` is hatched and shows no number: too few to mean anything. `steps` are
+    the five values where the next shade begins; every `every`-th column gets a printed label.
     """
     drawn = []
     for row in rows:
@@ -418,20 +444,22 @@ def day_bar(intervals: Iterable[tuple[int, int]], label: str = "") -> dict[str, 
     }
 
 
-# --- Blocks -------------------------------------------------------------------------------------------------------
+# --- Blocks -------------------------------------------------------------------------------------------------
 def _included(name: str, **values: object) -> SafeString:
-    return SafeString(template.loader.render_to_string(f"web/{name}", values))
+    return SafeString(render_to_string(f"web/{name}", values))
 
 
 @register.simple_block_tag
-def card(content: str, title: str = "", note: str = "", css: str = "", body: bool = True, level: int = 2) -> SafeString:
-    """`{% card title="…" %}…{% endcard %}`; `body=False` when the content brings its own padding (tables, lists)."""
+def card(
+    content: str, title: str = "", note: str = "", css: str = "", body: bool = True, level: int = 2
+) -> SafeString:
+    """`{% card title="…" %}…{% endcard %}`; `body=False` when the content pads itself (tables, lists)."""
     return _included("_card.html", content=content, title=title, note=note, css=css, body=body, level=level)
 
 
 @register.simple_block_tag
 def dialog(content: str, id: str, title: str, sub: str = "", css: str = "", open: bool = False) -> SafeString:
-    """`{% dialog id="…" title="…" %}…{% enddialog %}`. The content brings `.sp-dialog-body` and `.sp-dialog-foot`.
+    """`{% dialog id="…" title="…" %}…{% enddialog %}`; the content brings `.sp-dialog-body` and `-foot`.
 
     `open=True` shows it as soon as it arrives, for dialogs that a click fetched from the server.
     """
