@@ -12,11 +12,11 @@ import binascii
 import hashlib
 import hmac
 import re
-import secrets as random
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from secrets import choice, token_bytes
 from typing import Final
 
 from core.errors import Unauthenticated
@@ -27,7 +27,7 @@ SIGNATURE_HEADER: Final = "webhook-signature"
 TOLERANCE: Final = timedelta(minutes=5)
 MAX_SIGNATURES: Final = 20  # looked at in one message; a rotation needs two
 
-SECRET_PREFIX: Final = "whsec_"
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105  (a form, not a secret)
 _SECRET_BYTES = range(24, 65)  # what the standard allows
 _NEW_SECRET_BYTES = 32
 
@@ -56,7 +56,7 @@ class InvalidSignature(Unauthenticated):
 
 def generate_webhook_secret() -> str:
     """A new secret of 32 random bytes, as "whsec_" and base64."""
-    return SECRET_PREFIX + base64.b64encode(random.token_bytes(_NEW_SECRET_BYTES)).decode()
+    return SECRET_PREFIX + base64.b64encode(token_bytes(_NEW_SECRET_BYTES)).decode()
 
 
 def sign_webhook(
@@ -93,8 +93,11 @@ def verify_webhook(
     """The id of a message that one of `secrets` has signed within `tolerance` of `now`.
 
     The id is what a receiver remembers to recognise a repeated delivery.  Header names may have any case.
-    Signatures of other versions are skipped.  Raises InvalidSignature, ValueError for an unusable secret.
+    Signatures of other versions are skipped.  Raises InvalidSignature; ValueError for an
+    unusable secret or a naive `now`.
     """
+    if now.utcoffset() is None:
+        raise ValueError("Verifying needs an aware `now`.")
     keys = _keys(secrets)
     given = {name.lower(): value for name, value in headers.items()}
     message_id, seconds = given.get(ID_HEADER, ""), given.get(TIMESTAMP_HEADER, "")
@@ -167,9 +170,9 @@ class ApiKey:
 
 
 def generate_api_key() -> tuple[str, str]:
-    """A new key: its prefix, to be stored and shown, and the full text "slp_<prefix>_<secret>", shown once."""
-    prefix = "".join(random.choice(_PREFIX_LETTERS) for _ in range(KEY_PREFIX_LENGTH))
-    secret = "".join(random.choice(_SECRET_LETTERS) for _ in range(KEY_SECRET_LENGTH))
+    """A new key: its prefix, to be stored, and the whole "slp_<prefix>_<secret>", to be shown once."""
+    prefix = "".join(choice(_PREFIX_LETTERS) for _ in range(KEY_PREFIX_LENGTH))
+    secret = "".join(choice(_SECRET_LETTERS) for _ in range(KEY_SECRET_LENGTH))
     return prefix, f"slp_{prefix}_{secret}"
 
 
