@@ -14,4 +14,9 @@ max_requests = 5000
 max_requests_jitter = 500
 # The container's port is reachable through the proxy only (docs/operating.md).
 forwarded_allow_ips = "*"
-accesslog = None  # the application logs each request itself, as JSON with its request id
+# One JSON object a request, without the query string: searches hold names and links hold secrets.
+accesslog = "-"
+access_log_format = (
+    '{"logger": "access", "method": "%(m)s", "path": "%(U)s", "status": "%(s)s", "ms": "%(M)s", '
+    '"bytes": "%(B)s", "request": "%({x-request-id}o)s"}'
+)
