@@ -1,0 +1,442 @@
+"""Who gets this lead, as a pure function: no database, no clock, no chance.
+
+Live routing, the dry run and the back-test call the same `decide`. Three layers in order: firmographic rules choose a
+pool, behaviour rules set the priority, and availability chooses the person of the pool who can answer soonest. The
+answer carries the whole trace: every rule tried and every candidate with the numbers that spoke for or against.
+docs/routing.md has the format of the trace and the reason codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from core.businesstime import CalendarClosedError, WorkCalendar
+from core.rules import Facts, Rule, Schema, compile_rule
+
+DEFAULT_HORIZON_MINUTES: Final = 30
+
+# Turns are sums of 1/weight; sums taken in another order differ in the last bits, which must not decide a tie.
+_TIE_DIGITS: Final = 9
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MARKS: Final = {"met": "1", "not_met": "0", "missing": "?"}
+
+# Why a lead found nobody, the most telling first: a reason that passes by itself goes before one that does not.
+_EMPTY_REASONS: Final = (
+    ("at_cap", "all_at_cap"),
+    ("at_day_cap", "all_at_cap"),
+    ("on_leave", "nobody_available"),
+    ("never_open", "nobody_available"),
+    ("off_rotation", "nobody_available"),
+    ("earlier_owner", "pool_exhausted"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRule:
+    """One rule of a layer. `rule` None is "everyone else". `value` is a pool's slug, or a priority."""
+
+    name: str
+    rule: Rule | None
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A compiled version. `fields` and `reads_engagements` say which facts it needs at all."""
+
+    pools: tuple[LayerRule, ...]
+    priorities: tuple[LayerRule, ...]
+    horizon: timedelta
+    fields: frozenset[str]
+    reads_engagements: bool
+
+    @property
+    def needs_facts(self) -> bool:
+        return bool(self.fields) or self.reads_engagements
+
+
+def compile_rule_set(content: Mapping[str, Any], schema: Schema) -> RuleSet:
+    """Compile the stored form (routing.models.RuleSetVersion). Raises core.rules.InvalidRule."""
+    pools = tuple(_layer_rule(item, "pool", schema) for item in content.get("pools", ()))
+    priorities = tuple(_layer_rule(item, "priority", schema) for item in content.get("priorities", ()))
+    rules = [item.rule for item in (*pools, *priorities) if item.rule is not None]
+    return RuleSet(
+        pools=pools,
+        priorities=priorities,
+        horizon=timedelta(minutes=content.get("horizon_minutes", DEFAULT_HORIZON_MINUTES)),
+        fields=frozenset().union(*(rule.fields for rule in rules)),
+        reads_engagements=any(rule.reads_engagements for rule in rules),
+    )
+
+
+def _layer_rule(item: Mapping[str, Any], key: str, schema: Schema) -> LayerRule:
+    when = item.get("when")
+    return LayerRule(item["name"], None if when is None else compile_rule(when, schema), item[key])
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A member's place in a pool. weight 2 takes two turns where weight 1 takes one; 0 takes none."""
+
+    member_id: UUID
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool as it stands. counters: turns taken per unit of weight, by member, above the pool's least."""
+
+    id: UUID
+    seats: Sequence[Seat]
+    counters: Mapping[UUID, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A person as routing sees them now.
+
+    calendar: their working hours; None is always open. absences: leave as [start, end), by start.
+    weight:   of the person in every pool, multiplied with the seat's.
+    leads_today counts their local day. Caps of None do not bind.
+    """
+
+    member_id: UUID
+    is_active: bool = True
+    on_rotation: bool = True
+    calendar: WorkCalendar | None = None
+    absences: Sequence[tuple[datetime, datetime]] = ()
+    open_leads: int = 0
+    cap_open: int | None = None
+    leads_today: int = 0
+    cap_per_day: int | None = None
+    last_assigned_at: datetime | None = None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the two rule layers said, before anybody was looked at."""
+
+    pool: str | None
+    rule: str
+    priority: int
+    layers: dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionResult:
+    """The choice and why. member_id None: nobody, `reason` says why. counters_after: of the pool, None if untouched."""
+
+    member_id: UUID | None
+    outcome: str  # assigned, unrouted
+    reason: str
+    pool: str | None
+    rule: str
+    priority: int
+    trace: dict[str, Any]
+    counters_after: dict[UUID, float] | None
+
+
+class Openings:
+    """First opening of calendars from one instant on. Reps share calendars, so each is asked once a batch."""
+
+    __slots__ = ("_found", "now")
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._found: dict[int, datetime | None] = {}
+
+    def of(self, candidate: Candidate) -> datetime | None:
+        """When the person next works, leave left out: `now` if they do now, None if their calendar never opens."""
+        calendar = candidate.calendar
+        if calendar is None:
+            opening: datetime | None = self.now
+        else:
+            key = id(calendar)
+            if key not in self._found:
+                self._found[key] = _next_open(calendar, self.now)
+            opening = self._found[key]
+        if not candidate.absences or opening is None:
+            return opening
+        return _after_leave(opening, candidate)
+
+
+def _next_open(calendar: WorkCalendar, at: datetime) -> datetime | None:
+    try:
+        return calendar.next_open(at)
+    except CalendarClosedError:
+        return None
+
+
+def _after_leave(opening: datetime, candidate: Candidate) -> datetime | None:
+    """The first opening outside any leave. Absences are in order of their start, so one pass is enough."""
+    found: datetime | None = opening
+    for start, end in candidate.absences:
+        if found is not None and start <= found < end:
+            found = end if candidate.calendar is None else _next_open(candidate.calendar, end)
+    return found
+
+
+def match(rule_set: RuleSet, facts: Facts) -> Match:
+    """The rule layers alone: the pool and the priority. First match wins in each."""
+    pool_hit, pools = _walk(rule_set.pools, facts)
+    priority_hit, priorities = _walk(rule_set.priorities, facts)
+    return Match(
+        pool=str(pool_hit.value) if pool_hit else None,
+        rule=pool_hit.name if pool_hit else "",
+        priority=int(priority_hit.value) if priority_hit else 0,
+        layers={"pools": pools, "priorities": priorities},
+    )
+
+
+def _walk(rules: Sequence[LayerRule], facts: Facts) -> tuple[LayerRule | None, list[dict[str, Any]]]:
+    tried: list[dict[str, Any]] = []
+    for position, item in enumerate(rules):
+        rule = item.rule
+        if rule is None or rule.matches(facts):
+            tried.append({"name": item.name, "result": "match", "leaves": marks(rule, facts)})
+            tried.extend({"name": later.name, "result": "skipped"} for later in rules[position + 1 :])
+            return item, tried
+        tried.append({"name": item.name, "result": "no", "leaves": marks(rule, facts)})
+    return None, tried
+
+
+def marks(rule: Rule | None, facts: Facts) -> str:
+    """How each condition of a rule came out, in reading order: 1 met, 0 not met, ? not known. Holds no value seen."""
+    if rule is None:
+        return ""
+    return "".join([_MARKS[state] for state in rule.states(facts)])
+
+
+def decide(
+    *,
+    facts: Facts,
+    rule_set: RuleSet,
+    pools: Mapping[str, PoolView],
+    candidates: Mapping[UUID, Candidate],
+    now: datetime,
+    exclude: Collection[UUID] = (),
+    openings: Openings | None = None,
+) -> DecisionResult:
+    """Route one lead. pools: by slug, active ones only. exclude: earlier owners. Nothing given is changed."""
+    return choose(
+        match(rule_set, facts),
+        pools=pools,
+        candidates=candidates,
+        now=now,
+        horizon=rule_set.horizon,
+        exclude=exclude,
+        openings=openings,
+    )
+
+
+def choose(
+    matched: Match,
+    *,
+    pools: Mapping[str, PoolView],
+    candidates: Mapping[UUID, Candidate],
+    now: datetime,
+    horizon: timedelta,
+    exclude: Collection[UUID] = (),
+    openings: Openings | None = None,
+) -> DecisionResult:
+    """The availability layer: the person of the pool that the rules chose. See `decide`."""
+    if matched.pool is None:
+        return _nobody(matched, "no_rule", [])
+    pool = pools.get(matched.pool)
+    if pool is None:
+        return _nobody(matched, "pool_missing", [])
+    if not pool.seats:
+        return _nobody(matched, "pool_empty", [])
+    rows = _look_at(pool, candidates, openings or Openings(now), now, exclude)
+    group, later = _soonest(rows, now + horizon)
+    if not group:
+        return _nobody(matched, _why_empty(rows), [row.as_trace() for row in rows])
+    winner = min(group, key=_turn)
+    tie_break = _tie_break(group, winner)
+    winner.result, winner.reason = "chosen", "weighted_round_robin"
+    for row in later:
+        row.reason = "opens_later"
+    return DecisionResult(
+        member_id=winner.member_id,
+        outcome="assigned",
+        reason="weighted_round_robin",
+        pool=matched.pool,
+        rule=matched.rule,
+        priority=matched.priority,
+        trace={
+            "layers": matched.layers,
+            "candidates": [row.as_trace() for row in rows],
+            "tie_break": tie_break,
+        },
+        counters_after=_counters_after(rows, group, winner),
+    )
+
+
+class _Row:
+    """One candidate while the pool is looked at."""
+
+    __slots__ = ("candidate", "member_id", "opening", "reason", "result", "step", "turns", "weight")
+
+    def __init__(self, candidate: Candidate, weight: int, turns: float) -> None:
+        self.candidate = candidate
+        self.member_id = candidate.member_id
+        self.weight = weight
+        self.turns = turns
+        self.step = 1 / weight if weight > 0 else 0.0
+        self.opening: datetime | None = None
+        self.result = "next"
+        self.reason = "later_turn"
+
+    def as_trace(self) -> dict[str, Any]:
+        person = self.candidate
+        shown: dict[str, Any] = {
+            "member": str(self.member_id),
+            "result": self.result,
+            "reason": self.reason,
+            "turns": round(self.turns, 4),
+            "weight": self.weight,
+            "open": person.open_leads,
+            "today": person.leads_today,
+        }
+        if person.cap_open is not None:
+            shown["cap_open"] = person.cap_open
+        if person.cap_per_day is not None:
+            shown["cap_per_day"] = person.cap_per_day
+        if person.last_assigned_at is not None:
+            shown["last_at"] = person.last_assigned_at.isoformat()
+        if self.opening is not None:
+            shown["opens_at"] = self.opening.isoformat()
+        return shown
+
+
+def _look_at(
+    pool: PoolView,
+    candidates: Mapping[UUID, Candidate],
+    openings: Openings,
+    now: datetime,
+    exclude: Collection[UUID],
+) -> list[_Row]:
+    counters = pool.counters
+    known = [counters[seat.member_id] for seat in pool.seats if seat.member_id in counters]
+    mean = sum(known) / len(known) if known else 0.0  # where a newcomer joins: neither flooded nor starved
+    rows = []
+    for seat in pool.seats:
+        candidate = candidates[seat.member_id]
+        row = _Row(candidate, seat.weight * candidate.weight, counters.get(seat.member_id, mean))
+        reason = _refusal(candidate, row.weight, now, exclude)
+        if reason is None:
+            row.opening = openings.of(candidate)
+            if row.opening is None:
+                reason = "never_open"
+        if reason is not None:
+            row.result, row.reason = "refused", reason
+        rows.append(row)
+    return rows
+
+
+def _refusal(candidate: Candidate, weight: int, now: datetime, exclude: Collection[UUID]) -> str | None:
+    """Why this person cannot have the lead whatever the hour; None if they can."""
+    if not candidate.is_active:
+        return "inactive"
+    if candidate.member_id in exclude:
+        return "earlier_owner"
+    if not candidate.on_rotation:
+        return "off_rotation"
+    if weight <= 0:
+        return "no_weight"
+    for start, end in candidate.absences:
+        if start <= now < end:
+            return "on_leave"
+    if candidate.cap_open is not None and candidate.open_leads >= candidate.cap_open:
+        return "at_cap"
+    if candidate.cap_per_day is not None and candidate.leads_today >= candidate.cap_per_day:
+        return "at_day_cap"
+    return None
+
+
+def _soonest(rows: Sequence[_Row], limit: datetime) -> tuple[list[_Row], list[_Row]]:
+    """Those who work by `limit`, or else those who open first; and the willing rest."""
+    willing = [(row.opening, row) for row in rows if row.opening is not None]
+    if not willing:
+        return [], []
+    until = max(limit, min(opening for opening, _ in willing))
+    return (
+        [row for opening, row in willing if opening <= until],
+        [row for opening, row in willing if opening > until],
+    )
+
+
+def _turn(row: _Row) -> tuple[float, datetime, UUID]:
+    """The written order: fewest turns after this one, longest since the last lead, lowest id."""
+    last = row.candidate.last_assigned_at
+    return round(row.turns + row.step, _TIE_DIGITS), last or _LONG_AGO, row.member_id
+
+
+def _tie_break(group: Sequence[_Row], winner: _Row) -> str:
+    """What decided: "only_one", "turns", "longest_waiting" or "id"."""
+    if len(group) == 1:
+        return "only_one"
+    turns, last, _ = _turn(winner)
+    level = [_turn(row) for row in group if row is not winner]
+    same_turns = [other for other in level if other[0] == turns]
+    if not same_turns:
+        return "turns"
+    return "id" if any(other[1] == last for other in same_turns) else "longest_waiting"
+
+
+def _why_empty(rows: Sequence[_Row]) -> str:
+    seen = {row.reason for row in rows}
+    for refusal, reason in _EMPTY_REASONS:
+        if refusal in seen:
+            return reason
+    return "nobody_available"
+
+
+def _nobody(matched: Match, reason: str, candidates: list[dict[str, Any]]) -> DecisionResult:
+    return DecisionResult(
+        member_id=None,
+        outcome="unrouted",
+        reason=reason,
+        pool=matched.pool,
+        rule=matched.rule,
+        priority=matched.priority,
+        trace={"layers": matched.layers, "candidates": candidates, "tie_break": ""},
+        counters_after=None,
+    )
+
+
+def _counters_after(rows: Sequence[_Row], group: Sequence[_Row], winner: _Row) -> dict[UUID, float]:
+    """The rotation after this turn. Only those seated are kept, so whoever left is forgotten.
+
+    Whoever could not take part does not save up turns: they stay at most one turn behind the pool, or a holiday would
+    end in a flood. Earlier owners were passed over for this lead alone and keep what they have.
+    """
+    level = min(row.turns for row in group)
+    absent = {row.member_id for row in rows if row.reason != "earlier_owner"} - {
+        row.member_id for row in group
+    }
+    after = {}
+    for row in rows:
+        turns = row.turns
+        if row is winner:
+            turns += row.step
+        elif row.member_id in absent and turns < level - row.step:
+            turns = level - row.step
+        after[row.member_id] = turns
+    least = min(after.values())
+    return {member_id: turns - least for member_id, turns in after.items()}
+
+
+def with_credit(counters: Mapping[UUID, float], member_id: UUID, weight: int) -> dict[UUID, float]:
+    """The counters after one turn was given back to a member whose lead was no good. Unknown members earn none."""
+    after = dict(counters)
+    if member_id in after and weight > 0:
+        after[member_id] -= 1 / weight
+        least = min(after.values())
+        after = {key: turns - least for key, turns in after.items()}
+    return after
