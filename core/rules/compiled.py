@@ -100,6 +100,13 @@ class Rule:
         """The same answer as `matches`, with every condition looked at."""
         return Verdict(self.matches(facts), tuple(probe.outcome(facts) for probe in self._probes))
 
+    def states(self, facts: Facts) -> list[State]:
+        """How each condition came out, in reading order; cheaper than `explain`, for records of many rules."""
+        return [
+            "met" if probe.test(facts) else "not_met" if probe.known(facts) else "missing"
+            for probe in self._probes
+        ]
+
     def __repr__(self) -> str:
         return f"<Rule {self.sentence}>"
 
@@ -244,10 +251,10 @@ def _list_test(leaf: t.FieldTest) -> Test:
 
 
 def _pattern_test(leaf: t.FieldTest) -> Test:
-    name, search = leaf.field.name, leaf.pattern.search
+    name, search, known = leaf.field.name, leaf.pattern.search, _known(leaf)
 
     def found(facts: Facts) -> bool:
-        return any(search(text) is not None for text in facts.encoded(name) or ())
+        return known(facts) and any(search(text) is not None for text in facts.encoded(name) or ())
 
     return found
 
