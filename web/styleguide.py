@@ -84,6 +84,7 @@ def example_shell(theme: str) -> dict[str, Any]:
     """The frame of a rep with two companies."""
     return {
         "tenant": "Brightpath",
+        "tenant_initials": "BP",
         "member": "Maya Okafor",
         "role": "Rep",
         "email": "maya@brightpath.example",
@@ -216,12 +217,13 @@ def example_charts() -> dict[str, Any]:
         heat.append({"label": label, "cells": cells})
     labels = ["< 5m", "5–15", "15–30", "30–60", "1–2h", "2–4h", "4–8h", "8–24h", "Never"]
     on_time = [188, 271, 234, 206, 112, 62, 37, 0, 0]
-    late = [0, 0, 12, 17, 16, 9, 4, 24, 12]
+    late_counts = [0, 0, 12, 17, 16, 9, 4, 24, 12]
     return {
         "trend": [{"label": f"{d.day} {d:%b}", "value": v} for d, v in zip(days, trend, strict=True)],
         "gap": [{"label": str(n), "value": v} for n, v in enumerate([4, 5, None, None, 7, 6])],
         "bars": [
-            {"label": name, "on_time": a, "late": b} for name, a, b in zip(labels, on_time, late, strict=True)
+            {"label": name, "on_time": a, "late": b}
+            for name, a, b in zip(labels, on_time, late_counts, strict=True)
         ],
         "heat": heat,
         "hours": list(range(24)),

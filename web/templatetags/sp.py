@@ -216,12 +216,14 @@ def pill(
     resumes: datetime | None = None,
     label: str = "",
     plain: bool = False,
+    now: datetime | None = None,
 ) -> dict[str, object]:
     """A status in the shape that its urgency asks for.
 
     `seconds`: left (on time, at risk), late (overdue), needed (met) or late at the end (missed). `running`
-    and `next_change` (seconds until the server would say something else) feed the ticking. `resumes` is told when
-    paused. `label` replaces the words. `plain` drops the frame, for tables.
+    and `next_change` (seconds until the server would say something else) feed the ticking. `resumes` is told
+    when paused. `label` replaces the words. `plain` drops the frame, for tables.
+    `now` is the moment of reading, for the words of `resumes`.
     """
     seconds, next_change, resumes = _given(seconds), _given(next_change), _given(resumes)
     drawn = look_of(status)
@@ -233,7 +235,7 @@ def pill(
     elif key in {"met", "missed"} and seconds is not None and not label:
         figure = f"{drawn.words} {'in' if key == 'met' else 'by'} {minutes_text(seconds)}"
     elif resumes is not None and not label:
-        after = f", resumes {due_text(resumes)}"
+        after = f", resumes {due_text(resumes, now)}"
     return {
         "tone": {"met": "ok", "missed": "bad"}.get(drawn.tone, drawn.tone) if plain else drawn.tone,
         "icon": drawn.icon,
