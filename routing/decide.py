@@ -1,8 +1,8 @@
 """Who gets this lead, as a pure function: no database, no clock, no chance.
 
-Live routing, the dry run and the back-test call the same `decide`. Three layers in order: firmographic rules choose a
-pool, behaviour rules set the priority, and availability chooses the person of the pool who can answer soonest. The
-answer carries the whole trace: every rule tried and every candidate with the numbers that spoke for or against.
+Live routing, the dry run and the back-test call the same `decide`. Three layers in order: firmographic rules
+choose a pool, behaviour rules set the priority, and availability chooses who of the pool can answer soonest.
+The answer carries the whole trace: every rule tried and every candidate with the numbers for and against.
 docs/routing.md has the format of the trace and the reason codes.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from core.businesstime import CalendarClosedError, WorkCalendar
@@ -19,12 +19,13 @@ from core.rules import Facts, Rule, Schema, compile_rule
 
 DEFAULT_HORIZON_MINUTES: Final = 30
 
-# Turns are sums of 1/weight; sums taken in another order differ in the last bits, which must not decide a tie.
-_TIE_DIGITS: Final = 9
+# One turn at weight 1. Divisible by every weight to 16, so that turns are whole numbers and ties are exact.
+TURN: Final = 720_720
+
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKS: Final = {"met": "1", "not_met": "0", "missing": "?"}
 
-# Why a lead found nobody, the most telling first: a reason that passes by itself goes before one that does not.
+# Why a lead found nobody: a reason that passes by itself goes before one that does not.
 _EMPTY_REASONS: Final = (
     ("at_cap", "all_at_cap"),
     ("at_day_cap", "all_at_cap"),
@@ -78,6 +79,11 @@ def _layer_rule(item: Mapping[str, Any], key: str, schema: Schema) -> LayerRule:
     return LayerRule(item["name"], None if when is None else compile_rule(when, schema), item[key])
 
 
+def turn_step(weight: int) -> int:
+    """What one lead adds to the counter of somebody of this weight."""
+    return max(1, TURN // weight) if weight > 0 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """A member's place in a pool. weight 2 takes two turns where weight 1 takes one; 0 takes none."""
@@ -88,11 +94,11 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class PoolView:
-    """A pool as it stands. counters: turns taken per unit of weight, by member, above the pool's least."""
+    """A pool as it stands. counters: turns taken, `turn_step` each, by member, above the pool's least."""
 
     id: UUID
     seats: Sequence[Seat]
-    counters: Mapping[UUID, float] = field(default_factory=dict)
+    counters: Mapping[UUID, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -115,6 +121,10 @@ class Candidate:
     cap_per_day: int | None = None
     last_assigned_at: datetime | None = None
     weight: int = 1
+    ref: str = ""  # the id as the trace writes it
+
+    def __post_init__(self) -> None:
+        self.ref = self.ref or str(self.member_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """The choice and why. member_id None: nobody, `reason` says why. counters_after: of the pool, None if untouched."""
+    """The choice and why. member_id None: nobody. counters_after: of the pool; None if nobody took a turn."""
 
     member_id: UUID | None
     outcome: str  # assigned, unrouted
@@ -138,7 +148,7 @@ class DecisionResult:
     rule: str
     priority: int
     trace: dict[str, Any]
-    counters_after: dict[UUID, float] | None
+    counters_after: dict[UUID, int] | None
 
 
 class Openings:
@@ -151,7 +161,7 @@ class Openings:
         self._found: dict[int, datetime | None] = {}
 
     def of(self, candidate: Candidate) -> datetime | None:
-        """When the person next works, leave left out: `now` if they do now, None if their calendar never opens."""
+        """When the person next works, leave left out: `now` if they do now, None if never."""
         calendar = candidate.calendar
         if calendar is None:
             opening: datetime | None = self.now
@@ -206,7 +216,7 @@ def _walk(rules: Sequence[LayerRule], facts: Facts) -> tuple[LayerRule | None, l
 
 
 def marks(rule: Rule | None, facts: Facts) -> str:
-    """How each condition of a rule came out, in reading order: 1 met, 0 not met, ? not known. Holds no value seen."""
+    """How each condition came out, in reading order: 1 met, 0 not met, ? not known. Holds no value seen."""
     if rule is None:
         return ""
     return "".join([_MARKS[state] for state in rule.states(facts)])
@@ -253,65 +263,32 @@ def choose(
     if not pool.seats:
         return _nobody(matched, "pool_empty", [])
     rows = _look_at(pool, candidates, openings or Openings(now), now, exclude)
-    group, later = _soonest(rows, now + horizon)
+    group = _soonest(rows, now + horizon)
+    shown = [row.shown for row in rows]
     if not group:
-        return _nobody(matched, _why_empty(rows), [row.as_trace() for row in rows])
-    winner = min(group, key=_turn)
-    tie_break = _tie_break(group, winner)
-    winner.result, winner.reason = "chosen", "weighted_round_robin"
-    for row in later:
-        row.reason = "opens_later"
+        return _nobody(matched, _why_empty(shown), shown)
+    winner, tie_break = _whose_turn(group)
+    winner.shown["result"], winner.shown["reason"] = "chosen", "weighted_round_robin"
     return DecisionResult(
-        member_id=winner.member_id,
+        member_id=winner.person.member_id,
         outcome="assigned",
         reason="weighted_round_robin",
         pool=matched.pool,
         rule=matched.rule,
         priority=matched.priority,
-        trace={
-            "layers": matched.layers,
-            "candidates": [row.as_trace() for row in rows],
-            "tie_break": tie_break,
-        },
+        trace={"layers": matched.layers, "candidates": shown, "tie_break": tie_break},
         counters_after=_counters_after(rows, group, winner),
     )
 
 
-class _Row:
-    """One candidate while the pool is looked at."""
+class _Row(NamedTuple):
+    """One candidate while the pool is looked at. opening None: refused. shown: their part of the trace."""
 
-    __slots__ = ("candidate", "member_id", "opening", "reason", "result", "step", "turns", "weight")
-
-    def __init__(self, candidate: Candidate, weight: int, turns: float) -> None:
-        self.candidate = candidate
-        self.member_id = candidate.member_id
-        self.weight = weight
-        self.turns = turns
-        self.step = 1 / weight if weight > 0 else 0.0
-        self.opening: datetime | None = None
-        self.result = "next"
-        self.reason = "later_turn"
-
-    def as_trace(self) -> dict[str, Any]:
-        person = self.candidate
-        shown: dict[str, Any] = {
-            "member": str(self.member_id),
-            "result": self.result,
-            "reason": self.reason,
-            "turns": round(self.turns, 4),
-            "weight": self.weight,
-            "open": person.open_leads,
-            "today": person.leads_today,
-        }
-        if person.cap_open is not None:
-            shown["cap_open"] = person.cap_open
-        if person.cap_per_day is not None:
-            shown["cap_per_day"] = person.cap_per_day
-        if person.last_assigned_at is not None:
-            shown["last_at"] = person.last_assigned_at.isoformat()
-        if self.opening is not None:
-            shown["opens_at"] = self.opening.isoformat()
-        return shown
+    person: Candidate
+    turns: int
+    step: int
+    opening: datetime | None
+    shown: dict[str, Any]
 
 
 def _look_at(
@@ -323,74 +300,99 @@ def _look_at(
 ) -> list[_Row]:
     counters = pool.counters
     known = [counters[seat.member_id] for seat in pool.seats if seat.member_id in counters]
-    mean = sum(known) / len(known) if known else 0.0  # where a newcomer joins: neither flooded nor starved
+    mean = sum(known) // len(known) if known else 0  # where a newcomer joins: neither flooded nor starved
     rows = []
     for seat in pool.seats:
-        candidate = candidates[seat.member_id]
-        row = _Row(candidate, seat.weight * candidate.weight, counters.get(seat.member_id, mean))
-        reason = _refusal(candidate, row.weight, now, exclude)
+        member_id = seat.member_id
+        person = candidates[member_id]
+        weight = seat.weight * person.weight
+        turns = counters.get(member_id, mean)
+        opening = None
+        reason = _refusal(person, weight, now, exclude)
         if reason is None:
-            row.opening = openings.of(candidate)
-            if row.opening is None:
+            opening = openings.of(person)
+            if opening is None:
                 reason = "never_open"
-        if reason is not None:
-            row.result, row.reason = "refused", reason
-        rows.append(row)
+        shown = {
+            "member": person.ref,
+            "result": "next" if reason is None else "refused",
+            "reason": reason or "later_turn",
+            "turns": turns,
+            "weight": weight,
+            "open": person.open_leads,
+            "today": person.leads_today,
+        }
+        if person.cap_open is not None:
+            shown["cap_open"] = person.cap_open
+        if person.cap_per_day is not None:
+            shown["cap_per_day"] = person.cap_per_day
+        rows.append(_Row(person, turns, turn_step(weight), opening, shown))
     return rows
 
 
-def _refusal(candidate: Candidate, weight: int, now: datetime, exclude: Collection[UUID]) -> str | None:
+def _refusal(person: Candidate, weight: int, now: datetime, exclude: Collection[UUID]) -> str | None:
     """Why this person cannot have the lead whatever the hour; None if they can."""
-    if not candidate.is_active:
+    if not person.is_active:
         return "inactive"
-    if candidate.member_id in exclude:
+    if person.member_id in exclude:
         return "earlier_owner"
-    if not candidate.on_rotation:
+    if not person.on_rotation:
         return "off_rotation"
     if weight <= 0:
         return "no_weight"
-    for start, end in candidate.absences:
+    for start, end in person.absences:
         if start <= now < end:
             return "on_leave"
-    if candidate.cap_open is not None and candidate.open_leads >= candidate.cap_open:
+    if person.cap_open is not None and person.open_leads >= person.cap_open:
         return "at_cap"
-    if candidate.cap_per_day is not None and candidate.leads_today >= candidate.cap_per_day:
+    if person.cap_per_day is not None and person.leads_today >= person.cap_per_day:
         return "at_day_cap"
     return None
 
 
-def _soonest(rows: Sequence[_Row], limit: datetime) -> tuple[list[_Row], list[_Row]]:
-    """Those who work by `limit`, or else those who open first; and the willing rest."""
-    willing = [(row.opening, row) for row in rows if row.opening is not None]
-    if not willing:
-        return [], []
-    until = max(limit, min(opening for opening, _ in willing))
-    return (
-        [row for opening, row in willing if opening <= until],
-        [row for opening, row in willing if opening > until],
-    )
+def _soonest(rows: Sequence[_Row], limit: datetime) -> list[_Row]:
+    """Those who work by `limit`, or else those who open first. Marks the willing rest with when they open."""
+    first = min([row.opening for row in rows if row.opening is not None], default=None)
+    if first is None:
+        return []
+    until = max(limit, first)
+    closed = first > limit
+    group = []
+    for row in rows:
+        if row.opening is None:
+            continue
+        if row.opening <= until:
+            group.append(row)
+            if not closed:
+                continue
+        else:
+            row.shown["reason"] = "opens_later"
+        row.shown["opens_at"] = row.opening.isoformat()
+    return group
 
 
-def _turn(row: _Row) -> tuple[float, datetime, UUID]:
-    """The written order: fewest turns after this one, longest since the last lead, lowest id."""
-    last = row.candidate.last_assigned_at
-    return round(row.turns + row.step, _TIE_DIGITS), last or _LONG_AGO, row.member_id
+def _whose_turn(group: Sequence[_Row]) -> tuple[_Row, str]:
+    """The written order: fewest turns counting this one, longest since the last lead, lowest id.
 
-
-def _tie_break(group: Sequence[_Row], winner: _Row) -> str:
-    """What decided: "only_one", "turns", "longest_waiting" or "id"."""
+    With it what decided: "only_one", "turns", "longest_waiting" or "id".
+    """
     if len(group) == 1:
-        return "only_one"
-    turns, last, _ = _turn(winner)
-    level = [_turn(row) for row in group if row is not winner]
-    same_turns = [other for other in level if other[0] == turns]
-    if not same_turns:
-        return "turns"
-    return "id" if any(other[1] == last for other in same_turns) else "longest_waiting"
+        return group[0], "only_one"
+    fewest = min([row.turns + row.step for row in group])
+    level = [row for row in group if row.turns + row.step == fewest]
+    if len(level) == 1:
+        return level[0], "turns"
+    for row in level:
+        last = row.person.last_assigned_at
+        row.shown["last_at"] = last.isoformat() if last else None
+    oldest = min([row.person.last_assigned_at or _LONG_AGO for row in level])
+    waiting = [row for row in level if (row.person.last_assigned_at or _LONG_AGO) == oldest]
+    winner = min(waiting, key=lambda row: row.person.member_id)
+    return winner, "longest_waiting" if len(waiting) == 1 else "id"
 
 
-def _why_empty(rows: Sequence[_Row]) -> str:
-    seen = {row.reason for row in rows}
+def _why_empty(shown: Sequence[Mapping[str, Any]]) -> str:
+    seen = {row["reason"] for row in shown}
     for refusal, reason in _EMPTY_REASONS:
         if refusal in seen:
             return reason
@@ -410,33 +412,34 @@ def _nobody(matched: Match, reason: str, candidates: list[dict[str, Any]]) -> De
     )
 
 
-def _counters_after(rows: Sequence[_Row], group: Sequence[_Row], winner: _Row) -> dict[UUID, float]:
+def _counters_after(rows: Sequence[_Row], group: Sequence[_Row], winner: _Row) -> dict[UUID, int]:
     """The rotation after this turn. Only those seated are kept, so whoever left is forgotten.
 
-    Whoever could not take part does not save up turns: they stay at most one turn behind the pool, or a holiday would
-    end in a flood. Earlier owners were passed over for this lead alone and keep what they have.
+    Whoever could not take part does not save up turns: they stay at most one turn behind the pool, or a
+    holiday would end in a flood. Earlier owners were passed over for this lead alone and keep what they have.
     """
-    level = min(row.turns for row in group)
-    absent = {row.member_id for row in rows if row.reason != "earlier_owner"} - {
-        row.member_id for row in group
-    }
+    level = min([row.turns for row in group])
     after = {}
     for row in rows:
         turns = row.turns
         if row is winner:
             turns += row.step
-        elif row.member_id in absent and turns < level - row.step:
+        elif turns < level - row.step and row.shown["reason"] != "earlier_owner":
             turns = level - row.step
-        after[row.member_id] = turns
-    least = min(after.values())
-    return {member_id: turns - least for member_id, turns in after.items()}
+        after[row.person.member_id] = turns
+    return _from_zero(after)
 
 
-def with_credit(counters: Mapping[UUID, float], member_id: UUID, weight: int) -> dict[UUID, float]:
-    """The counters after one turn was given back to a member whose lead was no good. Unknown members earn none."""
+def _from_zero(counters: dict[UUID, int]) -> dict[UUID, int]:
+    """Counters above the least of them, so that they stay small for ever."""
+    least = min(counters.values())
+    return {member_id: turns - least for member_id, turns in counters.items()} if least else counters
+
+
+def with_credit(counters: Mapping[UUID, int], member_id: UUID, weight: int) -> dict[UUID, int]:
+    """The counters after a turn was given back to a member whose lead was no good. Strangers earn none."""
     after = dict(counters)
     if member_id in after and weight > 0:
-        after[member_id] -= 1 / weight
-        least = min(after.values())
-        after = {key: turns - least for key, turns in after.items()}
+        after[member_id] -= turn_step(weight)
+        after = _from_zero(after)
     return after

@@ -8,8 +8,9 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 
 class RuleSetVersion(VersionedModel):
-    """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name", "when",
-    "priority": int}], "horizon_minutes": 30}. First match wins in each layer; `when: null` is "everyone else"."""
+    """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name",
+    "when", "priority": int}], "horizon_minutes": 30}. First match wins in each layer; `when: null` is everyone else.
+    """
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="rule_set_version_once")]
@@ -28,7 +29,7 @@ class RoutingSettings(TenantModel):
 
 class Pool(TenantModel):
     """People who take turns. `counters` is the rotation's state and changes only under this row's lock:
-    {member id: turns taken per unit of weight}."""
+    {member id: turns taken, each routing.decide.TURN / weight}."""
 
     slug = models.SlugField(max_length=60)
     name = models.CharField(max_length=80)
@@ -69,19 +70,24 @@ class RepLoad(TenantModel):
 class Decision(TenantModel):
     """The trace: why this person and not the others. Holds ids, never names.
 
-    trace: {"layers": {"pools": [{"name", "result": "match"|"no"|"skipped", "leaves": [...]}], "priorities": [...]},
-    "candidates": [{"member", "result": "chosen"|"next"|"refused", "reason", ...numbers}], "tie_break": str}.
+    trace: {"layers": {"pools": [{"name", "result": "match"|"no"|"skipped", "leaves": "10?"}], "priorities":
+    [...]}, "candidates": [{"member", "result": "chosen"|"next"|"refused", "reason", ...numbers}], "tie_break": str,
+    "pool": slug|null, "priority": int}. docs/routing.md explains it.
     """
 
     handoff = tenant_fk("leads.Handoff", related_name="decisions", on_delete=models.CASCADE)
     at = models.DateTimeField()
-    trigger = models.CharField(max_length=16)  # intake, breach, hand_over, reassigned, rerouted, drain, outside
+    trigger = models.CharField(
+        max_length=16
+    )  # intake, breach, hand_over, reassigned, rerouted, drain, outside
     rule_set_version = tenant_fk("routing.RuleSetVersion", null=True)
     pool = tenant_fk("routing.Pool", null=True)
     rule = models.CharField(max_length=80, blank=True)
     member = tenant_fk("tenants.Member", null=True)  # null: unrouted
     outcome = models.CharField(max_length=20)  # assigned, fallback, unrouted
-    reason = models.CharField(max_length=40)  # code: weighted_round_robin, account_owner, nobody_available, ...
+    reason = models.CharField(
+        max_length=40
+    )  # code: weighted_round_robin, account_owner, nobody_available, ...
     trace = models.JSONField()
 
     class Meta(TenantModel.Meta):

@@ -1,0 +1,255 @@
+"""Everything a batch of decisions looks at, read in a fixed number of statements.
+
+Call the readers of people and loads after the locks are held: what they say is then true until the commit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from leads.criteria import SCHEMA
+from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
+from routing.models import Pool, RepLoad, RuleSetVersion
+from tenants.bulk import insert_rows
+from tenants.calendars import load_calendar
+from tenants.context import current_tenant_id
+from tenants.selectors import absences
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a tenant has decided about routing. rule_set None: nothing is published yet."""
+
+    enabled: bool
+    max_hops: int
+    fallback_id: UUID | None  # of a person who exists and is active, else None
+    rule_set_id: UUID | None
+    rule_set: RuleSet | None
+
+
+@dataclass(slots=True)
+class Load:
+    """A rep's counters while a batch is decided. `changed` rows are written back."""
+
+    row_id: UUID
+    member_id: UUID
+    open_leads: int
+    day: date | None
+    leads_today: int
+    last_assigned_at: datetime | None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Board:
+    """The locked state of a batch: pools by slug, everybody concerned, and their loads."""
+
+    now: datetime
+    pools: dict[str, PoolView] = field(default_factory=dict)
+    candidates: dict[UUID, Candidate] = field(default_factory=dict)
+    loads: dict[UUID, Load] = field(default_factory=dict)
+    zones: dict[UUID, str] = field(default_factory=dict)
+
+
+_SETUP_SQL = """
+select coalesce(s.enabled, true), coalesce(s.max_hops, 3), f.id, v.id
+from (select %(tenant)s::uuid as tenant_id) t
+left join routing_routingsettings s on s.tenant_id = t.tenant_id
+left join tenants_member f on f.tenant_id = t.tenant_id and f.id = s.fallback_id and f.is_active
+left join lateral (
+    select id from routing_rulesetversion
+    where tenant_id = t.tenant_id and state = 'published' order by number desc limit 1
+) v on true
+"""
+
+
+def load_setup() -> Setup:
+    """The tenant's routing settings and its published rule set, in one statement once that is compiled."""
+    tenant_id = current_tenant_id()
+    with connection.cursor() as cursor:
+        cursor.execute(_SETUP_SQL, {"tenant": str(tenant_id)})
+        enabled, max_hops, fallback_id, version_id = cursor.fetchone()
+    rule_set = compiled_rule_set(tenant_id, version_id) if version_id else None
+    return Setup(enabled, max_hops, fallback_id, version_id, rule_set)
+
+
+@lru_cache(maxsize=512)
+def compiled_rule_set(tenant_id: UUID, version_id: UUID) -> RuleSet:
+    """A version of the tenant in force, compiled. A published one never changes, so the process keeps it."""
+    content = RuleSetVersion.objects.filter(tenant_id=tenant_id, id=version_id).values_list(
+        "content", flat=True
+    )
+    return compile_rule_set(content.get(), SCHEMA)
+
+
+def lock_pools(slugs: Iterable[str]) -> list[Pool]:
+    """The active pools of these slugs, locked in ascending order of id."""
+    rows = Pool.objects.filter(slug__in=sorted(set(slugs)), is_active=True).order_by("id")
+    return list(rows.select_for_update(of=("self",)))
+
+
+def read_pools(slugs: Iterable[str]) -> list[Pool]:
+    """As `lock_pools`, for a dry run."""
+    return list(Pool.objects.filter(slug__in=sorted(set(slugs)), is_active=True).order_by("id"))
+
+
+# One row a person: who they are, and the calendar in force for them, as tenants.calendars has it: their own,
+# else their team's, else the organisation's.
+_PEOPLE_SQL = """
+select s.pool_id, m.id, coalesce(s.weight, 1), m.is_active, coalesce(p.on_rotation, true),
+       coalesce(p.weight, 1), p.cap_open, p.cap_per_day, coalesce(p.time_zone, o.time_zone),
+       coalesce(own.current_version_id, team.current_version_id, house.current_version_id)
+from {source}
+join tenants_member m on m.tenant_id = s.tenant_id and m.id = s.member_id
+join tenants_tenant o on o.id = s.tenant_id
+left join tenants_repprofile p on p.tenant_id = m.tenant_id and p.member_id = m.id
+left join tenants_calendar own on own.tenant_id = m.tenant_id and own.id = p.calendar_id
+left join tenants_team t on t.tenant_id = m.tenant_id and t.id = m.team_id
+left join tenants_calendar team on team.tenant_id = m.tenant_id and team.id = t.calendar_id
+left join tenants_calendar house on house.tenant_id = o.id and house.id = o.calendar_id
+where s.tenant_id = %(tenant)s
+order by s.pool_id, m.id
+"""
+_SEATED_SQL = _PEOPLE_SQL.format(
+    source="(select * from routing_poolseat where tenant_id = %(tenant)s"
+    " and pool_id = any(%(pools)s::uuid[])) s"
+)
+_NAMED_SQL = _PEOPLE_SQL.format(
+    source="(select tenant_id, null::uuid as pool_id, id as member_id, 1 as weight from tenants_member"
+    " where tenant_id = %(tenant)s and id = any(%(members)s::uuid[])) s"
+)
+
+
+def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] = ()) -> None:
+    """Put pools, seats and everybody concerned on the board; others: members without a seat. Loads come later."""
+    tenant_id = str(current_tenant_id())
+    rows: list[tuple[Any, ...]] = []
+    with connection.cursor() as cursor:
+        if pools:
+            cursor.execute(_SEATED_SQL, {"tenant": tenant_id, "pools": [str(pool.id) for pool in pools]})
+            rows += cursor.fetchall()
+        missing = set(others) - {row[1] for row in rows}
+        if missing:
+            cursor.execute(_NAMED_SQL, {"tenant": tenant_id, "members": sorted(map(str, missing))})
+            rows += cursor.fetchall()
+    away = absences(member_ids=list({row[1] for row in rows}), after=board.now) if rows else {}
+    seats: dict[UUID, list[Seat]] = {pool.id: [] for pool in pools}
+    for pool_id, member_id, weight, active, rotation, own_weight, cap_open, cap_day, zone, calendar in rows:
+        if pool_id is not None:
+            seats[pool_id].append(Seat(member_id, weight))
+        if member_id not in board.candidates:
+            board.zones[member_id] = zone
+            board.candidates[member_id] = Candidate(
+                member_id,
+                is_active=active,
+                on_rotation=rotation,
+                calendar=load_calendar(calendar),
+                absences=away[member_id],
+                cap_open=cap_open,
+                cap_per_day=cap_day,
+                weight=own_weight,
+            )
+    for pool in pools:
+        counters = {UUID(member_id): int(turns) for member_id, turns in pool.counters.items()}
+        board.pools[pool.slug] = PoolView(pool.id, seats[pool.id], counters)
+
+
+def ensure_loads(member_ids: Iterable[UUID]) -> None:
+    """Make the rows that count each rep's leads where they are missing; safe when two do so at once."""
+    wanted = set(member_ids)
+    found = set(RepLoad.objects.filter(member_id__in=wanted).values_list("member_id", flat=True))
+    rows = [RepLoad(id=uuid7(), member_id=member_id) for member_id in sorted(wanted - found)]
+    insert_rows(rows, conflict="on conflict (tenant_id, member_id) do nothing")
+
+
+def read_loads(board: Board, member_ids: Iterable[UUID], *, lock: bool) -> None:
+    """Put loads on the board, and into the candidates; locked in ascending order of id if so asked."""
+    wanted = set(member_ids)
+    if not wanted:
+        return
+    query = RepLoad.objects.filter(member_id__in=wanted).order_by("id")
+    if lock:
+        query = query.select_for_update(of=("self",))
+    columns = ("id", "member_id", "open_leads", "day", "leads_today", "last_assigned_at")
+    found = query.values_list(*columns)
+    rows = list(found)
+    if lock and len(rows) < len(wanted):
+        ensure_loads(wanted)
+        rows = list(found.all())
+    for row in rows:
+        load = Load(*row)
+        board.loads[load.member_id] = load
+        person = board.candidates.get(load.member_id)
+        if person is None:
+            continue
+        today = local_day(board.zones[load.member_id], board.now)
+        if load.day != today:  # a new local day begins at nought
+            load.day, load.leads_today = today, 0
+        person.open_leads = load.open_leads
+        person.leads_today = load.leads_today
+        person.last_assigned_at = load.last_assigned_at
+
+
+def local_day(zone: str, now: datetime) -> date:
+    """The calendar day at `now` where the rep lives."""
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+_WRITE_LOADS_SQL = """
+update routing_repload set open_leads = v.open_leads, day = v.day, leads_today = v.leads_today,
+       last_assigned_at = v.last_assigned_at
+from unnest(%s::uuid[], %s::int[], %s::date[], %s::int[], %s::timestamptz[])
+     as v(id, open_leads, day, leads_today, last_assigned_at)
+where routing_repload.tenant_id = %s and routing_repload.id = v.id
+"""
+
+
+def write_loads(loads: Iterable[Load]) -> None:
+    """Store the changed ones in one statement. They must be locked."""
+    rows = [load for load in loads if load.changed]
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_LOADS_SQL,
+            [
+                [str(row.row_id) for row in rows],
+                [row.open_leads for row in rows],
+                [row.day for row in rows],
+                [row.leads_today for row in rows],
+                [row.last_assigned_at for row in rows],
+                str(current_tenant_id()),
+            ],
+        )
+
+
+_WRITE_COUNTERS_SQL = """
+update routing_pool set counters = v.counters::jsonb
+from unnest(%s::uuid[], %s::text[]) as v(id, counters)
+where routing_pool.tenant_id = %s and routing_pool.id = v.id
+"""
+
+
+def write_counters(counters: Mapping[UUID, Mapping[UUID, int]]) -> None:
+    """Store rotations by pool id in one statement. The pools must be locked."""
+    if not counters:
+        return
+
+    texts = [
+        json.dumps({str(member_id): turns for member_id, turns in after.items()})
+        for after in counters.values()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_COUNTERS_SQL, [[str(pool_id) for pool_id in counters], texts, str(current_tenant_id())]
+        )

@@ -1,0 +1,72 @@
+"""Reads of routing: the fallback person, the traces, and what each condition of a rule said then."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from core.errors import NotFound
+from routing.decide import LayerRule
+from routing.facts import compiled_rule_set, load_setup
+from routing.models import Decision, RoutingSettings
+from tenants.context import current_tenant_id
+from tenants.models import Member
+
+
+def fallback_of() -> Member | None:
+    """The person who catches what nobody takes; None where nobody is named or who is named is not active."""
+    setting = RoutingSettings.objects.select_related("fallback").first()
+    person: Member | None = setting.fallback if setting else None
+    return person if person is not None and person.is_active else None
+
+
+def get_decision(*, decision_id: UUID) -> Decision:
+    """A decision of this organisation. Raises NotFound."""
+    found: Decision | None = Decision.objects.select_related("pool", "member").filter(id=decision_id).first()
+    if found is None:
+        raise NotFound("There is no such decision.")
+    return found
+
+
+def decisions_of(*, handoff_id: UUID) -> list[Decision]:
+    """Every decision about a handoff, the first one first."""
+    rows = Decision.objects.select_related("pool", "member").filter(handoff_id=handoff_id)
+    return list(rows.order_by("at", "id"))
+
+
+def routing_enabled() -> bool:
+    """Whether this organisation lets us route at all."""
+    return load_setup().enabled
+
+
+_STATES = {"1": "met", "0": "not_met", "?": "missing"}
+
+
+def explain_layers(decision: Decision) -> dict[str, list[dict[str, Any]]]:
+    """The rules of a decision's trace in words, each with how every condition of it came out.
+
+    {"pools": [{"name", "result", "sentence", "conditions": [{"sentence", "state"}]}], "priorities": [...]}.
+    """
+    layers: dict[str, list[dict[str, Any]]] = decision.trace["layers"]
+    if decision.rule_set_version_id is None:
+        return {name: [] for name in layers}
+    rule_set = compiled_rule_set(current_tenant_id(), decision.rule_set_version_id)
+    written = {"pools": rule_set.pools, "priorities": rule_set.priorities}
+    return {
+        name: [_in_words(tried, item) for tried, item in zip(lines, written[name], strict=False)]
+        for name, lines in layers.items()
+    }
+
+
+def _in_words(tried: dict[str, Any], item: LayerRule) -> dict[str, Any]:
+    marks = tried.get("leaves", "")
+    conditions = [
+        {"sentence": condition, "state": _STATES[mark]}
+        for condition, mark in zip(item.rule.conditions if item.rule else (), marks, strict=False)
+    ]
+    return {
+        "name": tried["name"],
+        "result": tried["result"],
+        "sentence": item.rule.sentence if item.rule else "Everyone else",
+        "conditions": conditions,
+    }

@@ -1,0 +1,319 @@
+"""Decide who gets what, for one lead or a thousand, under the locks that keep rotations and caps true.
+
+Nothing here touches a handoff or an assignment: handoff.moves does, with what comes out of here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from core.rules import Facts
+from leads.models import Handoff
+from routing import facts as reading
+from routing.decide import DecisionResult, Match, Openings, RuleSet, choose, match, with_credit
+from routing.facts import Board, Setup
+from routing.models import Decision, Pool, PoolSeat
+from tenants.bulk import insert_rows
+from tenants.models import RepProfile
+
+# Who decides when nobody in the pool can: see RouteRequest.
+NEVER, IF_NOBODY, ONLY = "never", "if_nobody", "only"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """One lead that wants an owner.
+
+    facts:         what the rules are asked about; None where somebody else chose (owner_hint, to_member_id).
+    exclude:       earlier owners, who never get it back.
+    owner_hint:    the owner that another system chose; kept as it is while that person is active.
+    to_member_id:  the choice of a person; caps and rotation do not bind it.
+    fallback:      where the pool has nobody: "never" (unrouted) or "if_nobody" (the fallback person);
+                   "only" asks no pool at all (hop limit).
+    keep_owner_id: whose lead it is now. They are relieved of it if it moves, else it stays theirs.
+    may_unroute:   with keep_owner_id: take it from them even if nobody takes it.
+    """
+
+    handoff: Handoff
+    facts: Facts | None = None
+    exclude: Collection[UUID] = ()
+    owner_hint: UUID | None = None
+    to_member_id: UUID | None = None
+    fallback: str = NEVER
+    keep_owner_id: UUID | None = None
+    may_unroute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOutcome:
+    """What became of a request.
+
+    outcome: "assigned", "fallback" (the fallback person has it), "unrouted", or "stays" with keep_owner_id.
+    fallback_missing: it was the fallback person's turn, and there is nobody active in that place.
+    """
+
+    handoff_id: UUID
+    member_id: UUID | None
+    outcome: str
+    reason: str
+    priority: int
+    decision: Decision
+    fallback_missing: bool = False
+
+
+@transaction.atomic
+def route_batch(requests: Sequence[RouteRequest], *, trigger: str, now: datetime) -> list[RouteOutcome]:
+    """Decide each request in turn, as if they had come one after the other; outcomes in their order.
+
+    Locks the pools and the rep loads concerned. A number of statements that does not grow with the requests.
+    The caller holds the handoffs' locks.
+    """
+    if not requests:
+        return []
+    setup = reading.load_setup()
+    matches = [_match(setup, request) for request in requests]
+    slugs = {matched.pool for matched in matches if matched is not None and matched.pool is not None}
+    pools = reading.lock_pools(slugs) if slugs else []
+    board = Board(now)
+    named = _named(requests, setup)
+    reading.read_people(board, pools, others=named)
+    reading.read_loads(board, board.candidates, lock=True)
+    round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
+    outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
+    reading.write_counters({board.pools[slug].id: board.pools[slug].counters for slug in round_.turned})
+    reading.write_loads(board.loads.values())
+    insert_rows([outcome.decision for outcome in outcomes])
+    return outcomes
+
+
+def _match(setup: Setup, request: RouteRequest) -> Match | None:
+    """What the rules say of a request; None where they are not asked."""
+    by_hand = request.to_member_id is not None or request.owner_hint is not None
+    if by_hand or request.fallback == ONLY or not setup.enabled or setup.rule_set is None:
+        return None
+    if request.facts is None:
+        if setup.rule_set.needs_facts:
+            raise ValueError("The rules ask about the lead, so the request needs its facts.")
+        return match(setup.rule_set, Facts({}, (), request.handoff.started_at))
+    return match(setup.rule_set, request.facts)
+
+
+def _named(requests: Sequence[RouteRequest], setup: Setup) -> set[UUID]:
+    """Everybody whom a request may touch without a seat in a pool."""
+    named = set()
+    if setup.fallback_id and any(request.fallback != NEVER for request in requests):
+        named.add(setup.fallback_id)
+    for request in requests:
+        named.update(
+            member_id
+            for member_id in (request.owner_hint, request.to_member_id, request.keep_owner_id)
+            if member_id is not None
+        )
+    return named
+
+
+@dataclass(slots=True)
+class _Round:
+    """A batch under way: decisions change the board in memory, so that each sees the ones before it."""
+
+    setup: Setup
+    board: Board
+    trigger: str
+    now: datetime
+    openings: Openings
+    turned: set[str] = field(default_factory=set)
+
+    def decide(self, request: RouteRequest, matched: Match | None) -> RouteOutcome:
+        result = self._result(request, matched)
+        missing = False
+        if result.member_id is None and request.fallback != NEVER:
+            result, missing = self._fall_back(request, result)
+        if result.member_id is None and request.keep_owner_id is not None and not request.may_unroute:
+            result = replace(result, member_id=request.keep_owner_id, outcome="stays")
+        if result.outcome != "stays":
+            self._move(request, result)
+        return RouteOutcome(
+            handoff_id=request.handoff.id,
+            member_id=result.member_id,
+            outcome=result.outcome,
+            reason=result.reason,
+            priority=result.priority,
+            decision=self._record(request, result),
+            fallback_missing=missing,
+        )
+
+    def _result(self, request: RouteRequest, matched: Match | None) -> DecisionResult:
+        """The choice before the fallback person is thought of."""
+        if request.to_member_id is not None:
+            return self._given_to(request.to_member_id, "by_hand")
+        if request.owner_hint is not None:
+            return self._given_to(request.owner_hint, "outside")
+        if request.fallback == ONLY:
+            return _plain(None, "hop_limit")
+        if not self.setup.enabled:
+            return _plain(None, "outside")
+        if matched is None or self.setup.rule_set is None:
+            return _plain(None, "no_rule_set")
+        result = choose(
+            matched,
+            pools=self.board.pools,
+            candidates=self.board.candidates,
+            now=self.now,
+            horizon=self.setup.rule_set.horizon,
+            exclude=request.exclude,
+            openings=self.openings,
+        )
+        if result.counters_after is not None and matched.pool is not None:
+            self.board.pools[matched.pool] = replace(
+                self.board.pools[matched.pool], counters=result.counters_after
+            )
+            self.turned.add(matched.pool)
+        return result
+
+    def _given_to(self, member_id: UUID, reason: str) -> DecisionResult:
+        """Somebody else's choice: it stands while the person is there and active."""
+        person = self.board.candidates.get(member_id)
+        if person is None or not person.is_active:
+            return _plain(None, "owner_inactive", _line(member_id, "refused", "inactive"))
+        return _plain(member_id, reason, _line(member_id, "chosen", reason))
+
+    def _fall_back(self, request: RouteRequest, result: DecisionResult) -> tuple[DecisionResult, bool]:
+        """Hand it to the fallback person, unless it was theirs before; and whether there is no such person."""
+        person = self.setup.fallback_id
+        if person is None:
+            return replace(
+                result, reason="fallback_missing" if request.fallback == ONLY else result.reason
+            ), True
+        if person in request.exclude or person == request.keep_owner_id:
+            return replace(result, reason="fallback_had_it"), False
+        lines = [*result.trace["candidates"], _line(person, "chosen", "fallback")]
+        trace = {**result.trace, "candidates": lines, "nobody": result.reason}
+        return replace(result, member_id=person, outcome="fallback", reason="fallback", trace=trace), False
+
+    def _move(self, request: RouteRequest, result: DecisionResult) -> None:
+        """Count the lead away from its owner and to the new one."""
+        if request.keep_owner_id is not None:
+            self._count(request.keep_owner_id, -1)
+        if result.member_id is not None:
+            self._count(result.member_id, 1)
+
+    def _count(self, member_id: UUID, change: int) -> None:
+        load = self.board.loads[member_id]
+        load.open_leads = max(0, load.open_leads + change)
+        load.changed = True
+        person = self.board.candidates[member_id]
+        person.open_leads = load.open_leads
+        if change > 0:
+            load.leads_today += 1
+            load.last_assigned_at = self.now
+            person.leads_today, person.last_assigned_at = load.leads_today, self.now
+
+    def _record(self, request: RouteRequest, result: DecisionResult) -> Decision:
+        pool = self.board.pools.get(result.pool or "")
+        return Decision(
+            id=uuid7(),
+            handoff_id=request.handoff.id,
+            at=self.now,
+            trigger=self.trigger,
+            rule_set_version_id=self.setup.rule_set_id,
+            pool_id=pool.id if pool else None,
+            rule=result.rule[:80],
+            member_id=result.member_id,
+            outcome=result.outcome,
+            reason=result.reason,
+            trace={**result.trace, "priority": result.priority, "pool": result.pool},
+        )
+
+
+def _plain(member_id: UUID | None, reason: str, *lines: dict[str, str]) -> DecisionResult:
+    """A result that no rule made."""
+    return DecisionResult(
+        member_id=member_id,
+        outcome="unrouted" if member_id is None else "assigned",
+        reason=reason,
+        pool=None,
+        rule="",
+        priority=0,
+        trace={"layers": {"pools": [], "priorities": []}, "candidates": list(lines), "tie_break": ""},
+        counters_after=None,
+    )
+
+
+def _line(member_id: UUID, result: str, reason: str) -> dict[str, str]:
+    return {"member": str(member_id), "result": result, "reason": reason}
+
+
+def release(counts: Mapping[UUID, int], *, now: datetime) -> None:
+    """Lower the open leads of members, {member id: how many}: their handoffs closed. Locks their loads."""
+    _shift_open({member_id: -number for member_id, number in counts.items()}, now=now)
+
+
+def take_back(counts: Mapping[UUID, int], *, now: datetime) -> None:
+    """Raise the open leads of members again: a closing was undone. It is no new lead of the day."""
+    _shift_open(dict(counts), now=now)
+
+
+@transaction.atomic
+def _shift_open(changes: Mapping[UUID, int], *, now: datetime) -> None:
+    wanted = {member_id: change for member_id, change in changes.items() if change}
+    board = Board(now)
+    reading.read_loads(board, wanted, lock=True)
+    for member_id, change in wanted.items():
+        load = board.loads[member_id]
+        load.open_leads = max(0, load.open_leads + change)
+        load.changed = True
+    reading.write_loads(board.loads.values())
+
+
+@transaction.atomic
+def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
+    """Give a turn back to a member whose lead was no good ("bad contact data"). A breach earns none.
+
+    False where they sit in the pool no more or have taken no turn in it yet.
+    """
+    pool: Pool | None = Pool.objects.select_for_update(of=("self",)).filter(id=pool_id).first()
+    seat = (
+        PoolSeat.objects.filter(pool_id=pool_id, member_id=member_id).values_list("weight", flat=True).first()
+    )
+    if pool is None or seat is None or str(member_id) not in pool.counters:
+        return False
+    own = RepProfile.objects.filter(member_id=member_id).values_list("weight", flat=True).first()
+    counters = {UUID(key): int(turns) for key, turns in pool.counters.items()}
+    after = with_credit(counters, member_id, seat * (1 if own is None else own))
+    reading.write_counters({pool.id: after})
+    return True
+
+
+def simulate(*, facts: Facts, now: datetime, rule_set: RuleSet | None = None) -> dict[str, Any]:
+    """Route a lead without writing or locking anything; the trace with the answer on top.
+
+    rule_set: a draft to try instead of the published one. Caps, leave and rotation are as they are now.
+    """
+    setup = reading.load_setup()
+    rules = rule_set or setup.rule_set
+    if rules is None or (not setup.enabled and rule_set is None):
+        result = _plain(None, "no_rule_set" if setup.enabled else "outside")
+    else:
+        matched = match(rules, facts)
+        board = Board(now)
+        reading.read_people(board, reading.read_pools([matched.pool] if matched.pool else []))
+        reading.read_loads(board, board.candidates, lock=False)
+        result = choose(
+            matched, pools=board.pools, candidates=board.candidates, now=now, horizon=rules.horizon
+        )
+    return {
+        "member": str(result.member_id) if result.member_id else None,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "pool": result.pool,
+        "rule": result.rule,
+        "priority": result.priority,
+        "trace": result.trace,
+    }
