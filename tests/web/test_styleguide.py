@@ -38,7 +38,8 @@ def text_of(html: str) -> str:
     [
         (0, "0:00"), (9, "0:09"), (161, "2:41"), (599, "9:59"), (599.9, "9:59"), (600, "10m"), (2520, "42m"),
         (3599, "59m"), (3600, "1h 00m"), (7440, "2h 04m"), (11460, "3h 11m"), (86_399, "23h 59m"),
-        (86_400, "1d 0h"), (90_000, "1d 1h"), (-1080, "18m"), (timedelta(minutes=42), "42m"), (None, "–"), ("", "–"),
+        (86_400, "1d 0h"), (90_000, "1d 1h"), (-1080, "18m"), (timedelta(minutes=42), "42m"),
+        (None, "–"), ("", "–"),
     ],
 )  # fmt: skip
 def test_duration_reads_like_a_clock(seconds: float | None, text: str) -> None:
