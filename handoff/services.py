@@ -1,0 +1,439 @@
+"""What people and programs do with a lead that was handed over: one function per thing that can happen.
+
+Each is one transaction of the tenant in scope. It takes the handoff's lock first and reads the clock second, so that an
+answer at or before the deadline is in time whatever a sweep does meanwhile. The next steps are called by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner, ValidationFailed
+from feedback import services as feedback
+from feedback.models import Disposition, Reason
+from handoff import moves
+from leads import services as leads
+from leads.lifecycle import Stage
+from leads.models import Assignment, Handoff, Lead, Touch
+from notifications import outbox
+from routing import services as routing
+from routing.models import Decision
+from sla import services as sla
+from sla.models import Target
+from tenants.audit import member_actor, record_change
+from tenants.clock import Clock
+from tenants.models import Member
+
+# An act may be taken back for this long; its messages wait as long (a little more, for the click to arrive).
+UNDO_SECONDS = 10
+UNDO_GRACE_SECONDS = 5
+# Clocks of machines differ by a little; a touch dated further ahead than this is refused.
+AHEAD_TOLERANCE = timedelta(minutes=2)
+# Stages that `move_to_stage` may be asked for; the others have a call of their own.
+LATER_STAGES = (Stage.SQL, Stage.OPPORTUNITY, Stage.WON, Stage.LOST, Stage.DISQUALIFIED)
+CLOSING: dict[Stage, Handoff.Outcome] = {
+    Stage.WON: Handoff.Outcome.WON,
+    Stage.LOST: Handoff.Outcome.LOST,
+    Stage.DISQUALIFIED: Handoff.Outcome.DISQUALIFIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: `key` names them in records; `member` is the person, None for a program acting for nobody.
+
+    oversees: a manager or admin, or a program: may act on a lead that somebody else owns.
+    """
+
+    key: str
+    member: Member | None
+    oversees: bool = False
+
+    @classmethod
+    def person(cls, member: Member) -> Actor:
+        return cls(member_actor(member), member, oversees=member.role in ("manager", "admin"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """How a rejection ended: "rejected", or "rerouted" to `new_owner_id` for a reason that is routing's."""
+
+    outcome: str
+    new_owner_id: UUID | None = None
+
+
+def _lock_handoff(lead_id: UUID) -> Handoff:
+    """The lead's open handoff, locked; AlreadyDecided when it has only closed ones, NotFound when it has none."""
+    handoff: Handoff | None = (
+        Handoff.objects.select_for_update(of=("self",))
+        .select_related("lead", "owner")
+        .filter(lead_id=lead_id, state=Handoff.State.OPEN)
+        .first()
+    )
+    if handoff is not None:
+        return handoff
+    last = Handoff.objects.filter(lead_id=lead_id).order_by("-number").first()
+    if last is not None:
+        raise AlreadyDecided(f"This lead was answered before: {last.outcome}.", outcome=last.outcome)
+    if Lead.objects.filter(id=lead_id).exists():
+        raise Conflict("This lead has not been handed over to sales.")
+    raise NotFound("There is no such lead.")
+
+
+def _check_owner(handoff: Handoff, actor: Actor) -> None:
+    """A rep answers for their own leads. After a reassignment the former owner is told whose it is now."""
+    if actor.oversees or (actor.member is not None and actor.member.id == handoff.owner_id):
+        return
+    if handoff.owner is None:
+        raise NotOwner("Nobody owns this lead now.")
+    when = f" since {handoff.owned_since:%d %b, %H:%M} UTC" if handoff.owned_since else ""
+    raise NotOwner(f"This lead belongs to {handoff.owner.name}{when}.", owner=str(handoff.owner_id))
+
+
+def _tell(handoff: Handoff, kind: str, now: datetime, *, members: list[UUID] | None = None, delay: int = 0) -> None:
+    outbox.enqueue(
+        [
+            outbox.Message(
+                kind=kind,
+                event_id=uuid7(),
+                subject=f"handoff:{handoff.id}",
+                member_ids=members or [],
+                data={"handoff": str(handoff.id), "lead": str(handoff.lead_id)},
+                delay_seconds=delay,
+            )
+        ],
+        now=now,
+    )
+
+
+def _close(handoff: Handoff, outcome: Handoff.Outcome, now: datetime) -> None:
+    """End the cycle: timers stop, the owner's load falls, what was still to be told about it is moot."""
+    owner_id = handoff.owner_id
+    sla.cancel([handoff.id], reason=str(outcome), now=now)
+    leads.close_handoffs([handoff], outcome=outcome, now=now)
+    if owner_id is not None:
+        routing.release({owner_id: 1}, now=now)
+    outbox.expire([f"handoff:{handoff.id}"], now=now)
+    leads.mark_dirty([handoff.id], now)
+
+
+# --- Accept -------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
+    """Sales takes the lead: the decision target is met at this moment, the lead is a SAL.
+
+    Raises NotOwner after a reassignment, AlreadyDecided the second time.
+    """
+    handoff = _lock_handoff(lead_id)
+    now = clock()
+    _check_owner(handoff, actor)
+    if handoff.owner_id is None:
+        raise NotOwner("Nobody owns this lead now: assign it first.")
+    if handoff.accepted_at is not None:
+        raise AlreadyDecided(f"This lead was accepted on {handoff.accepted_at:%d %b, %H:%M} UTC.", outcome="accepted")
+    by_id = actor.member.id if actor.member else handoff.owner_id
+    feedback.record_disposition(
+        handoff=handoff, kind=Disposition.Kind.ACCEPTED, actor=actor.key, by_id=by_id, now=now
+    )
+    handoff.accepted_at = now
+    handoff.save(update_fields=["accepted_at"])
+    leads.move_stage(handoff.lead, Stage.SAL, actor=actor.key, now=now, handoff=handoff)
+    sla.meet([handoff.id], Target.DECISION, at=now, now=now)
+    _tell(handoff, "lead.accepted", now, delay=UNDO_SECONDS)
+    leads.mark_dirty([handoff.id], now)
+    return handoff
+
+
+@transaction.atomic
+def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
+    """Take an acceptance back within 10 s: recorded, and the decision clock goes on as if it had never stopped."""
+    handoff = _lock_handoff(lead_id)
+    now = clock()
+    _check_owner(handoff, actor)
+    if handoff.accepted_at is None:
+        raise Conflict("This lead has not been accepted.")
+    _check_undo(handoff.accepted_at, now)
+    feedback.undo_disposition(handoff=handoff, kind=Disposition.Kind.ACCEPTED, now=now)
+    handoff.accepted_at = None
+    handoff.save(update_fields=["accepted_at"])
+    leads.move_stage(handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone")
+    sla.reopen([handoff.id], Target.DECISION, now=now)
+    outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.accepted"})
+    leads.mark_dirty([handoff.id], now)
+    return handoff
+
+
+def _check_undo(done_at: datetime, now: datetime) -> None:
+    if now - done_at > timedelta(seconds=UNDO_SECONDS + UNDO_GRACE_SECONDS):
+        raise Conflict(f"This can be undone for {UNDO_SECONDS} seconds only.")
+
+
+# --- Reject, nurture ----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clock: Clock) -> Rejected:
+    """Sales refuses the lead, with a reason. A reason that is routing's moves the lead on instead.
+
+    Raises ValidationFailed without a reason (or a note where the reason needs one), NotOwner, AlreadyDecided.
+    """
+    handoff = _lock_handoff(lead_id)
+    now = clock()
+    _check_owner(handoff, actor)
+    if handoff.accepted_at is not None:
+        raise AlreadyDecided(
+            "This lead was accepted: send it to nurture or mark it disqualified instead.", outcome="accepted"
+        )
+    chosen = feedback.choose_reason(kind=Reason.Kind.REJECT, slug=reason, note=note)
+    if chosen.side == Reason.Side.ROUTING:
+        return _reroute(handoff, chosen, actor, now)
+    by_id = actor.member.id if actor.member else handoff.owner_id
+    feedback.record_disposition(
+        handoff=handoff,
+        kind=Disposition.Kind.REJECTED,
+        actor=actor.key,
+        by_id=by_id,
+        reason=chosen,
+        note=note,
+        now=now,
+    )
+    sla.meet([handoff.id], Target.DECISION, at=now, now=now)
+    leads.move_stage(handoff.lead, Stage.REJECTED, actor=actor.key, now=now, handoff=handoff, why=chosen.label)
+    if chosen.earns_credit and handoff.owner_id is not None:
+        _give_turn_back(handoff.id, handoff.owner_id)
+    _close(handoff, Handoff.Outcome.REJECTED, now)
+    _tell(handoff, "lead.rejected", now)
+    return Rejected("rejected")
+
+
+def _give_turn_back(handoff_id: UUID, member_id: UUID) -> None:
+    """The lead was no lead: its turn in the rotation does not count for whoever got it."""
+    decision = Decision.objects.filter(handoff_id=handoff_id, member_id=member_id).order_by("-at").first()
+    if decision is not None and decision.pool_id is not None:
+        routing.give_credit(member_id=member_id, pool_id=decision.pool_id)
+
+
+def _reroute(handoff: Handoff, reason: Reason, actor: Actor, now: datetime) -> Rejected:
+    (result,) = moves.reassign(
+        [moves.MoveRequest(handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=reason.label)],
+        now=now,
+        actor=actor.key,
+    )
+    return Rejected("rerouted", result.new_member_id)
+
+
+@transaction.atomic
+def nurture_lead(
+    *, lead_id: UUID, reason: str, until: date | None = None, note: str = "", actor: Actor, clock: Clock
+) -> Handoff:
+    """Not now: the lead goes back to marketing and the handoff ends; a return to MQL opens a new one.
+
+    Raises ValidationFailed without a reason or with a day that has gone, NotOwner, AlreadyDecided.
+    """
+    handoff = _lock_handoff(lead_id)
+    now = clock()
+    _check_owner(handoff, actor)
+    chosen = feedback.choose_reason(kind=Reason.Kind.NURTURE, slug=reason, note=note)
+    if until is not None and until <= now.date():
+        message = "Choose a day to come: on it the lead is looked at again."
+        raise ValidationFailed(message, field_errors=[FieldError("/until", message, "past")])
+    by_id = actor.member.id if actor.member else handoff.owner_id
+    feedback.record_disposition(
+        handoff=handoff,
+        kind=Disposition.Kind.NURTURE,
+        actor=actor.key,
+        by_id=by_id,
+        reason=chosen,
+        note=note,
+        until=until,
+        now=now,
+    )
+    sla.meet([handoff.id], Target.DECISION, at=now, now=now)
+    leads.move_stage(handoff.lead, Stage.NURTURE, actor=actor.key, now=now, handoff=handoff, why=chosen.label)
+    _close(handoff, Handoff.Outcome.NURTURE, now)
+    _tell(handoff, "lead.nurture", now)
+    return handoff
+
+
+# --- Touches ------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def log_touch(
+    *,
+    lead_id: UUID,
+    kind: str,
+    actor: Actor,
+    clock: Clock,
+    at: datetime | None = None,
+    outcome: str = "",
+    note: str = "",
+    automatic: bool = False,
+    external_id: str = "",
+) -> Touch:
+    """Keep an attempt to reach the lead. One that counts meets the first-touch target as of `at`, not of now: logged
+    late, it repairs a breach that it had in truth prevented; what the breach already did stands.
+
+    at: aware; None is now. Raises ValidationFailed for a time more than 2 minutes ahead, NotFound.
+    A known `external_id` changes nothing and gives back the touch kept before.
+    """
+    lead, handoff = _lock_for_touch(lead_id, at)
+    now = clock()
+    made_at = now if at is None else at
+    if made_at > now + AHEAD_TOLERANCE:
+        message = "A touch cannot lie in the future."
+        raise ValidationFailed(message, field_errors=[FieldError("/at", message, "future")])
+    made_at = min(made_at, now)
+    counts = handoff is not None and not automatic and sla.counts_as_response(handoff.policy_version_id, kind)
+    touch, is_new = leads.record_touch(
+        lead=lead,
+        handoff=handoff,
+        kind=kind,
+        at=made_at,
+        now=now,
+        by_id=actor.member.id if actor.member else None,
+        outcome=outcome,
+        note=note,
+        automatic=automatic,
+        external_id=external_id,
+        counts=counts,
+    )
+    if is_new and counts and handoff is not None:
+        sla.meet([handoff.id], Target.FIRST_TOUCH, at=made_at, now=now)
+        _tell(handoff, "lead.touched", now, delay=UNDO_SECONDS)
+        leads.mark_dirty([handoff.id], now)
+    return touch
+
+
+def _lock_for_touch(lead_id: UUID, at: datetime | None) -> tuple[Lead, Handoff | None]:
+    """The lead, and the handoff that a touch at `at` belongs to: the latest one begun by then, else the open one."""
+    lead = Lead.objects.filter(id=lead_id).first()
+    if lead is None:
+        raise NotFound("There is no such lead.")
+    handoffs = list(
+        Handoff.objects.select_for_update(of=("self",)).filter(lead_id=lead_id).order_by("id")
+    )
+    handoffs.sort(key=lambda handoff: -handoff.number)
+    for handoff in handoffs:
+        if at is None or handoff.started_at <= at:
+            return lead, handoff
+    # Made before the first handoff began: kept with the lead, it answers nothing that was promised.
+    return lead, None
+
+
+@transaction.atomic
+def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> Touch:
+    """Take a touch back within 10 s; the first-touch clock goes on unless another touch had answered it."""
+    touch = Touch.objects.select_related("lead", "handoff").filter(id=touch_id, lead_id=lead_id).first()
+    if touch is None:
+        raise NotFound("There is no such touch.")
+    if touch.handoff_id is not None:
+        touch.handoff = Handoff.objects.select_for_update(of=("self",)).get(id=touch.handoff_id)
+    now = clock()
+    if touch.undone_at is not None:
+        raise Conflict("This touch was undone before.")
+    if not actor.oversees and (actor.member is None or touch.by_id != actor.member.id):
+        raise NotOwner("Only the person who logged a touch may undo it.")
+    _check_undo(touch.logged_at, now)
+    handoff = touch.handoff
+    earliest: datetime | None = None
+    if handoff is not None:
+        others = Touch.objects.filter(handoff=handoff, undone_at__isnull=True, automatic=False).exclude(id=touch.id)
+        times = [
+            other.at for other in others if sla.counts_as_response(handoff.policy_version_id, other.kind)
+        ]
+        earliest = min(times, default=None)
+    leads.undo_touch(touch, first_touch_at=earliest, now=now)
+    if handoff is not None:
+        sla.reopen([handoff.id], Target.FIRST_TOUCH, now=now)
+        if earliest is not None:
+            sla.meet([handoff.id], Target.FIRST_TOUCH, at=earliest, now=now)
+        outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.touched"})
+    return touch
+
+
+# --- Moves --------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def hand_over(*, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None) -> moves.MoveResult:
+    """The owner gives the lead on: to a person, or to the next in the pool where `to` is None. Needs a reason."""
+    return _move(lead_id, why, Assignment.EndReason.HAND_OVER, actor, clock, to)
+
+
+@transaction.atomic
+def reassign_lead(*, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None) -> moves.MoveResult:
+    """A manager moves the lead, also one that nobody owns. Needs a reason; caps do not bind a person's own choice."""
+    if not actor.oversees:
+        raise NotOwner("Only a manager may reassign a lead.")
+    return _move(lead_id, why, Assignment.EndReason.REASSIGNED, actor, clock, to)
+
+
+def _move(
+    lead_id: UUID, why: str, end_reason: Assignment.EndReason, actor: Actor, clock: Clock, to: UUID | None
+) -> moves.MoveResult:
+    if not why.strip():
+        raise ValidationFailed("Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")])
+    handoff = _lock_handoff(lead_id)
+    now = clock()
+    _check_owner(handoff, actor)
+    before = handoff.owner_id
+    if to is not None and to == before:
+        message = "This lead belongs to that person already."
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "same")])
+    (result,) = moves.reassign(
+        [moves.MoveRequest(handoff=handoff, end_reason=end_reason, why=why.strip(), to_member_id=to)],
+        now=now,
+        actor=actor.key,
+    )
+    record_change(
+        actor=actor.key,
+        action=str(end_reason),
+        object_type="handoff",
+        object_id=handoff.id,
+        before={"owner": str(before) if before else None},
+        after={"owner": str(result.new_member_id) if result.new_member_id else None},
+        now=now,
+    )
+    return result
+
+
+# --- Later stages -------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Clock) -> Handoff:
+    """Report a later stage: SQL, opportunity, won, lost, disqualified. The last three end the handoff.
+
+    Raises ValidationFailed for another stage, StageError where the lifecycle has no such step.
+    """
+    if to not in LATER_STAGES:
+        known = ", ".join(LATER_STAGES)
+        hint = "Use accept, reject or nurture for an answer." if to in ("sal", "rejected", "nurture") else ""
+        message = f"Use one of: {known}. {hint}".strip()
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])
+    stage = Stage(to)
+    handoff = _lock_handoff(lead_id)
+    now = clock()
+    _check_owner(handoff, actor)
+    if stage in CLOSING and not why.strip():
+        raise ValidationFailed("Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")])
+    moved = leads.move_stage(handoff.lead, stage, actor=actor.key, now=now, why=why, handoff=handoff)
+    if not moved:
+        return handoff
+    if stage == Stage.SQL:
+        handoff.sql_at = now
+        handoff.save(update_fields=["sql_at"])
+        sla.meet([handoff.id], Target.SQL_DECISION, at=now, now=now)
+    if stage in CLOSING:
+        _close(handoff, CLOSING[stage], now)
+    _tell(handoff, "lead.stage_changed", now)
+    leads.mark_dirty([handoff.id], now)
+    return handoff
