@@ -69,10 +69,13 @@ class Probe:
     known: Test
     seen: Callable[[Facts], Any]
 
+    def state(self, facts: Facts) -> State:
+        """How the condition comes out."""
+        return "met" if self.test(facts) else "not_met" if self.known(facts) else "missing"
+
     def outcome(self, facts: Facts) -> Leaf:
         """The condition's part of an explanation."""
-        state: State = "met" if self.test(facts) else "not_met" if self.known(facts) else "missing"
-        seen = self.seen(facts)
+        state, seen = self.state(facts), self.seen(facts)
         return Leaf(self.leaf.path, self.label, self.sentence, state, seen, self.leaf.expected, self.negated)
 
 
@@ -108,11 +111,8 @@ class Rule:
         return tuple(probe.sentence for probe in self._probes)
 
     def states(self, facts: Facts) -> list[State]:
-        """How each condition came out, in reading order; cheaper than `explain`, for records of many rules."""
-        return [
-            "met" if probe.test(facts) else "not_met" if probe.known(facts) else "missing"
-            for probe in self._probes
-        ]
+        """How each condition came out, in reading order; cheaper than `explain`."""
+        return [probe.state(facts) for probe in self._probes]
 
     def __repr__(self) -> str:
         return f"<Rule {self.sentence}>"
@@ -293,7 +293,7 @@ def _day_test(leaf: t.FieldTest) -> Test:
 
 
 def _bounds_test(read: Callable[[Facts, str], Any], name: str, bounds: t.Bounds) -> Test:
-    """Whether what `read` gives for the field is known and within bounds; a closure for each kind of bounds."""
+    """Whether what `read` gives for the field is known and within the bounds."""
     low, high = bounds.low, bounds.high
 
     def at_least(facts: Facts) -> bool:
@@ -378,12 +378,15 @@ def _window(leaf: t.EngagementTest) -> float:
 def _selected(
     leaf: t.EngagementTest, *, each_subject: bool = False
 ) -> Callable[[Facts], list[tuple[str | None, Sequence[float]]]]:
-    """The subjects asked for, per kind, with their ages; any subject is the one entry None, or `each_subject`."""
+    """The subjects asked for with their ages, kind by kind.
+
+    Where any subject will do, that is the one entry None, or with `each_subject` one entry for each.
+    """
     kinds = tuple(dict.fromkeys(fold(kind) for kind in leaf.kinds)) or (ANY_KIND,)
     folded = tuple(dict.fromkeys(fold(subject) for subject in leaf.subjects))
     fits = _subject_test(folded, leaf.subject_match)
     named: tuple[str | None, ...] = folded or (None,)
-    search = each_subject and not folded or leaf.subject_match != "equals"
+    search = (each_subject and not folded) or leaf.subject_match != "equals"
 
     def selected(facts: Facts) -> list[tuple[str | None, Sequence[float]]]:
         found: list[tuple[str | None, Sequence[float]]] = []

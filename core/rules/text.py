@@ -91,7 +91,7 @@ def as_plain(value: object) -> Any:
     return None
 
 
-def as_days(seconds: float) -> float | int:
-    """Seconds as days, to some ten seconds."""
-    days = round(seconds / 86_400, 4)
-    return int(days) if days.is_integer() else days
+def shown_days(days: float) -> float | int:
+    """Days as an explanation shows them, to some ten seconds."""
+    rounded = round(days, 4)
+    return int(rounded) if rounded.is_integer() else rounded

@@ -106,6 +106,14 @@ def test_a_rule_says_what_it_reads():
     assert (rule.fields, rule.reads_engagements) == (frozenset(), True)
 
 
+def test_states_and_conditions_are_those_of_the_explanation():
+    rule = compile_rule({"any": [SIZE, {"not": TITLE}, VIEWS]}, SCHEMA)
+    asked = facts({"account.employees": 20}, [("page_view", "pricing", NOW)] * 2)
+    leaves = rule.explain(asked).leaves
+    assert rule.states(asked) == [leaf.state for leaf in leaves] == ["not_met", "missing", "met"]
+    assert list(rule.conditions) == [leaf.sentence for leaf in leaves]
+
+
 def test_facts_are_read_once_however_many_rules_ask():
     class Counting(dict):
         reads = 0
