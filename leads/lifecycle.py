@@ -23,7 +23,9 @@ NEXT: dict[Stage, frozenset[Stage]] = {
     Stage.SUBSCRIBER: frozenset({Stage.LEAD, Stage.MQL, Stage.DISQUALIFIED}),
     Stage.LEAD: frozenset({Stage.SUBSCRIBER, Stage.MQL, Stage.NURTURE, Stage.DISQUALIFIED}),
     Stage.MQL: frozenset({Stage.SAL, Stage.REJECTED, Stage.NURTURE, Stage.DISQUALIFIED}),
-    Stage.SAL: frozenset({Stage.MQL, Stage.SQL, Stage.NURTURE, Stage.LOST, Stage.DISQUALIFIED}),  # MQL: an undone accept
+    Stage.SAL: frozenset(
+        {Stage.MQL, Stage.SQL, Stage.NURTURE, Stage.LOST, Stage.DISQUALIFIED}
+    ),  # MQL: an undone accept
     Stage.SQL: frozenset({Stage.OPPORTUNITY, Stage.WON, Stage.NURTURE, Stage.LOST, Stage.DISQUALIFIED}),
     Stage.OPPORTUNITY: frozenset({Stage.WON, Stage.LOST, Stage.NURTURE}),
     # Closed handoffs: a return opens a new cycle, judged afresh.

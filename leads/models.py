@@ -52,7 +52,9 @@ class Lead(TenantModel):
     email = models.CharField(max_length=254, blank=True)  # normalised, lower case
     first_name = models.CharField(max_length=80, blank=True)
     last_name = models.CharField(max_length=80, blank=True)
-    search_name = models.CharField(max_length=170, blank=True)  # lower-cased "first last": row security wants equality or starts_with
+    search_name = models.CharField(
+        max_length=170, blank=True
+    )  # lower-cased "first last": row security wants equality or starts_with
     title = models.CharField(max_length=120, blank=True)
     phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
     country = models.CharField(max_length=60, blank=True)
@@ -76,7 +78,9 @@ class Lead(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "email"], condition=~Q(email=""), name="lead_email_once")
+            models.UniqueConstraint(
+                fields=["tenant", "email"], condition=~Q(email=""), name="lead_email_once"
+            )
         ]
         indexes = [
             models.Index(fields=["tenant", "-updated_at", "-id"], name="lead_by_update"),

@@ -1,0 +1,319 @@
+"""What makes an MQL: the facts that rules may ask about, the compiled criteria, and the verdict with its
+reasons.
+
+A version's content (all rules are `core.rules` trees over SCHEMA):
+    {"rule": tree, "fit": tree | null, "exclude": [{"name": str, "when": tree}], "required": [field name,
+    ...]}
+`rule` is engagement and intent, `fit` who fits (without one everybody does), `exclude` who never qualifies,
+`required` the handoff requirements: what must be known before sales gets the lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from core.errors import FieldError, ValidationFailed, pointer
+from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, validate
+from leads.matching import email_domain, is_free_mail
+from leads.models import Account, CriteriaVersion, Engagement, Lead
+from tenants.models import VersionState
+
+#: Kinds of engagement that the defaults and the forms know; others may arrive and be asked about.
+ENGAGEMENT_KINDS: Final[dict[str, str]] = {
+    "demo_request": "Demo request",
+    "pricing_page": "Pricing page",
+    "contact_form": "Contact form",
+    "content_download": "Content download",
+    "page_view": "Page view",
+    "webinar": "Webinar",
+    "trial_started": "Trial started",
+    "email_reply": "E-mail reply",
+}
+#: The engagement that is kept of an arrival which names none.
+ARRIVAL: Final = "arrival"
+
+SCHEMA: Final = Schema(
+    [
+        Field("lead.title", "text", "Title"),
+        Field("lead.email_domain", "text", "E-mail domain"),
+        Field("lead.free_email", "boolean", "Free-mail address"),
+        Field("lead.phone", "text", "Phone"),
+        Field("lead.country", "text", "Country"),
+        Field("lead.region", "text", "Region"),
+        Field("lead.source", "text", "Source"),
+        Field("lead.campaign", "text", "Campaign"),
+        Field("lead.channel", "text", "Channel"),
+        Field("lead.score", "number", "Score"),
+        Field("lead.company_name", "text", "Company name"),
+        Field("account.name", "text", "Account name"),
+        Field("account.domain", "text", "Account domain"),
+        Field("account.employees", "number", "Employees"),
+        Field("account.revenue", "number", "Revenue"),
+        Field("account.industry", "text", "Industry"),
+        Field("account.country", "text", "Account country"),
+        Field("account.region", "text", "Account region"),
+        Field("account.is_customer", "boolean", "Customer"),
+        Field("account.is_partner", "boolean", "Partner"),
+        Field("account.is_competitor", "boolean", "Competitor"),
+        Field("account.has_open_opportunity", "boolean", "Open opportunity"),
+        Field("account.is_named", "boolean", "Named account"),
+        Field("sla.tier", "text", "SLA tier"),
+    ]
+)
+
+#: What may be asked for before a handoff, with the words for it.
+REQUIRED_FIELDS: Final[dict[str, str]] = {
+    "email": "E-mail",
+    "first_name": "First name",
+    "last_name": "Last name",
+    "title": "Title",
+    "phone": "Phone",
+    "country": "Country",
+    "region": "Region",
+    "company_name": "Company name",
+    "source": "Source",
+    "campaign": "Campaign",
+    "score": "Score",
+    "account.domain": "Company domain",
+    "account.employees": "Employees",
+    "account.revenue": "Revenue",
+    "account.industry": "Industry",
+    "account.country": "Company country",
+}
+
+_FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
+_LEAD_FIELDS = (
+    "email",
+    "first_name",
+    "last_name",
+    "title",
+    "phone",
+    "country",
+    "region",
+    "source",
+    "campaign",
+    "channel",
+    "score",
+    "company_name",
+)
+_ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region")
+
+Past = Iterable[Engagement | tuple[str, str | None, datetime]]
+
+
+def facts_of(
+    lead: Lead,
+    account: Account | None,
+    engagements: Past,
+    now: datetime,
+    extra: Mapping[str, object] | None = None,
+) -> Facts:
+    """What the rules see of a lead at `now`.
+
+    engagements: rows, or (kind, subject, at) triples. extra: more fields, for example {"sla.tier":
+                 "demo_request"}.
+    Without an account its flags are false (a stranger is no customer); its other fields are not known.
+    """
+    domain = email_domain(lead.email)
+    values: dict[str, object] = {f"lead.{name}": getattr(lead, name) for name in _LEAD_FIELDS}
+    values["lead.email_domain"] = domain
+    values["lead.free_email"] = is_free_mail(domain) if domain else None
+    if account is None:
+        values.update({f"account.{flag}": False for flag in _FLAGS})
+    else:
+        for name in (*_ACCOUNT_FIELDS, *_FLAGS):
+            values[f"account.{name}"] = getattr(account, name)
+    if extra:
+        values.update(extra)
+    past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
+    return Facts(values, past, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One criterion as people read it: a rule, and where it stands in the content."""
+
+    path: str
+    rule: Rule
+    excludes: str = ""  # name of the exclusion that this is; "" for a condition that must be met
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the criteria say about one lead.
+
+    qualified: fit, rule and no exclusion. fits: the fit rule alone. needs: handoff requirements that are
+               missing.
+    verdict:   {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]}.
+    """
+
+    qualified: bool
+    fits: bool
+    needs: list[str]
+    verdict: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """The compiled form of a version's content."""
+
+    number: int
+    rule: Rule
+    fit: Rule | None
+    exclude: tuple[tuple[str, Rule], ...]
+    required: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def judge(self, facts: Facts) -> Judgement:
+        """Judge one lead; every criterion is looked at, so that the answer can be explained."""
+        fits = self.fit is None or self.fit.matches(facts)
+        excluded = any(rule.matches(facts) for _, rule in self.exclude)
+        qualified = fits and not excluded and self.rule.matches(facts)
+        return Judgement(
+            qualified=qualified,
+            fits=fits and not excluded,
+            needs=[name for name in self.required if not _known(facts, name)],
+            verdict={
+                "met": qualified,
+                "version": self.number,
+                "criteria": [_criterion(part, facts) for part in self.parts],
+            },
+        )
+
+
+def _known(facts: Facts, name: str) -> bool:
+    value = facts.values.get(name if "." in name else f"lead.{name}")
+    return value is not None and value != ""
+
+
+def _criterion(part: Part, facts: Facts) -> dict[str, Any]:
+    """One line of the explanation: a single condition with the value seen, or a group with what was met of
+    it."""
+    found = part.rule.explain(facts)
+    if part.excludes:
+        return {
+            "label": f"Not excluded: {part.excludes}",
+            "state": "not_met" if found.met else "met",
+            "seen": [_seen(leaf) for leaf in found.leaves if leaf.state == "met"],
+            "expected": None,
+            "path": part.path,
+        }
+    if len(found.leaves) == 1:
+        leaf = found.leaves[0]
+        return {
+            "label": part.rule.sentence,
+            "state": "met" if found.met else "missing" if leaf.state == "missing" else "not_met",
+            "seen": leaf.seen,
+            "expected": leaf.expected,
+            "path": part.path,
+        }
+    unknown = bool(found.leaves) and all(leaf.state == "missing" for leaf in found.leaves)
+    return {
+        "label": part.rule.sentence,
+        "state": "met" if found.met else "missing" if unknown else "not_met",
+        "seen": [_seen(leaf) for leaf in found.leaves if (leaf.state == "met") is not leaf.negated],
+        "expected": None,
+        "path": part.path,
+    }
+
+
+def _seen(leaf: Leaf) -> str:
+    """ "Employees: 120" """
+    return f"{leaf.label}: {leaf.seen}"[:200]
+
+
+def check_content(content: object) -> list[FieldError]:
+    """Everything wrong with the content of a criteria version, with paths into it; empty when it is good."""
+    if not isinstance(content, dict):
+        return [FieldError("", "Criteria are an object with rule, fit, exclude and required.", "wrong_type")]
+    errors = [
+        FieldError(pointer(key), f"Criteria have no part {key!r}.", "unknown_key")
+        for key in content
+        if key not in ("rule", "fit", "exclude", "required")
+    ]
+    errors += _tree_errors(content.get("rule"), "/rule")
+    if content.get("fit") is not None:
+        errors += _tree_errors(content["fit"], "/fit")
+    exclude = content.get("exclude", [])
+    if not isinstance(exclude, list):
+        errors.append(FieldError("/exclude", "Exclusions are a list.", "wrong_type"))
+        exclude = []
+    for position, entry in enumerate(exclude):
+        path = pointer("exclude", position)
+        if not isinstance(entry, dict) or set(entry) != {"name", "when"}:
+            errors.append(FieldError(path, "An exclusion has a name and a when.", "wrong_type"))
+            continue
+        if not isinstance(entry["name"], str) or not 0 < len(entry["name"].strip()) <= 80:
+            errors.append(FieldError(f"{path}/name", "A name has 1 to 80 characters.", "wrong_type"))
+        errors += _tree_errors(entry["when"], f"{path}/when")
+    required = content.get("required", [])
+    if not isinstance(required, list):
+        errors.append(FieldError("/required", "Required fields are a list.", "wrong_type"))
+        required = []
+    for position, name in enumerate(required):
+        if not isinstance(name, str) or name not in REQUIRED_FIELDS:
+            errors.append(
+                FieldError(
+                    pointer("required", position), f"There is no field {str(name)[:80]!r}.", "unknown_field"
+                )
+            )
+    return errors
+
+
+def _tree_errors(tree: object, path: str) -> list[FieldError]:
+    return [FieldError(path + error.path, error.message, error.code) for error in validate(tree, SCHEMA)]
+
+
+def compile_content(content: Mapping[str, Any], *, number: int) -> Criteria:
+    """Make a version's content ready to judge with. Raises ValidationFailed with the paths of what is
+    wrong."""
+    errors = check_content(content)
+    if errors:
+        raise ValidationFailed("These criteria are not valid: " + errors[0].message, field_errors=errors)
+    rule = compile_rule(content["rule"], SCHEMA)
+    fit = compile_rule(content["fit"], SCHEMA) if content.get("fit") is not None else None
+    exclude = tuple(
+        (entry["name"], compile_rule(entry["when"], SCHEMA)) for entry in content.get("exclude", [])
+    )
+    parts: list[Part] = []
+    for name, tree in (("fit", content.get("fit")), ("rule", content["rule"])):
+        if tree is not None:
+            parts += _parts(tree, f"/{name}")
+    parts += [Part(pointer("exclude", index), rule_, name) for index, (name, rule_) in enumerate(exclude)]
+    return Criteria(
+        number=number,
+        rule=rule,
+        fit=fit,
+        exclude=exclude,
+        required=tuple(content.get("required", [])),
+        parts=tuple(parts),
+    )
+
+
+def _parts(tree: Mapping[str, Any], path: str) -> list[Part]:
+    """The criteria a person would count: each child of a top-level "all", or the rule as a whole."""
+    if isinstance(tree.get("all"), Sequence) and len(tree["all"]) > 0:
+        return [
+            Part(f"{path}/all/{index}", compile_rule(child, SCHEMA))
+            for index, child in enumerate(tree["all"])
+        ]
+    return [Part(path, compile_rule(tree, SCHEMA))]
+
+
+@lru_cache(maxsize=1024)
+def _compiled(tenant_id: UUID, version_id: UUID) -> Criteria:
+    version = CriteriaVersion.objects.get(id=version_id)
+    return compile_content(version.content, number=version.number)
+
+
+def load_criteria(version: CriteriaVersion) -> Criteria:
+    """The compiled criteria of a version. What was published never changes, so the process keeps it; a draft
+    is read afresh."""
+    if version.state == VersionState.DRAFT:
+        return compile_content(version.content, number=version.number)
+    return _compiled(version.tenant_id, version.id)
