@@ -1,4 +1,4 @@
-"""Everything that leaves: what must be told (outbox), how it is carried (delivery), and what people see in the app."""
+"""Everything that leaves: what must be told (outbox), how it travels (delivery), the app's bell."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from tenants.models import TenantModel, tenant_fk
 
 
 class WebhookEndpoint(TenantModel):
-    """Where a tenant wants its events. The signing secret is derived, never stored: see notifications.channels.webhook."""
+    """Where a tenant wants its events. The signing secret is derived, never stored: notifications.secrets."""
 
     url = models.URLField(max_length=500)
     events = models.JSONField(default=list)  # kinds; empty means all
     secret_number = models.PositiveSmallIntegerField(default=1)
+    rotated_at = models.DateTimeField(null=True)  # the secret before signs too for a day after this
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField()
@@ -49,18 +50,23 @@ class Delivery(TenantModel):
                 fields=["tenant", "next_at"], condition=models.Q(next_at__isnull=False), name="delivery_due"
             ),
             models.Index(
-                fields=["next_at", "tenant"], condition=models.Q(next_at__isnull=False), name="delivery_due_anywhere"
+                fields=["next_at", "tenant"],
+                condition=models.Q(next_at__isnull=False),
+                name="delivery_due_anywhere",
             ),
-            models.Index(fields=["tenant", "channel", "member", "-sent_at"], name="delivery_by_member"),
+            models.Index(fields=["tenant", "channel", "member", "-created_at"], name="delivery_by_recipient"),
+            models.Index(fields=["tenant", "endpoint", "-created_at"], name="delivery_by_endpoint"),
         ]
 
 
 class OutboxMessage(TenantModel):
-    """One thing one recipient must be told by one channel. id = uuid5(event, channel, recipient): written twice is once."""
+    """One thing one recipient must be told by one channel. Its id says which, so written twice is once."""
 
     class State(models.TextChoices):
         PENDING = "pending"  # not yet in a delivery
-        TAKEN = "taken"  # member of a delivery
+        TAKEN = "taken"  # member of a delivery that is under way
+        SENT = "sent"
+        DEAD = "dead"  # its delivery was given up
         EXPIRED = "expired"  # moot before it was sent
         SUPPRESSED = "suppressed"  # shadow mode, history
 
@@ -69,13 +75,18 @@ class OutboxMessage(TenantModel):
     channel = models.CharField(max_length=20)
     member = tenant_fk("tenants.Member", null=True)
     endpoint = tenant_fk("notifications.WebhookEndpoint", null=True)
-    subject = models.CharField(max_length=60)  # what it is about: "handoff:<id>"; the service that makes it moot expires it
+    subject = models.CharField(
+        max_length=60
+    )  # what it is about: "handoff:<id>"; the service that makes it moot expires it
     priority = models.SmallIntegerField(default=0)  # breaches before warnings
     data = models.JSONField(default=dict)  # ids and times only; rendered when it is sent
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     created_at = models.DateTimeField()
     not_before = models.DateTimeField()
-    delivery = tenant_fk("notifications.Delivery", null=True, related_name="messages", on_delete=models.SET_NULL)
+    closed_at = models.DateTimeField(null=True)  # when it was sent, given up or expired
+    delivery = tenant_fk(
+        "notifications.Delivery", null=True, related_name="messages", on_delete=models.SET_NULL
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -83,22 +94,34 @@ class OutboxMessage(TenantModel):
                 fields=["tenant", "not_before"], condition=models.Q(state="pending"), name="outbox_pending"
             ),
             models.Index(
-                fields=["not_before", "tenant"], condition=models.Q(state="pending"), name="outbox_pending_anywhere"
+                fields=["not_before", "tenant"],
+                condition=models.Q(state="pending"),
+                name="outbox_pending_anywhere",
             ),
-            models.Index(fields=["tenant", "subject"], condition=models.Q(state="pending"), name="outbox_by_subject"),
+            models.Index(
+                fields=["tenant", "subject"],
+                condition=models.Q(state__in=["pending", "taken"]),
+                name="outbox_unsent_by_subject",
+            ),
             models.Index(fields=["tenant", "delivery"], name="outbox_by_delivery"),
             models.Index(fields=["tenant", "event_id"], name="outbox_by_event"),
         ]
 
 
 class Notice(TenantModel):
-    """A message in the app's bell."""
+    """A message in the app's bell. Its id is the outbox row's, so that it cannot be there twice."""
 
     member = tenant_fk("tenants.Member")
     kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=60, blank=True)
     data = models.JSONField(default=dict)
     at = models.DateTimeField()
     read_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
-        indexes = [models.Index(fields=["tenant", "member", "-at"], name="notice_by_member")]
+        indexes = [
+            models.Index(fields=["tenant", "member", "-at"], name="notice_by_member"),
+            models.Index(
+                fields=["tenant", "member"], condition=models.Q(read_at__isnull=True), name="notice_unread"
+            ),
+        ]
