@@ -52,13 +52,18 @@ class Load:
 
 @dataclass(slots=True)
 class Board:
-    """The locked state of a batch: pools by slug, everybody concerned, and their loads."""
+    """The locked state of a batch: pools by slug, everybody concerned, and their loads.
+
+    calendars: the calendar version in force of each person; None is always open.
+    """
 
     now: datetime
     pools: dict[str, PoolView] = field(default_factory=dict)
     candidates: dict[UUID, Candidate] = field(default_factory=dict)
     loads: dict[UUID, Load] = field(default_factory=dict)
     zones: dict[UUID, str] = field(default_factory=dict)
+    calendars: dict[UUID, UUID | None] = field(default_factory=dict)
+    pool_names: dict[UUID, str] = field(default_factory=dict)
 
 
 _SETUP_SQL = """
@@ -131,7 +136,7 @@ _NAMED_SQL = _PEOPLE_SQL.format(
 
 
 def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] = ()) -> None:
-    """Put pools, seats and everybody concerned on the board; others: members without a seat. Loads come later."""
+    """Put pools, seats and everybody concerned on the board; others: members without a seat."""
     tenant_id = str(current_tenant_id())
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
@@ -148,7 +153,7 @@ def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] =
         if pool_id is not None:
             seats[pool_id].append(Seat(member_id, weight))
         if member_id not in board.candidates:
-            board.zones[member_id] = zone
+            board.zones[member_id], board.calendars[member_id] = zone, calendar
             board.candidates[member_id] = Candidate(
                 member_id,
                 is_active=active,
@@ -162,6 +167,7 @@ def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] =
     for pool in pools:
         counters = {UUID(member_id): int(turns) for member_id, turns in pool.counters.items()}
         board.pools[pool.slug] = PoolView(pool.id, seats[pool.id], counters)
+        board.pool_names[pool.id] = pool.name
 
 
 def ensure_loads(member_ids: Iterable[UUID]) -> None:

@@ -9,8 +9,8 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 class RuleSetVersion(VersionedModel):
     """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name",
-    "when", "priority": int}], "horizon_minutes": 30}. First match wins in each layer; `when: null` is everyone else.
-    """
+    "when", "priority": int}], "horizon_minutes": 30}. First match wins in each layer; a `when` of null is
+    everyone else."""
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="rule_set_version_once")]
@@ -71,8 +71,8 @@ class Decision(TenantModel):
     """The trace: why this person and not the others. Holds ids, never names.
 
     trace: {"layers": {"pools": [{"name", "result": "match"|"no"|"skipped", "leaves": "10?"}], "priorities":
-    [...]}, "candidates": [{"member", "result": "chosen"|"next"|"refused", "reason", ...numbers}], "tie_break": str,
-    "pool": slug|null, "priority": int}. docs/routing.md explains it.
+    [...]}, "candidates": [{"member", "result": "chosen"|"next"|"refused", "reason", ...numbers}],
+    "tie_break": str, "pool": slug|null, "priority": int}. docs/routing.md explains it.
     """
 
     handoff = tenant_fk("leads.Handoff", related_name="decisions", on_delete=models.CASCADE)

@@ -39,6 +39,7 @@ class RouteRequest:
                    "only" asks no pool at all (hop limit).
     keep_owner_id: whose lead it is now. They are relieved of it if it moves, else it stays theirs.
     may_unroute:   with keep_owner_id: take it from them even if nobody takes it.
+    trigger:       what made it move, where that differs within the batch.
     """
 
     handoff: Handoff
@@ -49,6 +50,7 @@ class RouteRequest:
     fallback: str = NEVER
     keep_owner_id: UUID | None = None
     may_unroute: bool = False
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class RouteOutcome:
 
     outcome: "assigned", "fallback" (the fallback person has it), "unrouted", or "stays" with keep_owner_id.
     fallback_missing: it was the fallback person's turn, and there is nobody active in that place.
+    calendar_version_id: in force for the member; None is always open. pool_name: "" where no pool was asked.
     """
 
     handoff_id: UUID
@@ -66,6 +69,8 @@ class RouteOutcome:
     priority: int
     decision: Decision
     fallback_missing: bool = False
+    calendar_version_id: UUID | None = None
+    pool_name: str = ""
 
 
 @transaction.atomic
@@ -89,8 +94,19 @@ def route_batch(requests: Sequence[RouteRequest], *, trigger: str, now: datetime
     outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
     reading.write_counters({board.pools[slug].id: board.pools[slug].counters for slug in round_.turned})
     reading.write_loads(board.loads.values())
-    insert_rows([outcome.decision for outcome in outcomes])
+    insert_rows(
+        [
+            outcome.decision
+            for request, outcome in zip(requests, outcomes, strict=True)
+            if not _is_old_news(request, outcome)
+        ]
+    )
     return outcomes
+
+
+def _is_old_news(request: RouteRequest, outcome: RouteOutcome) -> bool:
+    """A lead that waits and found nobody again, for the reason that is written already: no second record."""
+    return outcome.outcome == "unrouted" and request.handoff.unrouted_reason == outcome.reason
 
 
 def _match(setup: Setup, request: RouteRequest) -> Match | None:
@@ -133,20 +149,23 @@ class _Round:
     def decide(self, request: RouteRequest, matched: Match | None) -> RouteOutcome:
         result = self._result(request, matched)
         missing = False
-        if result.member_id is None and request.fallback != NEVER:
+        if result.member_id is None and request.fallback != NEVER and self.setup.enabled:
             result, missing = self._fall_back(request, result)
         if result.member_id is None and request.keep_owner_id is not None and not request.may_unroute:
             result = replace(result, member_id=request.keep_owner_id, outcome="stays")
         if result.outcome != "stays":
             self._move(request, result)
+        decision = self._record(request, result)
         return RouteOutcome(
             handoff_id=request.handoff.id,
             member_id=result.member_id,
             outcome=result.outcome,
             reason=result.reason,
             priority=result.priority,
-            decision=self._record(request, result),
+            decision=decision,
             fallback_missing=missing,
+            calendar_version_id=self.board.calendars[result.member_id] if result.member_id else None,
+            pool_name=self.board.pool_names[decision.pool_id] if decision.pool_id else "",
         )
 
     def _result(self, request: RouteRequest, matched: Match | None) -> DecisionResult:
@@ -185,7 +204,7 @@ class _Round:
         return _plain(member_id, reason, _line(member_id, "chosen", reason))
 
     def _fall_back(self, request: RouteRequest, result: DecisionResult) -> tuple[DecisionResult, bool]:
-        """Hand it to the fallback person, unless it was theirs before; and whether there is no such person."""
+        """Hand it to the fallback person, unless it was theirs before; True if there is no such person."""
         person = self.setup.fallback_id
         if person is None:
             return replace(
@@ -221,7 +240,7 @@ class _Round:
             id=uuid7(),
             handoff_id=request.handoff.id,
             at=self.now,
-            trigger=self.trigger,
+            trigger=request.trigger or self.trigger,
             rule_set_version_id=self.setup.rule_set_id,
             pool_id=pool.id if pool else None,
             rule=result.rule[:80],

@@ -1,0 +1,463 @@
+"""A lead gets an owner, or another one: the one place for that, used by intake, sweep, drain and people.
+
+Every function takes many at once and writes in the caller's transaction. The caller holds the locks of the
+handoffs (ascending id); pools and rep loads are locked here, after them, and timers last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from core.errors import Conflict
+from core.rules import Facts
+from leads.criteria import facts_of
+from leads.models import Assignment, Engagement, Handoff, Lead
+from leads.rows import update_rows
+from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
+from notifications.outbox import Message, enqueue, expire
+from routing.facts import load_setup
+from routing.models import Decision
+from routing.selectors import fallback_of
+from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest, route_batch
+from sla.models import Finding
+from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder
+from tenants.bulk import insert_rows
+from tenants.context import tenant_scope
+from tenants.models import Member
+
+EndReason = Assignment.EndReason
+
+UNDO_SECONDS: Final = 10  # messages of what a person can undo wait this long
+DRAIN_CHUNK: Final = 500  # handoffs a transaction
+DRAIN_LIMIT: Final = 5_000  # handoffs a turn
+_PRIORITY_ASSIGNED: Final = 5
+# Of a lead that moves on, what its former owner need not hear any more.
+_MOOT: Final = ("lead.assigned", "lead.unrouted", "timer.reminder")
+
+
+@dataclass(frozen=True, slots=True)
+class AssignRequest:
+    """A handoff that nobody owns yet.
+
+    facts: what the rules are asked about, with "sla.tier"; loaded where they are missing.
+    owner_hint: the owner that another system named; kept while active, else the rules decide.
+    """
+
+    handoff: Handoff
+    facts: Facts | None = None
+    owner_hint: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRequest:
+    """A handoff that is to change hands.
+
+    why: one sentence, kept in the trace of the next owner's assignment.
+    to_member_id: by hand; caps, rotation and earlier ownership do not bind a person's choice.
+    exclude: members beside the earlier owners who must not get it.
+    """
+
+    handoff: Handoff
+    end_reason: Assignment.EndReason
+    why: str = ""
+    facts: Facts | None = None
+    to_member_id: UUID | None = None
+    exclude: Collection[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResult:
+    """outcome: "assigned", "fallback", "unrouted", or "stays" with its owner. new_member_id: who has it now.
+
+    decision is written, except where a waiting lead found nobody again for the same reason.
+    """
+
+    handoff_id: UUID
+    old_member_id: UUID | None
+    new_member_id: UUID | None
+    outcome: str
+    reason: str
+    assignment: Assignment | None
+    decision: Decision
+
+
+@transaction.atomic
+def assign_new(
+    requests: Sequence[AssignRequest], *, trigger: str, now: datetime, actor: str
+) -> list[MoveResult]:
+    """Route handoffs without an owner; results in the order of the requests.
+
+    trigger: "intake" for handoffs opened in this transaction, whose company clocks the caller arms later.
+    Any other ("drain") for those that have waited: their company clocks give the ladder to the owner's.
+    """
+    if not requests:
+        return []
+    hints = _active({request.owner_hint for request in requests if request.owner_hint})
+    facts = _facts([request.handoff for request in requests if request.facts is None], now)
+    outcomes = route_batch(
+        [
+            RouteRequest(
+                handoff=request.handoff,
+                facts=request.facts or facts.get(request.handoff.id),
+                owner_hint=request.owner_hint if request.owner_hint in hints else None,
+                trigger="outside" if request.owner_hint in hints else "",
+            )
+            for request in requests
+        ],
+        trigger=trigger,
+        now=now,
+    )
+    moves = [
+        _Move(request.handoff, None, outcome) for request, outcome in zip(requests, outcomes, strict=True)
+    ]
+    return _apply(moves, now=now, actor=actor, first=trigger == "intake")
+
+
+@transaction.atomic
+def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> list[MoveResult]:
+    """Move open handoffs on; results in the order of the requests.
+
+    Never back to an earlier owner; after the most moves that the organisation allows, to the fallback person.
+    Where nobody is left, a lead stays with its owner, unless it was refused as not theirs: then it waits
+    without one. By hand raises Conflict for somebody inactive and for the present owner.
+    """
+    if not requests:
+        return []
+    setup = load_setup()
+    _check_by_hand(requests)
+    ids = [request.handoff.id for request in requests]
+    earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in ids}
+    owned = Assignment.objects.filter(handoff_id__in=ids).values_list("handoff_id", "member_id")
+    for handoff_id, member_id in owned:
+        earlier[handoff_id].add(member_id)
+    missing = [each.handoff for each in requests if each.facts is None and each.to_member_id is None]
+    facts = _facts(missing, now)
+    outcomes = route_batch(
+        [
+            RouteRequest(
+                handoff=request.handoff,
+                facts=request.facts or facts.get(request.handoff.id),
+                exclude=earlier[request.handoff.id].union(request.exclude),
+                to_member_id=request.to_member_id,
+                fallback=_fallback(request, max_hops=setup.max_hops),
+                keep_owner_id=request.handoff.owner_id,
+                may_unroute=request.end_reason == EndReason.REROUTED,
+                trigger=str(request.end_reason),
+            )
+            for request in requests
+        ],
+        trigger="reassigned",
+        now=now,
+    )
+    moves = [
+        _Move(request.handoff, request.handoff.owner_id, outcome, request.end_reason, request.why)
+        for request, outcome in zip(requests, outcomes, strict=True)
+    ]
+    return _apply(moves, now=now, actor=actor, first=False)
+
+
+def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
+    """Try every waiting handoff of a tenant again, the most urgent first; how many found an owner.
+
+    Opens its own transactions. Handoffs that somebody else holds are left for the next turn.
+    """
+    with tenant_scope(tenant_id):
+        if not load_setup().enabled:
+            return 0
+        waiting = Handoff.objects.filter(state=Handoff.State.OPEN, owner=None, is_history=False)
+        order = ("-priority", "started_at", "id")
+        ids = list(waiting.order_by(*order).values_list("id", flat=True)[:DRAIN_LIMIT])
+    routed = 0
+    for start in range(0, len(ids), DRAIN_CHUNK):
+        with tenant_scope(tenant_id):
+            routed += _drain_chunk(ids[start : start + DRAIN_CHUNK], clock)
+    return routed
+
+
+def _drain_chunk(ids: Sequence[UUID], clock: Callable[[], datetime]) -> int:
+    rows = Handoff.objects.filter(id__in=ids, state=Handoff.State.OPEN, owner=None).order_by("id")
+    handoffs = list(rows.select_for_update(of=("self",), skip_locked=True))
+    handoffs.sort(key=lambda handoff: (-handoff.priority, handoff.started_at, handoff.id))
+    requests = [AssignRequest(handoff) for handoff in handoffs]
+    results = assign_new(requests, trigger="drain", now=clock(), actor="engine")
+    return sum(result.new_member_id is not None for result in results)
+
+
+# --- What goes into a decision ---
+
+
+def _active(member_ids: Iterable[UUID | None]) -> set[UUID]:
+    wanted = [member_id for member_id in member_ids if member_id]
+    if not wanted:
+        return set()
+    return set(Member.objects.filter(id__in=wanted, is_active=True).values_list("id", flat=True))
+
+
+def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
+    chosen = {request.to_member_id for request in requests if request.to_member_id}
+    active = _active(chosen)
+    for request in requests:
+        if request.to_member_id is None:
+            continue
+        if request.to_member_id not in active:
+            raise Conflict("This person is not active and cannot get a lead.")
+        if request.to_member_id == request.handoff.owner_id:
+            raise Conflict("The lead is theirs already.")
+
+
+def _fallback(request: MoveRequest, *, max_hops: int) -> str:
+    """When the fallback person comes in: see routing.services.RouteRequest."""
+    if request.to_member_id is not None:
+        return NEVER
+    return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
+
+
+def _facts(handoffs: Sequence[Handoff], now: datetime) -> dict[UUID, Facts]:
+    """What the rules may ask about these handoffs, by id; nothing is read that no rule asks about."""
+    if not handoffs:
+        return {}
+    rule_set = load_setup().rule_set
+    if rule_set is None or not rule_set.needs_facts:
+        return {}
+    lead_ids = {handoff.lead_id for handoff in handoffs}
+    leads = Lead.objects.select_related("account").in_bulk(lead_ids)
+    past: dict[UUID, list[tuple[str, str, datetime]]] = {lead_id: [] for lead_id in lead_ids}
+    if rule_set.reads_engagements:
+        rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
+        for lead_id, kind, subject, at in rows:
+            past[lead_id].append((kind, subject, at))
+    return {
+        handoff.id: facts_of(
+            leads[handoff.lead_id],
+            leads[handoff.lead_id].account,
+            past[handoff.lead_id],
+            now,
+            extra={"sla.tier": handoff.tier},
+        )
+        for handoff in handoffs
+    }
+
+
+# --- What follows from it ---
+
+
+@dataclass(slots=True)
+class _Move:
+    """One decision on its way into the tables."""
+
+    handoff: Handoff
+    old_member_id: UUID | None
+    outcome: RouteOutcome
+    end_reason: Assignment.EndReason = EndReason.REASSIGNED
+    why: str = ""
+    assignment: Assignment | None = None
+
+    @property
+    def gains_owner(self) -> bool:
+        return self.outcome.outcome in ("assigned", "fallback")
+
+    @property
+    def becomes_unrouted(self) -> bool:
+        return self.outcome.outcome == "unrouted"
+
+    @property
+    def leaves_owner(self) -> bool:
+        return self.old_member_id is not None and self.outcome.outcome != "stays"
+
+    @property
+    def subject(self) -> str:
+        return f"handoff:{self.handoff.id}"
+
+
+def _apply(moves: Sequence[_Move], *, now: datetime, actor: str, first: bool) -> list[MoveResult]:
+    """Write spans, owners, clocks and messages of decisions that are made."""
+    news = [move for move in moves if _is_news(move)]
+    leaving = [move for move in moves if move.leaves_owner]
+    gaining = [move for move in moves if move.gains_owner]
+    stranded = [move for move in news if move.becomes_unrouted]
+    _end_spans(leaving, now)
+    _start_spans(gaining, now, first=first)
+    _note_unrouted(stranded, now)
+    _set_priorities([move for move in gaining + stranded if move.outcome.decision.pool_id])
+    _turn_clocks(gaining, leaving, now, first=first)
+    mark_dirty([move.handoff.id for move in stranded], now)
+    _tell(news, now=now, actor=actor)
+    return [
+        MoveResult(
+            handoff_id=move.handoff.id,
+            old_member_id=move.old_member_id,
+            new_member_id=move.outcome.member_id,
+            outcome=move.outcome.outcome,
+            reason=move.outcome.reason,
+            assignment=move.assignment,
+            decision=move.outcome.decision,
+        )
+        for move in moves
+    ]
+
+
+def _is_news(move: _Move) -> bool:
+    """Whether anything changed: not for a waiting lead that found nobody again for the same reason."""
+    return not (move.becomes_unrouted and move.handoff.unrouted_reason == move.outcome.reason)
+
+
+def _end_spans(leaving: Sequence[_Move], now: datetime) -> None:
+    for reason in EndReason:
+        same = [move for move in leaving if move.end_reason == reason]
+        for gains in (True, False):
+            ending = [move.handoff for move in same if move.gains_owner is gains]
+            if ending:
+                end_assignments(ending, reason=reason, now=now, clear_owner=not gains)
+
+
+def _start_spans(gaining: Sequence[_Move], now: datetime, *, first: bool) -> None:
+    owners = [
+        NewOwner(
+            handoff=move.handoff,
+            member_id=move.outcome.member_id,
+            decision_id=move.outcome.decision.id,
+            reason=_why_you(move),
+        )
+        for move in gaining
+        if move.outcome.member_id is not None
+    ]
+    for move, assignment in zip(gaining, start_assignments(owners, now=now, first=first), strict=True):
+        move.assignment = assignment
+
+
+def _why_you(move: _Move) -> str:
+    """One sentence for the new owner."""
+    outcome = move.outcome
+    if outcome.reason == "weighted_round_robin":
+        sentence = f"It was your turn in {outcome.pool_name} (rule: {outcome.decision.rule})."
+    elif outcome.reason == "outside":
+        sentence = "The system that sent the lead names you as its owner."
+    elif outcome.outcome == "fallback":
+        sentence = "Nobody else could take it, and you catch what is left."
+    else:
+        sentence = "Somebody chose you for it."
+    return f"{sentence} {move.why}".strip()
+
+
+def _note_unrouted(stranded: Sequence[_Move], now: datetime) -> None:
+    for move in stranded:
+        move.handoff.unrouted_reason = move.outcome.reason
+    update_rows([move.handoff for move in stranded], ["unrouted_reason"])
+
+
+def _set_priorities(moves: Sequence[_Move]) -> None:
+    changed = [move for move in moves if move.handoff.priority != move.outcome.priority]
+    for move in changed:
+        move.handoff.priority = move.outcome.priority
+    update_rows([move.handoff for move in changed], ["priority"])
+
+
+def _turn_clocks(gaining: Sequence[_Move], leaving: Sequence[_Move], now: datetime, *, first: bool) -> None:
+    """Former owners' clocks end, new ones begin, and the ladder goes to whoever carries it now."""
+    cancel([move.handoff.id for move in leaving], reason="moved", now=now, clock="owner")
+    lost = [move.handoff for move in leaving if not move.gains_owner]
+    if lost:
+        company_takes_ladder(lost, now=now)
+    found = [move.handoff for move in gaining if move.old_member_id is None]
+    if found and not first:
+        company_yields_ladder(found)
+    assignments = [move.assignment for move in gaining if move.assignment is not None]
+    handoffs = {move.handoff.id: move.handoff for move in gaining}
+    calendars = {
+        move.outcome.member_id: move.outcome.calendar_version_id
+        for move in gaining
+        if move.outcome.member_id is not None
+    }
+    arm_owner(assignments, handoffs=handoffs, calendars=calendars)
+
+
+# --- Who is told ---
+
+
+def _tell(news: Sequence[_Move], *, now: datetime, actor: str) -> None:
+    """Messages to new owners, former ones and the fallback person. History is told to nobody."""
+    live = [move for move in news if not move.handoff.is_history and move.outcome.outcome != "stays"]
+    moved = [move.subject for move in live if move.old_member_id or move.handoff.hops]
+    if moved:
+        expire(moved, now=now, kinds=_MOOT)
+    delay = UNDO_SECONDS if actor.startswith("member:") else 0
+    messages = [message for move in live for message in _messages(move, delay)]
+    stranded = [move for move in live if move.becomes_unrouted]
+    helpless = any(move.outcome.fallback_missing for move in news)
+    if stranded:
+        fallback = fallback_of()
+        helpless = helpless or fallback is None
+        recipients = [fallback.id] if fallback else []
+        messages += [_unrouted(move, recipients) for move in stranded]
+    if helpless:
+        _report_missing_fallback(now)
+    enqueue(messages, now=now)
+
+
+def _data(move: _Move) -> dict[str, str]:
+    data = {
+        "handoff": str(move.handoff.id),
+        "lead": str(move.handoff.lead_id),
+        "decision": str(move.outcome.decision.id),
+        "trigger": move.outcome.decision.trigger,
+        "reason": move.outcome.reason,
+    }
+    if move.assignment is not None:
+        data["assignment"] = str(move.assignment.id)
+    if move.outcome.member_id is not None:
+        data["to"] = str(move.outcome.member_id)
+    if move.old_member_id is not None:
+        data["from"] = str(move.old_member_id)
+    return data
+
+
+def _messages(move: _Move, delay: int) -> Iterable[Message]:
+    if move.assignment is not None:
+        yield Message(
+            kind="lead.assigned",
+            event_id=move.assignment.id,
+            subject=move.subject,
+            member_ids=[move.assignment.member_id],
+            data=_data(move),
+            priority=_PRIORITY_ASSIGNED,
+            delay_seconds=delay,
+        )
+    if move.old_member_id is not None:
+        yield Message(
+            kind="lead.moved",
+            event_id=move.outcome.decision.id,
+            subject=move.subject,
+            member_ids=[move.old_member_id],
+            data=_data(move),
+            delay_seconds=delay,
+        )
+
+
+def _unrouted(move: _Move, recipients: list[UUID]) -> Message:
+    return Message(
+        kind="lead.unrouted",
+        event_id=move.outcome.decision.id,
+        subject=move.subject,
+        member_ids=recipients,
+        data=_data(move),
+        priority=_PRIORITY_ASSIGNED,
+    )
+
+
+def _report_missing_fallback(now: datetime) -> None:
+    """Nobody catches what nobody takes: an operator must see it. One open finding is enough."""
+    finding = Finding(
+        id=uuid7(),
+        kind="fallback_missing",
+        subject="routing",
+        detail="No active person is named to catch the leads that nobody takes.",
+        found_at=now,
+    )
+    insert_rows([finding], conflict="on conflict do nothing")
