@@ -1,0 +1,364 @@
+"""The sweep: fires every step of the ladder whose time has come, exactly once, whatever dies meanwhile.
+
+One turn is one transaction of one organisation: claim handoffs with due timers (skipping those that somebody
+else holds), lock their timers, read the clock, decide in memory, write everything set-based: events, the
+timers, the moves to the next owner with their successor timers, the messages. Either all of it is there or
+nothing is. See docs/engine.md for what is promised and why.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from handoff.moves import MoveRequest, MoveResult, reassign
+from leads.models import Assignment, Handoff
+from leads.rows import update_rows
+from leads.services import mark_dirty
+from notifications.outbox import Message, enqueue, expire
+from routing.selectors import fallback_of
+from sla.ladder import MESSAGES, Climb, Rung, climb, recipient
+from sla.models import Finding, Target, Timer, TimerEvent
+from sla.policies import load_policy, plan_of
+from sla.selectors import chains_of, tenants_with_due_timers
+from sla.services import Answer, cancel, meet_all
+from tenants.bulk import insert_rows
+from tenants.clock import Clock, database_clock
+from tenants.context import current_tenant_id, tenant_scope
+
+logger = logging.getLogger(__name__)
+
+ACTOR: Final = "engine"
+#: Due timers that one turn of one organisation takes at most: a big one cannot keep the others waiting.
+TURN: Final = 500
+#: Minutes until a timer that raised is tried again, by the number of times it has raised; then it has failed.
+BACK_OFF_MINUTES: Final = (1, 5, 15, 60, 240)
+#: Told already by the breach that follows in the same breath.
+_MOOT_AT_BREACH: Final = ("timer.reminder", "timer.warned")
+
+
+@dataclass(slots=True)
+class SweepResult:
+    """What one turn did. `taken` timers were due; `fired` steps (several a timer after a pause)."""
+
+    taken: int = 0
+    fired: int = 0
+    breached: int = 0
+    moved: int = 0
+    poisoned: int = 0
+    worst_lateness_ms: int = 0
+
+    def add(self, other: SweepResult) -> None:
+        """Count another turn in."""
+        self.taken += other.taken
+        self.fired += other.fired
+        self.breached += other.breached
+        self.moved += other.moved
+        self.poisoned += other.poisoned
+        self.worst_lateness_ms = max(self.worst_lateness_ms, other.worst_lateness_ms)
+
+
+def sweep(*, clock: Clock = database_clock, seconds: float = 15.0, turn: int = TURN) -> SweepResult:
+    """Take turns with every organisation that has due timers until none has, or the time is used up.
+
+    seconds: of work at most; what is left waits for the next tick. An organisation whose turn raises is left
+    out of this sweep, and the others go on.
+    """
+    total = SweepResult()
+    until = time.monotonic() + seconds
+    waiting = tenants_with_due_timers(clock())
+    random.shuffle(waiting)
+    while waiting:
+        again = []
+        for tenant_id in waiting:
+            if time.monotonic() > until:
+                return total
+            try:
+                result = sweep_tenant(tenant_id, clock=clock, limit=turn)
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception:
+                logger.exception("The sweep of an organisation failed.", extra={"tenant": str(tenant_id)})
+                connection.close_if_unusable_or_obsolete()
+                continue
+            total.add(result)
+            if result.taken:
+                again.append(tenant_id)
+        waiting = again
+    return total
+
+
+def sweep_tenant(tenant_id: UUID, *, clock: Clock = database_clock, limit: int = TURN) -> SweepResult:
+    """One turn: fire what is due of one organisation, at most `limit` timers, in one transaction.
+
+    A batch that raises is rolled back and replayed timer by timer; one that raises again backs off alone.
+    """
+    with tenant_scope(tenant_id):
+        handoffs = _claim(clock(), limit)
+        if not handoffs:
+            return SweepResult()
+        timers = _lock_due_timers(list(handoffs), clock())
+        now = clock()  # after the locks: whoever answered before us has committed, and is seen
+        try:
+            with transaction.atomic():
+                result = _fire(handoffs, timers, now)
+                connection.check_constraints()  # deferred keys too: a bad row must fail here, not at commit
+        except Exception as error:
+            _raise_if_not_about_a_row(error)
+            logger.warning("A batch of timers failed and is replayed one by one.", exc_info=True)
+            result = _replay([timer.id for timer in timers], now)
+        result.taken = len(timers)
+        return result
+
+
+def _claim(moment: datetime, limit: int) -> dict[UUID, Handoff]:
+    """Lock handoffs that have due timers, the longest overdue first, skipping those held by others.
+
+    No-key locks: rows that refer to a handoff may be written meanwhile, changes of the handoff itself wait.
+    """
+    rows = (
+        Handoff.objects.filter(timers__tenant_id=current_tenant_id(), timers__next_at__lte=moment)
+        .order_by("timers__next_at")
+        .defer("verdict")
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit]
+    )
+    return {handoff.id: handoff for handoff in rows}
+
+
+def _lock_due_timers(handoff_ids: Sequence[UUID], moment: datetime) -> list[Timer]:
+    timers = Timer.objects.filter(handoff_id__in=handoff_ids, next_at__isnull=False, next_at__lte=moment)
+    return list(timers.order_by("id").select_for_update(no_key=True))
+
+
+@dataclass(slots=True)
+class _Firing:
+    """A due timer with the steps it takes now."""
+
+    timer: Timer
+    handoff: Handoff
+    climb: Climb
+    owned: bool
+    event_ids: list[UUID] = field(default_factory=list)
+
+    @property
+    def moves(self) -> bool:
+        """Whether a step moves the lead to somebody else."""
+        return any("reassign" in rung.actions for rung in self.climb.rungs)
+
+
+def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[Timer], now: datetime) -> SweepResult:
+    """Decide and write for a batch of locked, due timers."""
+    firings, answered, stray = [], [], []
+    for timer in timers:
+        handoff = handoffs[timer.handoff_id]
+        answer = _answer_of(handoff, timer)
+        if handoff.state != Handoff.State.OPEN:
+            stray.append(timer)
+        elif answer is not None:
+            answered.append(answer)
+        else:
+            firings.append(_firing(handoff, timer, now))
+    if answered:
+        meet_all(answered, now=now)
+    if stray:
+        cancel([timer.handoff_id for timer in stray], reason="closed", now=now)
+    _write_timers(firings)
+    _write_events(firings, now)
+    moves = _move(firings, now)
+    _tell(firings, moves, now)
+    mark_dirty(dict.fromkeys(timer.handoff_id for timer in timers), now)
+    return SweepResult(
+        fired=sum(len(firing.climb.rungs) for firing in firings),
+        breached=sum(firing.climb.breaches for firing in firings),
+        moved=sum(result.outcome in ("assigned", "fallback") for result in moves.values()),
+        worst_lateness_ms=max((_lateness_ms(r.at, now) for f in firings for r in f.climb.rungs), default=0),
+    )
+
+
+def _answer_of(handoff: Handoff, timer: Timer) -> Answer | None:
+    """The answer that the handoff already has for this target: then there is nothing to fire."""
+    if timer.state != Timer.State.RUNNING:
+        return None
+    at = handoff.first_touch_at if timer.target == Target.FIRST_TOUCH else handoff.accepted_at
+    return None if at is None else Answer(handoff.id, timer.target, at)
+
+
+def _firing(handoff: Handoff, timer: Timer, now: datetime) -> _Firing:
+    owner_clock = timer.clock == Timer.Clock.OWNER
+    owned = handoff.owner_id is not None
+    steps = climb(
+        load_policy(timer.policy_version_id),
+        plan_of(timer),
+        next_step=timer.next_step,
+        owner_clock=owner_clock,
+        carries=owner_clock or not owned,
+        now=now,
+    )
+    return _Firing(timer, handoff, steps, owned)
+
+
+def _lateness_ms(at: datetime, now: datetime) -> int:
+    return max(0, (now - at) // timedelta(milliseconds=1))
+
+
+def _write_timers(firings: Sequence[_Firing]) -> None:
+    for firing in firings:
+        timer = firing.timer
+        timer.next_step, timer.next_at = firing.climb.next_step, firing.climb.next_at
+        timer.attempts = 0
+        if firing.climb.breaches:
+            timer.state, timer.breached_at = Timer.State.BREACHED, timer.due_at
+    fields = ["state", "breached_at", "next_step", "next_at", "attempts"]
+    update_rows([firing.timer for firing in firings], fields)
+
+
+def _write_events(firings: Sequence[_Firing], now: datetime) -> None:
+    events = []
+    for firing in firings:
+        timer = firing.timer
+        for rung in firing.climb.rungs:
+            event_id = uuid7()
+            firing.event_ids.append(event_id)
+            events.append(
+                TimerEvent(
+                    id=event_id,
+                    timer_id=timer.id,
+                    handoff_id=timer.handoff_id,
+                    generation=timer.generation,
+                    step=rung.index,
+                    percent=rung.percent,
+                    actions=list(rung.actions),
+                    due_at=rung.at,
+                    fired_at=now,
+                    lateness_ms=_lateness_ms(rung.at, now),
+                )
+            )
+    insert_rows(events)
+
+
+def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
+    """Move on the leads whose owners broke a promise, each once even if two of its targets broke; by handoff."""
+    leaving = {firing.handoff.id: firing.handoff for firing in firings if firing.moves}
+    if not leaving:
+        return {}
+    requests = [
+        MoveRequest(handoff, Assignment.EndReason.BREACH, why="Its last owner did not answer in time.")
+        for handoff in leaving.values()
+    ]
+    return {result.handoff_id: result for result in reassign(requests, now=now, actor=ACTOR)}
+
+
+def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: datetime) -> None:
+    """Queue what the steps say. A reminder that its own breach has overtaken is written, and expires unsent."""
+    person = fallback_of()
+    owners = {firing.timer.member_id for firing in firings if firing.timer.member_id}
+    chains = chains_of(owners, fallback_id=person.id if person else None)
+    messages = []
+    for firing in firings:
+        chain = chains[firing.timer.member_id if firing.owned else None]
+        for rung, event_id in zip(firing.climb.rungs, firing.event_ids, strict=True):
+            for action in rung.actions:
+                if action == "reassign":
+                    continue
+                told = recipient(action, chain)
+                if told is None:
+                    continue
+                kind, priority = MESSAGES[action]
+                messages.append(
+                    Message(
+                        kind=kind,
+                        event_id=event_id,
+                        subject=f"handoff:{firing.handoff.id}",
+                        member_ids=[told],
+                        data=_data(firing, rung, moves.get(firing.handoff.id), now),
+                        priority=priority,
+                    )
+                )
+    enqueue(messages, now=now)
+    broken = {f"handoff:{firing.handoff.id}" for firing in firings if firing.climb.breaches and firing.owned}
+    if broken:
+        expire(broken, now=now, kinds=_MOOT_AT_BREACH)
+
+
+def _data(firing: _Firing, rung: Rung, move: MoveResult | None, now: datetime) -> dict[str, Any]:
+    """Ids and times only: the message is worded when it is sent."""
+    timer = firing.timer
+    return {
+        "handoff_id": str(firing.handoff.id),
+        "lead_id": str(firing.handoff.lead_id),
+        "timer_id": str(timer.id),
+        "target": timer.target,
+        "tier": timer.tier,
+        "percent": rung.percent,
+        "owner_id": str(timer.member_id) if timer.member_id else None,
+        "new_owner_id": str(move.new_member_id) if move and move.new_member_id else None,
+        "started_at": timer.started_at.isoformat(),
+        "due_at": timer.due_at.isoformat(),
+        "late_ms": _lateness_ms(rung.at, now),
+    }
+
+
+# --- Poison -------------------------------------------------------------------------------------------------------
+
+
+def _replay(timer_ids: Sequence[UUID], now: datetime) -> SweepResult:
+    """Fire each timer of a failed batch by itself; what raises backs off and leaves the others alone."""
+    total = SweepResult()
+    for timer_id in timer_ids:
+        try:
+            with transaction.atomic():
+                # Read again: the failed batch changed its instances, and an earlier one may have moved the lead.
+                timer = Timer.objects.filter(id=timer_id, next_at__lte=now).first()
+                if timer is None:
+                    continue
+                handoff = Handoff.objects.get(id=timer.handoff_id)
+                result = _fire({handoff.id: handoff}, [timer], now)
+                connection.check_constraints()
+        except Exception as error:
+            _raise_if_not_about_a_row(error)
+            _back_off(timer_id, error, now)
+            total.poisoned += 1
+        else:
+            total.add(result)
+    return total
+
+
+def _back_off(timer_id: UUID, error: Exception, now: datetime) -> None:
+    """Try a timer that raised again later and later; in the end mark it failed and call a person, once."""
+    logger.error("A timer could not be fired.", exc_info=error, extra={"timer": str(timer_id)})
+    timer = Timer.objects.get(id=timer_id)
+    timer.last_error = f"{type(error).__name__}: {error}"[:300]
+    timer.attempts += 1
+    if timer.attempts <= len(BACK_OFF_MINUTES):
+        timer.next_at = now + timedelta(minutes=BACK_OFF_MINUTES[timer.attempts - 1])
+    else:
+        timer.state, timer.next_at = Timer.State.FAILED, None
+        finding = Finding(
+            kind="timer_failed", subject=f"timer:{timer.id}", detail=timer.last_error, found_at=now
+        )
+        insert_rows(
+            [finding], conflict="on conflict (tenant_id, kind, subject) where cleared_at is null do nothing"
+        )
+    update_rows([timer], ["state", "next_at", "attempts", "last_error"])
+
+
+def _raise_if_not_about_a_row(error: Exception) -> None:
+    """A lost connection or a used-up time limit is no fault of a timer: let the whole turn roll back."""
+    if isinstance(error, SoftTimeLimitExceeded):
+        raise error
+    link = connection.connection
+    if link is None or link.closed:
+        raise error
+
+
+__all__ = ["ACTOR", "TURN", "SweepResult", "sweep", "sweep_tenant"]

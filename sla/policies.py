@@ -1,0 +1,52 @@
+"""Policies and calendars by version, parsed once a process: versions never change."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+
+from core.errors import Conflict
+from leads.criteria import SCHEMA
+from sla.models import PolicyVersion, Timer
+from sla.tiers import Policy, parse_policy
+from sla.timers import Schedule
+from tenants.calendars import load_calendar
+from tenants.context import current_tenant_id
+from tenants.versions import published_version
+
+
+@lru_cache(maxsize=1024)
+def _parsed(tenant_id: UUID, version_id: UUID) -> Policy:
+    return parse_policy(PolicyVersion.objects.get(id=version_id).content, SCHEMA)
+
+
+def load_policy(version_id: UUID) -> Policy:
+    """The parsed policy of a version of the tenant in force. Raises ValidationFailed for one that makes no
+    sense.
+    """
+    return _parsed(current_tenant_id(), version_id)
+
+
+def policy_in_force() -> tuple[UUID, Policy]:
+    """The published version's id and its policy. Raises Conflict before the first publication."""
+    version = published_version(PolicyVersion)
+    if version is None:
+        raise Conflict("No SLA policy is published yet.")
+    return version.id, load_policy(version.id)
+
+
+def plan_of(timer: Timer) -> Schedule:
+    """The running promise that a timer stands for, on the calendar version it was armed with."""
+    return Schedule(
+        timer.started_at, timer.due_at, timer.duration_seconds, load_calendar(timer.calendar_version_id)
+    )
+
+
+def find_policy(version_id: UUID) -> Policy | None:
+    """As `load_policy`; None where the version is gone or makes no sense, for readers that must not fail."""
+    try:
+        return load_policy(version_id)
+    except (ObjectDoesNotExist, Conflict, ValueError):
+        return None

@@ -1,0 +1,102 @@
+"""Reads of timers, and of whom their steps tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from sla.ladder import Chain
+from sla.models import EngineCycle, Finding, Timer
+from sla.status import OPEN_STATUSES, Status, status_of
+from tenants.calendars import load_calendar
+from tenants.models import Member
+
+
+def chains_of(member_ids: Iterable[UUID], *, fallback_id: UUID | None) -> Mapping[UUID | None, Chain]:
+    """Whom the timers of these owners tell, by owner; under None for a lead that nobody owns.
+
+    Managers and directors who left are passed over: the named fallback person stands in. Two queries.
+    """
+    rows = list(
+        Member.objects.filter(id__in=set(member_ids)).values_list(
+            "id", "is_active", "team__manager_id", "team__director_id"
+        )
+    )
+    leaders = {leader for row in rows for leader in row[2:] if leader is not None}
+    active = set(Member.objects.filter(id__in=leaders, is_active=True).values_list("id", flat=True))
+    chains: dict[UUID | None, Chain] = {None: Chain(None, None, None, fallback_id)}
+    for member_id, is_active, manager_id, director_id in rows:
+        chains[member_id] = Chain(
+            owner=member_id if is_active else None,
+            manager=manager_id if manager_id in active else None,
+            director=director_id if director_id in active else None,
+            fallback=fallback_id,
+        )
+    return chains
+
+
+def status_now(timer: Timer, *, now: datetime) -> Status:
+    """The timer's status on its own calendar."""
+    return status_of(timer, now=now, calendar=load_calendar(timer.calendar_version_id))
+
+
+def possible(status: Status, *, now: datetime) -> Q:
+    """A filter that lets every timer of this status through, and few others; `status_now` has the last word.
+
+    Closed hours are a matter of calendars, which the database does not know.
+    """
+    running = Q(state__in=(Timer.State.RUNNING, Timer.State.FAILED), met_at__isnull=True)
+    if status == Status.MET:
+        return Q(state=Timer.State.MET)
+    if status == Status.CANCELLED:
+        return Q(state=Timer.State.CANCELLED)
+    if status == Status.PAUSED:
+        return Q(state=Timer.State.PAUSED)
+    if status == Status.MISSED:
+        return Q(met_at__isnull=False) & ~Q(state=Timer.State.MET) | Q(
+            state=Timer.State.BREACHED, closed_at__isnull=False
+        )
+    if status == Status.OVERDUE:
+        return Q(state=Timer.State.BREACHED, closed_at__isnull=True) | running & Q(due_at__lt=now)
+    return running & Q(due_at__gte=now)
+
+
+def timers_of(handoff_ids: Iterable[UUID]) -> dict[UUID, list[Timer]]:
+    """Every timer of these handoffs, by handoff: company clocks first, then owners' in the order they owned."""
+    found: dict[UUID, list[Timer]] = {handoff_id: [] for handoff_id in handoff_ids}
+    for timer in Timer.objects.filter(handoff_id__in=list(found)).order_by("clock", "started_at", "id"):
+        found[timer.handoff_id].append(timer)
+    return found
+
+
+def open_findings() -> list[Finding]:
+    """What the auditor found wrong in this organisation and is not put right yet."""
+    return list(Finding.objects.filter(cleared_at__isnull=True).order_by("found_at", "id"))
+
+
+def tenants_with_due_timers(now: datetime) -> list[UUID]:
+    """Organisations whose timers the sweep must look at; answered by the resolver, before any tenant is set."""
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from tenants_with_due_timers(%s)", [now])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def active_tenants() -> list[UUID]:
+    """Every organisation that is switched on, by the resolver."""
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from resolve_active_tenants()")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def cycles() -> dict[str, EngineCycle]:
+    """The last pulse of each tick, by its name."""
+    return {cycle.tick: cycle for cycle in EngineCycle.objects.all()}
+
+
+def is_open_status(status: Status) -> bool:
+    """Whether somebody can still do something about it."""
+    return status in OPEN_STATUSES

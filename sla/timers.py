@@ -1,0 +1,85 @@
+"""When a target is due and when each step of the ladder falls. Pure: a calendar and instants in, instants
+out.
+
+A calendar of None is the wall clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from core.businesstime import WorkCalendar
+from sla.tiers import BREACH, Duration, Policy, TargetSpec
+
+_DAY_SECONDS: Final = 86_400
+#: A wall clock still has days: UTC ones, where an organisation has no calendar at all.
+_EVERY_HOUR: Final = WorkCalendar.always("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One running promise: when it started, when it is due, and the working seconds between."""
+
+    started_at: datetime
+    due_at: datetime
+    duration_seconds: int
+    calendar: WorkCalendar | None
+
+    def at_percent(self, percent: int) -> datetime:
+        """The instant at which `percent` of the time is used. 100 is the deadline itself, to the microsecond."""
+        if percent == BREACH:
+            return self.due_at
+        moment = add_seconds(self.calendar, self.started_at, self.duration_seconds * percent / 100)
+        # The stored duration is in whole seconds; a step must not slip past the deadline by the rest.
+        return min(moment, self.due_at) if percent < BREACH else max(moment, self.due_at)
+
+
+def add_seconds(calendar: WorkCalendar | None, start: datetime, seconds: float) -> datetime:
+    """The instant at which so many seconds have passed on this clock."""
+    if calendar is None:
+        return start.astimezone(UTC) + timedelta(seconds=seconds)
+    return calendar.add_seconds(start, seconds)
+
+
+def seconds_between(calendar: WorkCalendar | None, start: datetime, end: datetime) -> int:
+    """Whole seconds from `start` to `end` on this clock; 0 if `end` is not after `start`."""
+    if calendar is None:
+        return max(0, round((end - start).total_seconds()))
+    return round(calendar.elapsed_seconds(start, end))
+
+
+def due_after(duration: Duration, start: datetime, calendar: WorkCalendar | None) -> datetime:
+    """The deadline of a duration that starts at `start`. Raises CalendarClosedError where there is none."""
+    if duration.unit == "seconds":
+        return add_seconds(calendar, start, duration.amount)
+    if duration.unit == "minutes":
+        return add_seconds(calendar, start, duration.amount * 60)
+    days = calendar or _EVERY_HOUR
+    if duration.unit == "business_days":
+        return days.add_days(start, duration.amount)
+    return days.end_of_day(start, duration.amount)
+
+
+def schedule(spec: TargetSpec, start: datetime, calendar: WorkCalendar | None) -> Schedule:
+    """The running promise of a target that starts at `start` on the given calendar (unused by wall-clock
+    targets).
+    """
+    clock = None if spec.wall else calendar
+    due_at = due_after(spec.duration, start, clock)
+    if spec.duration.unit in ("seconds", "minutes"):
+        seconds = spec.duration.amount * (60 if spec.duration.unit == "minutes" else 1)
+    else:
+        seconds = seconds_between(clock, start, due_at)
+    return Schedule(start, due_at, seconds, clock)
+
+
+def schedule_of_rest(start: datetime, seconds: int, calendar: WorkCalendar | None) -> Schedule:
+    """A promise with so many seconds left of it: what a new owner gets where the clock goes on."""
+    return Schedule(start, add_seconds(calendar, start, seconds), seconds, calendar)
+
+
+def warn_at(plan: Schedule, policy: Policy) -> datetime:
+    """From when on the target counts as at risk."""
+    return plan.at_percent(policy.warn_percent)
