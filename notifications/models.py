@@ -94,16 +94,15 @@ class OutboxMessage(TenantModel):
                 fields=["tenant", "not_before"], condition=models.Q(state="pending"), name="outbox_pending"
             ),
             models.Index(
-                fields=["not_before", "tenant"],
-                condition=models.Q(state="pending"),
-                name="outbox_pending_anywhere",
-            ),
-            models.Index(
                 fields=["tenant", "subject"],
                 condition=models.Q(state__in=["pending", "taken"]),
                 name="outbox_unsent_by_subject",
             ),
-            models.Index(fields=["tenant", "delivery"], name="outbox_by_delivery"),
+            models.Index(
+                fields=["tenant", "delivery"],
+                condition=models.Q(delivery__isnull=False),
+                name="outbox_of_delivery",
+            ),
             models.Index(fields=["tenant", "event_id"], name="outbox_by_event"),
         ]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import uuid4, uuid5
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from notifications.models import OutboxMessage, WebhookEndpoint
-from notifications.outbox import Message, enqueue, expire
+from notifications.outbox import Message, enqueue, expire, message_id
 from tests.factories import Org
 
 State = OutboxMessage.State
@@ -121,3 +121,11 @@ def test_expiry_stays_inside_the_tenant(acme: Org, globex: Org, now: datetime) -
         assert expire(["handoff:1"], now=now) == 2
     with globex.scope():
         assert OutboxMessage.objects.filter(state=State.PENDING).count() == 2
+
+
+def test_the_rows_id_is_the_standard_uuid5(in_acme: Org, now: datetime) -> None:
+    event, rep = uuid4(), in_acme.reps[0].id
+    enqueue([Message("lead.moved", event, "s", [rep])], now=now)
+    wanted = {channel: uuid5(event, f"lead.moved:{channel}:{rep}") for channel in ("email", "inapp")}
+    assert dict(OutboxMessage.objects.values_list("channel", "id")) == wanted
+    assert message_id(event, "lead.moved", "email", rep) == wanted["email"]
