@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -18,6 +19,7 @@ MAX_SEARCHED = 2_000  # bytes of one field that a pattern searches; keeps the wo
 
 #: Ages in seconds, ascending, by folded subject: under None those of all, under "" those without a subject.
 Ages: TypeAlias = Mapping[str | None, Sequence[float]]
+_REMEMBERED_LENGTH = 100  # characters
 _NO_AGES: Ages = MappingProxyType({})
 
 
@@ -166,7 +168,7 @@ class Facts:
         for kind, subject, at in self.engagements:
             age = (now - _utc(at)).total_seconds()
             if age >= 0:
-                past.append((age, fold(kind), fold(as_text(subject) or "")))
+                past.append((age, _slug(kind), _slug(subject)))
         past.sort()
         timeline: dict[str, dict[str | None, list[float]]] = {}
         for age, kind, folded_subject in past:
@@ -175,6 +177,18 @@ class Facts:
                 ages.setdefault(None, []).append(age)
                 ages.setdefault(folded_subject, []).append(age)
         return timeline
+
+
+def _slug(name: str | None) -> str:
+    """A kind or subject folded.  Few short ones come up again and again, so those are remembered."""
+    if not name:
+        return ""
+    return _remembered(name) if len(name) <= _REMEMBERED_LENGTH else fold(as_text(name) or "")
+
+
+@lru_cache(maxsize=4_096)
+def _remembered(name: str) -> str:
+    return fold(as_text(name) or "")
 
 
 def _searched(texts: list[str]) -> tuple[bytes, ...]:
@@ -229,6 +243,8 @@ def _day_in(moment: datetime, now: datetime) -> date:
 
 
 def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     try:
         return moment.astimezone(UTC)
     except OverflowError:  # as above: the offset does not matter there
