@@ -1,5 +1,48 @@
 """Every address of the portal."""
 
-from django.urls import path
+from __future__ import annotations
 
-urlpatterns: list[object] = []
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+# Apps with pages, and apps with calls of the API: each has `urls.py` (app_name = the app) and `api_urls.py`.
+PAGES = (
+    "tenants",
+    "handoff",
+    "leads",
+    "routing",
+    "sla",
+    "feedback",
+    "notifications",
+    "integrations",
+    "reporting",
+)
+CALLS = ("integrations", "leads", "handoff", "routing", "sla", "notifications", "reporting")
+
+
+def _existing(modules: list[str]) -> list[str]:
+    return [module for module in modules if find_spec(module) is not None]
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="web/api_docs.html"),
+        name="docs",
+    ),
+    *(path("api/v1/", include(module)) for module in _existing([f"{app}.api_urls" for app in CALLS])),
+    *(path("", include(module)) for module in _existing([f"{app}.urls" for app in PAGES])),
+]
+if settings.DEBUG:
+    from web.styleguide import styleguide
+
+    urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))
+
+handler400 = "web.problems.bad_request"
+handler403 = "web.problems.permission_denied"
+handler404 = "web.problems.not_found"
+handler500 = "web.problems.server_error"

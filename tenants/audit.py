@@ -27,7 +27,8 @@ def record_change(
     after: Any = None,
     now: datetime,
 ) -> None:
-    """Write one audit row in the caller's transaction. `before` and `after` are JSON-safe and hold no lead data."""
+    """Write one audit row in the caller's transaction. `before` and `after` are JSON-safe and hold no lead
+    data."""
     AuditEntry.objects.create(
         at=now,
         actor=actor,

@@ -1,11 +1,12 @@
 """Who may come in: people by e-mail and password, programs by API key. The tenant follows from either.
 
-A key reads `slp_<prefix>_<secret>`. The prefix finds it, through a function of the resolver role since no tenant is
-known yet; the secret is compared by hash, in constant time.
+A key reads `slp_<prefix>_<secret>`. The prefix finds it, through a function of the resolver role since no
+tenant is known yet; the secret is compared by hash, in constant time.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from uuid import UUID
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from rest_framework import exceptions
@@ -40,7 +41,11 @@ class EmailBackend(BaseBackend):
     """Log in by e-mail and password; the e-mail's case does not matter."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
     ) -> User | None:
         email = (kwargs.get("email") or username or "").strip().lower()
         if not email or password is None:
@@ -68,7 +73,9 @@ class Membership:
 def memberships_of(user_id: UUID) -> list[Membership]:
     """The active memberships of a user in active tenants, by tenant name."""
     with connection.cursor() as cursor:
-        cursor.execute("select tenant_id, tenant_name, member_id, role from resolve_memberships(%s)", [user_id])
+        cursor.execute(
+            "select tenant_id, tenant_name, member_id, role from resolve_memberships(%s)", [user_id]
+        )
         return [Membership(row[0], row[1], row[2], Role(row[3])) for row in cursor.fetchall()]
 
 
@@ -88,30 +95,34 @@ class KeyIdentity:
         return f"key:{self.id}"
 
 
-def identify_key(text: str, *, now: datetime) -> KeyIdentity | None:
-    """The identity behind a key's text; None for a malformed, unknown, expired or revoked one."""
+def identify_key(text: str, *, now: datetime | None = None) -> KeyIdentity | None:
+    """The identity behind a key's text; None for a malformed, unknown, expired or revoked one.
+
+    now: when the key is shown; the database's time, read in the same round trip, unless given.
+    """
     parsed = parse_api_key(text)
     if parsed is None:
         return None
     with connection.cursor() as cursor:
         cursor.execute(
-            "select id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at"
-            " from resolve_api_key(%s)",
-            [parsed.prefix],
+            "select id, tenant_id, name, scopes::text, secret_hash, expires_at, revoked_at, last_used_at,"
+            " coalesce(%s, clock_timestamp()) from resolve_api_key(%s)",
+            [now, parsed.prefix],
         )
         rows = cursor.fetchall()
-    for key_id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at in rows:
+    for key_id, tenant_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at, at in rows:
         if not verify_secret(parsed.secret, secret_hash):
             continue
-        if revoked_at is not None or (expires_at is not None and expires_at <= now):
+        if revoked_at is not None or (expires_at is not None and expires_at <= at):
             return None
-        _note_use(key_id, tenant_id, last_used_at, now)
-        return KeyIdentity(key_id, tenant_id, name, frozenset(scopes if isinstance(scopes, list) else []))
+        _note_use(key_id, tenant_id, last_used_at, at)
+        return KeyIdentity(key_id, tenant_id, name, frozenset(json.loads(scopes)))
     return None
 
 
 def _note_use(key_id: UUID, tenant_id: UUID, last_used_at: datetime | None, now: datetime) -> None:
-    """Write last_used at most once a minute, in a transaction of its own: the hot path must not wait for it."""
+    """Write last_used at most once a minute, in a transaction of its own: the hot path must not wait for
+    it."""
     if last_used_at is not None and now - last_used_at < timedelta(minutes=1):
         return
     with tenant_scope(tenant_id), connection.cursor() as cursor:
@@ -123,19 +134,16 @@ def _note_use(key_id: UUID, tenant_id: UUID, last_used_at: datetime | None, now:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer slp_...`. Views of the API run inside the key's tenant: see web.api.TenantAPIView."""
+    """`Authorization: Bearer slp_...`. Views of the API run inside the key's tenant: see
+    web.api.TenantAPIView."""
 
     keyword = "Bearer"
 
     def authenticate(self, request: Request) -> tuple[KeyIdentity, None] | None:
-        from tenants.clock import database_clock
-
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text:
             return None
-        with transaction.atomic():
-            now = database_clock()
-        identity = identify_key(text.strip(), now=now)
+        identity = identify_key(text.strip())
         if identity is None:
             raise exceptions.AuthenticationFailed("This API key is not known, has expired or was revoked.")
         return identity, None
@@ -145,14 +153,15 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """The key must carry the scope that the view names for the method: `scopes = {"GET": "leads:read", ...}`."""
+    """The key must carry the scope that the view names for the method: `scopes = {"GET": "leads:read",
+    ...}`."""
 
     message = "This key lacks the scope that the call needs."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, KeyIdentity):
             raise exceptions.NotAuthenticated("Send an API key: Authorization: Bearer slp_...")
-        needed = view.scopes.get(request.method)
+        needed = view.scopes.get("GET" if request.method == "HEAD" else request.method)
         if needed is None:
             return False
         if needed not in request.user.scopes:
@@ -162,7 +171,8 @@ class HasScope(BasePermission):
 
 
 def member_required(*roles: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """View decorator: a logged-in member of a tenant, with one of `roles` where any are named; an admin always may."""
+    """View decorator: a logged-in member of a tenant, with one of `roles` where any are named; an admin
+    always may."""
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)

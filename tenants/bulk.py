@@ -1,8 +1,8 @@
 """Many rows in one statement: `INSERT ... SELECT unnest(...)`.
 
-One parameter a column whatever the number of rows, so the statement is parsed once and Python builds no long SQL;
-several times quicker than Django's bulk_create, which the sweep and the bulk intake need. (COPY cannot be used on
-tables with row security.) Rows are model instances; defaults were applied when they were made.
+One parameter a column whatever the number of rows, so the statement is parsed once and Python builds no long
+SQL; several times quicker than Django's bulk_create, which the sweep and the bulk intake need. (COPY cannot
+be used on tables with row security.) Rows are model instances; defaults were applied when they were made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from django.db import connection, models
 
 from tenants.context import current_tenant_id
-
 
 
 @cache
@@ -34,7 +33,9 @@ def _columns(model: type[models.Model]) -> tuple[tuple[str, str, str, bool], ...
 def _insert_sql(model: type[models.Model], conflict: str, returning: bool) -> str:
     columns = _columns(model)
     names = ", ".join(f'"{column}"' for _, column, _, _ in columns)
-    picked = ", ".join(f'"{column}"::jsonb' if is_json else f'"{column}"' for _, column, _, is_json in columns)
+    picked = ", ".join(
+        f'"{column}"::jsonb' if is_json else f'"{column}"' for _, column, _, is_json in columns
+    )
     arrays = ", ".join(f"%s::{base}[]" for _, _, base, _ in columns)
     tail = " returning id" if returning else ""
     # Names come from our own models, never from a request.

@@ -21,21 +21,26 @@ from tenants.models import Calendar, CalendarVersion, Member, RepProfile, Tenant
 # Years around the writing of a version for which public holidays are resolved into it.
 HOLIDAY_YEARS_BACK, HOLIDAY_YEARS_AHEAD = 10, 15
 
-OFFICE_WEEK: dict[str, list[list[str]]] = {day: [["09:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+OFFICE_WEEK: dict[str, list[list[str]]] = {
+    day: [["09:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")
+}
 ALWAYS_WEEK: dict[str, list[list[str]]] = {
     day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 }
 
 
 def resolve_holidays(*, country: str, subdivision: str, around: int) -> dict[str, str]:
-    """Public holidays as {"2026-12-25": "Christmas Day", ...} for the years around `around`; empty for no country."""
+    """Public holidays as {"2026-12-25": "Christmas Day", ...} for the years around `around`; empty for no
+    country."""
     if not country:
         return {}
     years = range(around - HOLIDAY_YEARS_BACK, around + HOLIDAY_YEARS_AHEAD)
     try:
         found = public_holidays.country_holidays(country, subdiv=subdivision or None, years=years)
     except NotImplementedError as error:
-        raise ValidationFailed(f"There is no public holiday calendar for {country} {subdivision}.".strip()) from error
+        raise ValidationFailed(
+            f"There is no public holiday calendar for {country} {subdivision}.".strip()
+        ) from error
     return {day.isoformat(): name for day, name in sorted(found.items())}
 
 
@@ -55,7 +60,9 @@ def make_spec(
         "country": country,
         "subdivision": subdivision,
         "holidays": resolve_holidays(country=country, subdivision=subdivision, around=year),
-        "extra": {day: [list(interval) for interval in intervals] for day, intervals in (extra or {}).items()},
+        "extra": {
+            day: [list(interval) for interval in intervals] for day, intervals in (extra or {}).items()
+        },
     }
     try:
         compile_spec(spec)
@@ -129,16 +136,15 @@ def tenant_calendar_version(tenant: Tenant) -> UUID | None:
 
 
 def member_calendar_versions(*, tenant: Tenant, member_ids: Iterable[UUID]) -> dict[UUID, UUID | None]:
-    """The version in force for each member: their own calendar, else their team's, else the tenant's. Two queries."""
+    """The version in force for each member: their own calendar, else their team's, else the tenant's. Two
+    queries."""
     wanted = list(member_ids)
     fallback = tenant_calendar_version(tenant)
     found: dict[UUID, UUID | None] = dict.fromkeys(wanted, fallback)
     members = Member.objects.filter(id__in=wanted).values_list("id", "team__calendar__current_version_id")
-    for member_id, version_id in members:
-        if version_id:
-            found[member_id] = version_id
-    profiles = RepProfile.objects.filter(member_id__in=wanted, calendar__isnull=False)
-    for member_id, version_id in profiles.values_list("member_id", "calendar__current_version_id"):
-        if version_id:
-            found[member_id] = version_id
+    found.update({member_id: version_id for member_id, version_id in members if version_id})
+    profiles = RepProfile.objects.filter(member_id__in=wanted, calendar__isnull=False).values_list(
+        "member_id", "calendar__current_version_id"
+    )
+    found.update({member_id: version_id for member_id, version_id in profiles if version_id})
     return found

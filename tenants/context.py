@@ -1,7 +1,9 @@
-"""Which tenant this piece of work belongs to: set once at the edge, checked by every query and by the database.
+"""Which tenant this piece of work belongs to: set once at the edge, checked by every query and by the
+database.
 
-`tenant_scope` is the only door. It opens a transaction, tells PostgreSQL the tenant for that transaction alone (so a
-transaction pooler can never hand it to somebody else), and tells the managers. Work without a scope raises.
+`tenant_scope` is the only door. It opens a transaction, tells PostgreSQL the tenant for that transaction
+alone (so a transaction pooler can never hand it to somebody else), and tells the managers. Work without a
+scope raises.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ _current: ContextVar[UUID | None] = ContextVar("slaportal_tenant", default=None)
 
 
 class TenantNotSetError(RuntimeError):
-    """A tenant's rows were asked for outside any tenant's scope. A bug at the edge, never the user's fault."""
+    """A tenant's rows were asked for outside any tenant's scope. A bug at the edge, never the user's
+    fault."""
 
 
 class TenantMixError(RuntimeError):
@@ -43,24 +46,27 @@ def _tell_database(tenant_id: UUID | None) -> None:
 
 @contextmanager
 def tenant_scope(tenant_id: UUID) -> Iterator[None]:
-    """Run the block as one transaction of one tenant; it commits when the block ends, rolls back when it raises.
+    """Run the block as one transaction of one tenant; it commits when the block ends, rolls back when it
+    raises.
 
-    Nested scopes of the same tenant are savepoints. A nested scope of another tenant raises TenantMixError, unless
-    the outer one has ended: one transaction belongs to one tenant.
+    Nested scopes of the same tenant are savepoints. A nested scope of another tenant raises TenantMixError,
+    unless the outer one has ended: one transaction belongs to one tenant.
     """
     outer = _current.get()
     if outer is not None and outer != tenant_id:
         raise TenantMixError("This transaction belongs to another tenant.")
+    # Inside somebody's longer transaction (a test's) the setting would outlive the block: it is taken back
+    # then. Our own transaction ends with the block, and the setting with it, at no cost.
+    borrowed = outer is None and connection.in_atomic_block
     token = _current.set(tenant_id)
     try:
         with transaction.atomic():
             if outer is None:
                 _tell_database(tenant_id)
             yield
-            if outer is None and not connection.needs_rollback:
-                # Inside somebody's longer transaction (a test's) the setting would outlive this block.
+            if borrowed and not connection.needs_rollback:
                 _tell_database(None)
     finally:
         _current.reset(token)
-        if outer is None and connection.in_atomic_block and not connection.needs_rollback:
+        if borrowed and connection.in_atomic_block and not connection.needs_rollback:
             _tell_database(None)

@@ -1,7 +1,7 @@
 """Who is asking, for which tenant: decided once per request, which then is one transaction of that tenant.
 
-The transaction is rolled back when the view raised, even where the exception became a friendly response, so a refused
-request never leaves half of its work behind.
+The transaction is rolled back when the view raised, even where the exception became a friendly response, so a
+refused request never leaves half of its work behind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 class TenantMiddleware:
     """Sets request.tenant, request.member and request.memberships for a logged-in person.
 
-    API paths are left to tenants.auth.ApiKeyAuthentication: their tenant comes from the key, never from a session.
+    API paths are left to tenants.auth.ApiKeyAuthentication: their tenant comes from the key, never from a
+    session.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -47,7 +47,9 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower_case")]
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower_case")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -72,7 +74,8 @@ class Tenant(models.Model):
 
 
 class TenantModel(models.Model):
-    """Base of every row that belongs to a tenant. Keys and row security come from tenants.rls.SecureTenantTable."""
+    """Base of every row that belongs to a tenant. Keys and row security come from
+    tenants.rls.SecureTenantTable."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(
@@ -93,8 +96,11 @@ class TenantModel(models.Model):
         base_manager_name = "objects"
 
 
-def tenant_fk(to: str, *, null: bool = False, related_name: str = "+", on_delete: Any = models.PROTECT) -> Any:
-    """A reference to another tenant table: no constraint of Django's, the composite one comes by migration operation.
+def tenant_fk(
+    to: str, *, null: bool = False, related_name: str = "+", on_delete: Any = models.PROTECT
+) -> Any:
+    """A reference to another tenant table: no constraint of Django's, the composite one comes by migration
+    operation.
 
     The index is declared by the model, led by tenant_id, where a query needs it.
     """
@@ -118,7 +124,8 @@ class Role(models.TextChoices):
 
 
 class Calendar(TenantModel):
-    """A business calendar by name. Its hours live in immutable versions; `current` is the one new timers use."""
+    """A business calendar by name. Its hours live in immutable versions; `current` is the one new timers
+    use."""
 
     name = models.CharField(max_length=80)
     current_version_id = models.UUIDField(null=True)
@@ -133,9 +140,11 @@ class Calendar(TenantModel):
 class CalendarVersion(TenantModel):
     """Hours as they were from some day on; never changed once written, since timers point at it.
 
-    spec: {"tz": IANA name, "weekly": {"mon": [["09:00","17:30"]], ...}, "country": "DE"|"", "subdivision": "BE"|"",
+    spec: {"tz": IANA name, "weekly": {"mon": [["09:00","17:30"]], ...}, "country": "DE"|"", "subdivision":
+          "BE"|"",
     "holidays": {"2026-12-25": "Christmas Day", ...}, "extra": {"2026-12-31": [["09:00","13:00"]], ...}}.
-    Public holidays are resolved when the version is written, so that a later library cannot move a running clock.
+    Public holidays are resolved when the version is written, so that a later library cannot move a running
+    clock.
     """
 
     calendar = tenant_fk("tenants.Calendar")
@@ -165,7 +174,8 @@ class Team(TenantModel):
 
 
 class Member(TenantModel):
-    """A person in one organisation: what they may do, and how to reach them. Name and e-mail are this tenant's."""
+    """A person in one organisation: what they may do, and how to reach them. Name and e-mail are this
+    tenant's."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=True)
     name = models.CharField(max_length=120)
@@ -188,11 +198,14 @@ class Member(TenantModel):
 
 
 class RepProfile(TenantModel):
-    """When a rep works and how much fits: one row per member who may own leads. Hot counters live in routing.RepLoad."""
+    """When a rep works and how much fits: one row per member who may own leads. Hot counters live in
+    routing.RepLoad."""
 
     member = tenant_fk("tenants.Member", related_name="profiles")
     time_zone = models.CharField(max_length=60, default="UTC")
-    calendar = tenant_fk("tenants.Calendar", null=True)  # own hours; the team's, then the tenant's where empty
+    calendar = tenant_fk(
+        "tenants.Calendar", null=True
+    )  # own hours; the team's, then the tenant's where empty
     weight = models.PositiveSmallIntegerField(default=1)
     cap_open = models.PositiveIntegerField(null=True)  # open leads at once; empty means no cap
     cap_per_day = models.PositiveIntegerField(null=True)  # new leads per local day
@@ -203,7 +216,8 @@ class RepProfile(TenantModel):
 
 
 class Leave(TenantModel):
-    """Time off: [starts_at, ends_at). The rep gets no new leads in it and the clock of theirs does not run."""
+    """Time off: [starts_at, ends_at). The rep gets no new leads in it and the clock of theirs does not
+    run."""
 
     member = tenant_fk("tenants.Member")
     starts_at = models.DateTimeField()
@@ -211,7 +225,9 @@ class Leave(TenantModel):
     reason = models.CharField(max_length=120, blank=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="leave_forward")]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="leave_forward")
+        ]
         indexes = [models.Index(fields=["tenant", "member", "ends_at"], name="leave_by_member")]
 
 
@@ -276,3 +292,18 @@ class VersionedModel(TenantModel):
 
     class Meta(TenantModel.Meta):
         abstract = True
+
+
+class RateWindow(models.Model):
+    """A shared counter: what a bucket ("key:<id>", "login:<hash>") has used of its present window. See
+    tenants.rates.
+
+    Not a tenant's row: it is counted before a tenant is known. Not logged to disk: a crash may forget it.
+    """
+
+    bucket = models.CharField(max_length=160, primary_key=True)
+    started = models.BigIntegerField()  # Unix time at which the window began
+    taken = models.IntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["started"], name="rate_window_by_start")]

@@ -1,10 +1,11 @@
-"""Migration operations of the tenancy: row-level security, tenant-led keys, and the resolver's reviewed functions.
+"""Migration operations of the tenancy: row-level security, tenant-led keys, and the resolver's reviewed
+functions.
 
 Second and third layer of isolation. For each tenant table `SecureTenantTables`
   1. makes (tenant_id, id) the primary key,
   2. turns row-level security on and forces it on the owner too, with one policy,
-  3. adds a composite foreign key (tenant_id, x_id) for every reference to another tenant table, so that the database
-     itself refuses a row that points across tenants,
+  3. adds a composite foreign key (tenant_id, x_id) for every reference to another tenant table, so that the
+     database itself refuses a row that points across tenants,
   4. lets the resolver role read it, but only where asked.
 A later migration that adds a reference uses `AddTenantForeignKey`.
 """
@@ -38,23 +39,27 @@ def composite_name(table: str, column: str) -> str:
 
 def tenant_references(model: type[models.Model]) -> list[tuple[str, str, bool]]:
     """References of a tenant model to tenant tables: (column, referred table, nullable)."""
-    found = []
-    for field in model._meta.local_fields:
-        if isinstance(field, models.ForeignKey) and field.name != "tenant" and is_tenant_model(field.related_model):
-            found.append((field.column, field.related_model._meta.db_table, field.null))
-    return found
+    return [
+        (field.column, field.related_model._meta.db_table, field.null)
+        for field in model._meta.local_fields
+        if isinstance(field, models.ForeignKey)
+        and field.name != "tenant"
+        and is_tenant_model(field.related_model)
+    ]
 
 
 def _composite_sql(table: str, column: str, target: str) -> str:
     # Deferred, as Django's own: rows of one transaction may come in any order.
     return (
-        f'ALTER TABLE "{table}" ADD CONSTRAINT "{composite_name(table, column)}" FOREIGN KEY (tenant_id, "{column}") '
+        f'ALTER TABLE "{table}" ADD CONSTRAINT "{composite_name(table, column)}" '
+        f'FOREIGN KEY (tenant_id, "{column}") '
         f'REFERENCES "{target}" (tenant_id, id) DEFERRABLE INITIALLY DEFERRED'
     )
 
 
 class SecureTenantTables(Operation):
-    """Give an app's tenant tables their keys and their row security. Those in `resolver` the resolver role may read.
+    """Give an app's tenant tables their keys and their row security. Those in `resolver` the resolver role
+    may read.
 
     A list and not a table at a time, since tables that refer to each other need both primary keys first.
     """
@@ -73,7 +78,11 @@ class SecureTenantTables(Operation):
         pass
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias != "owner":
             return
@@ -86,7 +95,8 @@ class SecureTenantTables(Operation):
             for column, target, _ in references:
                 editor.execute(_composite_sql(table, column, target))
             if all(null for _, _, null in references):
-                # Tables with a compulsory reference hang from their tenant through it: one look-up a row is enough.
+                # Tables with a compulsory reference hang from their tenant through it: one look-up a row is
+                # enough.
                 editor.execute(
                     f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_fk" FOREIGN KEY (tenant_id) '
                     "REFERENCES tenants_tenant (id) DEFERRABLE INITIALLY DEFERRED"
@@ -96,7 +106,11 @@ class SecureTenantTables(Operation):
                 grant_resolver(editor, table)
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias != "owner":
             return
@@ -106,7 +120,9 @@ class SecureTenantTables(Operation):
             drop_row_security(editor, table)
             editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{table}_tenant_fk"')
             for column, _, _ in tenant_references(model):
-                editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{composite_name(table, column)}"')
+                editor.execute(
+                    f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{composite_name(table, column)}"'
+                )
         for _, model in tables:
             _set_primary_key(editor, model._meta.db_table, "id")
 
@@ -160,17 +176,27 @@ class AddTenantForeignKey(Operation):
         return model._meta.db_table, field.column, field.related_model._meta.db_table
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             editor.execute(_composite_sql(*self._names(app_label, to_state)))
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             table, column, _ = self._names(app_label, from_state)
-            editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{composite_name(table, column)}"')
+            editor.execute(
+                f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{composite_name(table, column)}"'
+            )
 
     def describe(self) -> str:
         return f"Composite key for {self.model_name}.{self.field_name}"
@@ -186,14 +212,22 @@ class SecureOwnRow(Operation):
         pass
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             force_row_security(editor, TENANT_TABLE, OWN_ROW_EXPRESSION)
             grant_resolver(editor, TENANT_TABLE)
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             drop_row_security(editor, TENANT_TABLE)
@@ -212,24 +246,33 @@ class GrantAppRole(Operation):
         pass
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias != "owner":
             return
         app, resolver = settings.DATABASE_APP_ROLE, settings.DATABASE_RESOLVER_ROLE
+        default = "ALTER DEFAULT PRIVILEGES IN SCHEMA public"
         for statement in (
             f'GRANT USAGE ON SCHEMA public TO "{app}", "{resolver}"',
             # PostgreSQL asks this of the new owner of a function.
             f'GRANT CREATE ON SCHEMA public TO "{resolver}"',
             f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{app}"',
             f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{app}"',
-            f'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{app}"',
-            f'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO "{app}"',
+            f'{default} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{app}"',
+            f'{default} GRANT USAGE, SELECT ON SEQUENCES TO "{app}"',
         ):
             editor.execute(statement)
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         pass
 
@@ -253,14 +296,22 @@ class AppendOnly(Operation):
         pass
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
             editor.execute(f'REVOKE UPDATE, DELETE ON "{table}" FROM "{settings.DATABASE_APP_ROLE}"')
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
@@ -273,8 +324,8 @@ class AppendOnly(Operation):
 class ResolverFunction(Operation):
     """A SECURITY DEFINER function owned by the resolver role, callable by the app role.
 
-    It answers what must be known before a tenant is (whose key is this, which tenants have work). The catalog test
-    lists every one of them; add to that list only after a review.
+    It answers what must be known before a tenant is (whose key is this, which tenants have work). The catalog
+    test lists every one of them; add to that list only after a review.
     """
 
     reduces_to_sql = True
@@ -287,7 +338,11 @@ class ResolverFunction(Operation):
         self.language = language
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return (self.__class__.__name__, [self.signature, self.returns, self.body], {"language": self.language})
+        return (
+            self.__class__.__name__,
+            [self.signature, self.returns, self.body],
+            {"language": self.language},
+        )
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         pass
@@ -296,11 +351,17 @@ class ResolverFunction(Operation):
     def _identity(self) -> str:
         """Name and argument types, as DROP and GRANT want them: parameter names are dropped."""
         name, arguments = self.signature.rstrip(")").split("(", 1)
-        types = [argument.split(" default ")[0].split(" ", 1)[1] for argument in arguments.split(", ") if argument]
+        types = [
+            argument.split(" default ")[0].split(" ", 1)[1] for argument in arguments.split(", ") if argument
+        ]
         return f"{name}({', '.join(types)})"
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias != "owner":
             return
@@ -314,7 +375,11 @@ class ResolverFunction(Operation):
         editor.execute(f'ALTER FUNCTION {self._identity} OWNER TO "{settings.DATABASE_RESOLVER_ROLE}"')
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         if editor.connection.alias == "owner":
             editor.execute(f"DROP FUNCTION IF EXISTS {self._identity}")

@@ -1,4 +1,5 @@
-"""Reads of people, teams and keys. Every object is got through one getter, which is 404 for "not yours" too."""
+"""Reads of people, teams and keys. Every object is got through one getter, which is 404 for "not yours"
+too."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def create_api_key(
     created_by: Member | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key and give back its full text, which is never shown again. Raises ValueError for an unknown scope."""
+    """Make a key and give back its full text, which is never shown again. Raises ValueError for an unknown
+    scope."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
         raise ValueError(f"Unknown scopes: {', '.join(unknown)}")

@@ -1,4 +1,5 @@
-"""Drafts, publication and roll-back of versioned configuration: written once, used by criteria, routing and policies."""
+"""Drafts, publication and roll-back of versioned configuration: written once, used by criteria, routing and
+policies."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def create_draft(model: type[V], *, content: dict[str, Any], actor: str, now: da
 
 @transaction.atomic
 def publish(version: V, *, actor: str, now: datetime) -> V:
-    """Put a draft in force and retire the one before it. Publishing twice raises Conflict; it never changes again."""
+    """Put a draft in force and retire the one before it. Publishing twice raises Conflict; it never changes
+    again."""
     model = type(version)
     locked: V = model.objects.select_for_update().get(id=version.id)
     if locked.state != VersionState.DRAFT:

@@ -1,14 +1,18 @@
-"""Edges every request passes: an id for its log lines, and a limit on its size."""
+"""Edges every request passes: an id for its log lines, a limit on its size, and an answer to refusals of the
+domain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from uuid_utils.compat import uuid7
 
+from core.errors import DomainError
 from web.logs import request_id
+from web.problems import exception_handler, is_api, problem, problem_response, refusal_page, too_large_detail
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -30,24 +34,56 @@ class RequestIdMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuse a body over the limit before anything reads it."""
+    """Refuse a body of the API over the limit before anything reads it, whether its length is told or not.
+
+    A chunked body has no length and Django would take it for empty: it is read here, up to the limit.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not request.path.startswith("/api/"):
+            return self.get_response(request)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if request.path.startswith("/api/") and length.isdigit() and int(length) > limit:
-            return JsonResponse(
-                {
-                    "type": "about:blank",
-                    "title": "Payload too large",
-                    "status": 413,
-                    "code": "too_large",
-                    "detail": f"A body may have at most {limit:,} bytes; split a bulk call into smaller ones.",
-                },
-                status=413,
-                content_type="application/problem+json",
-            )
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if length.isdigit():
+            return self._refusal(limit) if int(length) > limit else self.get_response(request)
+        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            source = request.META.get("wsgi.input")
+            if not request.META.get("wsgi.input_terminated") or source is None:
+                return problem_response(
+                    problem("length_required", 411, "Send the body with a Content-Length.")
+                )
+            body = source.read(limit + 1)
+            if len(body) > limit:
+                return self._refusal(limit)
+            request.META["CONTENT_LENGTH"] = str(len(body))
+            request._stream = BytesIO(body)  # type: ignore[attr-defined]
         return self.get_response(request)
+
+    @staticmethod
+    def _refusal(limit: int) -> HttpResponse:
+        return problem_response(problem("too_large", 413, too_large_detail(limit)))
+
+
+class RefusalMiddleware:
+    """Turn a DomainError that a page's view raised into a page for a person.
+
+    It stands before the tenant's middleware in the list, so that the transaction has been marked for rolling
+    back when the page is made.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, DomainError):
+            return None
+        if is_api(request):
+            answer = exception_handler(exception, {"request": request})
+            return problem_response(answer.data)
+        return refusal_page(request, exception)

@@ -1,0 +1,136 @@
+"""Pages by an opaque cursor: `{"results": [...], "next": URL or null}`.
+
+A cursor names the last row that was seen, not a number of rows to skip, so a page costs the same however deep
+it is, and rows that arrive meanwhile neither repeat nor hide others.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from core.errors import ValidationFailed
+
+DEFAULT_SIZE, MAX_SIZE = 50, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`rows` of this page in order; `next` is the cursor of the following page, "" on the last."""
+
+    rows: list[Any]
+    next: str
+
+
+def page_of(
+    queryset: models.QuerySet[Any],
+    *,
+    cursor: str = "",
+    size: int = DEFAULT_SIZE,
+    order: Sequence[str] = ("-updated_at", "-id"),
+) -> Page:
+    """One page of `queryset` in `order`: field names, all ascending or all with "-"; the last must be unique.
+
+    None of the fields may be null. Raises ValidationFailed at /cursor for a cursor that we did not make.
+    """
+    names = [name.lstrip("-") for name in order]
+    descending = order[0].startswith("-")
+    ordered = queryset.order_by(*order)
+    if cursor:
+        ordered = ordered.filter(_after(names, _decode(cursor, queryset.model, names), descending))
+    rows = list(ordered[: size + 1])
+    if len(rows) <= size:
+        return Page(rows, "")
+    rows = rows[:size]
+    return Page(rows, _encode([getattr(rows[-1], name) for name in names]))
+
+
+def api_page(
+    request: Request, queryset: models.QuerySet[Any], *, order: Sequence[str] = ("-updated_at", "-id")
+) -> tuple[list[Any], str | None]:
+    """(rows, URL of the next page or None) by the query parameters `cursor` and `limit` of an API call."""
+    page = page_of(
+        queryset, cursor=request.query_params.get("cursor", ""), size=page_size(request._request), order=order
+    )
+    return page.rows, next_url(request._request, page.next)
+
+
+def page_size(request: HttpRequest) -> int:
+    """The query parameter `limit`, 1 to 200. Raises ValidationFailed at /limit."""
+    text = request.GET.get("limit", str(DEFAULT_SIZE))
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_SIZE):
+        raise ValidationFailed.at("/limit", f"limit is a number from 1 to {MAX_SIZE}.")
+    return int(text)
+
+
+def next_url(request: HttpRequest, cursor: str) -> str | None:
+    """This request's address with another cursor; None for the last page."""
+    if not cursor:
+        return None
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{urlencode(list(query.lists()), doseq=True)}")
+
+
+def _after(names: list[str], values: list[Any], descending: bool) -> Q:
+    """Rows behind (values) in the order of (names). The first condition alone lets the index start there."""
+    step = "lt" if descending else "gt"
+    behind = Q()
+    for place, name in enumerate(names):
+        same = {earlier: values[index] for index, earlier in enumerate(names[:place])}
+        behind |= Q(**same, **{f"{name}__{step}": values[place]})
+    return Q(**{f"{names[0]}__{step}e": values[0]}) & behind
+
+
+def _encode(values: list[Any]) -> str:
+    text = json.dumps([_plain(value) for value in values], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _decode(cursor: str, model: type[models.Model], names: list[str]) -> list[Any]:
+    try:
+        plain = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        if not isinstance(plain, list) or len(plain) != len(names):
+            raise ValueError("not of this list")
+        values = [
+            _typed(model._meta.get_field(name), value) for name, value in zip(names, plain, strict=True)
+        ]
+    except (ValueError, binascii.Error, ValidationError, TypeError, RecursionError, OverflowError) as error:
+        raise ValidationFailed.at("/cursor", "This cursor is not one of ours; begin without one.") from error
+    return values
+
+
+def _typed(field: Any, value: Any) -> Any:
+    if (
+        not isinstance(value, str | int)
+        or isinstance(value, bool)
+        or (isinstance(value, str) and "\x00" in value)
+    ):
+        raise ValueError("no value of a cursor")
+    typed = field.to_python(value)
+    if isinstance(typed, datetime) and typed.utcoffset() is None:
+        raise ValueError("a cursor's time has a zone")
+    if isinstance(field, models.IntegerField) and not -(2**31) <= typed < 2**31:
+        raise ValueError("beyond the column")
+    if _plain(typed) != value:
+        raise ValueError("not as we write it")
+    return typed
