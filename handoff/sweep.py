@@ -271,16 +271,14 @@ def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: dat
                 if action == "reassign":
                     continue
                 told = recipient(action, chain)
-                if told is None:
-                    continue
                 kind, priority = MESSAGES[action]
                 messages.append(
                     Message(
                         kind=kind,
                         event_id=event_id,
                         subject=f"handoff:{firing.handoff.id}",
-                        member_ids=[told],
-                        data=_data(firing, rung, moves.get(firing.handoff.id), now),
+                        member_ids=[told] if told else [],
+                        data=_data(firing, rung, event_id, moves.get(firing.handoff.id), now),
                         priority=priority,
                     )
                 )
@@ -290,25 +288,32 @@ def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: dat
         expire(broken, now=now, kinds=_MOOT_AT_BREACH)
 
 
-def _data(firing: _Firing, rung: Rung, move: MoveResult | None, now: datetime) -> dict[str, Any]:
-    """Ids and times only: the message is worded when it is sent."""
+def _data(
+    firing: _Firing, rung: Rung, event_id: UUID, move: MoveResult | None, now: datetime
+) -> dict[str, Any]:
+    """Ids and times only: the message is worded when it is sent. "from" is the owner judged, "to" the next one."""
     timer = firing.timer
-    return {
-        "handoff_id": str(firing.handoff.id),
-        "lead_id": str(firing.handoff.lead_id),
-        "timer_id": str(timer.id),
+    data: dict[str, Any] = {
+        "handoff": str(firing.handoff.id),
+        "lead": str(firing.handoff.lead_id),
+        "timer": str(timer.id),
+        "event": str(event_id),
         "target": timer.target,
         "tier": timer.tier,
         "percent": rung.percent,
-        "owner_id": str(timer.member_id) if timer.member_id else None,
-        "new_owner_id": str(move.new_member_id) if move and move.new_member_id else None,
         "started_at": timer.started_at.isoformat(),
         "due_at": timer.due_at.isoformat(),
+        "at": now.isoformat(),
         "late_ms": _lateness_ms(rung.at, now),
     }
+    if timer.member_id:
+        data["from"] = str(timer.member_id)
+    if move and move.new_member_id and move.outcome in ("assigned", "fallback"):
+        data["to"] = str(move.new_member_id)
+    return data
 
 
-# --- Poison -------------------------------------------------------------------------------------------------------
+# --- Poison ---
 
 
 def _replay(timer_ids: Sequence[UUID], now: datetime) -> SweepResult:

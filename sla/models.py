@@ -78,7 +78,9 @@ class Timer(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "next_at"], condition=Q(next_at__isnull=False), name="timer_due"),
-            models.Index(fields=["next_at", "tenant"], condition=Q(next_at__isnull=False), name="timer_due_anywhere"),
+            models.Index(
+                fields=["next_at", "tenant"], condition=Q(next_at__isnull=False), name="timer_due_anywhere"
+            ),
             models.Index(fields=["tenant", "handoff"], name="timer_by_handoff"),
             models.Index(fields=["tenant", "due_at"], condition=Q(state="running"), name="timer_by_due"),
         ]
@@ -119,7 +121,9 @@ class Finding(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "kind", "subject"], condition=Q(cleared_at__isnull=True), name="finding_once"
+                fields=["tenant", "kind", "subject"],
+                condition=Q(cleared_at__isnull=True),
+                name="finding_once",
             )
         ]
 

@@ -46,7 +46,7 @@ _CLOSING: Final = [
 ]
 
 
-# --- Which tier ---------------------------------------------------------------------------------------------------
+# --- Which tier ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def counts_as_response(policy_version_id: UUID | None, kind: str) -> bool:
     return policy_version_id is not None and kind in load_policy(policy_version_id).responses
 
 
-# --- Arming -------------------------------------------------------------------------------------------------------
+# --- Arming ---
 
 
 def arm_company(handoffs: Sequence[Handoff]) -> list[Timer]:
@@ -281,7 +281,7 @@ def _rearm(timer: Timer, item: StricterTier) -> bool:
     return True
 
 
-# --- Answers ------------------------------------------------------------------------------------------------------
+# --- Answers ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +423,7 @@ def record_silent_breaches(timers: Sequence[Timer], *, now: datetime) -> None:
     )
 
 
-# --- Endings ------------------------------------------------------------------------------------------------------
+# --- Endings ---
 
 
 def cancel(
@@ -515,7 +515,7 @@ def _resume_at(timer: Timer, *, carries: bool) -> datetime | None:
     return plan_of(timer).at_percent(policy.ladder[timer.next_step].at)
 
 
-# --- Who carries the ladder ---------------------------------------------------------------------------------------
+# --- Who carries the ladder ---
 
 
 def company_takes_ladder(handoffs: Sequence[Handoff], *, now: datetime) -> None:
@@ -555,7 +555,7 @@ def _company_clocks(handoffs: Sequence[Handoff]) -> list[Timer]:
     )
 
 
-# --- The engine's pulse -------------------------------------------------------------------------------------------
+# --- The engine's pulse ---
 
 
 def record_cycle(tick: str, *, handled: int, now: datetime) -> None:
