@@ -47,6 +47,8 @@ class ImportRun(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "file_hash", "mapping"], condition=Q(finished_at__isnull=True), name="one_running_import"
+                fields=["tenant", "file_hash", "mapping"],
+                condition=Q(finished_at__isnull=True),
+                name="one_running_import",
             )
         ]

@@ -10,8 +10,9 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 
 class CriteriaVersion(VersionedModel):
-    """What makes an MQL, as written: {"rule": <core.rules tree>, "fit": <tree or null>, "required": [field, ...],
-    "exclude": [<tree>, ...]}. `fit` is what makes a Subscriber a Lead. `required` are the handoff requirements."""
+    """What makes an MQL, as written: {"rule": <core.rules tree>, "fit": <tree or null>, "required": [field,
+    ...], "exclude": [<tree>, ...]}. `fit` is what makes a Subscriber a Lead. `required` are the handoff
+    requirements."""
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="criteria_version_once")]
@@ -67,7 +68,8 @@ class Lead(TenantModel):
     score = models.IntegerField(null=True)
     custom = models.JSONField(default=dict)
     stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.SUBSCRIBER)
-    # Latest judgement: {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]}.
+    # Latest judgement: {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected",
+    # "path"}]}.
     verdict = models.JSONField(null=True)
     criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
     needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue

@@ -122,12 +122,15 @@ def open_handoffs(
     terms: Mapping[UUID, Terms] | None = None,
     arrivals: Mapping[UUID, Arrival] | None = None,
     is_history: bool = False,
+    dirty: bool = True,
 ) -> list[Handoff]:
     """Open the next handoff of each lead that has none open; gives back those opened, in the leads' order.
 
     terms:    by lead id, the tier that matched.
     arrivals: by lead id, what brought the lead now (saves counting): its source, campaign and channel go
               before the lead's first ones, and a test arrival makes a test handoff.
+    dirty:    write the dirty rows; False where the owner's assignment, which writes them too, follows at
+              once.
     The verdict is the lead's latest, frozen. The stage is the caller's to move.
     """
     found = arrivals or {}
@@ -148,7 +151,8 @@ def open_handoffs(
                 agreed.tier_name,
             )
     opened = set(insert_rows(rows, conflict="on conflict do nothing", returning=True))
-    mark_dirty(opened, now)
+    if dirty:
+        mark_dirty(opened, now)
     return [row for row in rows if row.id in opened]
 
 

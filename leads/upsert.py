@@ -27,6 +27,7 @@ from leads.matching import company_domain, normalise_email, normalise_phone
 from leads.models import Account, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.rows import update_rows
 from tenants.bulk import insert_rows
+from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.versions import published_version
 
@@ -65,6 +66,7 @@ class _Raced(Exception):
 class Arrival:
     """What became of one item.
 
+    at:           when we took it: where its clocks start.
     created:      the lead is new, and this item made it.
     handoff:      the handoff that is open already, locked; None where there is none.
     last_number:  of the lead's handoffs so far; 0 for none.
@@ -73,6 +75,7 @@ class Arrival:
     """
 
     item: LeadIn
+    at: datetime
     lead: Lead
     created: bool
     engagements: list[Engagement]
@@ -111,12 +114,18 @@ class _Person:
 
 
 def upsert_leads(
-    items: Sequence[LeadIn], *, now: datetime, actor: str, criteria: CriteriaVersion | None = None
+    items: Sequence[LeadIn],
+    *,
+    now: datetime,
+    clock: Clock | None = None,
+    criteria: CriteriaVersion | None = None,
 ) -> list[Arrival | DomainError]:
     """Take arrivals in: find or make each lead, its account and engagements, and judge it. One answer per
     item, in
     order: a refused item is its error and leaves no trace; the others land.
 
+    clock:    read again once known leads and their handoffs are locked: what others did meanwhile lies
+              before it.
     criteria: judged by these; the published ones unless given. The lead's row holds the stage that the
               verdict
     gives it; its steps are written by `record_steps`, once the handoffs they belong to are open.
@@ -127,7 +136,7 @@ def upsert_leads(
         guard: AbstractContextManager[Any] = transaction.atomic() if len(items) > 1 else nullcontext()
         try:
             with guard:
-                return _Batch(items, now, version).run()
+                return _Batch(items, now, clock, version).run()
         except _Raced:
             continue
     raise Conflict("Others are sending the same person at this moment; send it again.")
@@ -159,9 +168,12 @@ def record_steps(
 class _Batch:
     """One try at a batch of arrivals."""
 
-    def __init__(self, items: Sequence[LeadIn], now: datetime, version: CriteriaVersion | None) -> None:
+    def __init__(
+        self, items: Sequence[LeadIn], now: datetime, clock: Clock | None, version: CriteriaVersion | None
+    ) -> None:
         self.items = items
         self.now = now
+        self.clock = clock
         self.version = version
         self.tenant_id = current_tenant_id()
         self.errors: dict[int, DomainError] = {}
@@ -275,6 +287,8 @@ class _Batch:
                 known[lead.id].handoff.lead = lead  # type: ignore[union-attr]
         if any(person.lead is None for person in known.values()):
             raise _Raced  # erased between the look-up and the lock
+        if self.clock is not None:
+            self.now = self.clock()
         events = Engagement.objects.filter(lead_id__in=ids)
         for lead_id, kind, subject, at, received_at in events.values_list(
             "lead_id", "kind", "subject", "at", "received_at"
@@ -553,6 +567,7 @@ class _Batch:
                 first = position == 0
                 found[index] = Arrival(
                     item=item,
+                    at=self.now,
                     lead=person.lead,
                     created=person.is_new and first,
                     engagements=person.engagements[index],

@@ -1,0 +1,250 @@
+"""A lead comes in: the whole way from arrival to an owner with running clocks, in one transaction.
+
+    leads: who is it, what do we know, does it qualify -> sla: which tier -> leads: open the handoff
+    -> handoff.moves: who gets it -> sla: start the clocks -> outbox
+
+A thousand at once take as many statements as one. A known person who comes again keeps the handoff that is
+open: before the first answer a stricter tier brings the deadline forward; after acceptance the owner is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from core.errors import Conflict, DomainError, ValidationFailed
+from core.rules import Facts
+from handoff import moves
+from leads import services as leads
+from leads.incoming import LeadIn
+from leads.models import Assignment, Handoff, Lead
+from leads.services import Arrival, Terms
+from notifications import outbox
+from sla import services as sla
+from tenants.clock import Clock
+from tenants.models import Member, Tenant
+
+logger = logging.getLogger("slaportal.intake")
+
+
+class IntakeFailed(DomainError):
+    """One row of many met an error that nobody foresaw; the others landed."""
+
+    code = "internal"
+    status = 500
+    title = "Something went wrong on our side"
+
+
+@dataclass(slots=True)
+class IntakeResult:
+    """What became of one item: `error`, or the lead.
+
+    created:    the lead is new; else a known person came again.
+    handoff:    opened by this item, or open already. assignment: started by this item.
+    arrival:    the details, for who shows them at once.
+    """
+
+    error: DomainError | None = None
+    arrival: Arrival | None = None
+    created: bool = False
+    handoff: Handoff | None = None
+    assignment: Assignment | None = None
+
+    @property
+    def lead(self) -> Lead:
+        """The lead of an item that was taken."""
+        if self.arrival is None:
+            raise ValueError("A refused item has no lead.")
+        return self.arrival.lead
+
+
+def receive_lead(*, tenant: Tenant, item: LeadIn, actor: str, clock: Clock) -> IntakeResult:
+    """`receive_leads` for one. Raises what refuses it."""
+    (result,) = receive_leads(tenant=tenant, items=[item], actor=actor, clock=clock)
+    if result.error is not None:
+        raise result.error
+    return result
+
+
+def receive_leads(*, tenant: Tenant, items: Sequence[LeadIn], actor: str, clock: Clock) -> list[IntakeResult]:
+    """Take leads in, in the transaction of the tenant in scope; one result per item, in order.
+
+    A refused item leaves nothing behind and the others land. Should the database refuse the whole of many,
+    they are taken one by one, each for itself. One item alone raises what nobody foresaw.
+    """
+    if not items:
+        return []
+    if len(items) == 1:
+        return _receive(items, actor=actor, clock=clock)
+    try:
+        with transaction.atomic():
+            return _receive(items, actor=actor, clock=clock)
+    except Exception:
+        logger.exception("intake of %d leads at once failed; taking them one by one", len(items))
+    return [_receive_alone(item, actor=actor, clock=clock) for item in items]
+
+
+def _receive_alone(item: LeadIn, *, actor: str, clock: Clock) -> IntakeResult:
+    try:
+        with transaction.atomic():
+            (result,) = _receive([item], actor=actor, clock=clock)
+            return result
+    except DomainError as error:
+        return IntakeResult(error=error)
+    except Exception:
+        logger.exception("intake of one lead failed")
+        return IntakeResult(error=IntakeFailed("An unexpected error; this lead was not taken."))
+
+
+def _receive(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeResult]:
+    owners, unknown = _chosen_owners(items)
+    taken = [index for index in range(len(items)) if index not in unknown]
+    found = leads.upsert_leads([items[index] for index in taken], now=clock(), clock=clock)
+    results = [IntakeResult(error=unknown.get(index)) for index in range(len(items))]
+    arrivals: list[Arrival] = []
+    for index, outcome in zip(taken, found, strict=True):
+        if isinstance(outcome, DomainError):
+            results[index].error = outcome
+            continue
+        arrivals.append(outcome)
+        results[index].arrival = outcome
+        results[index].created = outcome.created
+        results[index].handoff = outcome.handoff
+    if not arrivals:
+        return results
+    opened, assignments = _hand_off(arrivals, owners, actor=actor)
+    _re_engage([arrival for arrival in arrivals if arrival.handoff is not None])
+    for result in results:
+        if result.arrival is not None and result.arrival.lead.id in opened:
+            result.handoff = opened[result.arrival.lead.id]
+            result.assignment = assignments.get(result.handoff.id)
+    return results
+
+
+def _chosen_owners(items: Sequence[LeadIn]) -> tuple[dict[str, UUID], dict[int, DomainError]]:
+    """Members that other systems chose, by e-mail; and the refusal of each item that names nobody we know."""
+    wanted = {item.owner.strip().lower() for item in items if item.owner}
+    if not wanted:
+        return {}, {}
+    rows = Member.objects.filter(email__in=wanted, is_active=True).values_list("email", "id")
+    owners: dict[str, UUID] = dict(rows)
+    unknown: dict[int, DomainError] = {
+        index: ValidationFailed.at("/owner", "There is no active member with this e-mail.", "unknown_member")
+        for index, item in enumerate(items)
+        if item.owner and item.owner.strip().lower() not in owners
+    }
+    return owners, unknown
+
+
+def _hand_off(
+    arrivals: Sequence[Arrival], owners: Mapping[str, UUID], *, actor: str
+) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment]]:
+    """Open, route and time the handoffs of those that qualify: (handoffs by lead, assignments by handoff)."""
+    now = arrivals[0].at
+    new = [arrival for arrival in arrivals if arrival.qualifies]
+    terms = _terms(new)
+    handoffs = leads.open_handoffs(
+        [arrival.lead for arrival in new],
+        now=now,
+        terms=terms,
+        arrivals={arrival.lead.id: arrival for arrival in new},
+        dirty=False,
+    )
+    opened = {handoff.lead_id: handoff for handoff in handoffs}
+    leads.record_steps(arrivals, actor=actor, now=now, handoffs=opened)
+    requests = [
+        moves.AssignRequest(
+            handoff=opened[arrival.lead.id],
+            facts=_with_tier(arrival.facts, terms.get(arrival.lead.id)),
+            owner_hint=owners.get(arrival.item.owner.strip().lower()) if arrival.item.owner else None,
+        )
+        for arrival in new
+        if arrival.lead.id in opened
+    ]
+    moved = moves.assign_new(requests, trigger="intake", now=now, actor=actor)
+    if handoffs:
+        sla.arm_company(handoffs)
+    assignments = {result.handoff_id: result.assignment for result in moved if result.assignment is not None}
+    return opened, assignments
+
+
+def _terms(new: Sequence[Arrival]) -> dict[UUID, Terms]:
+    """The tier of each lead. Before a policy is published there is none: such leads are routed, on no
+    clock."""
+    if not new:
+        return {}
+    try:
+        matches = sla.match_tiers([arrival.facts for arrival in new if arrival.facts is not None])
+    except Conflict:
+        return {}
+    return {
+        arrival.lead.id: Terms(match.policy_version_id, match.tier.slug, match.tier.name)
+        for arrival, match in zip(new, matches, strict=True)
+    }
+
+
+def _with_tier(facts: Facts | None, terms: Terms | None) -> Facts | None:
+    if facts is None or terms is None:
+        return facts
+    return Facts({**facts.values, "sla.tier": terms.tier}, facts.engagements, facts.now)
+
+
+def _re_engage(again: Sequence[Arrival]) -> None:
+    """Known people whose handoff is open came again: bring deadlines forward, tell owners."""
+    live = {
+        arrival.handoff.id: arrival
+        for arrival in again
+        if arrival.handoff is not None and not arrival.handoff.is_history and arrival.engagements
+    }
+    if not live:
+        return
+    stricter = _stricter(live)
+    now = next(iter(live.values())).at
+    messages = []
+    for handoff_id, arrival in live.items():
+        handoff = arrival.handoff
+        if handoff is None or handoff.owner_id is None:
+            continue
+        if handoff.accepted_at is None and handoff_id not in stricter:
+            continue
+        messages.append(
+            outbox.Message(
+                kind="lead.engaged",
+                event_id=arrival.engagements[0].id,
+                subject=f"handoff:{handoff_id}",
+                member_ids=[handoff.owner_id],
+                data={
+                    "handoff": str(handoff_id),
+                    "lead": str(handoff.lead_id),
+                    "engagement": str(arrival.engagements[0].id),
+                    "stricter": handoff_id in stricter,
+                },
+            )
+        )
+    outbox.enqueue(messages, now=now)
+    leads.mark_dirty(live, now)
+
+
+def _stricter(live: Mapping[UUID, Arrival]) -> set[UUID]:
+    """Handoffs without a first touch whose deadlines came forward by what their lead did now."""
+    waiting = [
+        (arrival.handoff, arrival)
+        for arrival in live.values()
+        if arrival.handoff is not None
+        and arrival.facts is not None
+        and arrival.handoff.first_touch_at is None
+        and arrival.handoff.policy_version_id is not None
+    ]
+    if not waiting:
+        return set()
+    matches = sla.match_tiers([arrival.facts for _, arrival in waiting if arrival.facts is not None])
+    items = [
+        sla.StricterTier(handoff, match, arrival.at)
+        for (handoff, arrival), match in zip(waiting, matches, strict=True)
+        if match.tier.slug != handoff.tier
+    ]
+    return {handoff.id for handoff in sla.rearm_stricter(items)} if items else set()

@@ -1,0 +1,138 @@
+"""A lead as the API shows it: the fields it came with, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from leads import selectors as leads
+from leads.models import Account, Assignment, Engagement, Handoff, Lead
+from sla.models import Timer
+from sla.status import status_of
+from tenants.calendars import load_calendar
+from tenants.models import Member
+
+
+@dataclass(slots=True)
+class LeadView:
+    """Everything about one lead that its document shows."""
+
+    lead: Lead
+    account: Account | None
+    owner: Member | None
+    external: tuple[str, str] = ("", "")
+    handoff: Handoff | None = None
+    assignment: Assignment | None = None
+    timers: list[Timer] = field(default_factory=list)
+    engagements: list[Engagement] = field(default_factory=list)
+
+
+def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
+    """Load what belongs to these leads (with `account` and `owner` selected): five queries, however many."""
+    ids = [lead.id for lead in rows]
+    if not ids:
+        return []
+    handoffs = leads.latest_handoffs(ids)
+    handoff_ids = [handoff.id for handoff in handoffs.values()]
+    assignments = leads.latest_assignments(handoff_ids) if handoff_ids else {}
+    timers: dict[Any, list[Timer]] = {}
+    if handoff_ids:
+        for timer in Timer.objects.filter(handoff_id__in=handoff_ids).order_by("started_at", "id"):
+            timers.setdefault(timer.handoff_id, []).append(timer)
+    engagements = leads.latest_engagements(ids)
+    named = leads.external_ids(ids)
+    views = []
+    for lead in rows:
+        handoff = handoffs.get(lead.id)
+        outside = named.get(lead.id)
+        views.append(
+            LeadView(
+                lead=lead,
+                account=lead.account,
+                owner=lead.owner,
+                external=(outside.system, outside.external_id) if outside else ("", ""),
+                handoff=handoff,
+                assignment=assignments.get(handoff.id) if handoff else None,
+                timers=timers.get(handoff.id, []) if handoff else [],
+                engagements=engagements[lead.id],
+            )
+        )
+    return views
+
+
+def lead_documents(rows: Sequence[Lead], *, now: datetime) -> list[dict[str, Any]]:
+    """The documents of many leads, in order."""
+    return [lead_document(view, now=now) for view in lead_views(rows)]
+
+
+def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
+    """The JSON of one lead; times are datetimes, written by the renderer."""
+    lead, handoff, account = view.lead, view.handoff, view.account
+    owner = view.owner
+    return {
+        "id": lead.id,
+        "external_system": view.external[0],
+        "external_id": view.external[1],
+        "email": lead.email,
+        "first_name": lead.first_name,
+        "last_name": lead.last_name,
+        "title": lead.title,
+        "phone": lead.phone,
+        "company": {
+            "name": lead.company_name or (account.name if account else ""),
+            "domain": account.domain if account else "",
+            "employees": account.employees if account else None,
+            "revenue": account.revenue if account else None,
+            "industry": account.industry if account else "",
+            "country": account.country if account else lead.country,
+            "region": account.region if account else lead.region,
+        },
+        "source": lead.source,
+        "campaign": lead.campaign,
+        "channel": lead.channel,
+        "score": lead.score,
+        "occurred_at": view.engagements[0].at if view.engagements else lead.created_at,
+        "engagements": [
+            {"kind": each.kind, "subject": each.subject, "at": each.at} for each in view.engagements
+        ],
+        "custom": lead.custom,
+        "test": lead.is_test,
+        "stage": lead.stage,
+        "needs": lead.needs,
+        "owner": {"id": owner.id, "name": owner.name, "email": owner.email} if owner else None,
+        "handoff": {
+            "id": handoff.id,
+            "number": handoff.number,
+            "state": handoff.state,
+            "outcome": handoff.outcome,
+            "started_at": handoff.started_at,
+        }
+        if handoff
+        else None,
+        "qualification": lead.verdict,
+        "assignment": {"decision": view.assignment.decision_id, "reason": view.assignment.reason}
+        if view.assignment
+        else None,
+        "tier": (handoff.tier or None) if handoff else None,
+        "timers": [timer_document(timer, now=now) for timer in view.timers],
+        "created_at": lead.created_at,
+        "updated_at": lead.updated_at,
+    }
+
+
+def timer_document(timer: Timer, *, now: datetime) -> dict[str, Any]:
+    """The JSON of one timer, with its status at `now`."""
+    return {
+        "id": timer.id,
+        "target": timer.target,
+        "clock": timer.clock,
+        "state": timer.state,
+        "status": status_of(timer, now=now, calendar=load_calendar(timer.calendar_version_id)).value,
+        "started_at": timer.started_at,
+        "warn_at": timer.warn_at,
+        "due_at": timer.due_at,
+        "met_at": timer.met_at,
+        "breached_at": timer.breached_at,
+    }

@@ -1,0 +1,24 @@
+"""Reads of the intake log."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from core.errors import NotFound
+from integrations.models import IntakeEntry
+
+
+def entries(*, outcome: str = "") -> QuerySet[IntakeEntry]:
+    """Entries of the log, of one outcome where given. Unordered; payloads are not loaded."""
+    found: QuerySet[IntakeEntry] = IntakeEntry.objects.select_related("lead").defer("payload")
+    return found.filter(outcome=outcome) if outcome else found
+
+
+def get_entry(*, entry_id: UUID) -> IntakeEntry:
+    """One entry with its payload. Raises NotFound."""
+    entry: IntakeEntry | None = IntakeEntry.objects.select_related("lead").filter(id=entry_id).first()
+    if entry is None:
+        raise NotFound("There is no such entry.")
+    return entry

@@ -1,0 +1,59 @@
+"""The intake log: every payload as it came, and what became of it.
+
+The row is committed before the work on it begins, so a crash, a refusal and an error all leave it there.
+What became of it is written in the transaction of the work where the work was done, and in one of its own
+where it was undone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from integrations.models import IntakeEntry
+from tenants.context import current_tenant_id
+
+MAX_PAYLOAD = 1_048_576  # characters kept of one payload
+
+# The log's own commit need not wait for the disk: the commit of the work, which does wait, flushes it as
+# well, and a refusal that a power cut takes with it was never acted upon.
+_LOG = """
+select set_config('synchronous_commit', 'off', true);
+insert into integrations_intakeentry (id, tenant_id, at, channel, actor, payload, outcome, detail)
+values (%s, %s, clock_timestamp(), %s, %s, %s, 'received', '{}')
+"""
+
+
+def log_payload(*, channel: str, actor: str, payload: bytes) -> UUID:
+    """Keep a payload before anything is done with it; gives back its entry's id. Call it in a transaction of
+    its own."""
+    entry_id = uuid7()
+    text = payload[: MAX_PAYLOAD * 4].decode("utf-8", "replace").replace("\x00", "\ufffd")[:MAX_PAYLOAD]
+    with connection.cursor() as cursor:
+        cursor.execute(_LOG, [str(entry_id), str(current_tenant_id()), channel, actor, text])
+    return entry_id
+
+
+def complete_entry(
+    entry_id: UUID, *, outcome: IntakeEntry.Outcome, detail: Mapping[str, Any], lead_id: UUID | None = None
+) -> None:
+    """Write what became of a payload."""
+    plain = json.loads(json.dumps(detail, cls=DjangoJSONEncoder))
+    IntakeEntry.objects.filter(id=entry_id).update(outcome=outcome, detail=plain, lead_id=lead_id)
+
+
+def refuse_entry(entry_id: UUID, *, status: int, problem: Mapping[str, Any]) -> None:
+    """Write that a payload was refused (4xx) or failed (5xx), with the problem document that the sender
+    got."""
+    failed = status >= 500
+    complete_entry(
+        entry_id,
+        outcome=IntakeEntry.Outcome.FAILED if failed else IntakeEntry.Outcome.REFUSED,
+        detail={"status": status, "problem": dict(problem)},
+    )
