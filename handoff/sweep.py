@@ -247,7 +247,9 @@ def _write_events(firings: Sequence[_Firing], now: datetime) -> None:
 
 
 def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
-    """Move on the leads whose owners broke a promise, each once even if two of its targets broke; by handoff."""
+    """Move on the leads whose owners broke a promise, each once even if two of its targets broke; by
+    handoff.
+    """
     leaving = {firing.handoff.id: firing.handoff for firing in firings if firing.moves}
     if not leaving:
         return {}
@@ -259,7 +261,9 @@ def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
 
 
 def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: datetime) -> None:
-    """Queue what the steps say. A reminder that its own breach has overtaken is written, and expires unsent."""
+    """Queue what the steps say. A reminder that its own breach has overtaken is written, and expires
+    unsent.
+    """
     person = fallback_of()
     owners = {firing.timer.member_id for firing in firings if firing.timer.member_id}
     chains = chains_of(owners, fallback_id=person.id if person else None)
@@ -291,7 +295,9 @@ def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: dat
 def _data(
     firing: _Firing, rung: Rung, event_id: UUID, move: MoveResult | None, now: datetime
 ) -> dict[str, Any]:
-    """Ids and times only: the message is worded when it is sent. "from" is the owner judged, "to" the next one."""
+    """Ids and times only: the message is worded when it is sent. "from" is the owner judged, "to" the next
+    one.
+    """
     timer = firing.timer
     data: dict[str, Any] = {
         "handoff": str(firing.handoff.id),

@@ -36,7 +36,9 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Climb:
-    """The steps to fire now, in order, and where the timer stands afterwards (next_at None: nothing is left)."""
+    """The steps to fire now, in order, and where the timer stands afterwards (next_at None: nothing is
+    left).
+    """
 
     rungs: tuple[Rung, ...]
     next_step: int

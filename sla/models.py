@@ -11,9 +11,9 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 class PolicyVersion(VersionedModel):
     """The contract's clock part as written. Shape of `content`: see sla.tiers.
 
-    {"tiers": [{"slug", "name", "when": tree|null, "targets": [{"target": "first_touch", "duration": {"minutes": 5},
-    "clock": "business"|"wall"}]}], "ladder": [{"at": 80, "actions": ["warn_manager"]}], "responses": ["call", ...],
-    "on_reassign": "restart"}
+    {"tiers": [{"slug", "name", "when": tree|null, "targets": [{"target": "first_touch", "duration":
+    {"minutes": 5}, "clock": "business"|"wall"}]}], "ladder": [{"at": 80, "actions": ["warn_manager"]}],
+    "responses": ["call", ...], "on_reassign": "restart"}
     """
 
     class Meta(VersionedModel.Meta):
@@ -83,6 +83,11 @@ class Timer(TenantModel):
             ),
             models.Index(fields=["tenant", "handoff"], name="timer_by_handoff"),
             models.Index(fields=["tenant", "due_at"], condition=Q(state="running"), name="timer_by_due"),
+            models.Index(
+                fields=["tenant", "breached_at"],
+                condition=Q(breached_at__isnull=False),
+                name="timer_by_breach",
+            ),
         ]
 
 
@@ -106,6 +111,7 @@ class TimerEvent(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "handoff", "fired_at"], name="timer_event_by_handoff"),
+            models.Index(fields=["tenant", "fired_at"], name="timer_event_by_time"),
         ]
 
 

@@ -66,7 +66,9 @@ def possible(status: Status, *, now: datetime) -> Q:
 
 
 def timers_of(handoff_ids: Iterable[UUID]) -> dict[UUID, list[Timer]]:
-    """Every timer of these handoffs, by handoff: company clocks first, then owners' in the order they owned."""
+    """Every timer of these handoffs, by handoff: company clocks first, then owners' in the order they
+    owned.
+    """
     found: dict[UUID, list[Timer]] = {handoff_id: [] for handoff_id in handoff_ids}
     for timer in Timer.objects.filter(handoff_id__in=list(found)).order_by("clock", "started_at", "id"):
         found[timer.handoff_id].append(timer)
@@ -79,7 +81,9 @@ def open_findings() -> list[Finding]:
 
 
 def tenants_with_due_timers(now: datetime) -> list[UUID]:
-    """Organisations whose timers the sweep must look at; answered by the resolver, before any tenant is set."""
+    """Organisations whose timers the sweep must look at; answered by the resolver, before any tenant is
+    set.
+    """
     with connection.cursor() as cursor:
         cursor.execute("select tenant_id from tenants_with_due_timers(%s)", [now])
         return [row[0] for row in cursor.fetchall()]

@@ -193,7 +193,7 @@ def _armed(
     assignment: Assignment | None = None,
 ) -> Timer:
     next_step, next_at = ladder.first_look(policy, plan, carries=carries)
-    assert handoff.policy_version_id is not None  # noqa: S101 - it has a tier, so it has a policy
+    assert handoff.policy_version_id is not None  # it has a tier, so it has a policy
     return Timer(
         handoff_id=handoff.id,
         assignment_id=assignment.id if assignment else None,
@@ -467,7 +467,9 @@ def cancel(
 
 
 def settle_history(handoff_ids: Collection[UUID], *, now: datetime) -> int:
-    """Mark imported targets whose deadline passed unanswered as broken: measured, told to nobody, no event."""
+    """Mark imported targets whose deadline passed unanswered as broken: measured, told to nobody, no
+    event.
+    """
     late = list(
         Timer.objects.filter(
             handoff_id__in=handoff_ids, handoff__is_history=True, state=Timer.State.RUNNING, due_at__lt=now

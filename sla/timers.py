@@ -28,7 +28,9 @@ class Schedule:
     calendar: WorkCalendar | None
 
     def at_percent(self, percent: int) -> datetime:
-        """The instant at which `percent` of the time is used. 100 is the deadline itself, to the microsecond."""
+        """The instant at which `percent` of the time is used. 100 is the deadline itself, to the
+        microsecond.
+        """
         if percent == BREACH:
             return self.due_at
         moment = add_seconds(self.calendar, self.started_at, self.duration_seconds * percent / 100)

@@ -55,7 +55,9 @@ def test_four_fifths_warn_the_manager(acme: Org, now: datetime) -> None:
         assert told(handoff.id, "timer.warned") == {acme.manager.id}
 
 
-def test_breach_tells_the_manager_and_moves_the_lead_to_the_next_in_the_pool(acme: Org, now: datetime) -> None:
+def test_breach_tells_the_manager_and_moves_the_lead_to_the_next_in_the_pool(
+    acme: Org, now: datetime
+) -> None:
     with acme.scope():
         handoff = open_handoff(acme, at=now, owner=acme.reps[0])
     sweep_at(acme, now + minutes(5))
@@ -182,7 +184,9 @@ def test_an_engine_that_was_down_fires_each_step_once_in_order_and_says_how_late
         assert {row.state for row in reminder} == {"expired"}  # overtaken by the breach in the same breath
 
 
-def test_an_answer_in_time_that_the_sweep_has_not_heard_of_is_never_breached(acme: Org, now: datetime) -> None:
+def test_an_answer_in_time_that_the_sweep_has_not_heard_of_is_never_breached(
+    acme: Org, now: datetime
+) -> None:
     with acme.scope():
         handoff = open_handoff(acme, at=now, owner=acme.reps[0])
         Handoff.objects.filter(id=handoff.id).update(first_touch_at=now + minutes(3))
@@ -192,7 +196,9 @@ def test_an_answer_in_time_that_the_sweep_has_not_heard_of_is_never_breached(acm
         assert fired(handoff) == []
 
 
-def test_an_answer_after_the_deadline_counts_as_late_even_if_no_sweep_was_there(acme: Org, now: datetime) -> None:
+def test_an_answer_after_the_deadline_counts_as_late_even_if_no_sweep_was_there(
+    acme: Org, now: datetime
+) -> None:
     with acme.scope():
         handoff = open_handoff(acme, at=now, owner=acme.reps[0])
         meet([handoff.id], "first_touch", at=now + minutes(5.01), now=now + minutes(5.01))
