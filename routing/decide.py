@@ -4,6 +4,8 @@ Live routing, the dry run and the back-test call the same `decide`. Three layers
 choose a pool, behaviour rules set the priority, and availability chooses who of the pool can answer soonest.
 The answer carries the whole trace: every rule tried and every candidate with the numbers for and against.
 docs/routing.md has the format of the trace and the reason codes.
+
+Ids are text here, as the trace and the counters store them: text is hashed once, a UUID at every look-up.
 """
 
 from __future__ import annotations
@@ -11,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from core.businesstime import CalendarClosedError, WorkCalendar
 from core.rules import Facts, Rule, Schema, compile_rule
@@ -23,7 +24,6 @@ DEFAULT_HORIZON_MINUTES: Final = 30
 TURN: Final = 720_720
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MARKS: Final = {"met": "1", "not_met": "0", "missing": "?"}
 
 # Why a lead found nobody: a reason that passes by itself goes before one that does not.
 _EMPTY_REASONS: Final = (
@@ -84,11 +84,10 @@ def turn_step(weight: int) -> int:
     return max(1, TURN // weight) if weight > 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(NamedTuple):
     """A member's place in a pool. weight 2 takes two turns where weight 1 takes one; 0 takes none."""
 
-    member_id: UUID
+    member_id: str
     weight: int = 1
 
 
@@ -96,9 +95,9 @@ class Seat:
 class PoolView:
     """A pool as it stands. counters: turns taken, `turn_step` each, by member, above the pool's least."""
 
-    id: UUID
+    id: str
     seats: Sequence[Seat]
-    counters: Mapping[UUID, int] = field(default_factory=dict)
+    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -110,7 +109,7 @@ class Candidate:
     leads_today counts their local day. Caps of None do not bind.
     """
 
-    member_id: UUID
+    member_id: str
     is_active: bool = True
     on_rotation: bool = True
     calendar: WorkCalendar | None = None
@@ -121,10 +120,6 @@ class Candidate:
     cap_per_day: int | None = None
     last_assigned_at: datetime | None = None
     weight: int = 1
-    ref: str = ""  # the id as the trace writes it
-
-    def __post_init__(self) -> None:
-        self.ref = self.ref or str(self.member_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +136,14 @@ class Match:
 class DecisionResult:
     """The choice and why. member_id None: nobody. counters_after: of the pool; None if nobody took a turn."""
 
-    member_id: UUID | None
+    member_id: str | None
     outcome: str  # assigned, unrouted
     reason: str
     pool: str | None
     rule: str
     priority: int
     trace: dict[str, Any]
-    counters_after: dict[UUID, int] | None
+    counters_after: dict[str, int] | None
 
 
 class Openings:
@@ -204,22 +199,17 @@ def match(rule_set: RuleSet, facts: Facts) -> Match:
 
 
 def _walk(rules: Sequence[LayerRule], facts: Facts) -> tuple[LayerRule | None, list[dict[str, Any]]]:
+    """The first rule that matches, and every rule with how it came out."""
     tried: list[dict[str, Any]] = []
     for position, item in enumerate(rules):
         rule = item.rule
         if rule is None or rule.matches(facts):
-            tried.append({"name": item.name, "result": "match", "leaves": marks(rule, facts)})
-            tried.extend({"name": later.name, "result": "skipped"} for later in rules[position + 1 :])
+            leaves = rule.marks(facts) if rule else ""
+            tried.append({"name": item.name, "result": "match", "leaves": leaves})
+            tried.extend([{"name": later.name, "result": "skipped"} for later in rules[position + 1 :]])
             return item, tried
-        tried.append({"name": item.name, "result": "no", "leaves": marks(rule, facts)})
+        tried.append({"name": item.name, "result": "no", "leaves": rule.marks(facts)})
     return None, tried
-
-
-def marks(rule: Rule | None, facts: Facts) -> str:
-    """How each condition came out, in reading order: 1 met, 0 not met, ? not known. Holds no value seen."""
-    if rule is None:
-        return ""
-    return "".join([_MARKS[state] for state in rule.states(facts)])
 
 
 def decide(
@@ -227,9 +217,9 @@ def decide(
     facts: Facts,
     rule_set: RuleSet,
     pools: Mapping[str, PoolView],
-    candidates: Mapping[UUID, Candidate],
+    candidates: Mapping[str, Candidate],
     now: datetime,
-    exclude: Collection[UUID] = (),
+    exclude: Collection[str] = (),
     openings: Openings | None = None,
 ) -> DecisionResult:
     """Route one lead. pools: by slug, active ones only. exclude: earlier owners. Nothing given is changed."""
@@ -248,10 +238,10 @@ def choose(
     matched: Match,
     *,
     pools: Mapping[str, PoolView],
-    candidates: Mapping[UUID, Candidate],
+    candidates: Mapping[str, Candidate],
     now: datetime,
     horizon: timedelta,
-    exclude: Collection[UUID] = (),
+    exclude: Collection[str] = (),
     openings: Openings | None = None,
 ) -> DecisionResult:
     """The availability layer: the person of the pool that the rules chose. See `decide`."""
@@ -264,13 +254,14 @@ def choose(
         return _nobody(matched, "pool_empty", [])
     rows = _look_at(pool, candidates, openings or Openings(now), now, exclude)
     group = _soonest(rows, now + horizon)
-    shown = [row.shown for row in rows]
+    shown = [row[-1] for row in rows]
     if not group:
         return _nobody(matched, _why_empty(shown), shown)
     winner, tie_break = _whose_turn(group)
-    winner.shown["result"], winner.shown["reason"] = "chosen", "weighted_round_robin"
+    person, *_, line = winner
+    line["result"], line["reason"] = "chosen", "weighted_round_robin"
     return DecisionResult(
-        member_id=winner.person.member_id,
+        member_id=person.member_id,
         outcome="assigned",
         reason="weighted_round_robin",
         pool=matched.pool,
@@ -281,41 +272,34 @@ def choose(
     )
 
 
-class _Row(NamedTuple):
-    """One candidate while the pool is looked at. opening None: refused. shown: their part of the trace."""
-
-    person: Candidate
-    turns: int
-    step: int
-    opening: datetime | None
-    shown: dict[str, Any]
+# One candidate while the pool is looked at: who, turns so far, what a turn costs them, when they can answer,
+# and their line of the trace. A plain tuple, since a hundred are made for every decision.
+_Row: TypeAlias = tuple[Candidate, int, int, datetime, dict[str, Any]]
+_REFUSED: Final = datetime.max.replace(tzinfo=UTC)  # in place of when they can answer
 
 
 def _look_at(
     pool: PoolView,
-    candidates: Mapping[UUID, Candidate],
+    candidates: Mapping[str, Candidate],
     openings: Openings,
     now: datetime,
-    exclude: Collection[UUID],
+    exclude: Collection[str],
 ) -> list[_Row]:
     counters = pool.counters
-    known = [counters[seat.member_id] for seat in pool.seats if seat.member_id in counters]
-    mean = sum(known) // len(known) if known else 0  # where a newcomer joins: neither flooded nor starved
-    rows = []
-    for seat in pool.seats:
-        member_id = seat.member_id
+    mean = _mean(pool)
+    opening_of = openings.of
+    rows: list[_Row] = []
+    for member_id, seat_weight in pool.seats:
         person = candidates[member_id]
-        weight = seat.weight * person.weight
+        weight = seat_weight * person.weight
         turns = counters.get(member_id, mean)
         opening = None
         reason = _refusal(person, weight, now, exclude)
-        if reason is None:
-            opening = openings.of(person)
-            if opening is None:
-                reason = "never_open"
-        shown = {
-            "member": person.ref,
-            "result": "next" if reason is None else "refused",
+        if reason is None and (opening := opening_of(person)) is None:
+            reason = "never_open"
+        line: dict[str, Any] = {
+            "member": member_id,
+            "result": "refused" if reason else "next",
             "reason": reason or "later_turn",
             "turns": turns,
             "weight": weight,
@@ -323,14 +307,22 @@ def _look_at(
             "today": person.leads_today,
         }
         if person.cap_open is not None:
-            shown["cap_open"] = person.cap_open
+            line["cap_open"] = person.cap_open
         if person.cap_per_day is not None:
-            shown["cap_per_day"] = person.cap_per_day
-        rows.append(_Row(person, turns, turn_step(weight), opening, shown))
+            line["cap_per_day"] = person.cap_per_day
+        step = TURN if weight == 1 else turn_step(weight)
+        rows.append((person, turns, step, opening or _REFUSED, line))
     return rows
 
 
-def _refusal(person: Candidate, weight: int, now: datetime, exclude: Collection[UUID]) -> str | None:
+def _mean(pool: PoolView) -> int:
+    """Where a newcomer joins, neither flooded nor starved: the mean of those seated who have a counter."""
+    counters = pool.counters
+    known = [counters[member_id] for member_id, _ in pool.seats if member_id in counters]
+    return sum(known) // len(known) if known else 0
+
+
+def _refusal(person: Candidate, weight: int, now: datetime, exclude: Collection[str]) -> str | None:
     """Why this person cannot have the lead whatever the hour; None if they can."""
     if not person.is_active:
         return "inactive"
@@ -352,22 +344,24 @@ def _refusal(person: Candidate, weight: int, now: datetime, exclude: Collection[
 
 def _soonest(rows: Sequence[_Row], limit: datetime) -> list[_Row]:
     """Those who work by `limit`, or else those who open first. Marks the willing rest with when they open."""
-    first = min([row.opening for row in rows if row.opening is not None], default=None)
-    if first is None:
+    willing = [row for row in rows if row[3] is not _REFUSED]
+    if not willing:
         return []
-    until = max(limit, first)
-    closed = first > limit
+    first = min([row[3] for row in willing])
     group = []
-    for row in rows:
-        if row.opening is None:
-            continue
-        if row.opening <= until:
+    texts: dict[datetime, str] = {}  # reps share their openings
+    for row in willing:
+        _, _, _, opening, line = row
+        if opening <= limit:
             group.append(row)
-            if not closed:
-                continue
+            continue
+        if first > limit and opening == first:
+            group.append(row)
         else:
-            row.shown["reason"] = "opens_later"
-        row.shown["opens_at"] = row.opening.isoformat()
+            line["reason"] = "opens_later"
+        if opening not in texts:
+            texts[opening] = opening.isoformat()
+        line["opens_at"] = texts[opening]
     return group
 
 
@@ -378,16 +372,15 @@ def _whose_turn(group: Sequence[_Row]) -> tuple[_Row, str]:
     """
     if len(group) == 1:
         return group[0], "only_one"
-    fewest = min([row.turns + row.step for row in group])
-    level = [row for row in group if row.turns + row.step == fewest]
+    fewest = min([turns + step for _, turns, step, _, _ in group])
+    level = [row for row in group if row[1] + row[2] == fewest]
     if len(level) == 1:
         return level[0], "turns"
-    for row in level:
-        last = row.person.last_assigned_at
-        row.shown["last_at"] = last.isoformat() if last else None
-    oldest = min([row.person.last_assigned_at or _LONG_AGO for row in level])
-    waiting = [row for row in level if (row.person.last_assigned_at or _LONG_AGO) == oldest]
-    winner = min(waiting, key=lambda row: row.person.member_id)
+    since = [row[0].last_assigned_at or _LONG_AGO for row in level]
+    oldest = min(since)
+    waiting = [row for row, last in zip(level, since, strict=True) if last == oldest]
+    winner = min(waiting, key=lambda row: row[0].member_id)
+    winner[4]["last_at"] = None if oldest == _LONG_AGO else oldest.isoformat()
     return winner, "longest_waiting" if len(waiting) == 1 else "id"
 
 
@@ -412,31 +405,31 @@ def _nobody(matched: Match, reason: str, candidates: list[dict[str, Any]]) -> De
     )
 
 
-def _counters_after(rows: Sequence[_Row], group: Sequence[_Row], winner: _Row) -> dict[UUID, int]:
+def _counters_after(rows: Sequence[_Row], group: Sequence[_Row], winner: _Row) -> dict[str, int]:
     """The rotation after this turn. Only those seated are kept, so whoever left is forgotten.
 
     Whoever could not take part does not save up turns: they stay at most one turn behind the pool, or a
     holiday would end in a flood. Earlier owners were passed over for this lead alone and keep what they have.
     """
-    level = min([row.turns for row in group])
+    level = min([turns for _, turns, _, _, _ in group])
     after = {}
     for row in rows:
-        turns = row.turns
+        person, turns, step, _, line = row
         if row is winner:
-            turns += row.step
-        elif turns < level - row.step and row.shown["reason"] != "earlier_owner":
-            turns = level - row.step
-        after[row.person.member_id] = turns
+            turns += step
+        elif turns < level - step and line["reason"] != "earlier_owner":
+            turns = level - step
+        after[person.member_id] = turns
     return _from_zero(after)
 
 
-def _from_zero(counters: dict[UUID, int]) -> dict[UUID, int]:
+def _from_zero(counters: dict[str, int]) -> dict[str, int]:
     """Counters above the least of them, so that they stay small for ever."""
     least = min(counters.values())
     return {member_id: turns - least for member_id, turns in counters.items()} if least else counters
 
 
-def with_credit(counters: Mapping[UUID, int], member_id: UUID, weight: int) -> dict[UUID, int]:
+def with_credit(counters: Mapping[str, int], member_id: str, weight: int) -> dict[str, int]:
     """The counters after a turn was given back to a member whose lead was no good. Strangers earn none."""
     after = dict(counters)
     if member_id in after and weight > 0:

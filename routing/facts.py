@@ -52,18 +52,18 @@ class Load:
 
 @dataclass(slots=True)
 class Board:
-    """The locked state of a batch: pools by slug, everybody concerned, and their loads.
+    """The locked state of a batch: pools by slug, everybody concerned by id (as text), and their loads.
 
     calendars: the calendar version in force of each person; None is always open.
     """
 
     now: datetime
     pools: dict[str, PoolView] = field(default_factory=dict)
-    candidates: dict[UUID, Candidate] = field(default_factory=dict)
-    loads: dict[UUID, Load] = field(default_factory=dict)
-    zones: dict[UUID, str] = field(default_factory=dict)
-    calendars: dict[UUID, UUID | None] = field(default_factory=dict)
-    pool_names: dict[UUID, str] = field(default_factory=dict)
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    loads: dict[str, Load] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)
+    calendars: dict[str, UUID | None] = field(default_factory=dict)
+    pool_rows: dict[str, Pool] = field(default_factory=dict)
 
 
 _SETUP_SQL = """
@@ -149,7 +149,8 @@ def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] =
             rows += cursor.fetchall()
     away = absences(member_ids=list({row[1] for row in rows}), after=board.now) if rows else {}
     seats: dict[UUID, list[Seat]] = {pool.id: [] for pool in pools}
-    for pool_id, member_id, weight, active, rotation, own_weight, cap_open, cap_day, zone, calendar in rows:
+    for pool_id, uuid, weight, active, rotation, own_weight, cap_open, cap_day, zone, calendar in rows:
+        member_id = str(uuid)
         if pool_id is not None:
             seats[pool_id].append(Seat(member_id, weight))
         if member_id not in board.candidates:
@@ -159,15 +160,14 @@ def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] =
                 is_active=active,
                 on_rotation=rotation,
                 calendar=load_calendar(calendar),
-                absences=away[member_id],
+                absences=away[uuid],
                 cap_open=cap_open,
                 cap_per_day=cap_day,
                 weight=own_weight,
             )
     for pool in pools:
-        counters = {UUID(member_id): int(turns) for member_id, turns in pool.counters.items()}
-        board.pools[pool.slug] = PoolView(pool.id, seats[pool.id], counters)
-        board.pool_names[pool.id] = pool.name
+        board.pools[pool.slug] = PoolView(str(pool.id), seats[pool.id], pool.counters)
+        board.pool_rows[pool.slug] = pool
 
 
 def ensure_loads(member_ids: Iterable[UUID]) -> None:
@@ -194,11 +194,12 @@ def read_loads(board: Board, member_ids: Iterable[UUID], *, lock: bool) -> None:
         rows = list(found.all())
     for row in rows:
         load = Load(*row)
-        board.loads[load.member_id] = load
-        person = board.candidates.get(load.member_id)
+        member_id = str(load.member_id)
+        board.loads[member_id] = load
+        person = board.candidates.get(member_id)
         if person is None:
             continue
-        today = local_day(board.zones[load.member_id], board.now)
+        today = local_day(board.zones[member_id], board.now)
         if load.day != today:  # a new local day begins at nought
             load.day, load.leads_today = today, 0
         person.open_leads = load.open_leads
@@ -246,16 +247,11 @@ where routing_pool.tenant_id = %s and routing_pool.id = v.id
 """
 
 
-def write_counters(counters: Mapping[UUID, Mapping[UUID, int]]) -> None:
+def write_counters(counters: Mapping[str, Mapping[str, int]]) -> None:
     """Store rotations by pool id in one statement. The pools must be locked."""
     if not counters:
         return
 
-    texts = [
-        json.dumps({str(member_id): turns for member_id, turns in after.items()})
-        for after in counters.values()
-    ]
+    texts = [json.dumps(dict(after)) for after in counters.values()]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _WRITE_COUNTERS_SQL, [[str(pool_id) for pool_id in counters], texts, str(current_tenant_id())]
-        )
+        cursor.execute(_WRITE_COUNTERS_SQL, [list(counters), texts, str(current_tenant_id())])

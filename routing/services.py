@@ -89,7 +89,7 @@ def route_batch(requests: Sequence[RouteRequest], *, trigger: str, now: datetime
     board = Board(now)
     named = _named(requests, setup)
     reading.read_people(board, pools, others=named)
-    reading.read_loads(board, board.candidates, lock=True)
+    reading.read_loads(board, map(UUID, board.candidates), lock=True)
     round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
     outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
     reading.write_counters({board.pools[slug].id: board.pools[slug].counters for slug in round_.turned})
@@ -152,28 +152,28 @@ class _Round:
         if result.member_id is None and request.fallback != NEVER and self.setup.enabled:
             result, missing = self._fall_back(request, result)
         if result.member_id is None and request.keep_owner_id is not None and not request.may_unroute:
-            result = replace(result, member_id=request.keep_owner_id, outcome="stays")
+            result = replace(result, member_id=str(request.keep_owner_id), outcome="stays")
         if result.outcome != "stays":
             self._move(request, result)
         decision = self._record(request, result)
         return RouteOutcome(
             handoff_id=request.handoff.id,
-            member_id=result.member_id,
+            member_id=decision.member_id,
             outcome=result.outcome,
             reason=result.reason,
             priority=result.priority,
             decision=decision,
             fallback_missing=missing,
             calendar_version_id=self.board.calendars[result.member_id] if result.member_id else None,
-            pool_name=self.board.pool_names[decision.pool_id] if decision.pool_id else "",
+            pool_name=self.board.pool_rows[result.pool].name if decision.pool_id and result.pool else "",
         )
 
     def _result(self, request: RouteRequest, matched: Match | None) -> DecisionResult:
         """The choice before the fallback person is thought of."""
         if request.to_member_id is not None:
-            return self._given_to(request.to_member_id, "by_hand")
+            return self._given_to(str(request.to_member_id), "by_hand")
         if request.owner_hint is not None:
-            return self._given_to(request.owner_hint, "outside")
+            return self._given_to(str(request.owner_hint), "outside")
         if request.fallback == ONLY:
             return _plain(None, "hop_limit")
         if not self.setup.enabled:
@@ -186,7 +186,7 @@ class _Round:
             candidates=self.board.candidates,
             now=self.now,
             horizon=self.setup.rule_set.horizon,
-            exclude=request.exclude,
+            exclude={str(member_id) for member_id in request.exclude},
             openings=self.openings,
         )
         if result.counters_after is not None and matched.pool is not None:
@@ -196,7 +196,7 @@ class _Round:
             self.turned.add(matched.pool)
         return result
 
-    def _given_to(self, member_id: UUID, reason: str) -> DecisionResult:
+    def _given_to(self, member_id: str, reason: str) -> DecisionResult:
         """Somebody else's choice: it stands while the person is there and active."""
         person = self.board.candidates.get(member_id)
         if person is None or not person.is_active:
@@ -205,13 +205,12 @@ class _Round:
 
     def _fall_back(self, request: RouteRequest, result: DecisionResult) -> tuple[DecisionResult, bool]:
         """Hand it to the fallback person, unless it was theirs before; True if there is no such person."""
-        person = self.setup.fallback_id
-        if person is None:
-            return replace(
-                result, reason="fallback_missing" if request.fallback == ONLY else result.reason
-            ), True
-        if person in request.exclude or person == request.keep_owner_id:
+        fallback_id = self.setup.fallback_id
+        if fallback_id is None:
+            return replace(result, reason="fallback_missing"), True
+        if fallback_id in request.exclude or fallback_id == request.keep_owner_id:
             return replace(result, reason="fallback_had_it"), False
+        person = str(fallback_id)
         lines = [*result.trace["candidates"], _line(person, "chosen", "fallback")]
         trace = {**result.trace, "candidates": lines, "nobody": result.reason}
         return replace(result, member_id=person, outcome="fallback", reason="fallback", trace=trace), False
@@ -219,11 +218,11 @@ class _Round:
     def _move(self, request: RouteRequest, result: DecisionResult) -> None:
         """Count the lead away from its owner and to the new one."""
         if request.keep_owner_id is not None:
-            self._count(request.keep_owner_id, -1)
+            self._count(str(request.keep_owner_id), -1)
         if result.member_id is not None:
             self._count(result.member_id, 1)
 
-    def _count(self, member_id: UUID, change: int) -> None:
+    def _count(self, member_id: str, change: int) -> None:
         load = self.board.loads[member_id]
         load.open_leads = max(0, load.open_leads + change)
         load.changed = True
@@ -235,7 +234,7 @@ class _Round:
             person.leads_today, person.last_assigned_at = load.leads_today, self.now
 
     def _record(self, request: RouteRequest, result: DecisionResult) -> Decision:
-        pool = self.board.pools.get(result.pool or "")
+        pool = self.board.pool_rows.get(result.pool or "")
         return Decision(
             id=uuid7(),
             handoff_id=request.handoff.id,
@@ -244,14 +243,14 @@ class _Round:
             rule_set_version_id=self.setup.rule_set_id,
             pool_id=pool.id if pool else None,
             rule=result.rule[:80],
-            member_id=result.member_id,
+            member_id=UUID(result.member_id) if result.member_id else None,
             outcome=result.outcome,
             reason=result.reason,
             trace={**result.trace, "priority": result.priority, "pool": result.pool},
         )
 
 
-def _plain(member_id: UUID | None, reason: str, *lines: dict[str, str]) -> DecisionResult:
+def _plain(member_id: str | None, reason: str, *lines: dict[str, str]) -> DecisionResult:
     """A result that no rule made."""
     return DecisionResult(
         member_id=member_id,
@@ -265,8 +264,8 @@ def _plain(member_id: UUID | None, reason: str, *lines: dict[str, str]) -> Decis
     )
 
 
-def _line(member_id: UUID, result: str, reason: str) -> dict[str, str]:
-    return {"member": str(member_id), "result": result, "reason": reason}
+def _line(member_id: str, result: str, reason: str) -> dict[str, str]:
+    return {"member": member_id, "result": result, "reason": reason}
 
 
 def release(counts: Mapping[UUID, int], *, now: datetime) -> None:
@@ -285,7 +284,7 @@ def _shift_open(changes: Mapping[UUID, int], *, now: datetime) -> None:
     board = Board(now)
     reading.read_loads(board, wanted, lock=True)
     for member_id, change in wanted.items():
-        load = board.loads[member_id]
+        load = board.loads[str(member_id)]
         load.open_leads = max(0, load.open_leads + change)
         load.changed = True
     reading.write_loads(board.loads.values())
@@ -304,9 +303,8 @@ def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
     if pool is None or seat is None or str(member_id) not in pool.counters:
         return False
     own = RepProfile.objects.filter(member_id=member_id).values_list("weight", flat=True).first()
-    counters = {UUID(key): int(turns) for key, turns in pool.counters.items()}
-    after = with_credit(counters, member_id, seat * (1 if own is None else own))
-    reading.write_counters({pool.id: after})
+    after = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
+    reading.write_counters({str(pool.id): after})
     return True
 
 
@@ -323,12 +321,12 @@ def simulate(*, facts: Facts, now: datetime, rule_set: RuleSet | None = None) ->
         matched = match(rules, facts)
         board = Board(now)
         reading.read_people(board, reading.read_pools([matched.pool] if matched.pool else []))
-        reading.read_loads(board, board.candidates, lock=False)
+        reading.read_loads(board, map(UUID, board.candidates), lock=False)
         result = choose(
             matched, pools=board.pools, candidates=board.candidates, now=now, horizon=rules.horizon
         )
     return {
-        "member": str(result.member_id) if result.member_id else None,
+        "member": result.member_id,
         "outcome": result.outcome,
         "reason": result.reason,
         "pool": result.pool,

@@ -89,13 +89,14 @@ class Rule:
     reads_engagements: whether it reads what the lead did.
     """
 
-    __slots__ = ("_probes", "fields", "matches", "reads_engagements", "sentence", "tree")
+    __slots__ = ("_checks", "_probes", "fields", "matches", "reads_engagements", "sentence", "tree")
 
     def __init__(self, tree: object, node: t.Node, schema: Schema) -> None:
         self.tree = tree
         self.sentence: str = sentence(node, schema)
         probes = [_probe(leaf, negated, schema) for leaf, negated in t.leaves(node)]
         self._probes: tuple[Probe, ...] = tuple(probes)
+        self._checks: tuple[tuple[Test, Test], ...] = tuple((probe.test, probe.known) for probe in probes)
         self.matches: Test = _compile(node, iter(probes).__next__)
         tests = [probe.leaf for probe in probes]
         self.fields: frozenset[str] = frozenset(x.field.name for x in tests if isinstance(x, t.FieldTest))
@@ -110,9 +111,12 @@ class Rule:
         """The sentence of each condition, in reading order."""
         return tuple(probe.sentence for probe in self._probes)
 
-    def states(self, facts: Facts) -> list[State]:
-        """How each condition came out, in reading order; cheaper than `explain`."""
-        return [probe.state(facts) for probe in self._probes]
+    def marks(self, facts: Facts) -> str:
+        """How each condition came out, in reading order: 1 met, 0 not met, ? missing.
+
+        A tenth of what `explain` costs and no value seen in it: for records of many rules.
+        """
+        return "".join(["1" if test(facts) else "0" if known(facts) else "?" for test, known in self._checks])
 
     def __repr__(self) -> str:
         return f"<Rule {self.sentence}>"
