@@ -108,7 +108,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
             copies.append((number, row_id, WEBHOOK, None, endpoint))
     if not copies:
         return 0
-    told = [
+    told: list[list[Any]] = [
         list(range(len(messages))),
         [str(message.event_id) for message in messages],
         [message.kind for message in messages],

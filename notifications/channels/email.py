@@ -1,0 +1,72 @@
+"""E-mail by Django's configured backend: plain text and simple HTML, one Message-ID for all tries of a
+delivery.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from notifications.channels.base import Channel, Dead, Outcome, Parcel, Rendered, Retry, Sent
+from notifications.texts import one_line
+
+
+class EmailChannel(Channel):
+    name = "email"
+
+    def send(self, parcel: Parcel, messages: Sequence[Rendered], now: datetime) -> Outcome:
+        try:
+            compose(parcel, messages).send()
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            return _refused(codes[0] if codes else 0, "The recipient was refused")
+        except smtplib.SMTPResponseException as error:
+            return _refused(error.smtp_code, "The mail server refused")
+        except (OSError, smtplib.SMTPException) as error:
+            return Retry(f"The mail server could not be reached: {type(error).__name__}")
+        return Sent()
+
+
+def _refused(code: int, what: str) -> Outcome:
+    """A 5xx answer of a mail server is for good, except about signing in: that is ours to mend."""
+    error = f"{what} ({code})"
+    return Dead(error) if 500 <= code < 600 and code not in (530, 534, 535, 538) else Retry(error)
+
+
+def compose(parcel: Parcel, messages: Sequence[Rendered]) -> EmailMultiAlternatives:
+    """The mail of a delivery: its one message, or a list of them, the most pressing first."""
+    context = {"messages": messages, "name": parcel.name, "site": settings.SITE_URL}
+    if len(messages) == 1:
+        subject, page = messages[0].title, "notifications/email.html"
+        text = _paragraphs(messages[0].title, messages[0].body, messages[0].link)
+    else:
+        subject, page = bundle_title(messages), "notifications/email_list.html"
+        context["title"] = subject
+        lines = [f"- {message.title}\n  {message.link}".rstrip() for message in messages]
+        text = _paragraphs(subject, "\n".join(lines), "")
+    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    mail = EmailMultiAlternatives(
+        subject=one_line(subject),
+        body=text,
+        to=[parcel.address],
+        headers={"Message-ID": f"<{parcel.id}@{host}>", "Auto-Submitted": "auto-generated"},
+    )
+    mail.attach_alternative(render_to_string(page, context), "text/html")
+    return mail
+
+
+def bundle_title(messages: Sequence[Rendered]) -> str:
+    """ "12 messages, 3 of them overdue"."""
+    overdue = sum(message.kind in ("timer.breached", "timer.escalated") for message in messages)
+    tail = f", {overdue} of them overdue" if overdue else ""
+    return f"{len(messages)} messages{tail}"
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
