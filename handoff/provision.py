@@ -1,7 +1,7 @@
 """Set up an organisation that works at once: calendar, criteria, routing, policy, reasons.
 
-Sign-up, the demo and the command line all come through here; what a tenant starts with is written in each app's
-defaults.
+Sign-up, the demo and the command line all come through here; what a tenant starts with is written in each
+app's defaults.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from core.errors import ValidationFailed
 from feedback.services import seed_reasons
 from leads.defaults import DEFAULT_CRITERIA
 from leads.models import CriteriaVersion
@@ -23,7 +24,7 @@ from tenants import versions
 from tenants.audit import SYSTEM
 from tenants.calendars import OFFICE_WEEK, make_spec, write_calendar
 from tenants.context import tenant_scope
-from tenants.models import Calendar, Member, Role, Team, Tenant
+from tenants.models import Calendar, Member, Role, Team, Tenant, VersionedModel
 from tenants.services import add_member, create_tenant, set_rep_profile
 
 
@@ -40,7 +41,10 @@ class CalendarPlan:
 
 @dataclass(frozen=True, slots=True)
 class PersonPlan:
-    """A person to add. `weight` and caps matter for those who may own leads."""
+    """A person to add. `weight` and caps matter for those who may own leads.
+
+    calendar: their own hours, where the team's are not theirs. seated: takes turns in the team's pool.
+    """
 
     name: str
     email: str
@@ -48,6 +52,8 @@ class PersonPlan:
     weight: int = 1
     cap_open: int | None = None
     cap_per_day: int | None = None
+    calendar: CalendarPlan | None = None
+    seated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,21 @@ class TeamPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """A pool across teams; its rule is tried before the teams'. seats: e-mails of the teams' reps."""
+
+    name: str
+    slug: str
+    seats: Sequence[str]
+    when: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class TenantPlan:
-    """A whole organisation. `teams` are tried in order; the last should take everyone else."""
+    """A whole organisation. `pools`, then `teams` are tried in order; the last should take everyone else.
+
+    priorities: as in routing.models.RuleSetVersion. password: of everybody; None leaves them without a login.
+    """
 
     name: str
     slug: str
@@ -73,6 +92,8 @@ class TenantPlan:
     director: PersonPlan
     fallback: PersonPlan
     others: Sequence[PersonPlan] = ()
+    pools: Sequence[PoolPlan] = ()
+    priorities: Sequence[Mapping[str, Any]] = ({"name": "Everyone else", "when": None, "priority": 0},)
     criteria: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_CRITERIA)
     policy: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_POLICY)
     password: str | None = None
@@ -83,81 +104,114 @@ def provision_tenant(plan: TenantPlan, *, now: datetime) -> Tenant:
     with transaction.atomic():
         tenant = create_tenant(name=plan.name, slug=plan.slug, time_zone=plan.calendar.time_zone)
         with tenant_scope(tenant.id):
-            _fill(tenant, plan, now)
+            _Builder(tenant, plan, now).build()
     return tenant
 
 
-def _fill(tenant: Tenant, plan: TenantPlan, now: datetime) -> None:
-    calendars: dict[str, Calendar] = {}
+@dataclass(slots=True)
+class _Builder:
+    """One organisation under construction; runs in its scope."""
 
-    def calendar_of(wanted: CalendarPlan) -> Calendar:
-        if wanted.name not in calendars:
+    tenant: Tenant
+    plan: TenantPlan
+    now: datetime
+    calendars: dict[str, Calendar] = field(default_factory=dict)
+    reps: dict[str, Member] = field(default_factory=dict)
+
+    def build(self) -> None:
+        plan = self.plan
+        self.tenant.calendar_id = self.calendar(plan.calendar).id
+        self.tenant.save(update_fields=["calendar_id"])
+        director = self.person(plan.director)
+        fallback = self.person(plan.fallback)
+        self.may_own(fallback, plan.fallback, plan.calendar.time_zone)
+        for person in plan.others:
+            self.person(person)
+        for team in plan.teams:
+            self.team(team, director)
+        for pool in plan.pools:
+            self.pool(pool)
+        RoutingSettings.objects.create(tenant=self.tenant, fallback=fallback)
+        self.publish_rules()
+        seed_reasons()
+
+    def calendar(self, wanted: CalendarPlan) -> Calendar:
+        """The calendar of this name, written the first time it is asked for."""
+        if wanted.name not in self.calendars:
             spec = make_spec(
                 tz=wanted.time_zone,
                 weekly=wanted.weekly,
-                year=now.year,
+                year=self.now.year,
                 country=wanted.country,
                 subdivision=wanted.subdivision,
             )
-            version = write_calendar(tenant=tenant, name=wanted.name, spec=spec, actor=SYSTEM, now=now)
-            calendars[wanted.name] = Calendar.objects.get(id=version.calendar_id)
-        return calendars[wanted.name]
+            version = write_calendar(
+                tenant=self.tenant, name=wanted.name, spec=spec, actor=SYSTEM, now=self.now
+            )
+            self.calendars[wanted.name] = Calendar.objects.get(id=version.calendar_id)
+        return self.calendars[wanted.name]
 
-    tenant.calendar_id = calendar_of(plan.calendar).id
-    tenant.save(update_fields=["calendar_id"])
-    director = _person(tenant, plan.director, None, plan)
-    fallback = _person(tenant, plan.fallback, None, plan)
-    _may_own(fallback, plan.fallback, plan.calendar.time_zone)
-    for person in plan.others:
-        _person(tenant, person, None, plan)
-    for team_plan in plan.teams:
-        _team(tenant, team_plan, calendar_of(team_plan.calendar), director, plan)
-    RoutingSettings.objects.create(tenant=tenant, fallback=fallback)
-    rules = {
-        "pools": [{"name": team.name, "when": team.when, "pool": team.slug} for team in plan.teams],
-        "priorities": [{"name": "Everyone else", "when": None, "priority": 0}],
-        "horizon_minutes": 30,
-    }
-    for model, content in (
-        (CriteriaVersion, dict(plan.criteria)),
-        (RuleSetVersion, rules),
-        (PolicyVersion, dict(plan.policy)),
-    ):
-        versions.publish(versions.create_draft(model, content=content, actor=SYSTEM, now=now), actor=SYSTEM, now=now)
-    seed_reasons()
+    def person(self, plan: PersonPlan, team: Team | None = None) -> Member:
+        return add_member(
+            tenant=self.tenant,
+            name=plan.name,
+            email=plan.email,
+            role=plan.role,
+            team=team,
+            password=self.plan.password,
+        )
 
+    def may_own(self, member: Member, plan: PersonPlan, time_zone: str) -> None:
+        """Give a member hours, caps and the row that counts their leads."""
+        own = self.calendar(plan.calendar) if plan.calendar else None
+        set_rep_profile(
+            member=member,
+            time_zone=plan.calendar.time_zone if plan.calendar else time_zone,
+            calendar=own,
+            weight=plan.weight,
+            cap_open=plan.cap_open,
+            cap_per_day=plan.cap_per_day,
+        )
+        RepLoad.objects.create(member=member)
+        self.reps[member.email] = member
 
-def _person(tenant: Tenant, plan: PersonPlan, team: Team | None, organisation: TenantPlan) -> Member:
-    return add_member(
-        tenant=tenant,
-        name=plan.name,
-        email=plan.email,
-        role=plan.role,
-        team=team,
-        password=organisation.password,
-    )
+    def team(self, plan: TeamPlan, director: Member) -> None:
+        team = Team.objects.create(
+            tenant=self.tenant, name=plan.name, director=director, calendar=self.calendar(plan.calendar)
+        )
+        team.manager = self.person(plan.manager, team)
+        team.save(update_fields=["manager"])
+        pool = Pool.objects.create(tenant=self.tenant, slug=plan.slug, name=plan.name)
+        for person in plan.reps:
+            rep = self.person(person, team)
+            self.may_own(rep, person, plan.calendar.time_zone)
+            if person.seated:
+                # The weight is the profile's: it counts in every pool, and the seat's would multiply with it.
+                PoolSeat.objects.create(tenant=self.tenant, pool=pool, member=rep)
 
+    def pool(self, plan: PoolPlan) -> None:
+        pool = Pool.objects.create(tenant=self.tenant, slug=plan.slug, name=plan.name)
+        for email in plan.seats:
+            if email.lower() not in self.reps:
+                raise ValidationFailed(f"The pool {plan.name} names nobody who takes leads: {email}.")
+            PoolSeat.objects.create(tenant=self.tenant, pool=pool, member=self.reps[email.lower()])
 
-def _may_own(member: Member, plan: PersonPlan, time_zone: str) -> None:
-    set_rep_profile(
-        member=member,
-        time_zone=time_zone,
-        weight=plan.weight,
-        cap_open=plan.cap_open,
-        cap_per_day=plan.cap_per_day,
-    )
-    RepLoad.objects.create(member=member)
-
-
-def _team(
-    tenant: Tenant, plan: TeamPlan, calendar: Calendar, director: Member, organisation: TenantPlan
-) -> None:
-    team = Team.objects.create(tenant=tenant, name=plan.name, director=director, calendar=calendar)
-    manager = _person(tenant, plan.manager, team, organisation)
-    team.manager = manager
-    team.save(update_fields=["manager"])
-    pool = Pool.objects.create(tenant=tenant, slug=plan.slug, name=plan.name)
-    for person in plan.reps:
-        rep = _person(tenant, person, team, organisation)
-        _may_own(rep, person, plan.calendar.time_zone)
-        PoolSeat.objects.create(tenant=tenant, pool=pool, member=rep, weight=person.weight)
+    def publish_rules(self) -> None:
+        """Criteria, routing and policy, each as version 1."""
+        plan = self.plan
+        rules = {
+            "pools": [
+                {"name": layer.name, "when": layer.when, "pool": layer.slug}
+                for layer in (*plan.pools, *plan.teams)
+            ],
+            "priorities": [dict(rule) for rule in plan.priorities],
+            "horizon_minutes": 30,
+        }
+        contents: list[tuple[type[VersionedModel], dict[str, Any]]] = [
+            (CriteriaVersion, dict(plan.criteria)),
+            (RuleSetVersion, rules),
+            (PolicyVersion, dict(plan.policy)),
+        ]
+        for model, content in contents:
+            draft = versions.create_draft(model, content=content, actor=SYSTEM, now=self.now)
+            versions.publish(draft, actor=SYSTEM, now=self.now)
