@@ -1,6 +1,7 @@
 """Rig of the suite: tables are made and flushed by the owner role, every test runs as the app role.
 
-`default` (app role) mirrors `owner`, so both see one test database. A test that asks for the database gets both.
+`default` (app role) mirrors `owner`, so both see one test database. A test that asks for the database gets
+both.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ BOTH = ["default", "owner"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test of the database may use both roles, whatever its mark says."""
     for item in items:
-        for mark in item.iter_markers("django_db"):
+        marks = list(item.iter_markers("django_db"))
+        for mark in marks:
             mark.kwargs.setdefault("databases", BOTH)
+        # Without a mark the runner would think of `default` alone, whose test database is the owner's to
+        # make: the test would run on the developer's own database.
+        if not marks and {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.django_db(databases=BOTH))
 
 
 @pytest.fixture(scope="session")
