@@ -161,13 +161,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "tenants:login"
+NAVIGATION = "slaportal.navigation.NAVIGATION"
+# Logins that the demo's sign-in page offers by one click: {"logins": [{"email", "name", "role", "organisation"}]}.
+# Read only when DEMO is on.
+DEMO_LOGINS = DATA_DIR / "demo.json"
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_COOKIES: bool = env.bool("SECURE_COOKIES", default=SITE_URL.startswith("https://"))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SECURE_SSL_REDIRECT = False
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+# A proxy in front ends TLS and tells who asks; without one nobody may claim either.
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -239,6 +245,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": False,
 }
+# Opens /metrics from elsewhere; unset, only this machine may read it.
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=6000)
 SPECTACULAR_SETTINGS = {
     "TITLE": "slaportal API",

@@ -8,6 +8,9 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from slaportal.health import healthz_engine, metrics
+from web.health import healthz
+
 # Apps with pages, and apps with calls of the API: each has `urls.py` (app_name = the app) and `api_urls.py`.
 PAGES = (
     "tenants",
@@ -28,6 +31,9 @@ def _existing(modules: list[str]) -> list[str]:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("healthz/engine", healthz_engine, name="healthz_engine"),
+    path("metrics", metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs/",

@@ -3,11 +3,13 @@ too."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from core.errors import NotFound
-from tenants.models import Leave, Member, RepProfile, Tenant
+from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
 
 
 def get_member(*, tenant: Tenant, member_id: UUID) -> Member:
@@ -16,6 +18,82 @@ def get_member(*, tenant: Tenant, member_id: UUID) -> Member:
     if member is None:
         raise NotFound("There is no such person.")
     return member
+
+
+def get_team(*, tenant: Tenant, team_id: UUID) -> Team:
+    """A team of this organisation. Raises NotFound."""
+    team: Team | None = Team.objects.filter(id=team_id).first()
+    if team is None:
+        raise NotFound("There is no such team.")
+    return team
+
+
+def get_leave(*, tenant: Tenant, leave_id: UUID) -> Leave:
+    """A span of time off. Raises NotFound."""
+    leave: Leave | None = Leave.objects.select_related("member").filter(id=leave_id).first()
+    if leave is None:
+        raise NotFound("There is no such leave.")
+    return leave
+
+
+def get_key(*, tenant: Tenant, key_id: UUID) -> ApiKey:
+    """An API key of this organisation. Raises NotFound."""
+    key: ApiKey | None = ApiKey.objects.filter(id=key_id).first()
+    if key is None:
+        raise NotFound("There is no such key.")
+    return key
+
+
+def manageable_members(*, tenant: Tenant, by: Member) -> list[Member]:
+    """Those whom `by` may manage, by team and name: everybody for an admin, a manager's own teams for a
+    manager."""
+    members = Member.objects.select_related("team").order_by("-is_active", "team__name", "name", "id")
+    if by.role != Role.ADMIN:
+        members = members.filter(team__manager=by)
+    return list(members)
+
+
+def get_manageable_member(*, tenant: Tenant, by: Member, member_id: UUID) -> Member:
+    """One whom `by` may manage. Raises NotFound, for those of other teams too."""
+    member = get_member(tenant=tenant, member_id=member_id)
+    if by.role != Role.ADMIN and (member.team is None or member.team.manager_id != by.id):
+        raise NotFound("There is no such person.")
+    return member
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member with what the people page shows: own hours and caps, leave that has not ended."""
+
+    member: Member
+    profile: RepProfile | None
+    leave: list[Leave]
+
+
+def people(*, members: Iterable[Member], now: datetime) -> list[Person]:
+    """The members with their profiles and leave; two queries for any number."""
+    listed = list(members)
+    ids = [member.id for member in listed]
+    profiles = {
+        profile.member_id: profile
+        for profile in RepProfile.objects.select_related("calendar").filter(member_id__in=ids)
+    }
+    leave: dict[UUID, list[Leave]] = {member_id: [] for member_id in ids}
+    for one in Leave.objects.filter(member_id__in=ids, ends_at__gt=now).order_by("starts_at"):
+        leave[one.member_id].append(one)
+    return [Person(member, profiles.get(member.id), leave[member.id]) for member in listed]
+
+
+def calendars(*, tenant: Tenant) -> list[tuple[Calendar, CalendarVersion]]:
+    """Each calendar with its version in force, the organisation's own first, then by name."""
+    found = list(Calendar.objects.order_by("name"))
+    versions = CalendarVersion.objects.in_bulk([calendar.current_version_id for calendar in found])
+    pairs = [
+        (calendar, versions[calendar.current_version_id])
+        for calendar in found
+        if calendar.current_version_id in versions
+    ]
+    return sorted(pairs, key=lambda pair: pair[0].id != tenant.calendar_id)
 
 
 def time_zone_of(*, member: Member, tenant: Tenant) -> str:

@@ -9,6 +9,7 @@ error says nothing but its request id: what happened is in the log, under that i
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -215,9 +216,9 @@ def refusal_page(request: HttpRequest, error: DomainError) -> HttpResponse:
         return render(request, "404.html", status=404)
     context = {"title": error.title, "message": error.message, "errors": error.errors}
     if getattr(request, "htmx", False):
-        response = render(request, "web/_toast.html", {"text": error.message, "tone": "bad"}, status=200)
-        # Only the toast region may change; the part that was asked for keeps what it shows.
-        response["HX-Retarget"], response["HX-Reswap"] = "#sp-toasts", "beforeend"
+        response = HttpResponse(status=409 if error.status == 409 else 422)
+        response["HX-Reswap"] = "none"
+        response["HX-Trigger"] = json.dumps({"sp:toast": {"text": error.message, "tone": "bad"}})
         return response
     return render(request, "web/refused.html", {**context, "back": _way_back(request)}, status=error.status)
 

@@ -1,15 +1,181 @@
-"""What every page's frame shows: who is reading, and where they may go."""
+"""What every page's frame shows: who is reading, where they may go, and how much waits there.
+
+The places are data (`slaportal.navigation`, named in settings); the numbers beside them come from the apps
+that know them, which register a badge when they start: web stands below them and never asks for them by name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from typing import Any
 
+from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from tenants.calendars import load_calendar, member_calendar_versions
+from tenants.models import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One item of the rail. roles: who sees it, empty for everybody (an admin sees all). bottom: its word in
+    the bar on phones, "" where it is not in it."""
+
+    label: str
+    view: str
+    icon: str
+    roles: tuple[Role, ...] = ()
+    bottom: str = ""
+
+    def open_to(self, role: str) -> bool:
+        return not self.roles or role == Role.ADMIN or role in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    label: str
+    places: Sequence[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A number beside a place. tone: "", "risk" or "bad"."""
+
+    count: int
+    tone: str = ""
+
+
+BadgeSource = Callable[[HttpRequest], "Badge | int"]
+UNREAD = "unread"  # the bell's badge
+_badges: dict[str, BadgeSource] = {}
+
+
+def register_badge(name: str, source: BadgeSource) -> None:
+    """Put a number beside the place whose view is `name`, or with "unread" beside the bell.
+
+    `source` is called once a page, inside the tenant's scope, and should cost one query. Call this from
+    ready().
+    """
+    _badges[name] = source
+
+
+def path_or_none(view: str) -> str | None:
+    """The path of a view that takes no arguments; None where no such view is routed."""
+    try:
+        return reverse(view)
+    except NoReverseMatch:
+        return None
+
+
+def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
+    """The rail's groups as base.html reads them: only what this role may open, the present place marked."""
+    role = request.member.role  # type: ignore[attr-defined]
+    groups, items = [], []
+    for group in import_string(settings.NAVIGATION):
+        shown = [_item(request, place) for place in group.places if place.open_to(role)]
+        found = [item for item in shown if item is not None]
+        items += found
+        if found:
+            groups.append({"label": group.label, "items": found})
+    _mark_present(request.path, items)
+    return groups
+
+
+def _item(request: HttpRequest, place: Place) -> dict[str, Any] | None:
+    url = path_or_none(place.view)
+    if url is None:
+        return None
+    badge = _badge(request, place.view)
+    return {
+        "label": place.label,
+        "url": url,
+        "icon": place.icon,
+        "bottom": place.bottom,
+        "count": badge.count,
+        "badge_tone": badge.tone,
+        "active": False,
+    }
+
+
+def _badge(request: HttpRequest, name: str) -> Badge:
+    source = _badges.get(name)
+    # After a failed statement the page may still be made, but nothing more can be asked.
+    if source is None or connection.needs_rollback:
+        return Badge(0)
+    found = source(request)
+    return found if isinstance(found, Badge) else Badge(found)
+
+
+def _mark_present(path: str, items: list[dict[str, Any]]) -> None:
+    """Mark the place whose address is the longest beginning of this page's."""
+    under = [item for item in items if path == item["url"] or path.startswith(item["url"].rstrip("/") + "/")]
+    if under:
+        max(under, key=lambda item: len(item["url"]))["active"] = True
+
+
+def _clocks(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """Whether the reader's clocks run now, and until or from when: {"running": True, "text": "..."}."""
+    if connection.needs_rollback:
+        return {}
+    member, tenant = request.member, request.tenant  # type: ignore[attr-defined]
+    versions = member_calendar_versions(tenant=tenant, member_ids=[member.id])
+    calendar = load_calendar(versions[member.id])
+    if calendar is None:
+        return {"running": True, "text": "Clocks always run"}
+    if not calendar.is_open(now):
+        return {"running": False, "text": f"Clocks resume {_when(calendar.next_open(now), now)}"}
+    closing = calendar.end_of_day(now, 0)
+    if closing <= now:
+        return {"running": True, "text": "Clocks run"}
+    return {"running": True, "text": f"Clocks run until {_when(closing, now)}"}
+
+
+def _when(at: datetime, now: datetime) -> str:
+    local = timezone.localtime(at)
+    same_day = local.date() == timezone.localtime(now).date()
+    return f"{local:%H:%M}" if same_day else f"{local:%a %H:%M}"
 
 
 def page_shell(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `shell` and `nav` for base.html; nothing for visitors."""
+    """Context processor: `shell` and `nav` as base.html documents them; nothing for visitors.
+
+    What costs a query is a function that the template calls, once: a fragment, which has no frame, pays
+    nothing.
+    """
     member = getattr(request, "member", None)
     if member is None:
         return {}
-    return {"shell": {"tenant": request.tenant, "member": member}}  # type: ignore[attr-defined]
+    tenant, user, now = request.tenant, request.user, timezone.now()  # type: ignore[attr-defined]
+    shell = {
+        "tenant": tenant.name,
+        "member": member.name,
+        "role": Role(member.role).label,
+        "email": member.email,
+        "memberships": [
+            {
+                "name": one.tenant_name,
+                "role": one.role.label,
+                "url": reverse("tenants:switch", args=[one.tenant_id]),
+                "current": one.tenant_id == tenant.id,
+            }
+            for one in request.memberships  # type: ignore[attr-defined]
+        ],
+        "theme": user.theme,  # type: ignore[union-attr]
+        "theme_url": reverse("tenants:theme"),
+        "sign_out_url": reverse("tenants:logout"),
+        "profile_url": reverse("tenants:account"),
+        "notifications_url": path_or_none("notifications:inbox"),
+        "unread": cache(lambda: _badge(request, UNREAD).count),
+        "shortcuts": user.shortcuts,  # type: ignore[union-attr]
+        "search": path_or_none("handoff:search") is not None,
+        "now": now,
+        "clocks": cache(lambda: _clocks(request, now)),
+    }
+    return {"shell": shell, "nav": cache(lambda: navigation_for(request))}

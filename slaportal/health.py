@@ -1,0 +1,180 @@
+"""Is the engine keeping its promises? For alarms (/healthz/engine) and for Prometheus (/metrics).
+
+Here and not in web: it asks the engine's tables, which stand above web.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from sla.models import EngineCycle
+from tenants.clock import database_clock
+
+# A tick may miss two of its turns, and always has a minute, before it counts as standing still.
+MISSED_TURNS, LEAST_PATIENCE = 3, 60.0
+LATEST_TIMER = 60.0  # seconds that a due timer may wait for its sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the engine's tables say at one moment. Ages and lateness in seconds; None where nothing is
+    there."""
+
+    ages: dict[str, float | None]  # per tick named in settings, since its last finished turn
+    handled: dict[str, int]
+    worst_lateness: float
+    armed: int
+    due: int
+    latest: float  # how long the oldest due timer has waited
+    failed: int
+    findings: int
+    outbox_pending: int
+    outbox_oldest: float
+    outbox_dead: int
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, one sentence each; empty when all is well."""
+        found = []
+        for tick, pause in settings.ENGINE_TICKS:
+            age = self.ages.get(tick)
+            if age is None:
+                found.append(f"{tick} has never run.")
+            elif age > max(MISSED_TURNS * pause, LEAST_PATIENCE):
+                found.append(f"{tick} ran last {age:.0f} s ago, and should every {pause:g} s.")
+        if self.latest > LATEST_TIMER:
+            found.append(f"A timer has been due for {self.latest:.0f} s.")
+        if self.failed:
+            found.append(f"{self.failed} timers failed and wait for a person.")
+        if self.findings:
+            found.append(f"The auditor has {self.findings} open findings.")
+        return found
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+def read_engine() -> Engine:
+    """Ask the engine's tables; four statements."""
+    now = database_clock()
+    cycles = {cycle.tick: cycle for cycle in EngineCycle.objects.all()}
+    with connection.cursor() as cursor:
+        cursor.execute("select armed, due, oldest_due, failed, findings from engine_metrics(%s)", [now])
+        armed, due, oldest_due, failed, findings = cursor.fetchone()
+        cursor.execute("select pending, oldest, dead from outbox_metrics(%s)", [now])
+        pending, oldest, dead = cursor.fetchone()
+    ticks = [tick for tick, _ in settings.ENGINE_TICKS]
+    return Engine(
+        ages={tick: _seconds(cycles[tick].finished_at, now) if tick in cycles else None for tick in ticks},
+        handled={tick: cycles[tick].handled for tick in ticks if tick in cycles},
+        worst_lateness=max((cycle.worst_lateness_ms for cycle in cycles.values()), default=0) / 1000,
+        armed=armed,
+        due=due,
+        latest=_seconds(oldest_due, now),
+        failed=failed,
+        findings=findings,
+        outbox_pending=pending,
+        outbox_oldest=_seconds(oldest, now),
+        outbox_dead=dead,
+    )
+
+
+@require_safe
+def healthz_engine(request: HttpRequest) -> JsonResponse:
+    """GET /healthz/engine: 200 when every tick turns, no timer is late and the auditor found nothing; else
+    503."""
+    try:
+        engine = read_engine()
+    except DatabaseError:
+        return JsonResponse({"status": "down", "troubles": ["The database does not answer."]}, status=503)
+    troubles = engine.troubles
+    return JsonResponse(
+        {
+            "status": "unwell" if troubles else "ok",
+            "troubles": troubles,
+            "ticks": {tick: {"age_seconds": age} for tick, age in engine.ages.items()},
+            "timers": {
+                "armed": engine.armed,
+                "due": engine.due,
+                "latest_seconds": engine.latest,
+                "failed": engine.failed,
+            },
+            "findings": engine.findings,
+            "outbox": {
+                "pending": engine.outbox_pending,
+                "oldest_seconds": engine.outbox_oldest,
+                "dead": engine.outbox_dead,
+            },
+        },
+        status=503 if troubles else 200,
+    )
+
+
+class EngineCollector(Collector):
+    """The same as Prometheus reads it. Asked at the scrape, so that it does not matter which process
+    answers."""
+
+    def collect(self) -> Iterator[Metric]:
+        engine = read_engine()
+        yield _gauge("slaportal_engine_healthy", "1 when /healthz/engine is 200.", not engine.troubles)
+        age = GaugeMetricFamily(
+            "slaportal_tick_age_seconds", "Since a tick's last finished turn.", labels=["tick"]
+        )
+        for tick, seconds in engine.ages.items():
+            if seconds is not None:
+                age.add_metric([tick], seconds)
+        yield age
+        handled = GaugeMetricFamily(
+            "slaportal_tick_handled", "Rows a tick handled in its last turn.", labels=["tick"]
+        )
+        for tick, rows in engine.handled.items():
+            handled.add_metric([tick], rows)
+        yield handled
+        yield _gauge("slaportal_timers_armed", "Timers that the sweep will look at.", engine.armed)
+        yield _gauge("slaportal_timers_due", "Timers that are due now.", engine.due)
+        yield _gauge("slaportal_timer_latest_seconds", "How long the oldest due one waited.", engine.latest)
+        yield _gauge(
+            "slaportal_timer_worst_lateness_seconds", "Worst lateness of a turn.", engine.worst_lateness
+        )
+        yield _gauge("slaportal_timers_failed", "Timers that wait for a person.", engine.failed)
+        yield _gauge("slaportal_findings_open", "Open findings of the auditor.", engine.findings)
+        yield _gauge("slaportal_outbox_pending", "Messages that are due now.", engine.outbox_pending)
+        yield _gauge("slaportal_outbox_oldest_seconds", "How long the oldest waited.", engine.outbox_oldest)
+        yield _gauge("slaportal_outbox_dead", "Deliveries that were given up.", engine.outbox_dead)
+
+
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help_text, value=float(value))
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """GET /metrics in Prometheus' text form: by `Authorization: Bearer METRICS_TOKEN`, or from this machine
+    alone."""
+    if not _may_scrape(request):
+        return HttpResponse("Not found\n", status=404, content_type="text/plain")
+    registry = CollectorRegistry()
+    registry.register(EngineCollector())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_scrape(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        given: Any = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+    # A proxy on this machine forwards strangers: with one in front, only the token opens.
+    return not settings.BEHIND_PROXY and request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1")

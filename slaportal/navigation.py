@@ -1,0 +1,43 @@
+"""The rail: what there is, in which order, and for whom. A place whose view is not routed is left out."""
+
+from __future__ import annotations
+
+from tenants.models import Role
+from web.shell import Group, Place
+
+_REP, _MANAGER = Role.REP, Role.MANAGER
+_MARKETING, _EXECUTIVE = Role.MARKETING, Role.EXECUTIVE
+
+NAVIGATION: tuple[Group, ...] = (
+    Group(
+        "My work",
+        (
+            Place("Inbox", "handoff:inbox", "inbox", (_REP, _MANAGER), bottom="Inbox"),
+            Place("Leads", "handoff:leads", "user", ()),
+        ),
+    ),
+    Group(
+        "Team",
+        (
+            Place("Live board", "handoff:board", "layout-dashboard", (_MANAGER,), bottom="Board"),
+            Place("Unrouted", "handoff:unrouted", "alert-circle", (_MANAGER,)),
+            Place("People", "tenants:people", "users", (_MANAGER,)),
+        ),
+    ),
+    Group(
+        "Insight",
+        (Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),),
+    ),
+    Group(
+        "Set up",
+        (
+            Place("Qualification", "leads:criteria", "certificate", (_MARKETING,)),
+            Place("Routing", "routing:rules", "route", (_MANAGER,)),
+            Place("SLA tiers", "sla:policy", "hourglass", (_MANAGER, _MARKETING, _EXECUTIVE)),
+            Place("Calendars", "tenants:calendars", "calendar-clock", (_MANAGER,)),
+            Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
+            Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
+            Place("Intake log", "integrations:intake", "file-import", (Role.ADMIN,)),
+        ),
+    ),
+)

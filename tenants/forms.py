@@ -1,0 +1,193 @@
+"""Forms of the pages about people, keys and one's own account."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChange
+
+from tenants.auth import SCOPES
+from tenants.models import Calendar, Member, RepProfile, Role, Team, User
+
+EXPIRIES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """Every IANA zone that names a place, by name."""
+    named = (
+        zone
+        for zone in zoneinfo.available_timezones()
+        if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
+    )
+    return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in sorted(named))]
+
+
+class LoginForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+    password = forms.CharField(
+        label="Password",
+        max_length=200,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class PasswordForm(DjangoPasswordChange):
+    """The present password, and the new one twice."""
+
+
+class AccountForm(forms.Form):
+    theme = forms.ChoiceField(label="Theme", choices=User.Theme.choices)
+    shortcuts = forms.BooleanField(
+        label="Single-key shortcuts", required=False, help_text="A, R, L, J, K and / on pages that have them."
+    )
+    time_zone = forms.ChoiceField(label="Time zone", choices=zone_choices)
+
+
+def _choose_from(form: forms.Form, **querysets: Any) -> None:
+    """Fill choice fields with rows of the tenant in force, which is known only when the form is made."""
+    for name, queryset in querysets.items():
+        form.fields[name].queryset = queryset  # type: ignore[attr-defined]
+
+
+class MemberForm(forms.Form):
+    """Who somebody is here. Only an admin gets it."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    role = forms.ChoiceField(label="Role", choices=Role.choices)
+    team = forms.ModelChoiceField(label="Team", queryset=None, required=False, empty_label="No team")
+    is_active = forms.BooleanField(
+        label="Active", required=False, help_text="Someone who left cannot sign in and gets no leads."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _choose_from(self, team=Team.objects.order_by("name"))
+
+
+class NewMemberForm(MemberForm):
+    email = forms.EmailField(label="E-mail", max_length=254)
+    is_active = None  # type: ignore[assignment]
+    field_order = ["name", "email", "role", "team"]
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        if Member.objects.filter(email=email).exists():
+            raise forms.ValidationError("Somebody here has this e-mail already.", code="taken")
+        return email
+
+
+class ProfileForm(forms.Form):
+    """Hours and how much fits."""
+
+    time_zone = forms.ChoiceField(label="Time zone", choices=zone_choices)
+    calendar = forms.ModelChoiceField(
+        label="Own hours",
+        queryset=None,
+        required=False,
+        empty_label="As the team",
+        help_text="Without own hours the team's count, then the organisation's.",
+    )
+    weight = forms.IntegerField(
+        label="Weight in the rotation",
+        min_value=1,
+        max_value=100,
+        help_text="2 gets twice as many leads as 1.",
+    )
+    cap_open = forms.IntegerField(
+        label="Open leads at most",
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        help_text="Empty: no limit.",
+    )
+    cap_per_day = forms.IntegerField(
+        label="New leads a day at most",
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        help_text="Empty: no limit. Counted by the rep's own day.",
+    )
+    on_rotation = forms.BooleanField(label="On rotation", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _choose_from(self, calendar=Calendar.objects.order_by("name"))
+
+    @classmethod
+    def present(cls, profile: RepProfile | None, *, time_zone: str) -> dict[str, Any]:
+        """What the form shows before it is filled in; `time_zone` where there is no profile yet."""
+        if profile is None:
+            return {"time_zone": time_zone, "weight": 1, "on_rotation": True}
+        return {
+            "time_zone": profile.time_zone,
+            "calendar": profile.calendar_id,
+            "weight": profile.weight,
+            "cap_open": profile.cap_open,
+            "cap_per_day": profile.cap_per_day,
+            "on_rotation": profile.on_rotation,
+        }
+
+
+class LeaveForm(forms.Form):
+    """Whole days off, in the person's own zone; the last day is included."""
+
+    first_day = forms.DateField(label="First day", widget=forms.DateInput(attrs={"type": "date"}))
+    last_day = forms.DateField(label="Last day", widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(label="Reason", max_length=120, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("first_day"), data.get("last_day")
+        if first and last and not first <= last <= first + timedelta(days=730):
+            self.add_error("last_day", "The last day is the first or one of the two years after it.")
+        return data
+
+    def span(self, time_zone: str) -> tuple[datetime, datetime]:
+        """[start, end) of the days in `time_zone`."""
+        zone = zoneinfo.ZoneInfo(time_zone)
+        after = self.cleaned_data["last_day"] + timedelta(days=1)
+        return (
+            datetime.combine(self.cleaned_data["first_day"], time(), zone),
+            datetime.combine(after, time(), zone),
+        )
+
+
+class TeamForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=80)
+    manager = forms.ModelChoiceField(label="Manager", queryset=None, required=False, empty_label="Nobody")
+    director = forms.ModelChoiceField(
+        label="Director",
+        queryset=None,
+        required=False,
+        empty_label="Nobody",
+        help_text="Hears of the last step.",
+    )
+    backup = forms.ModelChoiceField(label="Backup", queryset=None, required=False, empty_label="Nobody")
+    calendar = forms.ModelChoiceField(
+        label="Hours", queryset=None, required=False, empty_label="As the organisation"
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        active = Member.objects.filter(is_active=True).order_by("name")
+        _choose_from(
+            self,
+            manager=active.filter(role__in=(Role.MANAGER, Role.ADMIN)),
+            director=active,
+            backup=active,
+            calendar=Calendar.objects.order_by("name"),
+        )
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=80, help_text="Which program uses it.")
+    scopes = forms.MultipleChoiceField(
+        label="May", choices=[*SCOPES.items()], widget=forms.CheckboxSelectMultiple
+    )
+    expires = forms.ChoiceField(label="Expires", choices=EXPIRIES, required=False)

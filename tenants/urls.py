@@ -1,0 +1,25 @@
+from django.urls import path
+
+from tenants import views
+
+app_name = "tenants"
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login", views.login, name="login"),
+    path("login/demo", views.demo_login, name="demo_login"),
+    path("logout", views.logout, name="logout"),
+    path("organisation/<uuid:tenant_id>", views.switch, name="switch"),
+    path("account", views.account, name="account"),
+    path("account/theme", views.theme, name="theme"),
+    path("account/password", views.password, name="password"),
+    path("people", views.people, name="people"),
+    path("people/new", views.new_member, name="new_member"),
+    path("people/<uuid:member_id>", views.member, name="member"),
+    path("people/<uuid:member_id>/leave", views.add_leave, name="add_leave"),
+    path("leave/<uuid:leave_id>/remove", views.remove_leave, name="remove_leave"),
+    path("teams/new", views.team, name="new_team"),
+    path("teams/<uuid:team_id>", views.team, name="team"),
+    path("calendars", views.calendars, name="calendars"),
+    path("keys", views.keys, name="keys"),
+    path("keys/<uuid:key_id>/revoke", views.revoke_key, name="revoke_key"),
+]

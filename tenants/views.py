@@ -1,0 +1,452 @@
+"""Pages about signing in, one's own account, people, calendars and keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import authenticate, update_session_auth_hash
+from django.contrib.auth import login as start_session
+from django.contrib.auth import logout as end_session
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils.crypto import get_random_string
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core.errors import NotFound, ValidationFailed
+from tenants import forms, selectors, services
+from tenants.audit import member_actor
+from tenants.auth import SCOPES, member_required
+from tenants.clock import database_clock
+from tenants.demo import demo_logins, is_demo_login
+from tenants.login import TooManyTries, count_try, forgive
+from tenants.middleware import SESSION_TENANT
+from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
+
+# Where each role begins; the first that is routed.
+LANDING: dict[str, tuple[str, ...]] = {
+    Role.REP: ("handoff:inbox",),
+    Role.MANAGER: ("handoff:board", "tenants:people"),
+    Role.ADMIN: ("handoff:board", "tenants:people"),
+    Role.MARKETING: ("reporting:compliance",),
+    Role.EXECUTIVE: ("reporting:compliance",),
+}
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+BACKEND = "tenants.auth.EmailBackend"
+
+
+def _refused(form: Any, error: ValidationFailed) -> None:
+    """Show a refusal of the domain at the form's field that it names."""
+    for one in error.field_errors:
+        name = one.path.lstrip("/")
+        form.add_error(name if name in form.fields else None, one.message)
+
+
+# Signing in
+
+
+@member_required()
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """GET /: where this role begins."""
+    for view in (*LANDING.get(request.member.role, ()), "tenants:account"):  # type: ignore[attr-defined]
+        try:
+            return redirect(view)
+        except NoReverseMatch:
+            continue
+    raise Http404
+
+
+def _next_path(request: HttpRequest) -> str:
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else "/"
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """GET, POST /login."""
+    if request.user.is_authenticated and request.method != "POST":
+        return redirect(_next_path(request))
+    form = forms.LoginForm(request.POST or None)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            window = count_try(request, form.cleaned_data["email"])
+        except TooManyTries as refusal:
+            form.add_error(None, refusal.message)
+            response = _login_page(request, form, 429)
+            response["Retry-After"] = str(refusal.data["retry_after"])
+            return response
+        user = authenticate(request, **form.cleaned_data)
+        if isinstance(user, User):
+            forgive(request, form.cleaned_data["email"], window)
+            _enter(request, user)
+            return redirect(_next_path(request))
+        form.add_error(None, "E-mail or password is wrong.")
+    return _login_page(request, form, status)
+
+
+def _login_page(request: HttpRequest, form: forms.LoginForm, status: int) -> HttpResponse:
+    context = {"form": form, "next": _next_path(request), "demo": demo_logins()}
+    return render(request, "tenants/login.html", context, status=status)
+
+
+def _enter(request: HttpRequest, user: User) -> None:
+    """Begin a session; another person's organisation in the same browser is forgotten."""
+    request.session.pop(SESSION_TENANT, None)
+    start_session(request, user, backend=BACKEND)
+
+
+@never_cache
+@require_POST
+def demo_login(request: HttpRequest) -> HttpResponse:
+    """POST /login/demo: sign in as one of the demo's people. Not there outside the demo."""
+    email = request.POST.get("email", "")
+    user = (
+        User.objects.filter(email=email.strip().lower(), is_active=True).first()
+        if is_demo_login(email)
+        else None
+    )
+    if user is None:
+        raise Http404
+    _enter(request, user)
+    return redirect("/")
+
+
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """POST /logout."""
+    end_session(request)
+    return redirect("tenants:login")
+
+
+@require_POST
+@member_required()
+def switch(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
+    """POST /organisation/<id>: work in another of one's organisations."""
+    if tenant_id not in {one.tenant_id for one in request.memberships}:  # type: ignore[attr-defined]
+        raise NotFound("There is no such organisation.")
+    request.session[SESSION_TENANT] = str(tenant_id)
+    return redirect("/")
+
+
+# One's own account
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required()
+def account(request: HttpRequest) -> HttpResponse:
+    """GET, POST /account: theme, shortcuts, time zone."""
+    user, member = request.user, request.member  # type: ignore[attr-defined]
+    present = {
+        "theme": user.theme,  # type: ignore[union-attr]
+        "shortcuts": user.shortcuts,  # type: ignore[union-attr]
+        "time_zone": selectors.time_zone_of(member=member, tenant=request.tenant),  # type: ignore[attr-defined]
+    }
+    form = forms.AccountForm(request.POST or None, initial=present)
+    if request.method == "POST" and form.is_valid():
+        User.objects.filter(pk=user.pk).update(
+            theme=form.cleaned_data["theme"], shortcuts=form.cleaned_data["shortcuts"]
+        )
+        if form.cleaned_data["time_zone"] != present["time_zone"]:
+            services.set_time_zone(member=member, time_zone=form.cleaned_data["time_zone"])
+        messages.success(request, "Saved.")
+        return redirect("tenants:account")
+    return render(request, "tenants/account.html", {"form": form, "crumbs": _crumbs("My settings")})
+
+
+@require_POST
+@member_required()
+def theme(request: HttpRequest) -> HttpResponse:
+    """POST /account/theme {theme}: light, dark or auto."""
+    chosen = request.POST.get("theme", "")
+    if chosen not in User.Theme.values:
+        raise ValidationFailed.at("/theme", "The theme is light, dark or auto.")
+    User.objects.filter(pk=request.user.pk).update(theme=chosen)
+    if getattr(request, "htmx", False):
+        return HttpResponse(status=204)
+    return redirect("tenants:account")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required()
+def password(request: HttpRequest) -> HttpResponse:
+    """GET, POST /account/password. Other sessions of this person end."""
+    form = forms.PasswordForm(request.user, request.POST or None)
+    if request.method == "POST":
+        window = count_try(request, f"password of {request.user.pk}")
+        if form.is_valid():
+            forgive(request, f"password of {request.user.pk}", window)
+            form.save()
+            update_session_auth_hash(request, form.user)
+            messages.success(request, "Your password is changed.")
+            return redirect("tenants:account")
+    return render(
+        request, "tenants/password.html", {"form": form, "crumbs": _crumbs("Password", account=True)}
+    )
+
+
+def _crumbs(page: str, *, account: bool = False, people: bool = False) -> list[dict[str, str]]:
+    above = []
+    if account:
+        above.append({"label": "My settings", "url": reverse("tenants:account")})
+    if people:
+        above.append({"label": "People", "url": reverse("tenants:people")})
+    return [*above, {"label": page, "url": ""}]
+
+
+# People and teams
+
+
+@require_safe
+@member_required(Role.MANAGER)
+def people(request: HttpRequest) -> HttpResponse:
+    """GET /people: who is here, when they work, how much fits. A manager sees the own teams."""
+    tenant, me = request.tenant, request.member  # type: ignore[attr-defined]
+    members = selectors.manageable_members(tenant=tenant, by=me)
+    teams = Team.objects.select_related("manager", "director", "backup", "calendar").order_by("name")
+    if me.role != Role.ADMIN:
+        teams = teams.filter(manager=me)
+    context = {
+        "people": selectors.people(members=members, now=database_clock()),
+        "teams": teams,
+        "may_change": me.role == Role.ADMIN,
+        "crumbs": _crumbs("People"),
+    }
+    return render(request, "tenants/people.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def new_member(request: HttpRequest) -> HttpResponse:
+    """GET, POST /people/new. A new login gets a first password, shown once."""
+    form = forms.NewMemberForm(request.POST or None, initial={"role": Role.REP})
+    if request.method != "POST" or not form.is_valid():
+        return render(
+            request, "tenants/new_member.html", {"form": form, "crumbs": _crumbs("Add", people=True)}
+        )
+    data = form.cleaned_data
+    is_new = not User.objects.filter(email=data["email"]).exists()
+    first_password = get_random_string(16) if is_new else ""
+    added = services.add_member(
+        tenant=request.tenant,  # type: ignore[attr-defined]
+        name=data["name"],
+        email=data["email"],
+        role=Role(data["role"]),
+        team=data["team"],
+        password=first_password or None,
+        actor=member_actor(request.member),  # type: ignore[attr-defined]
+        now=database_clock(),
+    )
+    context = {"added": added, "first_password": first_password, "crumbs": _crumbs(added.name, people=True)}
+    response = render(request, "tenants/member_added.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.MANAGER)
+def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
+    """GET, POST /people/<id>: role and team (admins), hours and caps, leave."""
+    me = request.member  # type: ignore[attr-defined]
+    found = selectors.get_manageable_member(tenant=request.tenant, by=me, member_id=member_id)  # type: ignore[attr-defined]
+    profile = RepProfile.objects.filter(member=found).first()
+    which = request.POST.get("form", "")
+    person_form = forms.MemberForm(
+        request.POST if which == "person" else None,
+        initial={"name": found.name, "role": found.role, "team": found.team_id, "is_active": found.is_active},
+    )
+    profile_form = forms.ProfileForm(
+        request.POST if which == "profile" else None,
+        initial=forms.ProfileForm.present(profile, time_zone=request.tenant.time_zone),  # type: ignore[attr-defined]
+    )
+    now = database_clock()
+    if which == "person" and me.role == Role.ADMIN and person_form.is_valid():
+        data = person_form.cleaned_data
+        services.change_member(
+            member=found,
+            name=data["name"],
+            role=Role(data["role"]),
+            team=data["team"],
+            is_active=data["is_active"],
+            actor=member_actor(me),
+            now=now,
+        )
+        messages.success(request, "Saved.")
+        return redirect("tenants:member", member_id)
+    if which == "profile" and profile_form.is_valid():
+        services.change_profile(member=found, actor=member_actor(me), now=now, **profile_form.cleaned_data)
+        messages.success(request, "Saved.")
+        return redirect("tenants:member", member_id)
+    return _member_page(request, found, person_form, profile_form, forms.LeaveForm())
+
+
+def _member_page(
+    request: HttpRequest,
+    found: Member,
+    person_form: forms.MemberForm,
+    profile_form: forms.ProfileForm,
+    leave_form: forms.LeaveForm,
+) -> HttpResponse:
+    (person,) = selectors.people(members=[found], now=database_clock())
+    context = {
+        "person": person,
+        "person_form": person_form,
+        "profile_form": profile_form,
+        "leave_form": leave_form,
+        "may_change": request.member.role == Role.ADMIN,  # type: ignore[attr-defined]
+        "zone": selectors.time_zone_of(member=found, tenant=request.tenant),  # type: ignore[attr-defined]
+        "crumbs": _crumbs(found.name, people=True),
+    }
+    return render(request, "tenants/member.html", context)
+
+
+@require_POST
+@member_required(Role.MANAGER)
+def add_leave(request: HttpRequest, member_id: UUID) -> HttpResponse:
+    """POST /people/<id>/leave {first_day, last_day, reason}."""
+    me, tenant = request.member, request.tenant  # type: ignore[attr-defined]
+    found = selectors.get_manageable_member(tenant=tenant, by=me, member_id=member_id)
+    form = forms.LeaveForm(request.POST)
+    if form.is_valid():
+        starts_at, ends_at = form.span(selectors.time_zone_of(member=found, tenant=tenant))
+        try:
+            services.schedule_leave(
+                member=found,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                reason=form.cleaned_data["reason"],
+                actor=member_actor(me),
+                now=database_clock(),
+            )
+        except ValidationFailed as refusal:
+            form.add_error("last_day", refusal.message)
+        else:
+            messages.success(request, "Leave added. New leads go to others meanwhile.")
+            return redirect("tenants:member", member_id)
+    profile = RepProfile.objects.filter(member=found).first()
+    person_form = forms.MemberForm(
+        initial={"name": found.name, "role": found.role, "team": found.team_id, "is_active": found.is_active}
+    )
+    profile_form = forms.ProfileForm(initial=forms.ProfileForm.present(profile, time_zone=tenant.time_zone))
+    return _member_page(request, found, person_form, profile_form, form)
+
+
+@require_POST
+@member_required(Role.MANAGER)
+def remove_leave(request: HttpRequest, leave_id: UUID) -> HttpResponse:
+    """POST /leave/<id>/remove."""
+    me, tenant = request.member, request.tenant  # type: ignore[attr-defined]
+    leave = selectors.get_leave(tenant=tenant, leave_id=leave_id)
+    selectors.get_manageable_member(tenant=tenant, by=me, member_id=leave.member_id)
+    services.remove_leave(leave=leave, actor=member_actor(me), now=database_clock())
+    messages.success(request, "Leave removed.")
+    return redirect("tenants:member", leave.member_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def team(request: HttpRequest, team_id: UUID | None = None) -> HttpResponse:
+    """GET, POST /teams/new and /teams/<id>."""
+    tenant = request.tenant  # type: ignore[attr-defined]
+    found = selectors.get_team(tenant=tenant, team_id=team_id) if team_id else None
+    names = ("manager", "director", "backup", "calendar")
+    present = {"name": found.name, **{name: getattr(found, f"{name}_id") for name in names}} if found else {}
+    form = forms.TeamForm(request.POST or None, initial=present)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.save_team(
+                tenant=tenant,
+                team=found,
+                **form.cleaned_data,
+                actor=member_actor(request.member),  # type: ignore[attr-defined]
+                now=database_clock(),
+            )
+        except ValidationFailed as refusal:
+            _refused(form, refusal)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("tenants:people")
+    title = found.name if found else "New team"
+    return render(
+        request, "tenants/team.html", {"form": form, "title": title, "crumbs": _crumbs(title, people=True)}
+    )
+
+
+# Calendars
+
+
+@require_safe
+@member_required(Role.MANAGER)
+def calendars(request: HttpRequest) -> HttpResponse:
+    """GET /calendars: hours and the next days off of each calendar."""
+    tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
+    rows = []
+    for calendar, version in selectors.calendars(tenant=tenant):
+        spec = version.spec
+        today = now.date().isoformat()
+        off = [(day, name) for day, name in sorted(spec.get("holidays", {}).items()) if day >= today][:6]
+        rows.append(
+            {
+                "calendar": calendar,
+                "number": version.number,
+                "zone": spec["tz"],
+                "is_own": calendar.id == tenant.calendar_id,
+                "week": [(day.capitalize(), spec["weekly"].get(day, [])) for day in DAYS],
+                "holidays": off,
+                "extra": sorted((day, spans) for day, spans in spec.get("extra", {}).items() if day >= today)[
+                    :6
+                ],
+            }
+        )
+    return render(request, "tenants/calendars.html", {"rows": rows, "crumbs": _crumbs("Calendars")})
+
+
+# Keys
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def keys(request: HttpRequest) -> HttpResponse:
+    """GET, POST /keys: the API keys; a new one's full text is shown once, on the answer to the POST."""
+    form = forms.KeyForm(request.POST or None, initial={"scopes": ["leads:read", "leads:write"]})
+    made = ""
+    if request.method == "POST" and form.is_valid():
+        now, days = database_clock(), form.cleaned_data["expires"]
+        _, made = services.create_api_key(
+            tenant=request.tenant,  # type: ignore[attr-defined]
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            now=now,
+            created_by=request.member,  # type: ignore[attr-defined]
+            expires_at=now + timedelta(days=int(days)) if days else None,
+        )
+        form = forms.KeyForm(initial={"scopes": ["leads:read", "leads:write"]})
+    context = {
+        "form": form,
+        "made": made,
+        "keys": ApiKey.objects.select_related("created_by").order_by("revoked_at", "-created_at")[:200],
+        "scope_texts": SCOPES,
+        "now": database_clock(),
+        "crumbs": _crumbs("API keys"),
+    }
+    response = render(request, "tenants/keys.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@member_required(Role.ADMIN)
+def revoke_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """POST /keys/<id>/revoke: refuse it from the next call on."""
+    key = selectors.get_key(tenant=request.tenant, key_id=key_id)  # type: ignore[attr-defined]
+    services.revoke_api_key(key=key, actor=member_actor(request.member), now=database_clock())  # type: ignore[attr-defined]
+    messages.success(request, f"The key {key.name} is revoked.")
+    return redirect("tenants:keys")

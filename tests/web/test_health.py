@@ -1,0 +1,90 @@
+"""What load balancers, alarms and Prometheus are told."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from sla.models import EngineCycle, Finding
+from tests.factories import Org
+
+pytestmark = pytest.mark.django_db
+
+
+def every_tick_ran(settings, ago: timedelta = timedelta()) -> None:
+    EngineCycle.objects.bulk_create(
+        EngineCycle(tick=tick, finished_at=timezone.now() - ago, handled=3)
+        for tick, _ in settings.ENGINE_TICKS
+    )
+
+
+def test_a_living_process_says_so() -> None:
+    answer = Client().get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": True})
+
+
+def test_without_its_database_it_is_down(monkeypatch) -> None:
+    from web import health
+
+    class Broken:
+        def cursor(self) -> None:
+            raise DatabaseError("gone")
+
+    monkeypatch.setattr(health, "connection", Broken())
+    assert Client().get("/healthz").status_code == 503
+
+
+def test_an_engine_that_never_ran_is_unwell(settings) -> None:
+    answer = Client().get("/healthz/engine")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "unwell"
+    assert f"{settings.ENGINE_TICKS[0][0]} has never run." in answer.json()["troubles"]
+
+
+def test_an_engine_that_turns_is_well(settings) -> None:
+    every_tick_ran(settings)
+    answer = Client().get("/healthz/engine")
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["troubles"] == []
+
+
+def test_a_tick_that_stands_still_is_named(settings) -> None:
+    every_tick_ran(settings, ago=timedelta(minutes=5))
+    troubles = Client().get("/healthz/engine").json()["troubles"]
+    assert any(trouble.startswith("handoff.tasks.sweep_tick ran last 30") for trouble in troubles)
+    assert not any(trouble.startswith("web.tasks.prune_tick") for trouble in troubles)
+
+
+def test_an_open_finding_of_any_tenant_makes_it_unwell(settings, acme: Org, now) -> None:
+    every_tick_ran(settings)
+    with acme.scope():
+        Finding.objects.create(kind="late", subject="timer:1", detail="x", found_at=now)
+    answer = Client().get("/healthz/engine")
+    assert answer.status_code == 503
+    assert answer.json()["findings"] == 1
+
+
+def test_metrics_are_prometheus_text_for_this_machine(settings) -> None:
+    settings.BEHIND_PROXY, settings.METRICS_TOKEN = False, ""
+    every_tick_ran(settings)
+    text = Client(REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode()
+    values = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert values["slaportal_engine_healthy"] == 1
+    assert values["slaportal_timers_due"] == 0
+    assert Client(REMOTE_ADDR="10.0.0.1").get("/metrics").status_code == 404
+
+
+def test_behind_a_proxy_only_the_token_opens_the_metrics(settings) -> None:
+    settings.BEHIND_PROXY, settings.METRICS_TOKEN = True, ""
+    client = Client(REMOTE_ADDR="127.0.0.1")
+    assert client.get("/metrics").status_code == 404
+    settings.METRICS_TOKEN = "s3cret"
+    assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404
+    assert client.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200
