@@ -48,7 +48,7 @@ class WebhookChannel(Channel):
             parts = check_url(parcel.address)
             with (
                 _session(plain=is_allowed_by_operator(parts)) as session,
-                _deadline(session, self.total_seconds),
+                _deadline(session, self.total_seconds) as late,
             ):
                 # The answer's body is never read: only its status counts, and it may be endless.
                 answer = session.post(
@@ -60,6 +60,8 @@ class WebhookChannel(Channel):
                     timeout=(CONNECT_SECONDS, self.total_seconds),
                 )
                 answer.close()
+                if late.is_set():  # cut off in the middle of its headers: not an answer
+                    return Retry("No answer in time")
         except (RefusedAddress, InvalidIPAddress, requests.exceptions.InvalidURL):
             return Dead("The address is private or not one that webhooks may go to")
         except requests.exceptions.SSLError:
@@ -133,7 +135,7 @@ def _session(*, plain: bool) -> requests.Session:
 
 
 @contextmanager
-def _deadline(session: requests.Session, seconds: float) -> Iterator[None]:
+def _deadline(session: requests.Session, seconds: float) -> Iterator[threading.Event]:
     """Cut the session's connections after `seconds`: a read timeout alone lets a dripping answer last for
     hours.
     """
@@ -141,11 +143,12 @@ def _deadline(session: requests.Session, seconds: float) -> Iterator[None]:
     for adapter in session.adapters.values():
         assert isinstance(adapter, HTTPAdapter)
         _remember_sockets(adapter, sockets)
-    cut = threading.Timer(seconds, _cut, [sockets])
+    late = threading.Event()
+    cut = threading.Timer(seconds, _cut, [sockets, late])
     cut.daemon = True
     cut.start()
     try:
-        yield
+        yield late
     finally:
         cut.cancel()
 
@@ -168,7 +171,8 @@ def _remember_sockets(adapter: HTTPAdapter, sockets: list[Any]) -> None:
     adapter.get_connection_with_tls_context = remembering  # type: ignore[method-assign]
 
 
-def _cut(sockets: list[Any]) -> None:
+def _cut(sockets: list[Any], late: threading.Event) -> None:
+    late.set()
     for sock in sockets:
         with suppress(OSError):  # it ended by itself
             sock.shutdown(socket.SHUT_RDWR)
