@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict
@@ -22,7 +21,7 @@ from leads.models import Assignment, Engagement, Handoff, Lead
 from leads.rows import update_rows
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
-from routing.facts import load_setup
+from routing.facts import Setup, load_setup
 from routing.models import Decision
 from routing.selectors import fallback_of
 from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest, route_batch
@@ -88,7 +87,6 @@ class MoveResult:
     decision: Decision
 
 
-@transaction.atomic
 def assign_new(
     requests: Sequence[AssignRequest], *, trigger: str, now: datetime, actor: str
 ) -> list[MoveResult]:
@@ -100,7 +98,8 @@ def assign_new(
     if not requests:
         return []
     hints = _active({request.owner_hint for request in requests if request.owner_hint})
-    facts = _facts([request.handoff for request in requests if request.facts is None], now)
+    setup = load_setup()
+    facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
     outcomes = route_batch(
         [
             RouteRequest(
@@ -113,6 +112,7 @@ def assign_new(
         ],
         trigger=trigger,
         now=now,
+        setup=setup,
     )
     moves = [
         _Move(request.handoff, None, outcome) for request, outcome in zip(requests, outcomes, strict=True)
@@ -120,7 +120,6 @@ def assign_new(
     return _apply(moves, now=now, actor=actor, first=trigger == "intake")
 
 
-@transaction.atomic
 def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> list[MoveResult]:
     """Move open handoffs on; results in the order of the requests.
 
@@ -138,7 +137,7 @@ def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> l
     for handoff_id, member_id in owned:
         earlier[handoff_id].add(member_id)
     missing = [each.handoff for each in requests if each.facts is None and each.to_member_id is None]
-    facts = _facts(missing, now)
+    facts = _facts(missing, setup, now)
     outcomes = route_batch(
         [
             RouteRequest(
@@ -155,6 +154,7 @@ def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> l
         ],
         trigger="reassigned",
         now=now,
+        setup=setup,
     )
     moves = [
         _Move(request.handoff, request.handoff.owner_id, outcome, request.end_reason, request.why)
@@ -219,11 +219,11 @@ def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 
 
-def _facts(handoffs: Sequence[Handoff], now: datetime) -> dict[UUID, Facts]:
+def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUID, Facts]:
     """What the rules may ask about these handoffs, by id; nothing is read that no rule asks about."""
     if not handoffs:
         return {}
-    rule_set = load_setup().rule_set
+    rule_set = setup.rule_set
     if rule_set is None or not rule_set.needs_facts:
         return {}
     lead_ids = {handoff.lead_id for handoff in handoffs}

@@ -304,12 +304,10 @@ def _look_at(
             "turns": turns,
             "weight": weight,
             "open": person.open_leads,
+            "cap_open": person.cap_open,
             "today": person.leads_today,
+            "cap_per_day": person.cap_per_day,
         }
-        if person.cap_open is not None:
-            line["cap_open"] = person.cap_open
-        if person.cap_per_day is not None:
-            line["cap_per_day"] = person.cap_per_day
         step = TURN if weight == 1 else turn_step(weight)
         rows.append((person, turns, step, opening or _REFUSED, line))
     return rows
@@ -326,18 +324,21 @@ def _refusal(person: Candidate, weight: int, now: datetime, exclude: Collection[
     """Why this person cannot have the lead whatever the hour; None if they can."""
     if not person.is_active:
         return "inactive"
-    if person.member_id in exclude:
+    if exclude and person.member_id in exclude:
         return "earlier_owner"
     if not person.on_rotation:
         return "off_rotation"
     if weight <= 0:
         return "no_weight"
-    for start, end in person.absences:
-        if start <= now < end:
-            return "on_leave"
-    if person.cap_open is not None and person.open_leads >= person.cap_open:
+    if person.absences:
+        for start, end in person.absences:
+            if start <= now < end:
+                return "on_leave"
+    cap = person.cap_open
+    if cap is not None and person.open_leads >= cap:
         return "at_cap"
-    if person.cap_per_day is not None and person.leads_today >= person.cap_per_day:
+    cap = person.cap_per_day
+    if cap is not None and person.leads_today >= cap:
         return "at_day_cap"
     return None
 

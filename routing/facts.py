@@ -108,13 +108,19 @@ def read_pools(slugs: Iterable[str]) -> list[Pool]:
     return list(Pool.objects.filter(slug__in=sorted(set(slugs)), is_active=True).order_by("id"))
 
 
-# One row a person: who they are, and the calendar in force for them, as tenants.calendars has it: their own,
-# else their team's, else the organisation's.
+# One row a seat, and one for everybody named besides (no pool): who they are, and the calendar in force for
+# them, as tenants.calendars has it: their own, else their team's, else the organisation's.
 _PEOPLE_SQL = """
-select s.pool_id, m.id, coalesce(s.weight, 1), m.is_active, coalesce(p.on_rotation, true),
+select s.pool_id, m.id, s.weight, m.is_active, coalesce(p.on_rotation, true),
        coalesce(p.weight, 1), p.cap_open, p.cap_per_day, coalesce(p.time_zone, o.time_zone),
        coalesce(own.current_version_id, team.current_version_id, house.current_version_id)
-from {source}
+from (
+    select tenant_id, pool_id, member_id, weight from routing_poolseat
+    where tenant_id = %(tenant)s and pool_id = any(%(pools)s::uuid[])
+    union all
+    select tenant_id, null, id, 1 from tenants_member
+    where tenant_id = %(tenant)s and id = any(%(members)s::uuid[])
+) s
 join tenants_member m on m.tenant_id = s.tenant_id and m.id = s.member_id
 join tenants_tenant o on o.id = s.tenant_id
 left join tenants_repprofile p on p.tenant_id = m.tenant_id and p.member_id = m.id
@@ -122,31 +128,16 @@ left join tenants_calendar own on own.tenant_id = m.tenant_id and own.id = p.cal
 left join tenants_team t on t.tenant_id = m.tenant_id and t.id = m.team_id
 left join tenants_calendar team on team.tenant_id = m.tenant_id and team.id = t.calendar_id
 left join tenants_calendar house on house.tenant_id = o.id and house.id = o.calendar_id
-where s.tenant_id = %(tenant)s
 order by s.pool_id, m.id
 """
-_SEATED_SQL = _PEOPLE_SQL.format(
-    source="(select * from routing_poolseat where tenant_id = %(tenant)s"
-    " and pool_id = any(%(pools)s::uuid[])) s"
-)
-_NAMED_SQL = _PEOPLE_SQL.format(
-    source="(select tenant_id, null::uuid as pool_id, id as member_id, 1 as weight from tenants_member"
-    " where tenant_id = %(tenant)s and id = any(%(members)s::uuid[])) s"
-)
 
 
 def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] = ()) -> None:
     """Put pools, seats and everybody concerned on the board; others: members without a seat."""
-    tenant_id = str(current_tenant_id())
-    rows: list[tuple[Any, ...]] = []
+    named = {"pools": [str(pool.id) for pool in pools], "members": sorted(map(str, others))}
     with connection.cursor() as cursor:
-        if pools:
-            cursor.execute(_SEATED_SQL, {"tenant": tenant_id, "pools": [str(pool.id) for pool in pools]})
-            rows += cursor.fetchall()
-        missing = set(others) - {row[1] for row in rows}
-        if missing:
-            cursor.execute(_NAMED_SQL, {"tenant": tenant_id, "members": sorted(map(str, missing))})
-            rows += cursor.fetchall()
+        cursor.execute(_PEOPLE_SQL, {"tenant": str(current_tenant_id()), **named})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     away = absences(member_ids=list({row[1] for row in rows}), after=board.now) if rows else {}
     seats: dict[UUID, list[Seat]] = {pool.id: [] for pool in pools}
     for pool_id, uuid, weight, active, rotation, own_weight, cap_open, cap_day, zone, calendar in rows:

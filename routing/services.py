@@ -73,16 +73,17 @@ class RouteOutcome:
     pool_name: str = ""
 
 
-@transaction.atomic
-def route_batch(requests: Sequence[RouteRequest], *, trigger: str, now: datetime) -> list[RouteOutcome]:
+def route_batch(
+    requests: Sequence[RouteRequest], *, trigger: str, now: datetime, setup: Setup | None = None
+) -> list[RouteOutcome]:
     """Decide each request in turn, as if they had come one after the other; outcomes in their order.
 
     Locks the pools and the rep loads concerned. A number of statements that does not grow with the requests.
-    The caller holds the handoffs' locks.
+    The caller is in a transaction and holds the handoffs' locks. setup: as `load_setup` gave it, if it did.
     """
     if not requests:
         return []
-    setup = reading.load_setup()
+    setup = setup or reading.load_setup()
     matches = [_match(setup, request) for request in requests]
     slugs = {matched.pool for matched in matches if matched is not None and matched.pool is not None}
     pools = reading.lock_pools(slugs) if slugs else []
