@@ -44,8 +44,7 @@ LANES: Final = 2  # of them to one endpoint
 _FORMING: Final = 0x6E6F7469  # our part of the advisory lock's key
 
 
-# --- Form
-# ---------------------------------------------------------------------------------------------------------
+# --- Form ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +179,7 @@ def _hold(pairs: Sequence[tuple[str, datetime]]) -> None:
         )
 
 
-# --- Claim
-# --------------------------------------------------------------------------------------------------------
+# --- Claim ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +361,7 @@ def put_into_words(row: OutboxMessage, context: Context) -> Rendered:
     )
 
 
-# --- Send and settle
-# ----------------------------------------------------------------------------------------------
+# --- Send and settle ---
 
 
 def send(claim: Claim, now: datetime) -> Outcome:
@@ -447,8 +444,7 @@ def _recovered(endpoint_id: UUID) -> None:
     WebhookEndpoint.objects.filter(id=endpoint_id, failures__gt=0).update(failures=0, rest_until=None)
 
 
-# --- All of it
-# ----------------------------------------------------------------------------------------------------
+# --- All of it ---
 
 
 def deliver_round(
