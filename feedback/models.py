@@ -9,7 +9,8 @@ from tenants.models import TenantModel, tenant_fk
 
 
 class Reason(TenantModel):
-    """One entry of the tenant's taxonomy. `side` says whose it is: routing's reasons reroute, marketing's are counted."""
+    """One entry of the tenant's taxonomy. `side` says whose it is: routing's reasons reroute, marketing's
+    are counted."""
 
     class Kind(models.TextChoices):
         REJECT = "reject"
@@ -54,7 +55,9 @@ class Disposition(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "handoff", "kind"], condition=Q(undone_at__isnull=True), name="disposition_once"
+                fields=["tenant", "handoff", "kind"],
+                condition=Q(undone_at__isnull=True),
+                name="disposition_once",
             )
         ]
         indexes = [models.Index(fields=["tenant", "-at"], name="disposition_by_time")]

@@ -1,4 +1,5 @@
-"""The reasons a new organisation starts with. Slugs are part of the API; labels and hints are the tenant's to change."""
+"""The reasons a new organisation starts with. Slugs are part of the API; labels and hints are the tenant's
+to change."""
 
 from __future__ import annotations
 
@@ -33,7 +34,11 @@ DEFAULT_REASONS: tuple[DefaultReason, ...] = (
     DefaultReason(REJECT, "not_evaluating", "Not currently evaluating", "No project now; research or study"),
     DefaultReason(REJECT, "duplicate", "Duplicate", "Already a lead, customer or open deal"),
     DefaultReason(
-        REJECT, "wrong_territory", "Wrong territory", "Right lead, other region: routes again", Reason.Side.ROUTING
+        REJECT,
+        "wrong_territory",
+        "Wrong territory",
+        "Right lead, other region: routes again",
+        Reason.Side.ROUTING,
     ),
     DefaultReason(
         REJECT, "wrong_owner", "Wrong owner", "Right lead, other person: routes again", Reason.Side.ROUTING

@@ -15,5 +15,7 @@ def active_reasons(kind: Reason.Kind) -> list[Reason]:
 def dispositions_of(handoff_ids: list[UUID]) -> list[Disposition]:
     """Every answer on these handoffs, undone ones too, oldest first."""
     return list(
-        Disposition.objects.filter(handoff_id__in=handoff_ids).select_related("reason", "by").order_by("at", "id")
+        Disposition.objects.filter(handoff_id__in=handoff_ids)
+        .select_related("reason", "by")
+        .order_by("at", "id")
     )

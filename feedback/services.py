@@ -36,11 +36,17 @@ def seed_reasons() -> None:
 
 
 def choose_reason(*, kind: Reason.Kind, slug: str, note: str) -> Reason:
-    """The active reason of this slug, its note checked. Raises ValidationFailed with the field and the way out."""
-    reasons = {reason.slug: reason for reason in Reason.objects.filter(kind=kind, is_active=True).order_by("position")}
+    """The active reason of this slug, its note checked. Raises ValidationFailed with the field and the way
+    out."""
+    reasons = {
+        reason.slug: reason
+        for reason in Reason.objects.filter(kind=kind, is_active=True).order_by("position")
+    }
     if not slug:
         raise ValidationFailed(
-            "Choose a reason.", field_errors=[FieldError("/reason", "Choose a reason.", "required")], reasons=list(reasons)
+            "Choose a reason.",
+            field_errors=[FieldError("/reason", "Choose a reason.", "required")],
+            reasons=list(reasons),
         )
     reason = reasons.get(slug)
     if reason is None:
@@ -69,9 +75,17 @@ def record_disposition(
     note: str = "",
     until: date | None = None,
 ) -> Disposition:
-    """Write sales' answer on a handoff, once a kind. The caller holds the handoff's lock. Raises AlreadyDecided."""
+    """Write sales' answer on a handoff, once a kind. The caller holds the handoff's lock. Raises
+    AlreadyDecided."""
     disposition = Disposition(
-        handoff=handoff, kind=kind, reason=reason, note=note.strip(), until=until, by_id=by_id, actor=actor, at=now
+        handoff=handoff,
+        kind=kind,
+        reason=reason,
+        note=note.strip(),
+        until=until,
+        by_id=by_id,
+        actor=actor,
+        at=now,
     )
     try:
         with transaction.atomic():

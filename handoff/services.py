@@ -1,7 +1,8 @@
 """What people and programs do with a lead that was handed over: one function per thing that can happen.
 
-Each is one transaction of the tenant in scope. It takes the handoff's lock first and reads the clock second, so that an
-answer at or before the deadline is in time whatever a sweep does meanwhile. The next steps are called by name.
+Each is one transaction of the tenant in scope. It takes the handoff's lock first and reads the clock second,
+so that an answer at or before the deadline is in time whatever a sweep does meanwhile. The next steps are
+called by name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner, ValidationFailed
@@ -27,7 +29,7 @@ from sla import services as sla
 from sla.models import Target
 from tenants.audit import member_actor, record_change
 from tenants.clock import Clock
-from tenants.models import Member
+from tenants.models import Member, RepProfile, Role
 
 # An act may be taken back for this long; its messages wait as long (a little more, for the click to arrive).
 UNDO_SECONDS = 10
@@ -36,6 +38,8 @@ UNDO_GRACE_SECONDS = 5
 AHEAD_TOLERANCE = timedelta(minutes=2)
 # Stages that `move_to_stage` may be asked for; the others have a call of their own.
 LATER_STAGES = (Stage.SQL, Stage.OPPORTUNITY, Stage.WON, Stage.LOST, Stage.DISQUALIFIED)
+# Of a handoff that ended, what people need not hear any more.
+_MOOT = ("lead.assigned", "lead.unrouted", "timer.reminder", "timer.warned")
 CLOSING: dict[Stage, Handoff.Outcome] = {
     Stage.WON: Handoff.Outcome.WON,
     Stage.LOST: Handoff.Outcome.LOST,
@@ -56,7 +60,7 @@ class Actor:
 
     @classmethod
     def person(cls, member: Member) -> Actor:
-        return cls(member_actor(member), member, oversees=member.role in ("manager", "admin"))
+        return cls(member_actor(member), member, oversees=member.role in (Role.MANAGER, Role.ADMIN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,18 @@ class Rejected:
 
 
 def _lock_handoff(lead_id: UUID) -> Handoff:
-    """The lead's open handoff, locked; AlreadyDecided when it has only closed ones, NotFound when it has none."""
+    """The lead's open handoff, locked; AlreadyDecided when it has only closed ones, NotFound when it has
+    none.
+
+    Lead and owner are read after the lock: joined to it they would be as they were before the wait.
+    """
     handoff: Handoff | None = (
         Handoff.objects.select_for_update(of=("self",))
-        .select_related("lead", "owner")
         .filter(lead_id=lead_id, state=Handoff.State.OPEN)
         .first()
     )
     if handoff is not None:
+        handoff.lead = Lead.objects.get(id=lead_id)
         return handoff
     last = Handoff.objects.filter(lead_id=lead_id).order_by("-number").first()
     if last is not None:
@@ -85,25 +93,38 @@ def _lock_handoff(lead_id: UUID) -> Handoff:
     raise NotFound("There is no such lead.")
 
 
+def _moment(at: datetime) -> str:
+    """An instant for a sentence, in the zone of whoever asks: "17 Nov, 14:12 CET"."""
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b, %H:%M} {local.tzname()}"
+
+
 def _check_owner(handoff: Handoff, actor: Actor) -> None:
     """A rep answers for their own leads. After a reassignment the former owner is told whose it is now."""
     if actor.oversees or (actor.member is not None and actor.member.id == handoff.owner_id):
         return
     if handoff.owner is None:
         raise NotOwner("Nobody owns this lead now.")
-    when = f" since {handoff.owned_since:%d %b, %H:%M} UTC" if handoff.owned_since else ""
+    when = f" since {_moment(handoff.owned_since)}" if handoff.owned_since else ""
     raise NotOwner(f"This lead belongs to {handoff.owner.name}{when}.", owner=str(handoff.owner_id))
 
 
-def _tell(handoff: Handoff, kind: str, now: datetime, *, members: list[UUID] | None = None, delay: int = 0) -> None:
+def _tell(handoff: Handoff, kind: str, now: datetime, *, delay: int = 0, **data: str) -> None:
+    """Report what happened to the programs that listen; people see it on the pages."""
+    if handoff.is_history:
+        return
     outbox.enqueue(
         [
             outbox.Message(
                 kind=kind,
                 event_id=uuid7(),
                 subject=f"handoff:{handoff.id}",
-                member_ids=members or [],
-                data={"handoff": str(handoff.id), "lead": str(handoff.lead_id)},
+                data={
+                    "handoff": str(handoff.id),
+                    "lead": str(handoff.lead_id),
+                    "at": now.isoformat(),
+                    **data,
+                },
                 delay_seconds=delay,
             )
         ],
@@ -111,18 +132,26 @@ def _tell(handoff: Handoff, kind: str, now: datetime, *, members: list[UUID] | N
     )
 
 
+def _meet(handoff: Handoff, target: Target, at: datetime, now: datetime) -> None:
+    sla.meet([handoff.id], target, at=at, now=now)
+
+
 def _close(handoff: Handoff, outcome: Handoff.Outcome, now: datetime) -> None:
-    """End the cycle: timers stop, the owner's load falls, what was still to be told about it is moot."""
-    owner_id = handoff.owner_id
+    """End the cycle: the owner's load falls, timers stop, what was still to be told about it is moot.
+
+    Ending it is an answer too: the decision is met now, unless it was before.
+    """
+    if handoff.owner_id is not None:
+        routing.release({handoff.owner_id: 1}, now=now)
+    if handoff.accepted_at is None:
+        _meet(handoff, Target.DECISION, now, now)
     sla.cancel([handoff.id], reason=str(outcome), now=now)
     leads.close_handoffs([handoff], outcome=outcome, now=now)
-    if owner_id is not None:
-        routing.release({owner_id: 1}, now=now)
-    outbox.expire([f"handoff:{handoff.id}"], now=now)
+    outbox.expire([f"handoff:{handoff.id}"], now=now, kinds=_MOOT)
     leads.mark_dirty([handoff.id], now)
 
 
-# --- Accept -------------------------------------------------------------------------------------------------------
+# --- Accept ---
 
 
 @transaction.atomic
@@ -137,7 +166,9 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     if handoff.owner_id is None:
         raise NotOwner("Nobody owns this lead now: assign it first.")
     if handoff.accepted_at is not None:
-        raise AlreadyDecided(f"This lead was accepted on {handoff.accepted_at:%d %b, %H:%M} UTC.", outcome="accepted")
+        raise AlreadyDecided(
+            f"This lead was accepted before, on {_moment(handoff.accepted_at)}.", outcome="accepted"
+        )
     by_id = actor.member.id if actor.member else handoff.owner_id
     feedback.record_disposition(
         handoff=handoff, kind=Disposition.Kind.ACCEPTED, actor=actor.key, by_id=by_id, now=now
@@ -145,7 +176,7 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     handoff.accepted_at = now
     handoff.save(update_fields=["accepted_at"])
     leads.move_stage(handoff.lead, Stage.SAL, actor=actor.key, now=now, handoff=handoff)
-    sla.meet([handoff.id], Target.DECISION, at=now, now=now)
+    _meet(handoff, Target.DECISION, now, now)
     _tell(handoff, "lead.accepted", now, delay=UNDO_SECONDS)
     leads.mark_dirty([handoff.id], now)
     return handoff
@@ -153,7 +184,8 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
 
 @transaction.atomic
 def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
-    """Take an acceptance back within 10 s: recorded, and the decision clock goes on as if it had never stopped."""
+    """Take an acceptance back within 10 s: recorded, and the decision clock goes on as if it had never
+    stopped."""
     handoff = _lock_handoff(lead_id)
     now = clock()
     _check_owner(handoff, actor)
@@ -163,7 +195,9 @@ def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     feedback.undo_disposition(handoff=handoff, kind=Disposition.Kind.ACCEPTED, now=now)
     handoff.accepted_at = None
     handoff.save(update_fields=["accepted_at"])
-    leads.move_stage(handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone")
+    leads.move_stage(
+        handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone"
+    )
     sla.reopen([handoff.id], Target.DECISION, now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.accepted"})
     leads.mark_dirty([handoff.id], now)
@@ -175,7 +209,7 @@ def _check_undo(done_at: datetime, now: datetime) -> None:
         raise Conflict(f"This can be undone for {UNDO_SECONDS} seconds only.")
 
 
-# --- Reject, nurture ----------------------------------------------------------------------------------------------
+# --- Reject, nurture ---
 
 
 @transaction.atomic
@@ -204,12 +238,13 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
         note=note,
         now=now,
     )
-    sla.meet([handoff.id], Target.DECISION, at=now, now=now)
-    leads.move_stage(handoff.lead, Stage.REJECTED, actor=actor.key, now=now, handoff=handoff, why=chosen.label)
+    leads.move_stage(
+        handoff.lead, Stage.REJECTED, actor=actor.key, now=now, handoff=handoff, why=chosen.label
+    )
     if chosen.earns_credit and handoff.owner_id is not None:
         _give_turn_back(handoff.id, handoff.owner_id)
     _close(handoff, Handoff.Outcome.REJECTED, now)
-    _tell(handoff, "lead.rejected", now)
+    _tell(handoff, "lead.rejected", now, reason=chosen.slug)
     return Rejected("rejected")
 
 
@@ -241,7 +276,7 @@ def nurture_lead(
     now = clock()
     _check_owner(handoff, actor)
     chosen = feedback.choose_reason(kind=Reason.Kind.NURTURE, slug=reason, note=note)
-    if until is not None and until <= now.date():
+    if until is not None and until <= timezone.localdate(now):
         message = "Choose a day to come: on it the lead is looked at again."
         raise ValidationFailed(message, field_errors=[FieldError("/until", message, "past")])
     by_id = actor.member.id if actor.member else handoff.owner_id
@@ -255,14 +290,13 @@ def nurture_lead(
         until=until,
         now=now,
     )
-    sla.meet([handoff.id], Target.DECISION, at=now, now=now)
     leads.move_stage(handoff.lead, Stage.NURTURE, actor=actor.key, now=now, handoff=handoff, why=chosen.label)
     _close(handoff, Handoff.Outcome.NURTURE, now)
-    _tell(handoff, "lead.nurture", now)
+    _tell(handoff, "lead.nurture", now, reason=chosen.slug)
     return handoff
 
 
-# --- Touches ------------------------------------------------------------------------------------------------------
+# --- Touches ---
 
 
 @transaction.atomic
@@ -278,20 +312,21 @@ def log_touch(
     automatic: bool = False,
     external_id: str = "",
 ) -> Touch:
-    """Keep an attempt to reach the lead. One that counts meets the first-touch target as of `at`, not of now: logged
-    late, it repairs a breach that it had in truth prevented; what the breach already did stands.
+    """Keep an attempt to reach the lead. One that counts meets the first-touch target as of `at`, not of
+    now: logged late, it repairs a breach that it had in truth prevented; what the breach already did stands.
 
     at: aware; None is now. Raises ValidationFailed for a time more than 2 minutes ahead, NotFound.
     A known `external_id` changes nothing and gives back the touch kept before.
     """
-    lead, handoff = _lock_for_touch(lead_id, at)
+    lead, handoffs = _lock_for_touch(lead_id)
     now = clock()
     made_at = now if at is None else at
     if made_at > now + AHEAD_TOLERANCE:
         message = "A touch cannot lie in the future."
         raise ValidationFailed(message, field_errors=[FieldError("/at", message, "future")])
     made_at = min(made_at, now)
-    counts = handoff is not None and not automatic and sla.counts_as_response(handoff.policy_version_id, kind)
+    handoff = next((each for each in handoffs if _holds(each, made_at)), None)
+    counts = handoff is not None and not automatic and _is_response(handoff, kind)
     touch, is_new = leads.record_touch(
         lead=lead,
         handoff=handoff,
@@ -305,27 +340,27 @@ def log_touch(
         external_id=external_id,
         counts=counts,
     )
+    if not is_new and touch.lead_id != lead.id:
+        raise Conflict("Another lead has a touch with this external_id.", external_id=external_id)
     if is_new and counts and handoff is not None:
-        sla.meet([handoff.id], Target.FIRST_TOUCH, at=made_at, now=now)
+        _meet(handoff, Target.FIRST_TOUCH, made_at, now)
         _tell(handoff, "lead.touched", now, delay=UNDO_SECONDS)
-        leads.mark_dirty([handoff.id], now)
     return touch
 
 
-def _lock_for_touch(lead_id: UUID, at: datetime | None) -> tuple[Lead, Handoff | None]:
-    """The lead, and the handoff that a touch at `at` belongs to: the latest one begun by then, else the open one."""
+def _lock_for_touch(lead_id: UUID) -> tuple[Lead, list[Handoff]]:
+    """The lead and its handoffs, locked, the latest first."""
     lead = Lead.objects.filter(id=lead_id).first()
     if lead is None:
         raise NotFound("There is no such lead.")
-    handoffs = list(
-        Handoff.objects.select_for_update(of=("self",)).filter(lead_id=lead_id).order_by("id")
-    )
-    handoffs.sort(key=lambda handoff: -handoff.number)
-    for handoff in handoffs:
-        if at is None or handoff.started_at <= at:
-            return lead, handoff
-    # Made before the first handoff began: kept with the lead, it answers nothing that was promised.
-    return lead, None
+    handoffs = Handoff.objects.select_for_update(of=("self",)).filter(lead_id=lead_id).order_by("id")
+    return lead, sorted(handoffs, key=lambda handoff: -handoff.number)
+
+
+def _holds(handoff: Handoff, at: datetime) -> bool:
+    """Whether a touch at `at` was made within this handoff. One made outside any is kept with the lead and
+    answers nothing that was promised."""
+    return handoff.started_at <= at and (handoff.closed_at is None or at <= handoff.closed_at)
 
 
 @transaction.atomic
@@ -343,34 +378,59 @@ def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> 
         raise NotOwner("Only the person who logged a touch may undo it.")
     _check_undo(touch.logged_at, now)
     handoff = touch.handoff
-    earliest: datetime | None = None
-    if handoff is not None:
-        others = Touch.objects.filter(handoff=handoff, undone_at__isnull=True, automatic=False).exclude(id=touch.id)
-        times = [
-            other.at for other in others if sla.counts_as_response(handoff.policy_version_id, other.kind)
-        ]
-        earliest = min(times, default=None)
-    leads.undo_touch(touch, first_touch_at=earliest, now=now)
-    if handoff is not None:
+    if handoff is None:
+        leads.undo_touch(touch, first_touch_at=None, now=now)
+        return touch
+    if handoff.state == Handoff.State.CLOSED:
+        raise Conflict("This handoff was closed meanwhile, so the touch stays in its record.")
+    first = _first_response(handoff, without=touch.id)
+    leads.undo_touch(touch, first_touch_at=first, now=now)
+    if _was_the_answer(touch, handoff, first):
         sla.reopen([handoff.id], Target.FIRST_TOUCH, now=now)
-        if earliest is not None:
-            sla.meet([handoff.id], Target.FIRST_TOUCH, at=earliest, now=now)
-        outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.touched"})
+        if first is not None:
+            _meet(handoff, Target.FIRST_TOUCH, first, now)
+    outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.touched"})
     return touch
 
 
-# --- Moves --------------------------------------------------------------------------------------------------------
+def _first_response(handoff: Handoff, *, without: UUID) -> datetime | None:
+    """When the earliest touch that counts was made, one left out."""
+    touches = Touch.objects.filter(handoff=handoff, undone_at__isnull=True, automatic=False)
+    others = touches.exclude(id=without).order_by("at").values_list("at", "kind")
+    return next((at for at, kind in others if _is_response(handoff, kind)), None)
+
+
+def _is_response(handoff: Handoff, kind: str) -> bool:
+    """Whether a touch of this kind answers the first-touch promise, by the policy that the handoff began
+    with."""
+    return sla.counts_as_response(handoff.policy_version_id, kind)
+
+
+def _was_the_answer(touch: Touch, handoff: Handoff, first: datetime | None) -> bool:
+    """Whether the first-touch clock stopped for this touch and for none of the others."""
+    if touch.automatic or not _is_response(handoff, touch.kind):
+        return False
+    return first is None or touch.at < first
+
+
+# --- Moves ---
 
 
 @transaction.atomic
-def hand_over(*, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None) -> moves.MoveResult:
-    """The owner gives the lead on: to a person, or to the next in the pool where `to` is None. Needs a reason."""
+def hand_over(
+    *, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None
+) -> moves.MoveResult:
+    """The owner gives the lead on: to a person, or to the next in the pool where `to` is None. Needs a
+    reason."""
     return _move(lead_id, why, Assignment.EndReason.HAND_OVER, actor, clock, to)
 
 
 @transaction.atomic
-def reassign_lead(*, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None) -> moves.MoveResult:
-    """A manager moves the lead, also one that nobody owns. Needs a reason; caps do not bind a person's own choice."""
+def reassign_lead(
+    *, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None
+) -> moves.MoveResult:
+    """A manager moves the lead, also one that nobody owns. Needs a reason; caps do not bind a person's own
+    choice."""
     if not actor.oversees:
         raise NotOwner("Only a manager may reassign a lead.")
     return _move(lead_id, why, Assignment.EndReason.REASSIGNED, actor, clock, to)
@@ -380,32 +440,44 @@ def _move(
     lead_id: UUID, why: str, end_reason: Assignment.EndReason, actor: Actor, clock: Clock, to: UUID | None
 ) -> moves.MoveResult:
     if not why.strip():
-        raise ValidationFailed("Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")])
+        raise ValidationFailed(
+            "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]
+        )
     handoff = _lock_handoff(lead_id)
     now = clock()
     _check_owner(handoff, actor)
     before = handoff.owner_id
-    if to is not None and to == before:
-        message = "This lead belongs to that person already."
-        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "same")])
+    if to is not None:
+        _check_receiver(to, before)
     (result,) = moves.reassign(
-        [moves.MoveRequest(handoff=handoff, end_reason=end_reason, why=why.strip(), to_member_id=to)],
+        [moves.MoveRequest(handoff=handoff, end_reason=end_reason, why=why.strip()[:120], to_member_id=to)],
         now=now,
         actor=actor.key,
     )
-    record_change(
-        actor=actor.key,
-        action=str(end_reason),
-        object_type="handoff",
-        object_id=handoff.id,
-        before={"owner": str(before) if before else None},
-        after={"owner": str(result.new_member_id) if result.new_member_id else None},
-        now=now,
-    )
+    if result.new_member_id != before:
+        record_change(
+            actor=actor.key,
+            action=str(end_reason),
+            object_type="handoff",
+            object_id=handoff.id,
+            before={"owner": str(before) if before else None},
+            after={"owner": str(result.new_member_id) if result.new_member_id else None},
+            now=now,
+        )
     return result
 
 
-# --- Later stages -------------------------------------------------------------------------------------------------
+def _check_receiver(to: UUID, owner_id: UUID | None) -> None:
+    """Only somebody active who takes leads may be given one."""
+    if to == owner_id:
+        message = "This lead belongs to that person already."
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "same")])
+    if not RepProfile.objects.filter(member_id=to, member__is_active=True).exists():
+        message = "Choose somebody active who takes leads."
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])
+
+
+# --- Later stages ---
 
 
 @transaction.atomic
@@ -424,16 +496,18 @@ def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Cloc
     now = clock()
     _check_owner(handoff, actor)
     if stage in CLOSING and not why.strip():
-        raise ValidationFailed("Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")])
+        raise ValidationFailed(
+            "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]
+        )
     moved = leads.move_stage(handoff.lead, stage, actor=actor.key, now=now, why=why, handoff=handoff)
     if not moved:
         return handoff
     if stage == Stage.SQL:
         handoff.sql_at = now
         handoff.save(update_fields=["sql_at"])
-        sla.meet([handoff.id], Target.SQL_DECISION, at=now, now=now)
+        _meet(handoff, Target.SQL_DECISION, now, now)
     if stage in CLOSING:
         _close(handoff, CLOSING[stage], now)
-    _tell(handoff, "lead.stage_changed", now)
+    _tell(handoff, "lead.stage_changed", now, stage=str(stage))
     leads.mark_dirty([handoff.id], now)
     return handoff

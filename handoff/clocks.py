@@ -1,0 +1,224 @@
+"""Timers as the pages show them: status, time left on the timer's own calendar, and when that will change.
+
+Pure over timers that are loaded: no queries beyond the calendars and policies that the process has cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from core.businesstime import CalendarClosedError, WorkCalendar
+from handoff import words
+from sla.models import Timer
+from sla.policies import find_policy
+from sla.selectors import status_now
+from sla.status import OPEN_STATUSES, Status
+from sla.tiers import DEFAULT_WARNING
+from sla.timers import seconds_between
+from tenants.calendars import load_calendar
+from web.templatetags.sp import due_text, local_time, minutes_text
+
+#: The most urgent first.
+URGENCY: Final[dict[Status, int]] = {
+    Status.OVERDUE: 0,
+    Status.AT_RISK: 1,
+    Status.ON_TIME: 2,
+    Status.CLOSED_HOURS: 3,
+    Status.PAUSED: 4,
+    Status.MISSED: 5,
+    Status.MET: 6,
+    Status.CANCELLED: 7,
+}
+_STANDS: Final = (Status.CLOSED_HOURS, Status.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One timer at one moment.
+
+    seconds:     on the timer's clock: left, late, or (closed) used when met and late when missed.
+    running:     whether the figure moves now.
+    next_change: wall seconds until the server would say something else; None for never.
+    resumes:     when a clock that stands goes on, if that is known.
+    """
+
+    timer: Timer
+    status: Status
+    seconds: int
+    running: bool
+    next_change: int | None = None
+    resumes: datetime | None = None
+
+    @property
+    def order(self) -> tuple[int, datetime]:
+        """Overdue first, then at risk, and so on; within one status by the wall-clock due time."""
+        return URGENCY[self.status], self.timer.due_at
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+
+def read(timer: Timer, *, now: datetime) -> Reading:
+    """How a timer stands at `now`."""
+    status = status_now(timer, now=now)
+    calendar = load_calendar(timer.calendar_version_id)
+    if status is Status.MET:
+        return Reading(timer, status, timer.business_seconds or 0, running=False)
+    if status is Status.MISSED:
+        ended = timer.met_at or timer.closed_at or now
+        return Reading(timer, status, seconds_between(calendar, timer.due_at, ended), running=False)
+    if status is Status.CANCELLED:
+        return Reading(timer, status, 0, running=False)
+    open_now = calendar is None or calendar.is_open(now)
+    late = status is Status.OVERDUE
+    seconds = (
+        seconds_between(calendar, timer.due_at, now) if late else seconds_between(calendar, now, timer.due_at)
+    )
+    return Reading(
+        timer,
+        status,
+        seconds,
+        running=open_now and status is not Status.PAUSED,
+        next_change=_next_change(timer, calendar, open_now, now),
+        resumes=_next_open(calendar, now) if status is Status.CLOSED_HOURS else None,
+    )
+
+
+def _next_change(timer: Timer, calendar: WorkCalendar | None, open_now: bool, now: datetime) -> int | None:
+    moments = [at for at in (timer.warn_at, timer.due_at) if at is not None and at > now]
+    if calendar is not None:
+        moments += [at for at in (_closing(calendar, now) if open_now else _next_open(calendar, now),) if at]
+    if not moments:
+        return None
+    # A second later: at the mark itself the status is still the old one.
+    return int((min(moments) - now).total_seconds()) + 1
+
+
+def _next_open(calendar: WorkCalendar | None, now: datetime) -> datetime | None:
+    try:
+        return calendar.next_open(now) if calendar else None
+    except CalendarClosedError:
+        return None
+
+
+def _closing(calendar: WorkCalendar, now: datetime) -> datetime | None:
+    """When the opening that holds now ends; None if not within two days."""
+    spans = calendar.spans(now, now + timedelta(days=2))
+    return spans[0][1] if spans and spans[0][1] < now + timedelta(days=2) else None
+
+
+def most_urgent(timers: Iterable[Timer], *, now: datetime) -> Reading | None:
+    """What a row shows of a handoff's timers: the open one that is most pressing; None where none is open."""
+    readings = [reading for timer in timers if (reading := read(timer, now=now)).is_open]
+    return min(readings, key=lambda reading: reading.order, default=None)
+
+
+def due_line(reading: Reading, *, now: datetime) -> str:
+    """The words beside a pill: "first touch 14:15", "decide by Wed 09:52"."""
+    return f"{words.say(words.DUE, reading.timer.target)} {due_text(reading.timer.due_at, now)}"
+
+
+# --- Panels ---
+
+
+def panel(timer: Timer, *, now: datetime, title: str = "", moves_on: bool = False) -> dict[str, Any]:
+    """One clock of the lead page, for web/_clock.html.
+
+    moves_on: the lead goes to somebody else when the deadline passes, so the panel says so.
+    """
+    reading = read(timer, now=now)
+    calendar = load_calendar(timer.calendar_version_id)
+    used = seconds_between(calendar, timer.started_at, now) if reading.is_open else timer.business_seconds
+    policy = find_policy(timer.policy_version_id)
+    share = 100.0 if not timer.duration_seconds else (used or 0) / timer.duration_seconds * 100
+    due = _due_sentence(reading, now=now)
+    if moves_on and reading.status in (Status.ON_TIME, Status.AT_RISK):
+        due += " Then it moves to the next person."
+    return {
+        "title": title or words.say(words.TARGETS, timer.target),
+        "status": reading.status.value,
+        "seconds": None if reading.status in (Status.CANCELLED, *_STANDS) else reading.seconds,
+        "running": reading.running,
+        "next_change": reading.next_change,
+        "unit": _unit(reading),
+        "due": due,
+        "used": 0 if reading.status is Status.CANCELLED else share,
+        "mark": (policy.warn_percent if policy else DEFAULT_WARNING) if reading.is_open else None,
+    }
+
+
+def _unit(reading: Reading) -> str:
+    if reading.status in (Status.ON_TIME, Status.AT_RISK):
+        return f"left of {_length(reading.timer)}"
+    if reading.status is Status.OVERDUE:
+        return "late"
+    if reading.status is Status.MET:
+        return f"of {_length(reading.timer)} used"
+    if reading.status is Status.MISSED:
+        return "late"
+    if reading.status in _STANDS:
+        return f"{minutes_text(reading.seconds)} left"
+    return ""
+
+
+def _length(timer: Timer) -> str:
+    return minutes_text(timer.duration_seconds)
+
+
+def _due_sentence(reading: Reading, *, now: datetime) -> str:
+    timer = reading.timer
+    zone = local_time(timer.due_at, "zone").rsplit(" ", 1)[-1]
+    when = f"{due_text(timer.due_at, now)} {zone}"
+    if reading.status is Status.MET and timer.met_at:
+        return f"Met {due_text(timer.met_at, now)}, due {when}."
+    if reading.status is Status.MISSED:
+        if timer.met_at:
+            return f"Was due {when}, done {due_text(timer.met_at, now)}."
+        return f"Was due {when}, never done."
+    if reading.status is Status.OVERDUE:
+        return f"Was due {when}."
+    if reading.status is Status.CANCELLED:
+        return "Ended before it was due."
+    if reading.resumes is not None:
+        return f"Outside working hours, goes on {due_text(reading.resumes, now)}. Due {when}."
+    return f"Due {when}."
+
+
+def panels(
+    timers: Sequence[Timer], *, now: datetime, owner_assignment: object | None, closed: bool
+) -> list[dict[str, Any]]:
+    """The clocks of one handoff: the owner's of each target, then the company's.
+
+    timers:           every timer of the handoff.
+    owner_assignment: id of the open (or, closed, the last) assignment; None while nobody owns the lead.
+    """
+    owners = [
+        timer
+        for timer in timers
+        if timer.clock == Timer.Clock.OWNER and timer.assignment_id == owner_assignment and owner_assignment
+    ]
+    company = [timer for timer in timers if timer.clock == Timer.Clock.COMPANY]
+    company.sort(key=lambda timer: list(words.TARGETS).index(timer.target))
+    owners.sort(key=lambda timer: list(words.TARGETS).index(timer.target))
+    found = []
+    for timer in owners:
+        policy = find_policy(timer.policy_version_id)
+        moves = bool(policy and any("reassign" in step.actions for step in policy.ladder)) and not closed
+        found.append(panel(timer, now=now, moves_on=moves and timer.clock == Timer.Clock.OWNER))
+    for timer in _shown_of_company(company, beside=bool(owners)):
+        title = f"Promised: {words.lower_first(words.say(words.TARGETS, timer.target))}"
+        found.append(panel(timer, now=now, title=title))
+    return found
+
+
+def _shown_of_company(company: list[Timer], *, beside: bool) -> list[Timer]:
+    """Beside the owner's clocks one panel for the company's: the first that is still open, else the last
+    met."""
+    if not beside or len(company) <= 1:
+        return company
+    running = [timer for timer in company if timer.closed_at is None]
+    return (running or company[-1:])[:1]

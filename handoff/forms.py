@@ -1,0 +1,149 @@
+"""What people fill in when they answer for a lead. Services have the last word: their refusals land on these
+fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from core.errors import DomainError
+from feedback.models import Reason
+from handoff.selectors import Person
+from leads.lifecycle import Stage
+from leads.models import Touch
+
+_NOTE_LIMIT = 4000
+
+
+def take_errors(form: forms.Form, error: DomainError) -> None:
+    """Put a refusal of a service where it belongs in the form: by its paths, else on top."""
+    if not error.field_errors:
+        form.add_error(None, error.message)
+        return
+    for each in error.field_errors:
+        name = each.path.strip("/")
+        form.add_error(name if name in form.fields else None, each.message)
+
+
+class RejectForm(forms.Form):
+    reason = forms.ChoiceField(widget=forms.RadioSelect, error_messages={"required": "Choose a reason."})
+    note = forms.CharField(
+        label="Note for marketing",
+        required=False,
+        max_length=_NOTE_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, reasons: Sequence[Reason], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reasons = reasons
+        field: Any = self.fields["reason"]
+        field.choices = [(reason.slug, reason.label) for reason in reasons]
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """The reasons as the dialog draws them, with hint and whether it is the one chosen."""
+        chosen = self["reason"].value()
+        return [
+            {"slug": each.slug, "label": each.label, "hint": each.hint, "chosen": each.slug == chosen}
+            for each in self.reasons
+        ]
+
+    @property
+    def note_hint(self) -> str:
+        """For which reasons a note is needed, in words."""
+        needing = [each.label for each in self.reasons if each.note_required]
+        return f"required for {', '.join(needing)}" if needing else "optional"
+
+
+class NurtureForm(RejectForm):
+    until = forms.DateField(
+        label="Look at it again on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="On this day marketing is asked to look at the lead again.",
+    )
+    field_order = ("reason", "until", "note")
+
+
+class TouchForm(forms.Form):
+    kind = forms.ChoiceField(label="What", choices=Touch.Kind.choices)
+    at = forms.DateTimeField(
+        label="When",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        help_text="In your own time zone. Later is fine: what counts is when it was made.",
+    )
+    outcome = forms.ChoiceField(
+        label="How it went",
+        required=False,
+        choices=[
+            ("", "Not said"),
+            ("Talked", "Talked"),
+            ("Left a message", "Left a message"),
+            ("No answer", "No answer"),
+            ("Sent", "Sent"),
+            ("Meeting agreed", "Meeting agreed"),
+            ("Wrong number or address", "Wrong number or address"),
+        ],
+    )
+    note = forms.CharField(
+        required=False, max_length=_NOTE_LIMIT, widget=forms.Textarea(attrs={"rows": 2}), label="Note"
+    )
+    accept = forms.BooleanField(label="Accept the lead too", required=False)
+
+    def __init__(self, *args: Any, may_accept: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_accept:
+            del self.fields["accept"]
+
+
+class MoveForm(forms.Form):
+    """To whom, and why. An empty `to` is the next person of the pool."""
+
+    to = forms.ChoiceField(label="To", required=False, widget=forms.RadioSelect)
+    why = forms.CharField(label="Why", max_length=120, error_messages={"required": "Say why in a few words."})
+
+    def __init__(self, *args: Any, people: Sequence[Person], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.people = people
+        choices = [(str(person.member.id), person.member.name) for person in people]
+        field: Any = self.fields["to"]
+        field.choices = [("", "The next in the pool"), *choices]
+
+    @property
+    def receiver(self) -> UUID | None:
+        """The person chosen; None for the next in the pool. After is_valid()."""
+        chosen = self.cleaned_data["to"]
+        return UUID(chosen) if chosen else None
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """The people as the dialog draws them."""
+        chosen = self["to"].value() or ""
+        return [{"person": each, "chosen": str(each.member.id) == chosen} for each in self.people]
+
+
+class StageForm(forms.Form):
+    to = forms.ChoiceField(label="New stage")
+    why = forms.CharField(
+        label="Why",
+        required=False,
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Needed for lost, won and disqualified: these end the handoff.",
+    )
+
+    def __init__(self, *args: Any, stages: Sequence[Stage], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["to"]
+        field.choices = [(str(stage), stage.label) for stage in stages]
+
+
+def minute_of(at: datetime) -> datetime:
+    """The minute that a form can say."""
+    return at.replace(second=0, microsecond=0)

@@ -1,0 +1,265 @@
+"""Everything that the page of one lead shows, gathered in a number of queries that does not grow with its
+history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from handoff import clocks, words
+from handoff.selectors import ACTS, names_of
+from handoff.timeline import Item, timeline
+from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.lifecycle import Stage
+from leads.models import Account, Assignment, Handoff, Lead
+from routing.models import Decision
+from routing.selectors import explain_layers
+from sla.models import Timer
+from tenants.models import Member, Role
+
+#: What a rep wants to know of a contact, in this order.
+_CONTACT = (
+    ("phone", "Phone"),
+    ("email", "E-mail"),
+    ("title", "Title"),
+    ("country", "Country"),
+    ("region", "Region"),
+    ("source", "Source"),
+    ("campaign", "Campaign"),
+    ("channel", "Channel"),
+    ("score", "Score"),
+)
+_COMPANY = (
+    ("domain", "Domain"),
+    ("industry", "Industry"),
+    ("employees", "Employees"),
+    ("revenue", "Revenue a year"),
+    ("country", "Country"),
+)
+_FLAGS = (
+    ("is_customer", "Customer"),
+    ("is_partner", "Partner"),
+    ("is_competitor", "Competitor"),
+    ("has_open_opportunity", "Open deal"),
+    ("is_named", "Named account"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadPage:
+    """One lead as its page shows it. handoff: the open or else the last one; None before the first."""
+
+    lead: Lead
+    handoff: Handoff | None
+    assignment: Assignment | None
+    clocks: list[dict[str, Any]]
+    criteria: list[dict[str, Any]]
+    verdict: dict[str, Any] | None
+    contact: list[dict[str, Any]]
+    missing: int
+    company: list[dict[str, Any]]
+    flags: list[str]
+    others: int
+    timeline: list[Item]
+    attempts: int
+    channels: int
+    actions: set[str]
+    moved: str
+
+    @property
+    def stage(self) -> str:
+        return Stage(self.lead.stage).label
+
+    @property
+    def missing_text(self) -> str:
+        """How much of the contact is known: "7 of 9 fields"."""
+        return f"{len(self.contact) - self.missing} of {len(self.contact)} fields"
+
+    @property
+    def needs(self) -> str:
+        return needs_text(self.lead.needs)
+
+    @property
+    def is_open(self) -> bool:
+        return self.handoff is not None and self.handoff.state == Handoff.State.OPEN
+
+
+def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = False) -> LeadPage:
+    """The page of a lead that this member may see (`selectors.get_lead`)."""
+    handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner").order_by("-number"))
+    handoff = handoffs[0] if handoffs else None
+    panels, assignment = clock_panels(handoff, now=now)
+    items = timeline(lead, handoffs, sla_only=sla_only)
+    attempts = [
+        item
+        for item in items
+        if item.kind == "touch" and not item.data["automatic"] and not item.data["undone"]
+    ]
+    if handoff is not None:
+        attempts = [item for item in attempts if item.at >= handoff.started_at]
+    verdict = (handoff.verdict if handoff else None) or lead.verdict
+    contact = [_line(lead, name, label) for name, label in _CONTACT]
+    return LeadPage(
+        lead=lead,
+        handoff=handoff,
+        assignment=assignment,
+        clocks=panels,
+        criteria=criteria_lines(verdict),
+        verdict=verdict,
+        contact=contact,
+        missing=sum(line["missing"] for line in contact),
+        company=_company(lead.account),
+        flags=[label for name, label in _FLAGS if lead.account and getattr(lead.account, name)],
+        others=Lead.objects.filter(account=lead.account).exclude(id=lead.id).count() if lead.account else 0,
+        timeline=items,
+        attempts=len(attempts),
+        channels=len({item.data["kind"] for item in attempts}),
+        actions=allowed(handoff, member),
+        moved=_moved(handoff, member),
+    )
+
+
+def clock_panels(handoff: Handoff | None, *, now: datetime) -> tuple[list[dict[str, Any]], Assignment | None]:
+    """The clocks of a handoff and the assignment whose clocks they are; two queries."""
+    if handoff is None:
+        return [], None
+    assignment: Assignment | None = (
+        Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
+    )
+    closed = handoff.state == Handoff.State.CLOSED
+    mine = assignment if assignment and (closed or assignment.ended_at is None) else None
+    timers = list(Timer.objects.filter(handoff=handoff))
+    panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, closed=closed)
+    return panels, assignment
+
+
+def allowed(handoff: Handoff | None, member: Member) -> set[str]:
+    """What this member may do with the lead now: names of actions. Services check again under the lock."""
+    if handoff is None or member.role not in ACTS:
+        return set()
+    oversees = member.role in (Role.MANAGER, Role.ADMIN)
+    if not oversees and handoff.owner_id != member.id:
+        return set()
+    if handoff.state == Handoff.State.CLOSED:
+        return {"touch"}
+    found = {"touch", "nurture", "reassign" if oversees and handoff.owner_id != member.id else "hand_over"}
+    if handoff.owner_id is None:
+        return {"reassign"} if oversees else set()
+    if handoff.accepted_at is None:
+        found |= {"accept", "reject"}
+    else:
+        found.add("stage")
+    return found
+
+
+def _moved(handoff: Handoff | None, member: Member) -> str:
+    """Why a rep who opened a lead may do nothing with it, or nothing to say."""
+    if handoff is None or member.role != Role.REP or handoff.owner_id == member.id:
+        return ""
+    if handoff.owner is None:
+        return "Nobody owns this lead now. It waits for the next free person."
+    return f"{handoff.owner.name} owns this lead"
+
+
+def criteria_lines(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The criteria of a verdict for a list: label, state, what was seen, and an icon."""
+    icons = {"met": ("check", "sp-ok"), "not_met": ("x", "sp-3"), "missing": ("alert-triangle", "sp-risk")}
+    lines = []
+    for each in (verdict or {}).get("criteria", ()):
+        icon, css = icons[each["state"]]
+        lines.append(
+            {
+                "label": each["label"],
+                "state": each["state"],
+                "seen": seen_text(each["seen"]),
+                "icon": icon,
+                "css": css,
+            }
+        )
+    return lines
+
+
+def seen_text(seen: object) -> str:
+    """What a criterion saw, in a few words."""
+    if seen is None or seen == "" or seen == []:
+        return ""
+    if isinstance(seen, list):
+        return ", ".join(str(each) for each in seen[:4])
+    if isinstance(seen, bool):
+        return "yes" if seen else "no"
+    return str(seen)
+
+
+def why_line(handoff: Handoff) -> str:
+    """One line that says why the lead is hot: what it did, and its score."""
+    verdict = handoff.verdict or {}
+    parts: list[str] = []
+    for each in verdict.get("criteria", ()):
+        if each["state"] != "met" or each["label"].startswith("Not "):
+            continue
+        seen = seen_text(each["seen"])
+        parts.append(seen if isinstance(each["seen"], list) and seen else each["label"])
+    if handoff.lead.score is not None:
+        parts.append(f"score {handoff.lead.score}")
+    return ", ".join(dict.fromkeys(parts)) or handoff.campaign or handoff.source
+
+
+def needs_text(needs: Sequence[str]) -> str:
+    """The handoff requirements that are missing, in words."""
+    return words.listed([REQUIRED_FIELDS.get(name, name) for name in needs])
+
+
+def engagement_text(kind: str) -> str:
+    """A kind of engagement in words."""
+    return ENGAGEMENT_KINDS.get(kind) or words.say(words.ENGAGEMENTS, kind)
+
+
+def _line(source: object, name: str, label: str) -> dict[str, Any]:
+    value = getattr(source, name)
+    known = value is not None and value != ""
+    text = f"{value:,}" if isinstance(value, int) and name != "score" else value
+    return {"name": name, "label": label, "value": text, "missing": not known}
+
+
+def _company(account: Account | None) -> list[dict[str, Any]]:
+    return [_line(account, name, label) for name, label in _COMPANY] if account else []
+
+
+# --- Why this person ---
+
+
+def decision_view(decision: Decision) -> dict[str, Any]:
+    """A routing decision in words: the rules that were tried, and every candidate with the reason."""
+    trace = decision.trace
+    lines = trace.get("candidates", ())
+    names = names_of([line["member"] for line in lines] + [decision.member_id])
+    return {
+        "decision": decision,
+        "trigger": words.say(words.TRIGGERS, decision.trigger),
+        "layers": explain_layers(decision),
+        "candidates": [
+            {
+                **line,
+                "name": names.get(line["member"], "Somebody who left"),
+                "words": words.say(words.REASONS, line["reason"]),
+                "opens": _moment(line.get("opens_at")),
+            }
+            for line in lines
+        ],
+        "tie_break": words.TIE_BREAKS.get(trace.get("tie_break", ""), ""),
+        "member": names.get(str(decision.member_id), ""),
+        "reason": words.say(words.REASONS, decision.reason),
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def decisions_view(handoff_id: UUID) -> list[dict[str, Any]]:
+    """Every decision about a handoff, the last one first."""
+    found = Decision.objects.select_related("pool", "member").filter(handoff_id=handoff_id)
+    return [decision_view(each) for each in found.order_by("-at", "-id")[:12]]

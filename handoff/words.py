@@ -1,0 +1,125 @@
+"""Codes of the engine in words for people. Codes are stored and sent, words are only shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TARGETS: Final = {
+    "first_touch": "First touch",
+    "decision": "Accept or reject",
+    "attempts": "Contact attempts",
+    "sql_decision": "SQL decision",
+}
+#: The same in a due line: "first touch 14:15", "decide by Wed 09:52".
+DUE: Final = {
+    "first_touch": "first touch",
+    "decision": "decide by",
+    "attempts": "attempts by",
+    "sql_decision": "SQL by",
+}
+
+TOUCHES: Final = {
+    "call": "Call",
+    "email": "E-mail",
+    "meeting": "Meeting",
+    "linkedin": "LinkedIn message",
+    "sms": "SMS",
+}
+
+ENGAGEMENTS: Final = {
+    "demo_request": "Asked for a demo",
+    "pricing_page": "Looked at the pricing page",
+    "contact_form": "Sent the contact form",
+    "content_download": "Downloaded content",
+    "page_view": "Read a page",
+    "webinar": "Attended a webinar",
+    "trial_started": "Started a trial",
+    "email_reply": "Replied by e-mail",
+    "arrival": "Arrived",
+}
+
+#: Why a candidate was passed over, or chosen, and why a lead has no owner.
+REASONS: Final = {
+    "weighted_round_robin": "Their turn in the pool",
+    "by_hand": "Chosen by a person",
+    "outside": "Chosen by another system",
+    "fallback": "Fallback person",
+    "all_at_cap": "Everybody in the pool is at their cap",
+    "nobody_available": "Nobody in the pool is available",
+    "pool_exhausted": "Everybody in the pool had it before",
+    "pool_missing": "The pool of the rule does not exist or is switched off",
+    "pool_empty": "The pool has no people",
+    "no_rule": "No routing rule matched",
+    "no_rule_set": "No routing rules are published",
+    "hop_limit": "It moved as often as it may",
+    "owner_inactive": "That person is not active",
+    "fallback_missing": "No fallback person is named",
+    "fallback_had_it": "The fallback person had it before",
+    "inactive": "Not active",
+    "earlier_owner": "Had this lead before",
+    "off_rotation": "Off the rotation",
+    "no_weight": "Weight 0: takes no turns",
+    "on_leave": "Out",
+    "at_cap": "At the cap of open leads",
+    "at_day_cap": "At the cap of leads a day",
+    "never_open": "Has no working hours",
+    "opens_later": "Starts work later than others",
+    "later_turn": "Comes later in the rotation",
+}
+
+TIE_BREAKS: Final = {
+    "only_one": "Nobody else could take it.",
+    "turns": "Fewest turns taken in this pool.",
+    "longest_waiting": "As many turns as others, and waiting longest since the last lead.",
+    "id": "As many turns and as long a wait as others: the fixed order decides.",
+}
+
+ENDED: Final = {
+    "breach": "overdue",
+    "hand_over": "handed over",
+    "reassigned": "reassigned",
+    "rerouted": "refused as not theirs",
+    "closed": "closed",
+    "undone": "undone",
+}
+
+TRIGGERS: Final = {
+    "intake": "When it arrived",
+    "breach": "After it was overdue",
+    "hand_over": "When it was handed over",
+    "reassigned": "When it was reassigned",
+    "rerouted": "When it was refused as not theirs",
+    "drain": "When somebody became available",
+    "outside": "As another system asked",
+}
+
+ACTIONS: Final = {
+    "remind_owner": "owner reminded",
+    "warn_manager": "manager warned",
+    "tell_manager": "manager told",
+    "tell_director": "director told",
+    "reassign": "moved on",
+}
+
+OUTCOMES: Final = {
+    "rejected": "Rejected",
+    "nurture": "In nurture",
+    "disqualified": "Disqualified",
+    "won": "Won",
+    "lost": "Lost",
+}
+
+
+def say(words: dict[str, str], code: str) -> str:
+    """The words of a code; an unknown one is made readable as it is."""
+    return words.get(code) or code.replace("_", " ").capitalize()
+
+
+def lower_first(text: str) -> str:
+    """The text in the middle of a sentence: its first letter small, unless it is an acronym."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def listed(parts: list[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
