@@ -8,7 +8,8 @@ from tenants.models import TenantModel, tenant_fk
 
 
 class TargetFact(TenantModel):
-    """One timer with everything a report groups it by. `id` is the timer's id. Rebuilt whole for each dirty handoff."""
+    """One timer with everything a report groups it by. `id` is the timer's id. Rebuilt whole for each dirty
+    handoff."""
 
     handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
     lead_id = models.UUIDField()
@@ -19,10 +20,12 @@ class TargetFact(TenantModel):
     source = models.CharField(max_length=80, blank=True)
     campaign = models.CharField(max_length=120, blank=True)
     tier = models.CharField(max_length=60)
+    tier_name = models.CharField(max_length=80, blank=True)
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
     met_at = models.DateTimeField(null=True)
-    verdict = models.CharField(max_length=9)  # met, missed, open, cancelled
+    closed_at = models.DateTimeField(null=True)  # answered, moved on or closed: nothing more to do
+    verdict = models.CharField(max_length=9)  # met, missed, open, paused, cancelled: see reporting.measures
     business_seconds = models.PositiveIntegerField(null=True)
     wall_seconds = models.PositiveIntegerField(null=True)
     is_history = models.BooleanField(default=False)
@@ -31,4 +34,9 @@ class TargetFact(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "clock", "target", "started_at"], name="fact_by_start"),
             models.Index(fields=["tenant", "handoff"], name="fact_by_handoff"),
+            models.Index(
+                fields=["tenant", "clock", "-due_at", "-id"],
+                condition=models.Q(verdict__in=["missed", "open"]),
+                name="fact_unkept",
+            ),
         ]

@@ -7,41 +7,68 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('leads', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("leads", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TargetFact',
+            name="TargetFact",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('lead_id', models.UUIDField()),
-                ('target', models.CharField(max_length=12)),
-                ('clock', models.CharField(max_length=7)),
-                ('member_id', models.UUIDField(null=True)),
-                ('team_id', models.UUIDField(null=True)),
-                ('source', models.CharField(blank=True, max_length=80)),
-                ('campaign', models.CharField(blank=True, max_length=120)),
-                ('tier', models.CharField(max_length=60)),
-                ('started_at', models.DateTimeField()),
-                ('due_at', models.DateTimeField()),
-                ('met_at', models.DateTimeField(null=True)),
-                ('verdict', models.CharField(max_length=9)),
-                ('business_seconds', models.PositiveIntegerField(null=True)),
-                ('wall_seconds', models.PositiveIntegerField(null=True)),
-                ('is_history', models.BooleanField(default=False)),
-                ('handoff', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='leads.handoff')),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("lead_id", models.UUIDField()),
+                ("target", models.CharField(max_length=12)),
+                ("clock", models.CharField(max_length=7)),
+                ("member_id", models.UUIDField(null=True)),
+                ("team_id", models.UUIDField(null=True)),
+                ("source", models.CharField(blank=True, max_length=80)),
+                ("campaign", models.CharField(blank=True, max_length=120)),
+                ("tier", models.CharField(max_length=60)),
+                ("started_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("met_at", models.DateTimeField(null=True)),
+                ("verdict", models.CharField(max_length=9)),
+                ("business_seconds", models.PositiveIntegerField(null=True)),
+                ("wall_seconds", models.PositiveIntegerField(null=True)),
+                ("is_history", models.BooleanField(default=False)),
+                (
+                    "handoff",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="leads.handoff",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['tenant', 'clock', 'target', 'started_at'], name='fact_by_start'), models.Index(fields=['tenant', 'handoff'], name='fact_by_handoff')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["tenant", "clock", "target", "started_at"], name="fact_by_start"),
+                    models.Index(fields=["tenant", "handoff"], name="fact_by_handoff"),
+                ],
             },
         ),
     ]

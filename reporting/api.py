@@ -1,0 +1,113 @@
+"""Reports for programs: the numbers of the pages, by the same definitions."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from reporting import params, selectors
+from web.api import TenantAPIView
+
+
+class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    open = serializers.IntegerField(help_text="Not answered, and not due yet.")
+    cancelled = serializers.IntegerField(help_text="Closed or moved on before the deadline.")
+
+
+class RateSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    met = serializers.IntegerField(help_text="Answered at or before the deadline.")
+    missed = serializers.IntegerField(help_text="The deadline passed unanswered.")
+    base = serializers.IntegerField(help_text="met + missed: what the rate is of.")
+    rate = serializers.FloatField(allow_null=True, help_text="Per cent; null where the base is 0.")
+    left_out = LeftOutSerializer()
+    answered = serializers.IntegerField()
+    median_business_seconds = serializers.IntegerField(allow_null=True)
+    p90_business_seconds = serializers.IntegerField(allow_null=True)
+
+
+class ComplianceRowSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    key = serializers.CharField(
+        allow_null=True, allow_blank=True, help_text="Id of the rep or team, source, campaign or tier."
+    )
+    name = serializers.CharField()
+    first_touch = RateSerializer()
+    decision = RateSerializer()
+
+
+class ComplianceTotalSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    first_touch = RateSerializer()
+    decision = RateSerializer()
+
+
+class ComplianceSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    by = serializers.ChoiceField(choices=list(selectors.SPLITS))
+    clock = serializers.ChoiceField(choices=list(selectors.CLOCKS))
+    to = serializers.DateField()
+    time_zone = serializers.CharField(help_text="Days are this zone's.")
+    target_percent = serializers.IntegerField()
+    total = ComplianceTotalSerializer()
+    results = ComplianceRowSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is no name that Python lets a class have."""
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class ComplianceView(TenantAPIView):
+    """GET reports/compliance"""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_compliance",
+        summary="Targets met, by rep, team, source, campaign or tier",
+        description=(
+            "Clocks that started in the period, both days included, the lowest rate first. A rate is met of"
+            " met + missed; clocks that are not due yet, or were called off before their deadline, are left"
+            " out and counted. Response times are working seconds of answered clocks."
+        ),
+        parameters=[
+            OpenApiParameter("by", str, enum=list(selectors.SPLITS), default="rep"),
+            OpenApiParameter(
+                "clock",
+                str,
+                enum=list(selectors.CLOCKS),
+                default="company",
+                description="company: from MQL, never reset. owner: from each assignment.",
+            ),
+            OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
+            OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
+        ],
+        responses=ComplianceSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        now = self.clock()
+        query = request.query_params.dict()
+        by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
+        question = params.question_for_api(query, tenant=self.tenant, now=now)
+        tiers = selectors.choices(question).tiers if by == "tier" else {}
+        rows = selectors.groups(question, by, now=now, names=selectors.load_names(tiers))
+        whole, _ = selectors.totals(question, now=now)
+        return Response(
+            {
+                "by": by,
+                "clock": question.clock,
+                "from": question.first,
+                "to": question.last,
+                "time_zone": self.tenant.time_zone,
+                "target_percent": self.tenant.target_percent,
+                "total": {target: rate.as_dict() for target, rate in whole.rates.items()},
+                "results": [
+                    {
+                        "key": None if row.key is None else str(row.key),
+                        "name": row.name,
+                        **{target: rate.as_dict() for target, rate in row.rates.items()},
+                    }
+                    for row in rows
+                ],
+            }
+        )

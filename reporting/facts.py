@@ -1,0 +1,130 @@
+"""Keep the facts true: what was written down as changed is computed again, whole, from what is there.
+
+Facts hold nothing of their own, so building them twice gives the same rows, and a lost one is mended by
+`rebuild`. Drills and other test leads have none.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Collection
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from tenants.context import current_tenant_id, tenant_scope
+
+logger = logging.getLogger(__name__)
+
+#: Dirty rows that one turn of one organisation takes at most.
+TURN: Final = 1_000
+#: Turns of one organisation in one tick: what is left waits for the next.
+TURNS: Final = 20
+#: First half of the advisory lock's key: one builder of facts per organisation at a time.
+_LOCK: Final = 0x5A1F
+
+_DELETE: Final = (
+    "delete from reporting_targetfact where tenant_id = %(tenant)s and handoff_id = any(%(handoffs)s::uuid[])"
+)
+
+# Whom the company's clock counts for: who owned the lead when it was answered, else who owns it, else the
+# last who did. An owner's clock counts for its owner.
+_INSERT: Final = """
+insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
+    source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
+    wall_seconds, is_history)
+select t.id, t.tenant_id, t.handoff_id, h.lead_id, t.target, t.clock, who.member_id, m.team_id, h.source,
+    h.campaign, t.tier, case when h.tier = t.tier then h.tier_name else '' end, t.started_at, t.due_at,
+    t.met_at, t.closed_at,
+    case t.state when 'met' then 'met' when 'breached' then 'missed' when 'cancelled' then 'cancelled'
+                 when 'paused' then 'paused' else 'open' end,
+    t.business_seconds, t.wall_seconds, h.is_history
+from sla_timer t
+join leads_handoff h on h.tenant_id = t.tenant_id and h.id = t.handoff_id
+cross join lateral (
+    select case when t.clock = 'owner' then t.member_id else coalesce(
+        (select a.member_id from leads_assignment a
+          where a.tenant_id = t.tenant_id and a.handoff_id = t.handoff_id and t.met_at is not null
+            and a.started_at <= t.met_at and (a.ended_at is null or t.met_at <= a.ended_at)
+          order by a.hop desc limit 1),
+        h.owner_id,
+        (select a.member_id from leads_assignment a
+          where a.tenant_id = t.tenant_id and a.handoff_id = t.handoff_id order by a.hop desc limit 1)
+    ) end as member_id
+) who
+left join tenants_member m on m.tenant_id = t.tenant_id and m.id = who.member_id
+where t.tenant_id = %(tenant)s and not h.is_test
+"""
+
+
+def drain(*, turns: int = TURNS) -> int:
+    """Bring the facts of every organisation up to date; how many dirty rows that used up.
+
+    An organisation whose turn raises is logged and left out; its dirty rows stay.
+    """
+    waiting = _tenants_with_dirty_handoffs()
+    random.shuffle(waiting)
+    drained = 0
+    for tenant_id in waiting:
+        try:
+            for _ in range(turns):
+                taken = drain_tenant(tenant_id)
+                drained += taken
+                if taken < TURN:
+                    break
+        except Exception:
+            logger.exception("The facts of an organisation were not built.", extra={"tenant": str(tenant_id)})
+            connection.close_if_unusable_or_obsolete()
+    return drained
+
+
+def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
+    """One turn of one organisation, in one transaction: take dirty rows, build those handoffs' facts anew.
+
+    Gives back how many dirty rows it took; 0 also where another process is at it. The dirty rows go first and
+    the facts are read after: a change that commits in between has left its own dirty row for the next turn.
+    """
+    with tenant_scope(tenant_id), connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(
+            "delete from leads_dirtyhandoff where tenant_id = %s and id in (select id from leads_dirtyhandoff"
+            " where tenant_id = %s order by at limit %s for update skip locked) returning handoff_id",
+            [tenant_id, tenant_id, limit],
+        )
+        handoffs = [row[0] for row in cursor.fetchall()]
+        _build(set(handoffs))
+        return len(handoffs)
+
+
+def rebuild(tenant_id: UUID) -> int:
+    """Build every fact of an organisation anew, in one transaction; how many there are then.
+
+    Waits for a drain that is at work. Dirty rows stay: draining them later changes nothing.
+    """
+    with tenant_scope(tenant_id), connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
+        cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
+        cursor.execute(_INSERT, {"tenant": tenant_id})
+        return int(cursor.rowcount)
+
+
+def _build(handoff_ids: Collection[UUID]) -> None:
+    if not handoff_ids:
+        return
+    values: dict[str, Any] = {
+        "tenant": current_tenant_id(),
+        "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE, values)
+        cursor.execute(_INSERT + " and t.handoff_id = any(%(handoffs)s::uuid[])", values)
+
+
+def _tenants_with_dirty_handoffs() -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from tenants_with_dirty_handoffs()")
+        return [row[0] for row in cursor.fetchall()]

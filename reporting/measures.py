@@ -1,0 +1,165 @@
+"""What the numbers mean, said once. Pages, files and the API all compute from these; docs/reporting.md tells
+it to readers.
+
+A clock belongs to the day on which it started, in the organisation's time zone. It is
+  kept        answered at or before its deadline,
+  broken      its deadline passed unanswered, whether or not an answer came later, and whether or not the
+              engine has noted it yet,
+  running     not answered, deadline ahead (a paused clock too),
+  called off  closed before its deadline without an answer: the lead was closed or moved on.
+The rate is kept / (kept + broken). Running and called-off clocks are left out of its base, and said so.
+Response times are working seconds of answered clocks, in time or late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db.models import Aggregate, Count, IntegerField, Q
+
+
+class Verdict(StrEnum):
+    """How a clock counts."""
+
+    KEPT = "met"
+    BROKEN = "missed"
+    RUNNING = "open"
+    CALLED_OFF = "cancelled"
+
+
+#: Targets that this report shows, and the words before the numbers.
+TARGETS: Final = {"first_touch": "First touch", "decision": "Decision"}
+
+#: Upper ends of the ranges of response times, in seconds, and their labels; the last has no end.
+RANGES: Final = (
+    (300, "< 5m"),
+    (900, "5–15"),
+    (1_800, "15–30"),
+    (3_600, "30–60"),
+    (7_200, "1–2h"),
+    (14_400, "2–4h"),
+    (28_800, "4–8h"),
+    (None, "8h+"),
+)
+NEVER: Final = "Never"
+#: Points below the target that are still to be watched; further below is off target.
+WATCH_POINTS: Final = 10
+
+
+def is_verdict(verdict: Verdict, now: datetime) -> Q:
+    """The filter on facts for one verdict as it stands at `now`; the four split every set of facts."""
+    stored = Q(verdict=verdict.value)
+    if verdict == Verdict.BROKEN:
+        return stored | Q(verdict="open", due_at__lt=now)
+    if verdict == Verdict.RUNNING:
+        return Q(verdict="open", due_at__gte=now) | Q(verdict="paused")
+    return stored
+
+
+ANSWERED: Final = Q(met_at__isnull=False, business_seconds__isnull=False)
+
+
+class Percentile(Aggregate):
+    """The least value that at least `share` of all values do not exceed: one that really occurred."""
+
+    function = "percentile_disc"
+    template = "%(function)s(%(share)s) within group (order by %(expressions)s)"
+    output_field = IntegerField()
+    allow_distinct = False
+
+    def __init__(self, expression: str, *, share: float, **extra: Any) -> None:
+        super().__init__(expression, share=float(share), **extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Clocks of one target by verdict, and the response times in working seconds; None without answers."""
+
+    kept: int = 0
+    broken: int = 0
+    running: int = 0
+    called_off: int = 0
+    answered: int = 0
+    median: int | None = None
+    p90: int | None = None
+
+    @property
+    def base(self) -> int:
+        """How many count."""
+        return self.kept + self.broken
+
+    @property
+    def all(self) -> int:
+        return self.base + self.left_out
+
+    @property
+    def left_out(self) -> int:
+        return self.running + self.called_off
+
+    @property
+    def percent(self) -> float | None:
+        """Kept of those that count, one decimal; None where none counts."""
+        return round(100 * self.kept / self.base, 1) if self.base else None
+
+    @property
+    def left_out_text(self) -> str:
+        """Who is left out of the base and why, as half a sentence; "" for nobody."""
+        parts = []
+        if self.running:
+            parts.append(f"{self.running:,} not due yet")
+        if self.called_off:
+            parts.append(f"{self.called_off:,} closed or moved on before the deadline")
+        return ", ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape that the API and the files give."""
+        return {
+            "met": self.kept,
+            "missed": self.broken,
+            "base": self.base,
+            "rate": self.percent,
+            "left_out": {"open": self.running, "cancelled": self.called_off},
+            "answered": self.answered,
+            "median_business_seconds": self.median,
+            "p90_business_seconds": self.p90,
+        }
+
+
+def rate_aggregates(target: str, now: datetime) -> dict[str, Aggregate]:
+    """Aggregates over facts that `rate_from` turns into the target's Rate."""
+    of_target = Q(target=target)
+    found: dict[str, Aggregate] = {
+        f"{target}_{verdict.value}": Count("id", filter=of_target & is_verdict(verdict, now))
+        for verdict in Verdict
+    }
+    answered = of_target & ANSWERED
+    found[f"{target}_answered"] = Count("id", filter=answered)
+    for name, share in (("median", 0.5), ("p90", 0.9)):
+        found[f"{target}_{name}"] = Percentile("business_seconds", share=share, filter=answered)
+    return found
+
+
+def rate_from(row: Mapping[str, Any], target: str) -> Rate:
+    """The Rate in a row of `rate_aggregates`."""
+    return Rate(
+        kept=row[f"{target}_met"],
+        broken=row[f"{target}_missed"],
+        running=row[f"{target}_open"],
+        called_off=row[f"{target}_cancelled"],
+        answered=row[f"{target}_answered"],
+        median=row[f"{target}_median"],
+        p90=row[f"{target}_p90"],
+    )
+
+
+def standing(percent: float | None, target_percent: int) -> str | None:
+    """How a rate stands to the signed target: on_target, watch, off_target; None without a rate."""
+    if percent is None:
+        return None
+    if percent >= target_percent:
+        return "on_target"
+    return "watch" if percent >= target_percent - WATCH_POINTS else "off_target"

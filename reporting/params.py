@@ -1,0 +1,126 @@
+"""What a report's address may carry, read once for pages, files and the API: `period=30d` or `from=` and
+`to=`, `clock=`, `by=`, and the filters. Raises ValidationFailed with the name of what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from core.errors import FieldError, ValidationFailed
+from reporting.selectors import CLOCKS, Question, sight_of
+from tenants.models import Member, Role, Tenant
+
+PERIODS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
+PERIOD_NAMES: Final = {
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    "90d": "Last 90 days",
+    "365d": "Last 365 days",
+}
+MOST_DAYS: Final = 3_660
+NONE: Final = "none"  # a filter's word for "without": leads that nobody owned
+
+
+def choice(query: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> str:
+    """One of the known words. Raises ValidationFailed at the parameter."""
+    value = query.get(name) or default
+    if value not in known:
+        raise ValidationFailed.at(f"/{name}", f"{name} is one of: {', '.join(known)}.", "invalid_choice")
+    return value
+
+
+def question_for_page(query: Mapping[str, str], *, tenant: Tenant, member: Member, now: datetime) -> Question:
+    """The question of a page's address, as far as this reader may ask it."""
+    default = "owner" if member.role == Role.REP else "company"
+    return _question(query, tenant=tenant, now=now, default_clock=default, **sight_of(member))
+
+
+def question_for_api(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Question:
+    """The question of a call, which sees the whole organisation."""
+    known = {"by", "clock", "from", "to"}
+    for name in query:
+        if name not in known:
+            raise ValidationFailed.at(f"/{name}", "This report does not know that parameter.", "unknown")
+    return _question(query, tenant=tenant, now=now, default_clock="company")
+
+
+def _question(
+    query: Mapping[str, str], *, tenant: Tenant, now: datetime, default_clock: str, **sight: Any
+) -> Question:
+    zone = ZoneInfo(tenant.time_zone)
+    first, last = period(query, today=now.astimezone(zone).date())
+    without = {"rep": "member_id", "team": "team_id"}
+    none = [name for name in without if query.get(name) == NONE]
+    return Question(
+        zone=zone,
+        first=first,
+        last=last,
+        clock=choice(query, "clock", CLOCKS, default_clock),
+        team=None if "team" in none else _id(query, "team"),
+        member=None if "rep" in none else _id(query, "rep"),
+        without=tuple(without[name] for name in none),
+        source=_text(query, "source"),
+        campaign=_text(query, "campaign"),
+        tier=_text(query, "tier"),
+        **sight,
+    )
+
+
+def period(query: Mapping[str, str], *, today: date) -> tuple[date, date]:
+    """First and last day asked for; the last 30 days, today included, unless said otherwise."""
+    if query.get("from") or query.get("to"):
+        last = _day(query, "to") or today
+        first = _day(query, "from") or last - timedelta(days=29)
+        if first > last:
+            raise ValidationFailed.at("/from", "The period ends before it begins.", "invalid")
+        if (last - first).days >= MOST_DAYS:
+            raise ValidationFailed.at("/from", f"A period has at most {MOST_DAYS:,} days.", "invalid")
+        return first, last
+    days = PERIODS[choice(query, "period", tuple(PERIODS), "30d")]
+    return today - timedelta(days=days - 1), today
+
+
+def period_name(query: Mapping[str, str]) -> str:
+    """The chosen period of the list, "" for one given by its days."""
+    if query.get("from") or query.get("to"):
+        return ""
+    return query.get("period") or "30d"
+
+
+def _day(query: Mapping[str, str], name: str) -> date | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        day = None
+    if day is None or not 2000 <= day.year <= 2100:
+        raise ValidationFailed.at(
+            f"/{name}", f"{name} is a day between 2000 and 2100: 2026-11-17.", "invalid"
+        )
+    return day
+
+
+def _id(query: Mapping[str, str], name: str) -> UUID | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise ValidationFailed.at(f"/{name}", "This is no id of ours.", "invalid") from error
+
+
+def _text(query: Mapping[str, str], name: str) -> str | None:
+    """A filter by text; "none" asks for those without one."""
+    text = query.get(name, "")
+    if len(text) > 120 or "\x00" in text:
+        raise ValidationFailed(
+            "This filter cannot be read.", field_errors=[FieldError(f"/{name}", "Too long or unreadable.")]
+        )
+    return None if not text else "" if text == NONE else text
