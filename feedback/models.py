@@ -21,7 +21,7 @@ class Reason(TenantModel):
         ROUTING = "routing"
 
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.REJECT)
-    slug = models.SlugField(max_length=40)
+    slug = models.SlugField(max_length=40, db_index=False)  # its unique key leads with the tenant
     label = models.CharField(max_length=60)
     hint = models.CharField(max_length=120, blank=True)
     side = models.CharField(max_length=10, choices=Side.choices, default=Side.MARKETING)

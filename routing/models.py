@@ -31,7 +31,7 @@ class Pool(TenantModel):
     """People who take turns. `counters` is the rotation's state and changes only under this row's lock:
     {member id: turns taken, each routing.decide.TURN / weight}."""
 
-    slug = models.SlugField(max_length=60)
+    slug = models.SlugField(max_length=60, db_index=False)  # its unique key leads with the tenant
     name = models.CharField(max_length=80)
     strategy = models.CharField(max_length=30, default="weighted_round_robin")
     counters = models.JSONField(default=dict)
