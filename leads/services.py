@@ -333,7 +333,7 @@ def undo_touch(touch: Touch, *, first_touch_at: datetime | None, now: datetime) 
     """Take a touch back: it stays in the record, marked. `first_touch_at` is the earliest response that is
     left."""
     touch.undone_at = now
-    touch.save(update_fields=["undone_at"])
+    update_rows([touch], ["undone_at"])
     if touch.handoff is not None:
         touch.handoff.first_touch_at = first_touch_at
         update_rows([touch.handoff], ["first_touch_at"])

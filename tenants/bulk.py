@@ -70,6 +70,8 @@ def insert_rows(rows: Sequence[models.Model], *, conflict: str = "", returning: 
         elif base == "uuid":
             values = [None if value is None else str(value) for value in values]
         arrays.append(values)
+    for row in rows:
+        row._state.adding = False  # a later save() is an update
     with connection.cursor() as cursor:
         cursor.execute(_insert_sql(model, conflict, returning), arrays)
         return [row[0] for row in cursor.fetchall()] if returning else []
