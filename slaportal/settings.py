@@ -10,6 +10,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from slaportal.embedded import default_data_dir, ensure_running
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -24,7 +26,9 @@ if not SECRET_KEY:
     if env.str("DATABASE_URL", default="") and not DEBUG and not DEMO:
         raise ImproperlyConfigured("Set SECRET_KEY: with a database of your own there is no default for it.")
     SECRET_KEY = "only-for-the-demo-and-the-tests-" + "x" * 32
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"])
+ALLOWED_HOSTS: list[str] = env.list(
+    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"]
+)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SITE_URL: str = env.str("SITE_URL", default="http://127.0.0.1:8000")
 
@@ -88,7 +92,8 @@ TEMPLATES = [
 ]
 
 # --- Database: two roles on one database (see docs/architecture.md, Tenancy) --------------------------------------
-DATA_DIR = Path(env.str("SLAPORTAL_DATA", default=str(BASE_DIR / "var")))
+# Where the embedded database keeps its files is where mail files, beat's schedule and the demo's state go too.
+DATA_DIR = default_data_dir()
 
 
 def _databases() -> dict[str, dict[str, object]]:
@@ -96,9 +101,7 @@ def _databases() -> dict[str, dict[str, object]]:
     if env.str("DATABASE_URL", default=""):
         default, owner = env.db("DATABASE_URL"), env.db("DATABASE_OWNER_URL", default=env.str("DATABASE_URL"))
     else:
-        from slaportal.embedded import default_data_dir, ensure_running
-
-        urls = ensure_running(default_data_dir())
+        urls = ensure_running(DATA_DIR)
         default, owner = environ.Env.db_url_config(urls.app), environ.Env.db_url_config(urls.owner)
     options = {"connect_timeout": 5, "application_name": "slaportal"}
     for config in (default, owner):
@@ -270,5 +273,8 @@ LOGGING = {
     "formatters": {"json": {"()": "web.logs.JsonFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.request": {"level": "ERROR"}, "django.security.DisallowedHost": {"level": "CRITICAL"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }
