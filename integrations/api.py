@@ -17,7 +17,6 @@ from rest_framework.response import Response
 
 from core.errors import Conflict, FieldError, ValidationFailed
 from handoff.intake import IntakeResult, receive_lead, receive_leads
-from integrations import strict
 from integrations.models import IntakeEntry
 from integrations.present import LeadView, lead_document, lead_documents
 from integrations.serializers import (

@@ -1,6 +1,6 @@
 """Reads a JSON object exactly as a serializer declares it, and guesses nothing.
 
-The serializers of this app declare fields, limits and help texts once; the API's description is made from
+The serializers of the API declare fields, limits and help texts once; the API's description is made from
 them, and so is the reader here. The framework's own reading would take the number 5 for a text, "12" for a
 number, and drop what it does not know; it also costs more than everything else about a lead, which a call of
 1,000 would feel.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,6 +26,7 @@ Reader = Callable[[Any, str, Errors], Any]
 _MOMENT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
 )
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def reader_of(serializer: type[serializers.Serializer[Any]]) -> Callable[[Any, str, Errors], dict[str, Any]]:
@@ -115,6 +116,8 @@ def _reader(field: Any) -> Reader:
         return _integer_reader(field)
     if isinstance(field, serializers.DateTimeField):
         return _read_moment
+    if isinstance(field, serializers.DateField):
+        return _read_day
     if isinstance(field, serializers.DictField | serializers.JSONField):
         return _read_object
     if isinstance(field, serializers.ChoiceField):
@@ -219,6 +222,16 @@ def _read_moment(value: Any, path: str, errors: Errors) -> Any:
         errors.append(FieldError(path, str(error), code))
         return None
     return moment
+
+
+def _read_day(value: Any, path: str, errors: Errors) -> Any:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    errors.append(FieldError(path, 'A day like "2026-03-01" is wanted.', "invalid_date"))
+    return None
 
 
 def parse_moment(value: Any) -> datetime:
