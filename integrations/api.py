@@ -29,6 +29,7 @@ from integrations.serializers import (
 )
 from integrations.services import complete_entry, log_payload, refuse_entry
 from leads import selectors as leads
+from leads import strict
 from leads.incoming import CompanyIn, EngagementIn, LeadIn, storable
 from leads.lifecycle import Stage
 from leads.models import Lead
