@@ -8,6 +8,7 @@ nothing is. See docs/engine.md for what is promised and why.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
@@ -28,7 +29,7 @@ from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
 from routing.selectors import fallback_of
 from sla.ladder import MESSAGES, Climb, Rung, climb, recipient
-from sla.models import Finding, Target, Timer, TimerEvent
+from sla.models import Finding, Target, Timer
 from sla.policies import load_policy, plan_of
 from sla.selectors import chains_of, tenants_with_due_timers
 from sla.services import Answer, cancel, meet_all
@@ -126,13 +127,17 @@ def _claim(moment: datetime, limit: int) -> dict[UUID, Handoff]:
 
     No-key locks: rows that refer to a handoff may be written meanwhile, changes of the handoff itself wait.
     """
-    rows = (
+    claimed = (
         Handoff.objects.filter(timers__tenant_id=current_tenant_id(), timers__next_at__lte=moment)
         .order_by("timers__next_at")
-        .defer("verdict")
-        .select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit]
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .values_list("id", flat=True)[:limit]
     )
-    return {handoff.id: handoff for handoff in rows}
+    # A handoff with two due timers is claimed twice. Its row is read once, and after the lock.
+    ids = set(claimed)
+    if not ids:
+        return {}
+    return {handoff.id: handoff for handoff in Handoff.objects.filter(id__in=ids).defer("verdict")}
 
 
 def _lock_due_timers(handoff_ids: Sequence[UUID], moment: datetime) -> list[Timer]:
@@ -176,7 +181,10 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[Timer], now: dateti
     _write_events(firings, now)
     moves = _move(firings, now)
     _tell(firings, moves, now)
-    mark_dirty(dict.fromkeys(timer.handoff_id for timer in timers), now)
+    moved = {
+        handoff_id for handoff_id, result in moves.items() if result.assignment is not None
+    }  # marked there
+    mark_dirty({timer.handoff_id for timer in timers} - moved, now)
     return SweepResult(
         fired=sum(len(firing.climb.rungs) for firing in firings),
         breached=sum(firing.climb.breaches for firing in firings),
@@ -222,28 +230,42 @@ def _write_timers(firings: Sequence[_Firing]) -> None:
     update_rows([firing.timer for firing in firings], fields)
 
 
+_INSERT_EVENTS: Final = """
+insert into sla_timerevent (id, tenant_id, timer_id, handoff_id, generation, step, percent, actions, due_at,
+    fired_at, lateness_ms)
+select id, %s::uuid, timer_id, handoff_id, generation, step, percent, actions::jsonb, due_at, %s::timestamptz,
+    lateness_ms
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[], %s::timestamptz[],
+    %s::bigint[]) as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms)
+"""
+
+
 def _write_events(firings: Sequence[_Firing], now: datetime) -> None:
-    events = []
+    """One event a step. Plain columns and not model instances: this is the sweep's longest list."""
+    rows: list[tuple[Any, ...]] = []
     for firing in firings:
         timer = firing.timer
+        timer_id, handoff_id = str(timer.id), str(timer.handoff_id)
         for rung in firing.climb.rungs:
             event_id = uuid7()
             firing.event_ids.append(event_id)
-            events.append(
-                TimerEvent(
-                    id=event_id,
-                    timer_id=timer.id,
-                    handoff_id=timer.handoff_id,
-                    generation=timer.generation,
-                    step=rung.index,
-                    percent=rung.percent,
-                    actions=list(rung.actions),
-                    due_at=rung.at,
-                    fired_at=now,
-                    lateness_ms=_lateness_ms(rung.at, now),
+            rows.append(
+                (
+                    str(event_id),
+                    timer_id,
+                    handoff_id,
+                    timer.generation,
+                    rung.index,
+                    rung.percent,
+                    json.dumps(rung.actions),
+                    rung.at,
+                    _lateness_ms(rung.at, now),
                 )
             )
-    insert_rows(events)
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT_EVENTS, [str(current_tenant_id()), now, *columns])
 
 
 def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
@@ -328,7 +350,7 @@ def _replay(timer_ids: Sequence[UUID], now: datetime) -> SweepResult:
     for timer_id in timer_ids:
         try:
             with transaction.atomic():
-                # Read again: the failed batch changed its instances, and an earlier one may have moved the lead.
+                # Read again: the failed batch changed its instances, and another may have moved the lead.
                 timer = Timer.objects.filter(id=timer_id, next_at__lte=now).first()
                 if timer is None:
                     continue

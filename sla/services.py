@@ -574,7 +574,8 @@ def record_lateness(tick: str, *, worst_ms: int, now: datetime) -> None:
     """Note how late the tick's worst firing was."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into sla_enginecycle (tick, finished_at, handled, worst_lateness_ms) values (%s, %s, 0, %s)"
+            "insert into sla_enginecycle (tick, finished_at, handled, worst_lateness_ms)"
+            " values (%s, %s, 0, %s)"
             " on conflict (tick) do update set worst_lateness_ms = excluded.worst_lateness_ms",
             [tick, now, worst_ms],
         )

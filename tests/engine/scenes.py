@@ -1,4 +1,6 @@
-"""Handoffs in the middle of their lives, for the tests of the clock: opened, owned and armed by the real services."""
+"""Handoffs in the middle of their lives, for the tests of the clock: opened, owned and armed by the real
+services.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,226 @@
+"""The sweep beside people: at the deadline itself, and in any mixture, on real connections of their own."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from handoff.moves import MoveRequest, reassign
+from handoff.sweep import sweep, sweep_tenant
+from leads.models import Assignment, Handoff, Touch
+from sla.models import Timer, TimerEvent
+from sla.services import meet
+from slaportal.benches.crowd import Company, make_company, seed
+from tenants.clock import database_clock
+from tenants.context import tenant_scope
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RACES = 1_000
+
+
+@pytest.fixture
+def company(transactional_db: None) -> Company:
+    return make_company("company", reps=6, now=database_clock())
+
+
+def in_threads(*functions: Callable[[], None]) -> None:
+    """Run each in a thread with its own connection; the first error is raised here."""
+    errors: list[BaseException] = []
+
+    def guarded(function: Callable[[], None]) -> None:
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=guarded, args=(function,)) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def deadlocks() -> int:
+    """Deadlocks that the server has resolved in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_stat_clear_snapshot()")
+        cursor.execute("select deadlocks from pg_stat_database where datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def answer(company: Company, handoff_id: UUID) -> datetime:
+    """What logging a call does: lock the handoff, read the clock under the lock, meet the first touch."""
+    with tenant_scope(company.tenant_id):
+        handoff = Handoff.objects.select_for_update(of=("self",)).get(id=handoff_id)
+        now = database_clock()
+        Handoff.objects.filter(id=handoff_id).update(first_touch_at=now)
+        Touch.objects.create(lead_id=handoff.lead_id, handoff=handoff, kind="call", at=now, logged_at=now)
+        meet([handoff_id], "first_touch", at=now, now=now)
+        return now
+
+
+def put_deadline_close(company: Company, handoff_id: UUID) -> datetime:
+    """Let both first-touch clocks of a handoff end in a few milliseconds."""
+    with tenant_scope(company.tenant_id):
+        due_at = database_clock() + timedelta(milliseconds=4)
+        clocks = Timer.objects.filter(handoff_id=handoff_id, target="first_touch")
+        clocks.update(due_at=due_at, next_at=due_at)
+        return due_at
+
+
+def test_an_answer_at_the_deadline_is_in_time_or_late_and_never_both(company: Company) -> None:
+    """A thousand times: a deadline a few milliseconds ahead, an answer at a random moment around it, and a sweep
+    that never rests. Who holds the handoff first, wins, and the record agrees with the clock.
+    """
+    seed(company, size=RACES, started=database_clock(), lasts=timedelta(hours=1))
+    with tenant_scope(company.tenant_id):
+        ids = list(Handoff.objects.order_by("id").values_list("id", flat=True))
+    due: dict[UUID, datetime] = {}
+    answers: dict[UUID, datetime] = {}
+    working = threading.Barrier(2)
+    finished = threading.Event()
+
+    def person(number: int) -> Callable[[], None]:
+        def act() -> None:
+            chance = random.Random(number)
+            for handoff_id in ids[number::2]:
+                due[handoff_id] = put_deadline_close(company, handoff_id)
+                finished.wait(chance.uniform(0, 0.008))
+                answers[handoff_id] = answer(company, handoff_id)
+            working.wait()
+            finished.set()
+
+        return act
+
+    def engine() -> None:
+        while not finished.is_set():
+            sweep_tenant(company.tenant_id)
+
+    in_threads(person(0), person(1), engine)
+    while sweep_tenant(company.tenant_id).taken:
+        pass
+    with tenant_scope(company.tenant_id):
+        clocks = {
+            timer.handoff_id: timer for timer in Timer.objects.filter(clock="company", target="first_touch")
+        }
+        breaches = set(
+            TimerEvent.objects.filter(timer__clock="company", percent=100).values_list(
+                "handoff_id", flat=True
+            )
+        )
+        owner_breaches = set(
+            TimerEvent.objects.filter(timer__clock="owner", percent=100).values_list("handoff_id", flat=True)
+        )
+    assert len(answers) == RACES
+    in_time = {handoff_id for handoff_id, at in answers.items() if at <= due[handoff_id]}
+    assert RACES > len(in_time) > 0, "Every answer fell on the same side: nothing was raced."
+    for handoff_id, timer in clocks.items():
+        expected = "met" if handoff_id in in_time else "breached"
+        assert timer.state == expected, (timer.state, answers[handoff_id] - due[handoff_id])
+        assert timer.met_at == answers[handoff_id]
+    assert breaches == owner_breaches == set(due) - in_time
+
+
+def test_two_sweeps_at_once_fire_each_step_once(company: Company) -> None:
+    seed(company, size=400, started=database_clock() - timedelta(minutes=6))
+    fired: list[int] = []
+
+    def engine() -> None:
+        fired.append(sweep(turn=50).fired)
+
+    in_threads(engine, engine, engine)
+    with tenant_scope(company.tenant_id):
+        assert TimerEvent.objects.count() == 800 == sum(fired)
+        assert Assignment.objects.filter(ended_at=None).count() == 400
+
+
+def test_a_sweep_passes_by_what_somebody_holds_and_takes_it_later(company: Company) -> None:
+    seed(company, size=3, started=database_clock() - timedelta(minutes=6))
+    with tenant_scope(company.tenant_id):
+        held_id = Handoff.objects.order_by("id").values_list("id", flat=True)[0]
+    holding, release = threading.Event(), threading.Event()
+
+    def person() -> None:
+        with tenant_scope(company.tenant_id):
+            Handoff.objects.select_for_update(of=("self",)).get(id=held_id)
+            holding.set()
+            release.wait(30)
+
+    def engine() -> None:
+        holding.wait(30)
+        try:
+            assert sweep_tenant(company.tenant_id).fired == 4
+        finally:
+            release.set()
+
+    in_threads(person, engine)
+    assert sweep_tenant(company.tenant_id).fired == 2
+
+
+def test_sweeps_answers_and_moves_in_any_mixture_meet_no_deadlock(company: Company) -> None:
+    seed(
+        company,
+        size=600,
+        started=database_clock() - timedelta(seconds=20),
+        apart=timedelta(milliseconds=5),
+        lasts=timedelta(seconds=20),
+    )
+    with tenant_scope(company.tenant_id):
+        ids = list(Handoff.objects.order_by("id").values_list("id", flat=True))
+    before = deadlocks()
+    stop = threading.Event()
+    failures: list[Any] = []
+
+    def person(seed_number: int) -> Callable[[], None]:
+        def act() -> None:
+            chance = random.Random(seed_number)
+            try:
+                for _ in range(60):
+                    chosen = sorted(chance.sample(ids, 3))
+                    if chance.random() < 0.5:
+                        answer(company, chosen[0])
+                    else:
+                        move(company, chosen)
+            except OperationalError as error:
+                failures.append(error)
+            finally:
+                stop.set()
+
+        return act
+
+    def engine() -> None:
+        while not stop.is_set():
+            sweep_tenant(company.tenant_id, limit=40)
+
+    in_threads(person(1), person(2), engine, engine)
+    while sweep_tenant(company.tenant_id).taken:
+        pass
+    assert failures == []
+    assert deadlocks() == before
+    with tenant_scope(company.tenant_id):
+        assert Assignment.objects.filter(ended_at=None).count() == 600
+        open_twice = Timer.objects.filter(state="running", clock="owner", target="decision").count()
+        assert open_twice == 600
+
+
+def move(company: Company, handoff_ids: list[UUID]) -> None:
+    """What a manager's bulk reassignment does."""
+    with tenant_scope(company.tenant_id):
+        handoffs = list(
+            Handoff.objects.select_for_update(of=("self",)).filter(id__in=handoff_ids).order_by("id")
+        )
+        requests = [
+            MoveRequest(handoff, Assignment.EndReason.REASSIGNED, why="Rebalanced.") for handoff in handoffs
+        ]
+        reassign(requests, now=database_clock(), actor="system")
