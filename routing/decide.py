@@ -124,17 +124,31 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What the two rule layers said, before anybody was looked at."""
+    """What the two rule layers said, before anybody was looked at. pool_at, priority_at: which rule."""
 
     pool: str | None
     rule: str
     priority: int
-    layers: dict[str, list[dict[str, Any]]]
+    rule_set: RuleSet
+    facts: Facts
+    pool_at: int | None
+    priority_at: int | None
+
+    def layers(self) -> dict[str, list[dict[str, Any]]]:
+        """Every rule with how it came out, for the trace; made when it is asked for."""
+        return {
+            "pools": _told(self.rule_set.pools, self.pool_at, self.facts),
+            "priorities": _told(self.rule_set.priorities, self.priority_at, self.facts),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """The choice and why. member_id None: nobody. counters_after: of the pool; None if nobody took a turn."""
+    """The choice and why. member_id None: nobody. counters_after: of the pool; None if nobody took a turn.
+
+    candidates, tie_break, nobody: parts of the trace; nobody is why the fallback person got it. matched: None
+    where no rule was asked.
+    """
 
     member_id: str | None
     outcome: str  # assigned, unrouted
@@ -142,8 +156,23 @@ class DecisionResult:
     pool: str | None
     rule: str
     priority: int
-    trace: dict[str, Any]
-    counters_after: dict[str, int] | None
+    counters_after: dict[str, int] | None = None
+    candidates: Sequence[Mapping[str, Any]] = ()
+    tie_break: str = ""
+    nobody: str = ""
+    matched: Match | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """Everything that spoke for and against, as JSON-safe data."""
+        told: dict[str, Any] = {
+            "layers": self.matched.layers() if self.matched else {"pools": [], "priorities": []},
+            "candidates": list(self.candidates),
+            "tie_break": self.tie_break,
+            "pool": self.pool,
+            "priority": self.priority,
+        }
+        return {**told, "nobody": self.nobody} if self.nobody else told
 
 
 class Openings:
@@ -188,28 +217,39 @@ def _after_leave(opening: datetime, candidate: Candidate) -> datetime | None:
 
 def match(rule_set: RuleSet, facts: Facts) -> Match:
     """The rule layers alone: the pool and the priority. First match wins in each."""
-    pool_hit, pools = _walk(rule_set.pools, facts)
-    priority_hit, priorities = _walk(rule_set.priorities, facts)
+    pool_at = _first_match(rule_set.pools, facts)
+    priority_at = _first_match(rule_set.priorities, facts)
+    hit = None if pool_at is None else rule_set.pools[pool_at]
     return Match(
-        pool=str(pool_hit.value) if pool_hit else None,
-        rule=pool_hit.name if pool_hit else "",
-        priority=int(priority_hit.value) if priority_hit else 0,
-        layers={"pools": pools, "priorities": priorities},
+        pool=str(hit.value) if hit else None,
+        rule=hit.name if hit else "",
+        priority=0 if priority_at is None else int(rule_set.priorities[priority_at].value),
+        rule_set=rule_set,
+        facts=facts,
+        pool_at=pool_at,
+        priority_at=priority_at,
     )
 
 
-def _walk(rules: Sequence[LayerRule], facts: Facts) -> tuple[LayerRule | None, list[dict[str, Any]]]:
-    """The first rule that matches, and every rule with how it came out."""
-    tried: list[dict[str, Any]] = []
+def _first_match(rules: Sequence[LayerRule], facts: Facts) -> int | None:
     for position, item in enumerate(rules):
-        rule = item.rule
-        if rule is None or rule.matches(facts):
-            leaves = rule.marks(facts) if rule else ""
-            tried.append({"name": item.name, "result": "match", "leaves": leaves})
-            tried.extend([{"name": later.name, "result": "skipped"} for later in rules[position + 1 :]])
-            return item, tried
-        tried.append({"name": item.name, "result": "no", "leaves": rule.marks(facts)})
-    return None, tried
+        if item.rule is None or item.rule.matches(facts):
+            return position
+    return None
+
+
+def _told(rules: Sequence[LayerRule], matched_at: int | None, facts: Facts) -> list[dict[str, Any]]:
+    """Every rule of a layer: "no" before the match, "skipped" after it."""
+    last = len(rules) if matched_at is None else matched_at
+    lines = [
+        {
+            "name": item.name,
+            "result": "match" if position == matched_at else "no",
+            "leaves": item.rule.marks(facts) if item.rule else "",
+        }
+        for position, item in enumerate(rules[: last + 1])
+    ]
+    return lines + [{"name": item.name, "result": "skipped"} for item in rules[last + 1 :]]
 
 
 def decide(
@@ -267,8 +307,10 @@ def choose(
         pool=matched.pool,
         rule=matched.rule,
         priority=matched.priority,
-        trace={"layers": matched.layers, "candidates": shown, "tie_break": tie_break},
         counters_after=_counters_after(rows, group, winner),
+        candidates=shown,
+        tie_break=tie_break,
+        matched=matched,
     )
 
 
@@ -401,8 +443,8 @@ def _nobody(matched: Match, reason: str, candidates: list[dict[str, Any]]) -> De
         pool=matched.pool,
         rule=matched.rule,
         priority=matched.priority,
-        trace={"layers": matched.layers, "candidates": candidates, "tie_break": ""},
-        counters_after=None,
+        candidates=candidates,
+        matched=matched,
     )
 
 

@@ -212,9 +212,15 @@ class _Round:
         if fallback_id in request.exclude or fallback_id == request.keep_owner_id:
             return replace(result, reason="fallback_had_it"), False
         person = str(fallback_id)
-        lines = [*result.trace["candidates"], _line(person, "chosen", "fallback")]
-        trace = {**result.trace, "candidates": lines, "nobody": result.reason}
-        return replace(result, member_id=person, outcome="fallback", reason="fallback", trace=trace), False
+        given = replace(
+            result,
+            member_id=person,
+            outcome="fallback",
+            reason="fallback",
+            candidates=[*result.candidates, _line(person, "chosen", "fallback")],
+            nobody=result.reason,
+        )
+        return given, False
 
     def _move(self, request: RouteRequest, result: DecisionResult) -> None:
         """Count the lead away from its owner and to the new one."""
@@ -247,7 +253,7 @@ class _Round:
             member_id=UUID(result.member_id) if result.member_id else None,
             outcome=result.outcome,
             reason=result.reason,
-            trace={**result.trace, "priority": result.priority, "pool": result.pool},
+            trace=result.trace,
         )
 
 
@@ -260,8 +266,7 @@ def _plain(member_id: str | None, reason: str, *lines: dict[str, str]) -> Decisi
         pool=None,
         rule="",
         priority=0,
-        trace={"layers": {"pools": [], "priorities": []}, "candidates": list(lines), "tie_break": ""},
-        counters_after=None,
+        candidates=lines,
     )
 
 
