@@ -13,10 +13,10 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import BooleanField, Case, Count, F, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Count, F, Q, QuerySet, UUIDField, Value, When
 from django.db.models.functions import TruncDate, TruncMonth, TruncWeek
 
-from handoff.selectors import SEES_ALL, teams_of
+from handoff.selectors import SEES_ALL
 from leads.models import Assignment, Handoff
 from reporting import measures
 from reporting.measures import ANSWERED, NEVER, RANGES, TARGETS, Percentile, Rate, Verdict, is_verdict
@@ -41,16 +41,17 @@ MOST_DAYS_DRAWN: Final = 92
 class Question:
     """Which clocks a report is about.
 
-    first, last: days in the organisation's zone, both included. team_ids and seen_by: what the reader may
-    see; None for everything. The rest are chosen filters; None is all, "" is a value (no source given).
+    first, last: days in the organisation's zone, both included. seen_by: the reader, where they may see
+    only their own clocks; with `leads_teams` also those of the teams that they lead, stand in for, or are in.
+    The rest are chosen filters; None is all, "" is a value (no source given).
     """
 
     zone: ZoneInfo
     first: date
     last: date
     clock: str = "company"
-    team_ids: tuple[UUID, ...] | None = None
-    seen_by: UUID | None = None
+    seen_by: Member | None = None
+    leads_teams: bool = False
     team: UUID | None = None
     member: UUID | None = None
     without: tuple[str, ...] = ()  # of "member_id", "team_id": only clocks that have none
@@ -92,9 +93,19 @@ def sight_of(member: Member) -> dict[str, Any]:
     nothing."""
     if member.role in SEES_ALL:
         return {}
-    if member.role == Role.MANAGER:
-        return {"team_ids": tuple(teams_of(member)), "seen_by": member.id}
-    return {"team_ids": (), "seen_by": member.id}
+    return {"seen_by": member, "leads_teams": member.role == Role.MANAGER}
+
+
+def _in_sight(question: Question, team: str, member: str) -> Q:
+    """What the reader may see, over the columns of a team and of a member."""
+    reader = question.seen_by
+    if reader is None:
+        return Q()
+    own = Q(**{member: reader.id})
+    if not question.leads_teams:
+        return own
+    led = Team.objects.filter(Q(manager=reader) | Q(backup=reader)).values("id")
+    return own | Q(**{f"{team}__in": led}) | (Q(**{team: reader.team_id}) if reader.team_id else Q(pk__in=[]))
 
 
 def facts(question: Question) -> QuerySet[TargetFact]:
@@ -105,8 +116,7 @@ def facts(question: Question) -> QuerySet[TargetFact]:
         started_at__gte=question.start,
         started_at__lt=question.end,
     )
-    if question.team_ids is not None:
-        found = found.filter(Q(team_id__in=question.team_ids) | Q(member_id=question.seen_by))
+    found = found.filter(_in_sight(question, "team_id", "member_id"))
     chosen = {
         "team_id": question.team,
         "member_id": question.member,
@@ -305,14 +315,16 @@ def humanise(slug: str) -> str:
 
 
 def load_names(tiers: Mapping[str, str] | None = None) -> Names:
-    """Names of everybody and every team, those who left too; two queries."""
-    members = {
-        member_id: (name, team_id, active)
-        for member_id, name, team_id, active in Member.objects.values_list(
-            "id", "name", "team_id", "is_active"
-        )
-    }
-    return Names(members, dict(Team.objects.order_by("name").values_list("id", "name")), tiers or {})
+    """Names of everybody, those who left too, and of every team that has somebody; one query."""
+    members: dict[UUID, tuple[str, UUID | None, bool]] = {}
+    teams: dict[UUID, str] = {}
+    people = Member.objects.order_by("team__name", "id")
+    for row in people.values_list("id", "name", "is_active", "team_id", "team__name"):
+        member_id, name, active, team_id, team_name = row
+        members[member_id] = (name, team_id, active)
+        if team_id is not None:
+            teams[team_id] = team_name
+    return Names(members, teams, tiers or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,19 +382,25 @@ def clocks_behind(
 
 
 def stories(rows: Iterable[TargetFact], *, names: Names) -> dict[UUID, list[tuple[str, datetime | None]]]:
-    """What happened to each of these clocks, by fact: (words, when) in order; two queries for any number.
+    """What happened to each of these clocks, by fact: (words, when) in order; one query for any number.
 
     Warnings and moves come from the record; an answer and an end from the clock itself.
     """
     wanted = list(rows)
-    handoffs = {row.handoff_id for row in wanted}
-    timers = [row.id for row in wanted]
-    events = TimerEvent.objects.filter(handoff_id__in=handoffs, timer_id__in=timers, percent__lt=100)
-    warned = dict(events.order_by("fired_at").values_list("timer_id", "fired_at"))
+    timers, handoffs = [row.id for row in wanted], {row.handoff_id for row in wanted}
+    warnings = TimerEvent.objects.filter(handoff_id__in=handoffs, timer_id__in=timers, percent__lt=100)
+    later_owners = Assignment.objects.filter(handoff_id__in=handoffs, hop__gt=0)
+    nobody = Value(None, output_field=UUIDField())
+    record = warnings.values_list("timer_id", "fired_at", nobody).union(
+        later_owners.values_list("handoff_id", "started_at", "member_id"), all=True
+    )
+    warned: dict[UUID, datetime] = {}
     moves: dict[UUID, list[tuple[datetime, str]]] = {}
-    spans = Assignment.objects.filter(handoff_id__in=handoffs, hop__gt=0).order_by("hop")
-    for handoff_id, member_id, started_at in spans.values_list("handoff_id", "member_id", "started_at"):
-        moves.setdefault(handoff_id, []).append((started_at, names.of("rep", member_id)[0]))
+    for key, at, member_id in record:
+        if member_id is None:
+            warned[key] = max(at, warned.get(key, at))
+        else:
+            moves.setdefault(key, []).append((at, names.of("rep", member_id)[0]))
     told: dict[UUID, list[tuple[str, datetime | None]]] = {}
     for row in wanted:
         story: list[tuple[str, datetime | None]] = []
@@ -434,8 +452,7 @@ def volume(question: Question, by: str, *, names: Names) -> list[Volume]:
 
 def _handoffs(question: Question) -> QuerySet[Handoff]:
     found: QuerySet[Handoff] = Handoff.objects.filter(is_test=False)
-    if question.team_ids is not None:
-        found = found.filter(Q(owner__team_id__in=question.team_ids) | Q(owner_id=question.seen_by))
+    found = found.filter(_in_sight(question, "owner__team_id", "owner_id"))
     if question.source is not None:
         found = found.filter(source=question.source)
     if question.member is not None:

@@ -1,0 +1,104 @@
+"""GET /api/v1/reports/compliance: the page's numbers for programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from reporting.api import ComplianceView
+from tests.factories import Org
+from tests.reporting.scenes import week_of_work
+from web.throttling import KeyRateThrottle
+
+pytestmark = pytest.mark.django_db
+PATH = "/api/v1/reports/compliance"
+
+
+@pytest.fixture
+def week(acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Org:
+    KeyRateThrottle.reset()
+    monkeypatch.setattr(ComplianceView, "clock", staticmethod(lambda: now))
+    with acme.scope():
+        acme.extra = week_of_work(acme, now)
+    return acme
+
+
+def ask(org: Org, **query: str):
+    return Client().get(PATH, query, headers=org.auth)
+
+
+def test_it_gives_the_whole_and_each_group(week: Org) -> None:
+    answer = ask(week, by="source")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert {name: body[name] for name in ("by", "clock", "from", "to", "time_zone", "target_percent")} == {
+        "by": "source",
+        "clock": "company",
+        "from": "2026-10-19",
+        "to": "2026-11-17",
+        "time_zone": "Europe/Berlin",
+        "target_percent": 85,
+    }
+    assert body["total"]["first_touch"] == {
+        "met": 2,
+        "missed": 2,
+        "base": 4,
+        "rate": 50.0,
+        "left_out": {"open": 1, "cancelled": 1},
+        "answered": 3,
+        "median_business_seconds": 3_600,
+        "p90_business_seconds": 18_000,
+    }
+    assert [(row["key"], row["name"], row["first_touch"]["rate"]) for row in body["results"]] == [
+        ("Webinar", "Webinar", 33.3),
+        ("Paid social", "Paid social", 100.0),
+        ("", "No source given", None),
+    ]
+
+
+def test_reps_are_named_by_their_id(week: Org) -> None:
+    rows = ask(week, by="rep", clock="owner", **{"from": "2026-11-16", "to": "2026-11-16"}).json()["results"]
+    assert {row["key"]: row["name"] for row in rows} == {str(rep.id): rep.name for rep in week.reps[:2]}
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"by": "mood"}, "/by"),
+        ({"clock": "sun"}, "/clock"),
+        ({"from": "2026-13-01"}, "/from"),
+        ({"to": "20261117"}, "/to"),
+        ({"from": "2026-11-17", "to": "2026-11-01"}, "/from"),
+        ({"team": "x"}, "/team"),
+    ],
+)
+def test_bad_input_is_a_problem_document(week: Org, query: dict[str, str], path: str) -> None:
+    answer = ask(week, **query)
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["path"] == path
+
+
+def test_another_organisations_key_gets_its_own_numbers(week: Org, globex: Org) -> None:
+    body = ask(globex, by="rep").json()
+    assert body["results"] == []
+    assert body["total"]["first_touch"]["base"] == 0
+
+
+def test_it_needs_a_key_with_the_scope(week: Org, now: datetime) -> None:
+    from tenants.services import create_api_key
+
+    assert Client().get(PATH).status_code == 401
+    with week.scope():
+        _, text = create_api_key(tenant=week.tenant, name="Other", scopes=["leads:read"], now=now)
+    assert Client().get(PATH, headers={"Authorization": f"Bearer {text}"}).status_code == 403
+
+
+def test_the_schema_describes_it(week: Org) -> None:
+    schema = Client().get("/api/schema/", {"format": "json"}).json()
+    call = schema["paths"]["/api/v1/reports/compliance"]["get"]
+    assert [each["name"] for each in call["parameters"]] == ["by", "clock", "from", "to"]
+    assert {"200", "400", "401", "403"} <= set(call["responses"])
+    assert "from" in schema["components"]["schemas"]["Compliance"]["properties"]
