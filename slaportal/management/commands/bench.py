@@ -16,7 +16,7 @@ from django.db import connections
 from slaportal import benches
 
 #: Modules beside the benches that they share.
-HELPERS = {"database", "crowd", "sweepers"}
+HELPERS = {"bare", "crowd", "database", "sweepers"}
 
 
 def bench_names() -> list[str]:
