@@ -166,7 +166,9 @@ def _unit(reading: Reading) -> str:
 
 
 def _length(timer: Timer) -> str:
-    return minutes_text(timer.duration_seconds)
+    """How long the promise allows, in words: "5 min", "24 h"."""
+    hours, rest = divmod(timer.duration_seconds, 3600)
+    return f"{hours} h" if hours and not rest else minutes_text(timer.duration_seconds)
 
 
 def _due_sentence(reading: Reading, *, now: datetime) -> str:

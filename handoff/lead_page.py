@@ -165,43 +165,49 @@ def _moved(handoff: Handoff | None, member: Member) -> str:
 
 
 def criteria_lines(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The criteria of a verdict for a list: label, state, what was seen, and an icon."""
+    """The criteria of a verdict for a list: title, text, state and an icon.
+
+    Of a group the title is what was met of it, and the text the whole condition.
+    """
     icons = {"met": ("check", "sp-ok"), "not_met": ("x", "sp-3"), "missing": ("alert-triangle", "sp-risk")}
     lines = []
     for each in (verdict or {}).get("criteria", ()):
         icon, css = icons[each["state"]]
-        lines.append(
-            {
-                "label": each["label"],
-                "state": each["state"],
-                "seen": seen_text(each["seen"]),
-                "icon": icon,
-                "css": css,
-            }
-        )
+        seen = seen_text(each["seen"])
+        is_group = isinstance(each["seen"], list) and each["state"] == "met" and bool(seen)
+        title, text = (seen, each["label"]) if is_group else (each["label"], seen)
+        if each["state"] == "missing":
+            text = "Not known"
+        lines.append({"title": title, "text": text, "state": each["state"], "icon": icon, "css": css})
     return lines
 
 
 def seen_text(seen: object) -> str:
-    """What a criterion saw, in a few words."""
+    """What a criterion saw, in a few words: "Pricing page ×3, Employees: 420"."""
     if seen is None or seen == "" or seen == []:
         return ""
     if isinstance(seen, list):
-        return ", ".join(str(each) for each in seen[:4])
+        return ", ".join(_counted(str(each)) for each in seen[:4])
     if isinstance(seen, bool):
         return "yes" if seen else "no"
     return str(seen)
 
 
+def _counted(seen: str) -> str:
+    """ "Pricing page: 3" as people say it, where it is a count of engagements."""
+    label, _, value = seen.rpartition(": ")
+    if label not in ENGAGEMENT_KINDS.values() or not value.isdigit():
+        return seen
+    return label if value == "1" else f"{label} ×{value}"
+
+
 def why_line(handoff: Handoff) -> str:
     """One line that says why the lead is hot: what it did, and its score."""
-    verdict = handoff.verdict or {}
-    parts: list[str] = []
-    for each in verdict.get("criteria", ()):
-        if each["state"] != "met" or each["label"].startswith("Not "):
-            continue
-        seen = seen_text(each["seen"])
-        parts.append(seen if isinstance(each["seen"], list) and seen else each["label"])
+    parts = [
+        line["title"]
+        for line in criteria_lines(handoff.verdict)
+        if line["state"] == "met" and not line["title"].startswith("Not ")
+    ]
     if handoff.lead.score is not None:
         parts.append(f"score {handoff.lead.score}")
     return ", ".join(dict.fromkeys(parts)) or handoff.campaign or handoff.source

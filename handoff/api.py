@@ -1,0 +1,337 @@
+"""The API about handed-over leads: answer for a rep, read clocks, decisions and explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.errors import FieldError, ValidationFailed
+from handoff import explain, services
+from handoff.explain import decision_document, timer_row
+from handoff.serializers import (
+    AcceptInSerializer,
+    AnswerSerializer,
+    DecisionSerializer,
+    ExplainSerializer,
+    NurtureInSerializer,
+    ReassignInSerializer,
+    RejectInSerializer,
+    StageInSerializer,
+    TimelineSerializer,
+    TimerRowSerializer,
+    TouchInSerializer,
+    TouchSerializer,
+)
+from handoff.services import Actor
+from handoff.timeline import timeline
+from leads import strict
+from leads.models import Handoff, Lead, Touch
+from leads.selectors import get_lead
+from routing.selectors import get_decision
+from sla.models import Timer
+from sla.selectors import possible, status_now
+from sla.status import Status
+from tenants.models import Member, Role
+from web.api import TenantAPIView
+from web.openapi import PAGE_PARAMETERS, page_serializer
+from web.pagination import api_page
+
+TIMER_PAGE = page_serializer("TimerPage", TimerRowSerializer)
+_READERS: dict[type, Callable[..., dict[str, Any]]] = {
+    shape: strict.reader_of(shape)
+    for shape in (
+        TouchInSerializer,
+        AcceptInSerializer,
+        RejectInSerializer,
+        NurtureInSerializer,
+        StageInSerializer,
+        ReassignInSerializer,
+    )
+}
+
+
+def find_member(text: str, *, path: str) -> Member:
+    """An active member by id or e-mail. Raises ValidationFailed at `path`."""
+    try:
+        found = Member.objects.filter(id=UUID(text), is_active=True).first()
+    except ValueError:
+        found = Member.objects.filter(email=text.strip().lower(), is_active=True).first()
+    if found is None:
+        raise ValidationFailed.at(path, "There is no active member with this id or e-mail.", "unknown_member")
+    return found
+
+
+class ActView(TenantAPIView):
+    """A POST that answers for a lead. shape: what may be sent."""
+
+    idempotent = True
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "leads:write"}
+    shape: ClassVar[type[serializers.Serializer[Any]]]
+
+    def said(self, request: Request) -> dict[str, Any]:
+        """The body, read strictly."""
+        return strict.read(_READERS[self.shape], request.data)
+
+    def acting(self, said: Mapping[str, Any]) -> Actor:
+        """The key alone, which may do everything, or for a member, with that member's rights."""
+        if not said.get("by"):
+            return Actor(self.actor, None, oversees=True)
+        member = find_member(said["by"], path="/by")
+        return Actor(self.actor, member, oversees=member.role in (Role.MANAGER, Role.ADMIN))
+
+    def answer(self, lead_id: UUID, result: str) -> Response:
+        """The lead after the act."""
+        now = self.clock()
+        lead = Lead.objects.select_related("owner").get(id=lead_id)
+        handoff = Handoff.objects.filter(lead=lead).order_by("-number").first()
+        timers = Timer.objects.filter(handoff=handoff).order_by("started_at", "id")
+        owner = lead.owner
+        return Response(
+            {
+                "lead": lead.id,
+                "result": result,
+                "stage": lead.stage,
+                "owner": {"id": owner.id, "name": owner.name, "email": owner.email} if owner else None,
+                "handoff": _handoff_document(handoff),
+                "timers": [timer_row(timer, lead_id=lead.id, now=now) for timer in timers],
+            }
+        )
+
+
+def _handoff_document(handoff: Handoff) -> dict[str, Any]:
+    return {
+        "id": handoff.id,
+        "number": handoff.number,
+        "state": handoff.state,
+        "outcome": handoff.outcome,
+        "started_at": handoff.started_at,
+        "accepted_at": handoff.accepted_at,
+        "first_touch_at": handoff.first_touch_at,
+        "closed_at": handoff.closed_at,
+    }
+
+
+class TouchesView(ActView):
+    shape = TouchInSerializer
+
+    @extend_schema(
+        operation_id="lead_touches_create", request=TouchInSerializer, responses={201: TouchSerializer}
+    )
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Log an attempt to reach the lead. One that the policy counts meets the first-touch target as of
+        `at`; logged late it repairs the record."""
+        said = self.said(request)
+        touch = services.log_touch(
+            lead_id=lead_id,
+            kind=said["kind"],
+            at=said.get("at"),
+            outcome=said.get("outcome", ""),
+            note=said.get("note", ""),
+            automatic=said.get("automatic", False),
+            external_id=said.get("external_id", ""),
+            actor=self.acting(said),
+            clock=self.clock,
+        )
+        return Response(_touch_document(touch), status=201)
+
+
+def _touch_document(touch: Touch) -> dict[str, Any]:
+    return {
+        "id": touch.id,
+        "lead": touch.lead_id,
+        "handoff": touch.handoff_id,
+        "kind": touch.kind,
+        "at": touch.at,
+        "logged_at": touch.logged_at,
+        "outcome": touch.outcome,
+        "note": touch.note,
+        "by": touch.by_id,
+        "automatic": touch.automatic,
+        "external_id": touch.external_id,
+    }
+
+
+class AcceptView(ActView):
+    shape = AcceptInSerializer
+
+    @extend_schema(operation_id="lead_accept", request=AcceptInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Take the lead: it becomes a SAL and the decision target is met."""
+        said = self.said(request)
+        services.accept_lead(lead_id=lead_id, actor=self.acting(said), clock=self.clock)
+        return self.answer(lead_id, "accepted")
+
+
+class RejectView(ActView):
+    shape = RejectInSerializer
+
+    @extend_schema(operation_id="lead_reject", request=RejectInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Refuse the lead with a reason. A reason of routing (wrong_territory, wrong_owner) moves it on
+        instead."""
+        said = self.said(request)
+        result = services.reject_lead(
+            lead_id=lead_id,
+            reason=said["reason"],
+            note=said.get("note", ""),
+            actor=self.acting(said),
+            clock=self.clock,
+        )
+        return self.answer(lead_id, result.outcome)
+
+
+class NurtureView(ActView):
+    shape = NurtureInSerializer
+
+    @extend_schema(
+        operation_id="lead_nurture", request=NurtureInSerializer, responses={200: AnswerSerializer}
+    )
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Send the lead back to marketing; the handoff ends."""
+        said = self.said(request)
+        services.nurture_lead(
+            lead_id=lead_id,
+            reason=said["reason"],
+            until=said.get("until"),
+            note=said.get("note", ""),
+            actor=self.acting(said),
+            clock=self.clock,
+        )
+        return self.answer(lead_id, "nurture")
+
+
+class StageView(ActView):
+    shape = StageInSerializer
+
+    @extend_schema(operation_id="lead_stage", request=StageInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Report a later stage: sql, opportunity, won, lost, disqualified. The last three end the handoff."""
+        said = self.said(request)
+        services.move_to_stage(
+            lead_id=lead_id,
+            to=said["to"],
+            why=said.get("why", ""),
+            actor=self.acting(said),
+            clock=self.clock,
+        )
+        return self.answer(lead_id, "moved")
+
+
+class ReassignView(ActView):
+    shape = ReassignInSerializer
+
+    @extend_schema(
+        operation_id="lead_reassign", request=ReassignInSerializer, responses={200: AnswerSerializer}
+    )
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Give the lead to somebody, or to the next in the pool. `result` is assigned, fallback, stays or
+        unrouted."""
+        said = self.said(request)
+        actor = self.acting(said)
+        to = find_member(said["to"], path="/to").id if said.get("to") else None
+        move = services.reassign_lead if actor.oversees else services.hand_over
+        result = move(lead_id=lead_id, why=said["why"], to=to, actor=actor, clock=self.clock)
+        return self.answer(lead_id, result.outcome)
+
+
+# --- Reading ---
+
+
+class TimelineView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="lead_timeline", responses={200: TimelineSerializer})
+    def get(self, request: Request, lead_id: UUID) -> Response:
+        """Everything that happened to the lead, the newest first."""
+        lead = get_lead(lead_id=lead_id)
+        handoffs = list(Handoff.objects.filter(lead=lead).order_by("-number"))
+        results = [
+            {
+                "kind": item.kind,
+                "at": item.at,
+                "title": item.title,
+                "text": item.text,
+                "note": item.body,
+                "data": item.data,
+            }
+            for item in timeline(lead, handoffs)
+        ]
+        return Response({"results": results, "next": None})
+
+
+class ExplainView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="lead_explain", responses={200: ExplainSerializer})
+    def get(self, request: Request, lead_id: UUID) -> Response:
+        """Why the lead qualified, why this person has it and not the others, why it is due when it is."""
+        return Response(explain.explain_document(get_lead(lead_id=lead_id), now=self.clock()))
+
+
+class DecisionView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="decision", responses={200: DecisionSerializer})
+    def get(self, request: Request, decision_id: UUID) -> Response:
+        """One routing decision with its whole trace."""
+        return Response(decision_document(get_decision(decision_id=decision_id)))
+
+
+class TimersView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+
+    @extend_schema(
+        operation_id="timers_list",
+        parameters=[
+            OpenApiParameter("state", str, enum=Timer.State.values),
+            OpenApiParameter("status", str, enum=[each.value for each in Status]),
+            OpenApiParameter("due_before", datetime, description="With offset."),
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: TIMER_PAGE},
+    )
+    def get(self, request: Request) -> Response:
+        """Clocks, the one due first at the top. By `status` a page may hold fewer rows than `limit`, even
+        none, and yet have a next one."""
+        now = self.clock()
+        state, status, due_before = _timer_filters(request.query_params)
+        found = Timer.objects.filter(handoff__is_history=False).select_related("handoff")
+        if state:
+            found = found.filter(state=state)
+        if status:
+            found = found.filter(possible(status, now=now))
+        if due_before:
+            found = found.filter(due_at__lt=due_before)
+        rows, following = api_page(request, found, order=("due_at", "id"))
+        if status:
+            rows = [timer for timer in rows if status_now(timer, now=now) is status]
+        results = [timer_row(timer, lead_id=timer.handoff.lead_id, now=now) for timer in rows]
+        return Response({"results": results, "next": following})
+
+
+def _timer_filters(params: Mapping[str, str]) -> tuple[str, Status | None, datetime | None]:
+    errors: list[FieldError] = []
+    state, status = params.get("state", ""), params.get("status", "")
+    if state and state not in Timer.State.values:
+        known = ", ".join(Timer.State.values)
+        errors.append(FieldError("/state", f"Use one of: {known}.", "invalid_choice"))
+    if status and status not in {each.value for each in Status}:
+        known = ", ".join(each.value for each in Status)
+        errors.append(FieldError("/status", f"Use one of: {known}.", "invalid_choice"))
+    due_before = None
+    if params.get("due_before"):
+        try:
+            # A plus sign in an address means a blank; a time with an offset is often sent with one.
+            due_before = strict.parse_moment(params["due_before"].replace(" ", "+"))
+        except ValueError as error:
+            errors.append(FieldError("/due_before", str(error), "invalid_time"))
+    if errors:
+        raise strict.refusal(errors)
+    return state, Status(status) if status else None, due_before

@@ -1,0 +1,20 @@
+"""Addresses of the handoff API, under /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from handoff import api
+
+urlpatterns = [
+    path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
+    path("leads/<uuid:lead_id>/accept", api.AcceptView.as_view(), name="api-lead-accept"),
+    path("leads/<uuid:lead_id>/reject", api.RejectView.as_view(), name="api-lead-reject"),
+    path("leads/<uuid:lead_id>/nurture", api.NurtureView.as_view(), name="api-lead-nurture"),
+    path("leads/<uuid:lead_id>/stage", api.StageView.as_view(), name="api-lead-stage"),
+    path("leads/<uuid:lead_id>/reassign", api.ReassignView.as_view(), name="api-lead-reassign"),
+    path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
+    path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
+    path("decisions/<uuid:decision_id>", api.DecisionView.as_view(), name="api-decision"),
+    path("timers", api.TimersView.as_view(), name="api-timers"),
+]

@@ -1,0 +1,163 @@
+"""One answer for any lead: why it qualified, why this person and not the others, why this deadline, what
+fired."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from handoff import words
+from handoff.selectors import names_of
+from leads.models import Assignment, Handoff, Lead
+from routing.models import Decision
+from routing.selectors import explain_layers
+from sla.models import PolicyVersion, Timer, TimerEvent
+from sla.selectors import status_now
+from tenants.models import CalendarVersion
+
+
+def timer_row(timer: Timer, *, lead_id: UUID, now: datetime) -> dict[str, Any]:
+    """A clock as the API shows it, with its status at `now`."""
+    return {
+        "id": timer.id,
+        "lead": lead_id,
+        "handoff": timer.handoff_id,
+        "owner": timer.member_id,
+        "target": timer.target,
+        "clock": timer.clock,
+        "tier": timer.tier,
+        "state": timer.state,
+        "status": status_now(timer, now=now).value,
+        "started_at": timer.started_at,
+        "warn_at": timer.warn_at,
+        "due_at": timer.due_at,
+        "met_at": timer.met_at,
+        "breached_at": timer.breached_at,
+    }
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """A routing decision with its trace: the rules in words, every candidate with the numbers for and
+    against."""
+    trace = decision.trace
+    lines = trace.get("candidates", ())
+    names = names_of([line["member"] for line in lines])
+    lead_id = Handoff.objects.values_list("lead_id", flat=True).get(id=decision.handoff_id)
+    return {
+        "id": decision.id,
+        "lead": lead_id,
+        "handoff": decision.handoff_id,
+        "at": decision.at,
+        "trigger": decision.trigger,
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "rule": decision.rule,
+        "pool": decision.pool.slug if decision.pool else None,
+        "owner": decision.member_id,
+        "rule_set_version": decision.rule_set_version_id,
+        "tie_break": trace.get("tie_break", ""),
+        "layers": explain_layers(decision),
+        "candidates": [
+            {
+                **line,
+                "name": names.get(line["member"], ""),
+                "words": words.say(words.REASONS, line["reason"]),
+            }
+            for line in lines
+        ],
+    }
+
+
+def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
+    """The explanation of a lead's open, or else last, handoff; without one only how it was judged."""
+    handoff = Handoff.objects.filter(lead=lead).order_by("-number").first()
+    assignment = (
+        Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
+        if handoff
+        else None
+    )
+    return {
+        "lead": lead.id,
+        "stage": lead.stage,
+        "needs": lead.needs,
+        "qualification": (handoff.verdict if handoff else None) or lead.verdict,
+        "assignment": _assignment(assignment),
+        "decision": _decision(handoff, assignment),
+        "deadline": _deadline(handoff, now=now) if handoff else None,
+    }
+
+
+def _assignment(assignment: Assignment | None) -> dict[str, Any] | None:
+    if assignment is None:
+        return None
+    return {
+        "owner": {
+            "id": assignment.member_id,
+            "name": assignment.member.name,
+            "email": assignment.member.email,
+        },
+        "reason": assignment.reason,
+        "since": assignment.started_at,
+        "until": assignment.ended_at,
+        "decision": assignment.decision_id,
+        "number": assignment.hop + 1,
+    }
+
+
+def _decision(handoff: Handoff | None, assignment: Assignment | None) -> dict[str, Any] | None:
+    """What made the assignment; where nobody has the lead, the last try."""
+    if handoff is None:
+        return None
+    tries = Decision.objects.select_related("pool").filter(handoff=handoff)
+    found: Decision | None = None
+    if assignment is not None and assignment.ended_at is None and assignment.decision_id:
+        found = tries.filter(id=assignment.decision_id).first()
+    else:
+        found = tries.order_by("-at", "-id").first()
+    return decision_document(found) if found else None
+
+
+def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
+    timers = list(Timer.objects.filter(handoff=handoff).order_by("clock", "started_at", "id"))
+    calendars = _calendars({timer.calendar_version_id for timer in timers if timer.calendar_version_id})
+    events: dict[UUID, list[dict[str, Any]]] = {}
+    for event in TimerEvent.objects.filter(handoff=handoff).order_by("fired_at", "step"):
+        events.setdefault(event.timer_id, []).append(
+            {
+                "percent": event.percent,
+                "fired_at": event.fired_at,
+                "due_at": event.due_at,
+                "lateness_ms": event.lateness_ms,
+                "actions": event.actions,
+                "repaired_at": event.repaired_at,
+            }
+        )
+    version = PolicyVersion.objects.filter(id=handoff.policy_version_id)
+    number = version.values_list("number", flat=True).first()
+    return {
+        "tier": handoff.tier or None,
+        "tier_name": handoff.tier_name,
+        "policy_version": number,
+        "started_at": handoff.started_at,
+        "timers": [
+            {
+                **timer_row(timer, lead_id=handoff.lead_id, now=now),
+                "generation": timer.generation,
+                "duration_seconds": timer.duration_seconds,
+                "business_seconds": timer.business_seconds,
+                "wall_seconds": timer.wall_seconds,
+                "calendar": calendars.get(timer.calendar_version_id) if timer.calendar_version_id else None,
+                "events": events.get(timer.id, []),
+            }
+            for timer in timers
+        ],
+    }
+
+
+def _calendars(version_ids: set[UUID]) -> dict[UUID, dict[str, Any]]:
+    rows = CalendarVersion.objects.filter(id__in=version_ids).select_related("calendar")
+    return {
+        row.id: {"version": row.number, "name": row.calendar.name, "time_zone": row.spec["tz"]}
+        for row in rows
+    }

@@ -1,0 +1,212 @@
+"""Shapes of the API about handed-over leads: what may be sent is read strictly by them, what comes back is
+described."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from handoff.services import LATER_STAGES
+from leads.lifecycle import Stage
+from leads.models import Handoff, Touch
+from sla.models import Target, Timer
+from sla.status import Status
+
+NOTE_LIMIT = 4_000
+
+
+def _by() -> serializers.CharField:
+    return serializers.CharField(
+        max_length=254,
+        required=False,
+        allow_null=True,
+        help_text="Id or e-mail of the member for whom the key acts; then only an owner may answer.",
+    )
+
+
+def _text(limit: int, help_text: str = "", *, required: bool = False) -> serializers.CharField:
+    return serializers.CharField(
+        max_length=limit,
+        required=required,
+        allow_blank=not required,
+        allow_null=not required,
+        help_text=help_text,
+    )
+
+
+class TouchInSerializer(serializers.Serializer[Any]):
+    """An attempt to reach the lead."""
+
+    kind = serializers.ChoiceField(choices=Touch.Kind.values)
+    at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="When it was made, with offset; now, unless given."
+    )
+    outcome = _text(60)
+    note = _text(NOTE_LIMIT)
+    by = _by()
+    automatic = serializers.BooleanField(
+        required=False, allow_null=True, help_text="A sequence tool made it: never a response."
+    )
+    external_id = _text(120, "Your id of it; sent twice it is kept once.")
+
+
+class AcceptInSerializer(serializers.Serializer[Any]):
+    """Sales takes the lead."""
+
+    by = _by()
+
+
+class RejectInSerializer(serializers.Serializer[Any]):
+    """Sales refuses the lead."""
+
+    reason = _text(40, "Slug of the taxonomy: wrong_title, no_budget, other, ...", required=True)
+    note = _text(NOTE_LIMIT, "Needed where the reason says so.")
+    by = _by()
+
+
+class NurtureInSerializer(serializers.Serializer[Any]):
+    """Not now."""
+
+    reason = _text(40, "Slug of the taxonomy: not_evaluating, no_response, ...", required=True)
+    until = serializers.DateField(required=False, allow_null=True, help_text="A day to come.")
+    note = _text(NOTE_LIMIT)
+    by = _by()
+
+
+class StageInSerializer(serializers.Serializer[Any]):
+    """A later stage."""
+
+    to = serializers.ChoiceField(choices=[str(stage) for stage in LATER_STAGES])
+    why = _text(300, "Needed for won, lost and disqualified.")
+    by = _by()
+
+
+class ReassignInSerializer(serializers.Serializer[Any]):
+    """A new owner."""
+
+    to = serializers.CharField(
+        max_length=254,
+        required=False,
+        allow_null=True,
+        help_text="Id or e-mail of a member who takes leads; the next in the pool, unless given.",
+    )
+    why = _text(120, required=True)
+    by = _by()
+
+
+# --- What comes back ---
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+
+
+class TimerRowSerializer(serializers.Serializer[Any]):
+    """A clock of one target."""
+
+    id = serializers.UUIDField()
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField()
+    owner = serializers.UUIDField(allow_null=True, help_text="Whom an owner clock judges.")
+    target = serializers.ChoiceField(choices=Target.values)
+    clock = serializers.ChoiceField(choices=Timer.Clock.values)
+    tier = serializers.CharField()
+    state = serializers.ChoiceField(choices=Timer.State.values)
+    status = serializers.ChoiceField(choices=[each.value for each in Status])
+    started_at = serializers.DateTimeField()
+    warn_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField()
+    met_at = serializers.DateTimeField(allow_null=True)
+    breached_at = serializers.DateTimeField(allow_null=True)
+
+
+class AnsweredHandoffSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=Handoff.State.values)
+    outcome = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField()
+    accepted_at = serializers.DateTimeField(allow_null=True)
+    first_touch_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """The lead after the act."""
+
+    lead = serializers.UUIDField()
+    result = serializers.CharField(help_text="accepted, rejected, rerouted, nurture, moved, assigned, stays")
+    stage = serializers.ChoiceField(choices=Stage.values)
+    owner = PersonSerializer(allow_null=True)
+    handoff = AnsweredHandoffSerializer()
+    timers = TimerRowSerializer(many=True)
+
+
+class TouchSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField(allow_null=True)
+    kind = serializers.ChoiceField(choices=Touch.Kind.values)
+    at = serializers.DateTimeField()
+    logged_at = serializers.DateTimeField()
+    outcome = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(allow_blank=True)
+    by = serializers.UUIDField(allow_null=True)
+    automatic = serializers.BooleanField()
+    external_id = serializers.CharField(allow_blank=True)
+
+
+class TimelineItemSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="engagement, stage, assignment, timer, touch, disposition")
+    at = serializers.DateTimeField()
+    title = serializers.CharField()
+    text = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(allow_blank=True)
+    data = serializers.DictField()
+
+
+class TimelineSerializer(serializers.Serializer[Any]):
+    results = TimelineItemSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    member = serializers.UUIDField()
+    name = serializers.CharField()
+    result = serializers.CharField(help_text="chosen, next or refused")
+    reason = serializers.CharField()
+    words = serializers.CharField()
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """Who got a lead, and why not the others."""
+
+    id = serializers.UUIDField()
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    trigger = serializers.CharField()
+    outcome = serializers.CharField()
+    reason = serializers.CharField()
+    rule = serializers.CharField(allow_blank=True)
+    pool = serializers.CharField(allow_null=True)
+    owner = serializers.UUIDField(allow_null=True)
+    rule_set_version = serializers.UUIDField(allow_null=True)
+    tie_break = serializers.CharField(allow_blank=True)
+    layers = serializers.DictField()
+    candidates = CandidateSerializer(many=True)
+
+
+class ExplainSerializer(serializers.Serializer[Any]):
+    """Why it qualified, why this person, why this deadline."""
+
+    lead = serializers.UUIDField()
+    stage = serializers.ChoiceField(choices=Stage.values)
+    needs = serializers.ListField(child=serializers.CharField())
+    qualification = serializers.DictField(allow_null=True)
+    assignment = serializers.DictField(allow_null=True)
+    decision = DecisionSerializer(allow_null=True)
+    deadline = serializers.DictField(allow_null=True)
