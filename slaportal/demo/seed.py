@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import queue
 import time
 from collections.abc import Callable
@@ -147,6 +148,7 @@ def _live(
     slug = world.plan.slug
     progress = Progress()
     began = time.monotonic()
+    parent = os.getppid()
     try:
         # What exists now stays: looking through it again and again would take a tenth of the time.
         gc.freeze()
@@ -158,6 +160,8 @@ def _live(
         history = History(tenant, world, seed=seed, start=start, until=_wall_clock, leads=leads, days=days)
         said = 0.0
         for progress in history.live():
+            if os.getppid() != parent:
+                return  # nobody is left to wait for it
             if time.monotonic() - said > 0.25:
                 said = time.monotonic()
                 reports.put(Report(slug, progress))

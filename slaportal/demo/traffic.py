@@ -1,4 +1,4 @@
-"""What goes on in the demo while one watches: leads come in through the API, reps answer some and miss some."""
+"""What goes on while one watches: leads come in through the API, reps answer some and miss some."""
 
 from __future__ import annotations
 
