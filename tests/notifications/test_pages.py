@@ -95,7 +95,7 @@ def test_an_admin_adds_a_webhook_and_sees_its_secret_once(acme: Org) -> None:
         assert AuditEntry.objects.filter(action="webhook.added", object_id=endpoint.id).exists()
     assert endpoint.events == ["lead.assigned", "timer.breached"]
     assert set(SECRET.findall(answer.content.decode())) == {webhook_secret(endpoint.id, 1)}
-    assert answer["Cache-Control"] == "no-store"
+    assert "no-store" in answer["Cache-Control"]
     for path in ("/webhooks", f"/webhooks/{endpoint.id}"):
         assert SECRET.search(client.get(path).content.decode()) is None
 
