@@ -152,7 +152,9 @@ def page_shell(request: HttpRequest) -> dict[str, Any]:
     member = getattr(request, "member", None)
     if member is None:
         return {}
-    tenant, user, now = request.tenant, request.user, timezone.now()  # type: ignore[attr-defined]
+    tenant, now = request.tenant, timezone.now()  # type: ignore[attr-defined]
+    # A page that the REST framework serves (the API's documentation) has taken the session's person off the request.
+    user = request.user or member.user
     shell = {
         "tenant": tenant.name,
         "member": member.name,

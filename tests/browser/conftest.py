@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def brightpath(transactional_db: None) -> Org:
-    """An organisation with leads to decide, overdue, accepted, touched and rejected; always open, so it is alive."""
+    """An organisation with leads to decide, overdue, accepted, touched and rejected. It never closes."""
     now = database_clock()
     org = make_org("brightpath", now=now - timedelta(days=2), hours="always")
     kinds = ("demo_request", "pricing_page", "contact_form", "content_download")

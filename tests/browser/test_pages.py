@@ -1,5 +1,5 @@
-"""Every page, for every role, on desk and phone, light and dark: no accessibility finding, no complaint of the
-content policy, nothing in the console, no sideways scroll."""
+"""Every page, for every role, on desk and phone, light and dark: no accessibility finding, no complaint of
+the content policy, nothing in the console, no sideways scroll."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_reject_by_key_needs_a_reason_and_escape_returns_the_focus(
     dialog.wait_for()
     dialog.get_by_text("Wrong title").first.click()
     dialog.get_by_role("button", name="Reject lead").click()
-    visitor.page.wait_for_function("!document.querySelector('dialog[open]')")
+    dialog.wait_for(state="hidden")
     visitor.page.wait_for_load_state("networkidle")
     assert stage_of(brightpath, lead_id) == "rejected"
 
