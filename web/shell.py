@@ -153,7 +153,7 @@ def page_shell(request: HttpRequest) -> dict[str, Any]:
     if member is None:
         return {}
     tenant, now = request.tenant, timezone.now()  # type: ignore[attr-defined]
-    # A page that the REST framework serves (the API's documentation) has taken the session's person off the request.
+    # The REST framework, which serves the docs of the API, takes the person off the request.
     user = request.user or member.user
     shell = {
         "tenant": tenant.name,
