@@ -6,6 +6,8 @@ class HandoffConfig(AppConfig):
     verbose_name = "Handoff"
 
     def ready(self) -> None:
-        from handoff.message_context import install
+        """Tell the layers below what only this one knows: the numbers beside our places, and a message's context."""
+        from handoff import badges, message_context
 
-        install()
+        badges.register()
+        message_context.install()
