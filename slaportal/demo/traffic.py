@@ -31,7 +31,7 @@ from slaportal.demo.history import (
     Generator,
 )
 from slaportal.demo.people import pick
-from slaportal.demo.world import DILIGENT, LIVE_KIND, Habits, World, worlds
+from slaportal.demo.world import DILIGENT, DRILL_TIER, LIVE_KIND, Habits, World, worlds
 from tenants.calendars import load_calendar, member_calendar_versions
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
@@ -143,7 +143,7 @@ def post_lead(session: requests.Session, url: str, office: Office, chance: rando
     """Send one lead in, as a website would; a line about it."""
     now = database_clock()
     region = _region_awake(office.world, now, chance)
-    intent = LIVE_KIND if chance.random() < 0.55 else None
+    intent = LIVE_KIND if chance.random() < 0.65 else None
     arrival = office.generator.arrival(now, region=region, intent=intent)
     headers = {"Authorization": f"Bearer {office.key}", "Idempotency-Key": f"{chance.getrandbits(96):x}"}
     try:
@@ -196,7 +196,7 @@ def _habits(office: Office, member_id: UUID) -> Habits:
 
 def _think(office: Office, timer: Timer, now: datetime, chance: random.Random) -> datetime | None:
     """When the owner is going to see to this clock; None for never."""
-    if timer.member_id not in office.people:
+    if timer.member_id not in office.people or timer.tier == DRILL_TIER:
         return None
     habits = _habits(office, timer.member_id)
     if timer.target == Target.DECISION:

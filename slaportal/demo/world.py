@@ -15,6 +15,7 @@ from tenants.models import Role
 PASSWORD: Final = "handover-demo-2026"  # noqa: S105 - shown on the login page; the demo guards nothing
 LIVE_KIND: Final = "live_chat"  # its pool never closes, so that something moves on a Sunday night too
 DRILL_KIND: Final = "drill_request"  # the 12-second promise that `bin/demo --check` watches being broken
+DRILL_TIER: Final = "drill"  # nobody of the model answers it
 LIVE_SECONDS: Final = 90
 DRILL_SECONDS: Final = 12
 
@@ -75,7 +76,7 @@ def _wall_tier(slug: str, name: str, seconds: int, kind: str) -> dict[str, Any]:
 POLICY: Final[dict[str, Any]] = {
     **DEFAULT_POLICY,
     "tiers": [
-        _wall_tier("drill", "Drill", DRILL_SECONDS, DRILL_KIND),
+        _wall_tier(DRILL_TIER, "Drill", DRILL_SECONDS, DRILL_KIND),
         _wall_tier("live_chat", "Live chat", LIVE_SECONDS, LIVE_KIND),
         *DEFAULT_POLICY["tiers"],
     ],
