@@ -80,8 +80,8 @@ def put_deadline_close(company: Company, handoff_id: UUID) -> datetime:
 
 
 def test_an_answer_at_the_deadline_is_in_time_or_late_and_never_both(company: Company) -> None:
-    """A thousand times: a deadline a few milliseconds ahead, an answer at a random moment around it, and a sweep
-    that never rests. Who holds the handoff first, wins, and the record agrees with the clock.
+    """A thousand times: a deadline a few milliseconds ahead, an answer at a random moment around it, and a
+    sweep that never rests. Who holds the handoff first, wins, and the record agrees with the clock.
     """
     seed(company, size=RACES, started=database_clock(), lasts=timedelta(hours=1))
     with tenant_scope(company.tenant_id):

@@ -1,0 +1,209 @@
+"""Arming, meeting, cancelling, re-arming and reopening clocks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core.rules import Facts
+from leads.models import Assignment, Handoff
+from sla.models import Timer, TimerEvent
+from sla.services import (
+    StricterTier,
+    arm_company,
+    cancel,
+    company_takes_ladder,
+    counts_as_response,
+    match_tier,
+    meet,
+    rearm_stricter,
+    reopen,
+    settle_history,
+)
+from tests.engine.scenes import clock_of, give, open_handoff
+from tests.factories import POLICY, Org, make_org
+
+pytestmark = pytest.mark.django_db
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+def test_a_new_handoff_has_a_company_and_an_owner_clock_for_each_target(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    found = Timer.objects.filter(handoff=handoff).order_by("clock", "target")
+    assert [(timer.clock, timer.target, timer.due_at) for timer in found] == [
+        ("company", "decision", now + timedelta(days=1)),
+        ("company", "first_touch", now + minutes(5)),
+        ("owner", "decision", now + timedelta(days=1)),
+        ("owner", "first_touch", now + minutes(5)),
+    ]
+    assert {timer.member_id for timer in found if timer.clock == "owner"} == {in_acme.reps[0].id}
+
+
+def test_imported_history_is_armed_and_never_acted_on(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0], is_history=True)
+    assert set(Timer.objects.filter(handoff=handoff).values_list("next_at", flat=True)) == {None}
+    meet([handoff.id], "decision", at=now + minutes(3), now=now + timedelta(days=30))
+    assert settle_history([handoff.id], now=now + timedelta(days=30)) == 2
+    assert clock_of(handoff).state == "breached"
+    assert clock_of(handoff, target="decision").state == "met"
+    assert TimerEvent.objects.count() == 0
+
+
+def test_an_answer_in_time_meets_both_clocks_with_both_durations(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    outcome = meet([handoff.id], "first_touch", at=now + minutes(3), now=now + minutes(4))
+    assert {met.outcome for met in outcome} == {"met"}
+    for clock in ("company", "owner"):
+        timer = clock_of(handoff, clock)
+        assert (timer.state, timer.met_at, timer.next_at) == ("met", now + minutes(3), None)
+        assert (timer.business_seconds, timer.wall_seconds) == (180, 180)
+    assert clock_of(handoff, target="decision").state == "running"
+
+
+def test_an_answer_at_the_deadline_itself_is_in_time(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    meet([handoff.id], "first_touch", at=now + minutes(5), now=now + minutes(5))
+    assert clock_of(handoff).state == "met"
+
+
+def test_an_earlier_answer_heard_of_later_takes_the_place_of_the_first_known(
+    in_acme: Org, now: datetime
+) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    meet([handoff.id], "first_touch", at=now + minutes(4), now=now + minutes(4))
+    meet([handoff.id], "first_touch", at=now + minutes(2), now=now + minutes(6))
+    assert clock_of(handoff).met_at == now + minutes(2)
+    assert clock_of(handoff).business_seconds == 120
+
+
+def test_a_later_answer_changes_nothing(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    meet([handoff.id], "first_touch", at=now + minutes(4), now=now + minutes(4))
+    assert meet([handoff.id], "first_touch", at=now + minutes(4.5), now=now + minutes(6)) == []
+    assert clock_of(handoff).met_at == now + minutes(4)
+
+
+def test_business_and_wall_time_differ_over_a_weekend(in_acme: Org) -> None:
+    from datetime import UTC
+
+    friday = datetime(2026, 11, 20, 16, 28, tzinfo=UTC)
+    monday = datetime(2026, 11, 23, 8, 1, tzinfo=UTC)
+    handoff = open_handoff(in_acme, at=friday, owner=in_acme.reps[0])
+    meet([handoff.id], "first_touch", at=monday, now=monday)
+    timer = clock_of(handoff)
+    assert (timer.state, timer.business_seconds) == ("met", 180)
+    assert timer.wall_seconds == int((monday - friday).total_seconds())
+
+
+def test_closing_cancels_what_runs_and_records_what_was_broken_unseen(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    assert cancel([handoff.id], reason="rejected", now=now + minutes(6)) == 4
+    assert clock_of(handoff, target="decision").state == "cancelled"
+    late = clock_of(handoff)
+    assert (late.state, late.breached_at, late.closed_at) == ("breached", now + minutes(5), now + minutes(6))
+    assert TimerEvent.objects.filter(timer=late, percent=100, actions=[]).count() == 1
+
+
+def test_a_stricter_tier_brings_the_deadline_forward_with_the_next_generation(
+    in_acme: Org, now: datetime
+) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0], tier="contact_form")
+    later = now + minutes(30)
+    match = match_tier(Facts({}, [("demo_request", None, later)], later))
+    assert rearm_stricter([StricterTier(handoff, match, later)]) == [handoff]
+    for clock in ("company", "owner"):
+        timer = clock_of(handoff, clock)
+        assert (timer.generation, timer.tier, timer.due_at) == (2, "demo_request", later + minutes(5))
+    assert clock_of(handoff).member_id == in_acme.reps[0].id
+    assert clock_of(handoff, target="decision").generation == 1  # it would fall later
+    assert Handoff.objects.get(id=handoff.id).tier == "demo_request"
+
+
+def test_a_tier_never_moves_a_deadline_back(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    match = match_tier(Facts({}, [], now))
+    assert rearm_stricter([StricterTier(handoff, match, now + minutes(1))]) == []
+    assert clock_of(handoff).due_at == now + minutes(5)
+
+
+def test_an_undone_answer_lets_both_clocks_run_on_to_the_same_deadline(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    meet([handoff.id], "first_touch", at=now + minutes(1), now=now + minutes(1))
+    assert reopen([handoff.id], "first_touch", now=now + minutes(1.1)) == 2
+    timer = clock_of(handoff)
+    assert (timer.state, timer.met_at, timer.due_at) == ("running", None, now + minutes(5))
+    assert timer.next_at == now + minutes(2.5)
+    assert clock_of(handoff, "company").next_at == now + minutes(5)
+
+
+def test_an_undone_repair_is_a_breach_again(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    meet([handoff.id], "first_touch", at=now + minutes(6), now=now + minutes(6))
+    meet([handoff.id], "first_touch", at=now + minutes(4), now=now + minutes(7))
+    assert clock_of(handoff).repaired_at == now + minutes(7)
+    reopen([handoff.id], "first_touch", now=now + minutes(8))
+    timer = clock_of(handoff)
+    assert (timer.state, timer.breached_at, timer.repaired_at) == ("breached", now + minutes(5), None)
+    assert set(TimerEvent.objects.values_list("repaired_at", flat=True)) == {None}
+
+
+def test_a_lead_that_loses_its_owner_goes_up_the_company_clock(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    company_takes_ladder([handoff], now=now + minutes(3))
+    timer = clock_of(handoff, "company")
+    assert (timer.next_step, timer.next_at) == (1, now + minutes(4))
+
+
+def test_a_policy_that_goes_on_gives_the_next_owner_what_is_left(db: None, now: datetime) -> None:
+    org = make_org("acme", now=now, policy={**POLICY, "on_reassign": "continue"})
+    with org.scope():
+        handoff = open_handoff(org, at=now, owner=org.reps[0])
+        moment = now + minutes(2)
+        cancel([handoff.id], reason="moved", now=moment, clock="owner")
+        Assignment.objects.filter(handoff=handoff).update(ended_at=moment)
+        from leads.services import NewOwner, start_assignments
+        from sla.services import arm_owner
+
+        (second,) = start_assignments([NewOwner(handoff=handoff, member_id=org.reps[1].id)], now=moment)
+        arm_owner([second], handoffs={handoff.id: handoff})
+        timer = clock_of(handoff)
+        assert (timer.member_id, timer.duration_seconds) == (org.reps[1].id, 180)
+        assert timer.due_at == now + minutes(5)
+
+
+def test_what_counts_as_a_response_is_the_policys_to_say(db: None, now: datetime) -> None:
+    org = make_org("acme", now=now, policy={**POLICY, "responses": ["call"]})
+    with org.scope():
+        assert counts_as_response(org.policy.id, "call")
+        assert not counts_as_response(org.policy.id, "email")
+        assert not counts_as_response(None, "call")
+
+
+def test_arming_a_hundred_handoffs_costs_as_many_queries_as_arming_two(in_acme: Org, now: datetime) -> None:
+    def queries(number: int) -> int:
+        handoffs = [open_handoff(in_acme, at=now) for _ in range(number)]
+        Timer.objects.filter(handoff__in=handoffs).delete()
+        with CaptureQueriesContext(connection) as captured:
+            arm_company(handoffs)
+        return len(captured)
+
+    queries(1)  # fills the caches of policy and calendar
+    assert queries(2) == queries(30)
+
+
+def test_meeting_many_costs_as_many_queries_as_meeting_two(in_acme: Org, now: datetime) -> None:
+    def queries(number: int) -> int:
+        handoffs = [open_handoff(in_acme, at=now) for _ in range(number)]
+        for handoff in handoffs:
+            give(handoff, in_acme.reps[0], at=now)
+        with CaptureQueriesContext(connection) as captured:
+            meet([handoff.id for handoff in handoffs], "first_touch", at=now, now=now)
+        return len(captured)
+
+    assert queries(2) == queries(20)

@@ -1,0 +1,201 @@
+"""When targets are due and when the ladder's steps fall: plain values, no database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.businesstime import WorkCalendar
+from core.rules import Facts
+from leads.criteria import SCHEMA
+from sla.defaults import DEFAULT_POLICY
+from sla.ladder import Chain, climb, first_look, recipient, take_over
+from sla.status import Status, status_of
+from sla.tiers import Duration, TargetSpec, match_tier, parse_policy
+from sla.timers import schedule, schedule_of_rest, warn_at
+
+BERLIN = WorkCalendar(
+    "Europe/Berlin", {day: [("09:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
+)
+POLICY = parse_policy(DEFAULT_POLICY, SCHEMA)
+TUESDAY = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)  # 10:00 in Berlin
+FRIDAY_EVENING = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)  # 16:30, half an hour before closing
+
+
+def first_touch(unit: str, amount: int, *, wall: bool = False) -> TargetSpec:
+    return TargetSpec("first_touch", Duration(unit, amount), wall)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount", "start", "due"),
+    [
+        ("seconds", 12, TUESDAY, TUESDAY + timedelta(seconds=12)),
+        ("minutes", 5, TUESDAY, TUESDAY + timedelta(minutes=5)),
+        ("minutes", 60, FRIDAY_EVENING, datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
+        ("business_days", 1, FRIDAY_EVENING, datetime(2026, 11, 23, 15, 30, tzinfo=UTC)),
+        ("end_of_day", 0, TUESDAY, datetime(2026, 11, 17, 16, 0, tzinfo=UTC)),
+        ("end_of_day", 1, FRIDAY_EVENING, datetime(2026, 11, 23, 16, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_target_is_due_on_its_calendar(unit: str, amount: int, start: datetime, due: datetime) -> None:
+    assert schedule(first_touch(unit, amount), start, BERLIN).due_at == due
+
+
+def test_a_wall_clock_target_runs_through_the_weekend() -> None:
+    plan = schedule(first_touch("minutes", 60, wall=True), FRIDAY_EVENING, BERLIN)
+    assert plan.due_at == FRIDAY_EVENING + timedelta(hours=1)
+    assert plan.calendar is None
+
+
+def test_shares_are_counted_in_working_time() -> None:
+    plan = schedule(first_touch("minutes", 60), FRIDAY_EVENING, BERLIN)
+    assert plan.at_percent(50) == FRIDAY_EVENING + timedelta(minutes=30)  # exactly at closing
+    assert plan.at_percent(80) == datetime(2026, 11, 23, 8, 18, tzinfo=UTC)
+    assert plan.at_percent(100) == plan.due_at
+    assert plan.at_percent(200) == datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+    assert warn_at(plan, POLICY) == plan.at_percent(80)
+
+
+def test_steps_never_pass_the_deadline_although_durations_are_whole_seconds() -> None:
+    start = TUESDAY + timedelta(microseconds=400_001)
+    plan = schedule(first_touch("end_of_day", 0), start, BERLIN)
+    assert plan.at_percent(99) < plan.at_percent(100) == plan.due_at <= plan.at_percent(101)
+
+
+def test_what_is_left_of_a_promise_starts_with_the_next_owner() -> None:
+    plan = schedule_of_rest(TUESDAY, 90, BERLIN)
+    assert (plan.due_at, plan.duration_seconds) == (TUESDAY + timedelta(seconds=90), 90)
+
+
+# --- Ladder ---
+
+PLAN = schedule(first_touch("minutes", 5), TUESDAY, BERLIN)
+
+
+def at(minutes: float) -> datetime:
+    return TUESDAY + timedelta(minutes=minutes)
+
+
+def test_an_owner_clock_begins_with_the_first_step_and_a_recording_one_with_the_breach() -> None:
+    assert first_look(POLICY, PLAN, carries=True) == (0, at(2.5))
+    assert first_look(POLICY, PLAN, carries=False) == (2, at(5))
+
+
+def test_every_due_step_fires_once_and_in_order() -> None:
+    found = climb(POLICY, PLAN, next_step=0, owner_clock=False, carries=True, now=at(30))
+    assert [rung.percent for rung in found.rungs] == [50, 80, 100, 200]
+    assert [rung.at for rung in found.rungs] == [at(2.5), at(4), at(5), at(10)]
+    assert (found.next_step, found.next_at) == (4, None)
+
+
+def test_a_step_that_moves_the_lead_stops_the_climb() -> None:
+    found = climb(POLICY, PLAN, next_step=0, owner_clock=True, carries=True, now=at(30))
+    assert [rung.percent for rung in found.rungs] == [50, 80, 100]
+    assert (found.next_step, found.next_at) == (3, at(10))
+
+
+def test_a_step_is_due_at_its_instant_and_not_before() -> None:
+    early = climb(
+        POLICY,
+        PLAN,
+        next_step=0,
+        owner_clock=True,
+        carries=True,
+        now=at(2.5) - timedelta(microseconds=1),
+    )
+    assert (early.rungs, early.next_at) == ((), at(2.5))
+    sharp = climb(POLICY, PLAN, next_step=0, owner_clock=True, carries=True, now=at(2.5))
+    assert [rung.percent for rung in sharp.rungs] == [50]
+
+
+def test_a_recording_clock_fires_its_breach_alone_and_does_nothing() -> None:
+    found = climb(POLICY, PLAN, next_step=2, owner_clock=False, carries=False, now=at(30))
+    assert [(rung.percent, rung.actions) for rung in found.rungs] == [(100, ())]
+    assert found.next_at is None
+
+
+def test_the_company_clock_takes_over_without_repeating_the_past() -> None:
+    assert take_over(POLICY, PLAN, breached=False, now=at(3)) == (1, at(4))
+    assert take_over(POLICY, PLAN, breached=False, now=at(20)) == (
+        2,
+        at(5),
+    )  # its own breach is never skipped
+    assert take_over(POLICY, PLAN, breached=True, now=at(7)) == (3, at(10))
+    assert take_over(POLICY, PLAN, breached=True, now=at(20)) == (4, None)
+
+
+def test_missing_managers_are_stood_in_for_by_the_fallback_person() -> None:
+    from uuid import uuid4
+
+    owner, manager, director, fallback = (uuid4() for _ in range(4))
+    whole = Chain(owner, manager, director, fallback)
+    assert recipient("remind_owner", whole) == owner
+    assert recipient("warn_manager", whole) == recipient("tell_manager", whole) == manager
+    assert recipient("tell_director", whole) == director
+    bare = Chain(None, None, None, fallback)
+    assert {recipient(action, bare) for action in ("remind_owner", "warn_manager", "tell_director")} == {
+        fallback
+    }
+
+
+# --- Tiers ---
+
+
+def facts(kind: str | None) -> Facts:
+    return Facts({}, [(kind, None, TUESDAY)] if kind else [], TUESDAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "slug"),
+    [
+        ("demo_request", "demo_request"),
+        ("pricing_page", "pricing_page"),
+        ("webinar", "content"),
+        (None, "content"),
+    ],
+)
+def test_the_first_tier_that_matches_applies_and_the_last_catches_all(kind: str | None, slug: str) -> None:
+    assert match_tier(POLICY, facts(kind)).slug == slug
+
+
+# --- Status ---
+
+
+class Facts_:
+    """A timer as the status function sees it."""
+
+    def __init__(self, **values: object) -> None:
+        self.state = "running"
+        self.warn_at: datetime | None = at(4)
+        self.due_at = at(5)
+        self.met_at: datetime | None = None
+        self.closed_at: datetime | None = None
+        self.__dict__.update(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "now", "status"),
+    [
+        ({}, at(1), Status.ON_TIME),
+        ({}, at(4), Status.AT_RISK),
+        ({}, at(5), Status.AT_RISK),
+        ({}, at(5) + timedelta(microseconds=1), Status.OVERDUE),
+        ({"state": "breached"}, at(5), Status.OVERDUE),
+        ({"state": "failed"}, at(6), Status.OVERDUE),
+        ({"state": "breached", "met_at": at(9)}, at(10), Status.MISSED),
+        ({"state": "breached", "closed_at": at(9)}, at(10), Status.MISSED),
+        ({"state": "met", "met_at": at(3)}, at(10), Status.MET),
+        ({"state": "paused"}, at(1), Status.PAUSED),
+        ({"state": "cancelled"}, at(1), Status.CANCELLED),
+        (
+            {"due_at": datetime(2026, 11, 23, 9, tzinfo=UTC)},
+            FRIDAY_EVENING + timedelta(hours=5),
+            Status.CLOSED_HOURS,
+        ),
+    ],
+)
+def test_status_is_read_from_facts_and_the_time(
+    values: dict[str, object], now: datetime, status: Status
+) -> None:
+    assert status_of(Facts_(**values), now=now, calendar=BERLIN) == status  # type: ignore[arg-type]
