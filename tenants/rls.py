@@ -258,8 +258,6 @@ class GrantAppRole(Operation):
         default = "ALTER DEFAULT PRIVILEGES IN SCHEMA public"
         for statement in (
             f'GRANT USAGE ON SCHEMA public TO "{app}", "{resolver}"',
-            # PostgreSQL asks this of the new owner of a function.
-            f'GRANT CREATE ON SCHEMA public TO "{resolver}"',
             f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{app}"',
             f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{app}"',
             f'{default} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{app}"',
@@ -372,7 +370,11 @@ class ResolverFunction(Operation):
         )
         editor.execute(f"REVOKE ALL ON FUNCTION {self._identity} FROM PUBLIC")
         editor.execute(f'GRANT EXECUTE ON FUNCTION {self._identity} TO "{settings.DATABASE_APP_ROLE}"')
-        editor.execute(f'ALTER FUNCTION {self._identity} OWNER TO "{settings.DATABASE_RESOLVER_ROLE}"')
+        # PostgreSQL asks of a function's new owner the right to create in the schema: lent for this one moment.
+        resolver = settings.DATABASE_RESOLVER_ROLE
+        editor.execute(f'GRANT CREATE ON SCHEMA public TO "{resolver}"')
+        editor.execute(f'ALTER FUNCTION {self._identity} OWNER TO "{resolver}"')
+        editor.execute(f'REVOKE CREATE ON SCHEMA public FROM "{resolver}"')
 
     def database_backwards(
         self,

@@ -1,0 +1,295 @@
+"""Every address of the portal, asked by another organisation's people and key: no foreign byte, nothing
+changed.
+
+The routes are read from the resolver, so a new one is in the sweep by itself. One that takes a parameter of
+which the sweep knows no sample fails here until it is added to ALIASES or SAMPLES.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection, models
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, path
+from django.urls.converters import UUIDConverter
+
+from tenants.models import Member
+from tests.factories import Org, make_org
+from tests.tenants.rows import TENANT_MODELS, Rows, make_rows
+
+# Addresses that answer everybody alike; none takes an id or reads a tenant's rows.
+PUBLIC = {
+    "login",
+    "login/demo",
+    "healthz",
+    "healthz/engine",
+    "metrics",
+    "api/schema/",
+    "api/docs/",
+    "styleguide/",
+}
+# "<alias>_id" in an address, where it is not the model's own name in lower case.
+ALIASES = {
+    "tenant": "tenants.Tenant",
+    "key": "tenants.ApiKey",
+    "endpoint": "notifications.WebhookEndpoint",
+    "message": "notifications.OutboxMessage",
+    "entry": "integrations.IntakeEntry",
+    "run": "integrations.ImportRun",
+}
+# Parameters that are no ids: name -> a value that exists.
+SAMPLES: dict[str, str] = {}
+ROLES = ("admin", "manager", "rep", "marketing", "executive")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address: its pattern, and the model whose id each parameter is."""
+
+    pattern: str
+    ids: tuple[tuple[str, type[models.Model]], ...]
+
+    @property
+    def is_api(self) -> bool:
+        return self.pattern.startswith("api/v1/")
+
+    def address(self, rows: Rows | None) -> str:
+        """The address with `rows`' ids in it; without rows, with ids that nobody has."""
+        found = self.pattern
+        for name, model in self.ids:
+            value = sample_id(rows, model) if rows else uuid.uuid4()
+            found = re.sub(rf"<(?:\w+:)?{name}>", str(value), found)
+        for name, value in SAMPLES.items():
+            found = re.sub(rf"<(?:\w+:)?{name}>", value, found)
+        return f"/{found}"
+
+
+def sample_id(rows: Rows, model: type[models.Model]) -> uuid.UUID:
+    return rows.org.id if model._meta.label == "tenants.Tenant" else rows.ids[model]
+
+
+def model_of(parameter: str) -> type[models.Model]:
+    name = parameter.removesuffix("_id")
+    if name in ALIASES:
+        return apps.get_model(ALIASES[name])
+    for model in TENANT_MODELS:
+        if model._meta.model_name == name.replace("_", ""):
+            return model
+    raise LookupError(f"The sweep knows no model for <{parameter}>: add it to ALIASES in {__name__}.")
+
+
+def routes_of(patterns: list[Any], above: str = "") -> Iterator[Route]:
+    for one in patterns:
+        here = above + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from routes_of(one.url_patterns, here)
+            continue
+        assert isinstance(one, URLPattern)
+        ids = []
+        for name, converter in one.pattern.converters.items():
+            if isinstance(converter, UUIDConverter):
+                ids.append((name, model_of(name)))
+            elif name not in SAMPLES:
+                raise LookupError(f"The sweep knows no value for <{name}> in {here}: add it to SAMPLES.")
+        left = re.sub(r"<[^>]+>", "", here)
+        assert not re.search(r"[\^$()?*+\[\]\\]", left), f"{here} is a regular expression: use path()"
+        yield Route(here, tuple(ids))
+
+
+ROUTES = [route for route in routes_of(get_resolver().url_patterns) if route.pattern not in PUBLIC]
+WITH_IDS = [route for route in ROUTES if route.ids]
+WITHOUT_IDS = [route for route in ROUTES if not route.ids]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Acme's people and key, who ask; Globex's rows, which they must not see."""
+
+    here: Rows
+    there: Rows
+    before: dict[str, Any]
+
+    def client(self, role: str) -> Client:
+        """Somebody of Acme in this role, signed in anew; "key" is a program with all scopes."""
+        org = self.here.org
+        if role == "key":
+            return Client(raise_request_exception=False, headers=org.auth)
+        member: Member = org.reps[0] if role == "rep" else getattr(org, role)
+        client = Client(raise_request_exception=False)
+        client.force_login(member.user)
+        return client
+
+    @property
+    def foreign_ids(self) -> dict[str, str]:
+        """Globex's ids under every name by which a form, a body or a filter might ask for them."""
+        found = {}
+        for model, row in self.there.ids.items():
+            name = model._meta.model_name or ""
+            found[name] = found[f"{name}_id"] = str(row)
+        member = str(self.there.org.reps[0].id)
+        people = (
+            "to",
+            "by",
+            "owner",
+            "owner_id",
+            "rep",
+            "manager",
+            "director",
+            "backup",
+            "assignee",
+            "fallback",
+        )
+        return {**found, **dict.fromkeys(people, member)}
+
+
+def fingerprint(org: Org) -> dict[str, Any]:
+    """Every row of a tenant, digested by table."""
+    found = {}
+    with org.scope(), connection.cursor() as cursor:
+        for model in TENANT_MODELS:
+            table = model._meta.db_table
+            cursor.execute(
+                f'select count(*), md5(string_agg(t::text, chr(10) order by t.id)) from "{table}" t'
+            )
+            found[table] = cursor.fetchone()
+    return found
+
+
+@pytest.fixture(scope="module")
+def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
+    """Both organisations with a row of everything, really committed; gone when the module ends."""
+    now = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
+    with django_db_blocker.unblock():
+        here, there = make_org("acme", now=now), make_org("globex", now=now)
+        try:
+            mine, theirs = Rows(here, make_rows(here)), Rows(there, make_rows(there))
+            yield Cast(mine, theirs, fingerprint(there))
+        finally:
+            call_command("flush", verbosity=0, interactive=False, database="owner", inhibit_post_migrate=True)
+
+
+def ask(client: Client, method: str, address: str, data: dict[str, Any], *, as_json: bool) -> HttpResponse:
+    if method == "GET":
+        return client.get(address, data)
+    if as_json:
+        return client.generic(method, address, json.dumps(data), content_type="application/json")
+    if method == "POST":
+        return client.post(address, data)
+    return client.generic(method, address)
+
+
+def body_of(answer: HttpResponse) -> bytes:
+    return b"".join(answer.streaming_content) if answer.streaming else answer.content
+
+
+def without_chance(body: bytes) -> bytes:
+    """A body without what differs from one answer to the next: ids, tokens, times."""
+    body = re.sub(rb"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", b"ID", body)
+    body = re.sub(rb'(csrfmiddlewaretoken" value="|X-CSRFToken": ")[A-Za-z0-9]+', b"TOKEN", body)
+    return re.sub(rb"\d\d:\d\d(:\d\d(\.\d+)?)?", b"TIME", body)
+
+
+def assert_no_foreign_byte(cast: Cast, answer: HttpResponse, *, ids_were_sent: bool) -> None:
+    body = body_of(answer) + str(dict(answer.items())).encode()
+    assert b"globex" not in body.lower()
+    if not ids_were_sent:
+        for model, row in cast.there.ids.items():
+            assert str(row).encode() not in body, f"the id of a foreign {model._meta.label}"
+
+
+def actors(route: Route) -> tuple[str, ...]:
+    return ("key",) if route.is_api else ROLES
+
+
+@pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.pattern)
+def test_another_organisations_id_is_like_one_that_nobody_has(route: Route, cast: Cast) -> None:
+    """404 for whoever may open such a page at all; for others the refusal is the same, whether it exists or
+    not."""
+    statuses = set()
+    for role in actors(route):
+        for method in METHODS:
+            for data in ({}, cast.foreign_ids):
+                theirs, nobodys = (
+                    ask(cast.client(role), method, route.address(rows), data, as_json=route.is_api)
+                    for rows in (cast.there, None)
+                )
+                told = f"{role} {method} {route.pattern}: {theirs.status_code}"
+                assert theirs.status_code in (403, 404, 405), told
+                assert theirs.status_code == nobodys.status_code, told
+                assert without_chance(body_of(theirs)) == without_chance(body_of(nobodys)), told
+                assert_no_foreign_byte(cast, theirs, ids_were_sent=True)
+                if role in ("admin", "key"):
+                    assert theirs.status_code in (404, 405), told
+                    statuses.add(theirs.status_code)
+    assert 404 in statuses, "no method ever looked for the object"
+
+
+@pytest.mark.parametrize("route", WITHOUT_IDS, ids=lambda route: route.pattern or "/")
+def test_no_foreign_byte_on_any_page(route: Route, cast: Cast) -> None:
+    """As it is, and with foreign ids and names in every filter and field."""
+    texts = dict.fromkeys(("q", "search", "source", "campaign", "external_id", "email"), "zzglob")
+    for role in actors(route):
+        plain = ask(cast.client(role), "GET", route.address(None), {}, as_json=False)
+        assert plain.status_code < 500, f"{role} GET {route.pattern}"
+        assert_no_foreign_byte(cast, plain, ids_were_sent=False)
+        for data in ({**cast.foreign_ids, **texts}, {"q": "rep1 glob"}, *({k: v} for k, v in texts.items())):
+            found = ask(cast.client(role), "GET", route.address(None), data, as_json=False)
+            assert found.status_code < 500, f"{role} GET {route.pattern} {data}"
+            assert_no_foreign_byte(cast, found, ids_were_sent=True)
+        for method in METHODS[1:]:
+            sent = {"name": "Sweep", "email": "sweep@acme.example", "note": "n", **cast.foreign_ids}
+            answer = ask(cast.client(role), method, route.address(None), sent, as_json=route.is_api)
+            assert answer.status_code < 500, f"{role} {method} {route.pattern}"
+            assert_no_foreign_byte(cast, answer, ids_were_sent=True)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.pattern or "/")
+def test_a_visitor_sees_nothing(route: Route, cast: Cast) -> None:
+    for method in METHODS:
+        answer = ask(Client(), method, route.address(cast.there), {}, as_json=route.is_api)
+        told = f"{method} {route.pattern}: {answer.status_code}"
+        if route.is_api:
+            assert answer.status_code == 401, told
+        else:
+            assert answer.status_code in (302, 405), told
+            if answer.status_code == 302:
+                assert answer["Location"].startswith("/login"), told
+        assert_no_foreign_byte(cast, answer, ids_were_sent=True)
+
+
+@pytest.mark.parametrize("route", [one for one in ROUTES if one.is_api], ids=lambda route: route.pattern)
+def test_a_session_opens_no_call_of_the_api(route: Route, cast: Cast) -> None:
+    for method in METHODS:
+        answer = ask(cast.client("admin"), method, route.address(cast.here), {}, as_json=True)
+        assert answer.status_code == 401, f"{method} {route.pattern}"
+
+
+def test_nothing_of_the_other_organisation_changed(cast: Cast) -> None:
+    """Stands last: after all of the above."""
+    assert fingerprint(cast.there.org) == cast.before
+
+
+def test_the_sweep_finds_the_routes() -> None:
+    assert len(WITH_IDS) > 5
+    assert any(route.pattern == "people/<uuid:member_id>" for route in WITH_IDS)
+    assert {route.pattern for route in WITHOUT_IDS} >= {"", "people", "keys", "account"}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["things/<int:number>", "things/<uuid:thing_id>", "things/<str:slug_of_it>"]
+)
+def test_a_route_of_which_the_sweep_knows_no_sample_fails(pattern: str) -> None:
+    with pytest.raises(LookupError, match="The sweep knows no"):
+        list(routes_of([path(pattern, lambda request: HttpResponse())]))
