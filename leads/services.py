@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
 
-from core.errors import FieldError, StageError, ValidationFailed
+from core.errors import FieldError, StageError, StaleVersion, ValidationFailed
+from leads.criteria import check_content
 from leads.lifecycle import Stage, can_move
-from leads.models import Assignment, DirtyHandoff, Handoff, Lead, StageChange, Touch
+from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.rows import update_rows
 from leads.upsert import Arrival, record_steps, upsert_leads
 from tenants.bulk import insert_rows
+from tenants.versions import create_draft, publish, published_version
 
 __all__ = [
     "Arrival",
@@ -32,6 +35,7 @@ __all__ = [
     "move_stage",
     "move_stages",
     "open_handoffs",
+    "publish_criteria",
     "record_steps",
     "record_touch",
     "start_assignments",
@@ -338,3 +342,26 @@ def undo_touch(touch: Touch, *, first_touch_at: datetime | None, now: datetime) 
         touch.handoff.first_touch_at = first_touch_at
         update_rows([touch.handoff], ["first_touch_at"])
         mark_dirty([touch.handoff.id], now)
+
+
+# --- Criteria -----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def publish_criteria(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
+    """Write the next version of the criteria and put it in force. Leads are judged by it from their next
+    arrival on.
+
+    based_on: number of the version that the author saw in force, 0 for none. Raises StaleVersion where
+              another has
+    come between, ValidationFailed with a path to each error of the content.
+    """
+    errors = check_content(content)
+    if errors or not isinstance(content, dict):
+        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
+    list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
+    current = published_version(CriteriaVersion)
+    if (current.number if current else 0) != based_on:
+        raise StaleVersion("Somebody published another version meanwhile. Look at it, then send yours again.")
+    draft = create_draft(CriteriaVersion, content=content, actor=actor, now=now)
+    return publish(draft, actor=actor, now=now)

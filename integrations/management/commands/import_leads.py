@@ -1,0 +1,81 @@
+"""`manage.py import_leads FILE --tenant SLUG --mapping NAME_OR_FILE [--dry-run]`: bring in history."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from core.errors import DomainError
+from integrations.csv_import import Report, import_file
+from integrations.mappings import load_mapping, shipped
+from tenants.clock import database_clock
+from tenants.context import tenant_scope
+from tenants.models import Tenant
+
+
+class Command(BaseCommand):
+    help = (
+        "Import leads with their stages, dates and owners as history: measured, never acted on. A run that"
+        " was broken off goes on where it stopped; importing a file again changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--tenant", required=True, metavar="SLUG")
+        parser.add_argument(
+            "--mapping", required=True, metavar="NAME_OR_FILE", help=f"{', '.join(shipped())}, or a JSON file"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="do all of it and take it back")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenant = _tenant(options["tenant"])
+        try:
+            mapping = load_mapping(options["mapping"])
+            report = import_file(
+                options["file"],
+                tenant=tenant,
+                mapping=mapping,
+                now=database_clock(),
+                dry_run=options["dry_run"],
+                progress=self._progress if options["verbosity"] > 1 else None,
+            )
+        except DomainError as error:
+            places = "".join(f"\n  {each.path}: {each.message}" for each in error.field_errors)
+            raise CommandError(f"{error.message}{places}") from error
+        self._tell(report, dry_run=options["dry_run"])
+        if report.failed:
+            raise CommandError(f"{report.failed:,} rows were not imported.", returncode=2)
+
+    def _progress(self, report: Report, rows: int) -> None:
+        self.stdout.write(f"{report.skipped + report.rows:,} of {rows:,} rows")
+
+    def _tell(self, report: Report, *, dry_run: bool) -> None:
+        for error in report.errors:
+            place = f"line {error.line}" + (f", {error.field}" if error.field else "")
+            self.stdout.write(f"{place}: {error.message}")
+        if report.failed > len(report.errors):
+            self.stdout.write(f"and {report.failed - len(report.errors):,} more")
+        if report.skipped:
+            self.stdout.write(f"Went on after row {report.skipped:,}, where an earlier run stopped.")
+        would = "Would be: " if dry_run else ""
+        self.stdout.write(
+            f"{would}{report.created:,} leads created, {report.updated:,} updated,"
+            f" {report.failed:,} rows refused."
+        )
+        if dry_run:
+            self.stdout.write("This was a dry run: nothing was written.")
+
+
+def _tenant(slug: str) -> Tenant:
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from resolve_active_tenants() where slug = %s", [slug])
+        row = cursor.fetchone()
+    if row is None:
+        raise CommandError(f"There is no active organisation {slug!r}.")
+    with tenant_scope(row[0]):
+        tenant: Tenant = Tenant.objects.get(id=row[0])
+        return tenant

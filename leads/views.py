@@ -1,0 +1,122 @@
+"""The qualification page: the criteria in force as sentences, their history, and a form for the next
+version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from core.errors import DomainError
+from core.rules import InvalidRule, describe
+from leads import selectors
+from leads.criteria import REQUIRED_FIELDS, SCHEMA
+from leads.defaults import DEFAULT_CRITERIA
+from leads.forms import AdvancedForm, CriteriaForm
+from leads.models import CriteriaVersion
+from leads.plain import plain_form_of
+from leads.services import publish_criteria
+from tenants.audit import member_actor
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.models import Role
+
+
+@member_required(Role.MARKETING, Role.MANAGER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def criteria(request: HttpRequest) -> HttpResponse:
+    """GET, POST /qualification. Marketing and managers read it; an admin publishes the next version."""
+    may_edit = request.member.role == Role.ADMIN  # type: ignore[attr-defined]
+    history = selectors.criteria_history()
+    current = next((version for version in history if version.state == "published"), None)
+    content = current.content if current else DEFAULT_CRITERIA
+    plain, advanced = _forms(current, content)
+    status = 200
+    if request.method == "POST":
+        if not may_edit:
+            return render(request, "403.html", status=403)
+        advanced_sent = "content" in request.POST
+        form = AdvancedForm(request.POST) if advanced_sent else CriteriaForm(request.POST)
+        if form.is_valid() and (number := _publish(request, form)) is not None:
+            messages.success(request, f"Version {number} is in force.")
+            return redirect("leads:criteria")
+        status = 400
+        if isinstance(form, AdvancedForm):
+            advanced = form
+        else:
+            plain = form
+    waiting, lacking = selectors.waiting_for_data()
+    context = {
+        "current": current,
+        "sentences": sentences(content) if current else [],
+        "required": [REQUIRED_FIELDS.get(name, name) for name in content.get("required", [])],
+        "history": history,
+        "next_number": (history[0].number + 1) if history else 1,
+        "plain": plain,
+        "advanced": advanced,
+        "may_edit": may_edit,
+        "waiting": waiting,
+        "lacking": [(REQUIRED_FIELDS.get(name, name), count) for name, count in lacking.most_common()],
+        "crumbs": [{"label": "Set up", "url": ""}, {"label": "Qualification", "url": ""}],
+    }
+    return render(request, "leads/criteria.html", context, status=status)
+
+
+def _forms(
+    current: CriteriaVersion | None, content: dict[str, Any]
+) -> tuple[CriteriaForm | None, AdvancedForm]:
+    """Both forms, filled with what is in force; no plain one where plain fields could not say all of it."""
+    based_on = current.number if current else 0
+    plain = plain_form_of(content)
+    filled = CriteriaForm(initial={"based_on": based_on, **CriteriaForm.values_of(plain)}) if plain else None
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    return filled, AdvancedForm(initial={"based_on": based_on, "content": text})
+
+
+def _publish(request: HttpRequest, form: CriteriaForm | AdvancedForm) -> int | None:
+    """The number of the version that was published; None where it was refused, which the form then says."""
+    content = form.cleaned_data["content"] if isinstance(form, AdvancedForm) else form.content()
+    try:
+        version = publish_criteria(
+            content,
+            based_on=form.cleaned_data["based_on"],
+            actor=member_actor(request.member),  # type: ignore[attr-defined]
+            now=database_clock(),
+        )
+    except DomainError as error:
+        for one in error.field_errors:
+            form.add_error(None, f"{one.path or 'The criteria'}: {one.message}")
+        if not error.field_errors:
+            form.add_error(None, error.message)
+        return None
+    return version.number
+
+
+def sentences(content: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """The criteria in words: (heading, sentences) of each part. A part that makes no sense any more says
+    so."""
+    parts: list[tuple[str, list[str]]] = []
+    if content.get("fit") is not None:
+        parts.append(("Fits", _conditions(content["fit"])))
+    parts.append(("Shows intent", _conditions(content.get("rule"))))
+    excluded = [f"{entry['name']}: {_sentence(entry['when'])}" for entry in content.get("exclude", [])]
+    if excluded:
+        parts.append(("Never qualifies", excluded))
+    return parts
+
+
+def _conditions(tree: Any) -> list[str]:
+    """Each condition that must hold: the children of a top-level "all", or the rule itself."""
+    children = tree.get("all") if isinstance(tree, dict) else None
+    return [_sentence(child) for child in children] if children else [_sentence(tree)]
+
+
+def _sentence(tree: Any) -> str:
+    try:
+        return describe(tree, SCHEMA)
+    except InvalidRule as error:
+        return error.message

@@ -1,0 +1,125 @@
+"""The qualification page: criteria in words, and the next version by form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.test import Client
+
+from leads.defaults import DEFAULT_CRITERIA
+from leads.models import CriteriaVersion
+from leads.plain import PlainCriteria, plain_form_of
+from tenants.models import AuditEntry
+
+FORM: dict[str, Any] = {
+    "based_on": "1",
+    "intent": ["demo_request", "webinar"],
+    "days": "14",
+    "employees_from": "50",
+    "employees_to": "2000",
+    "countries": "DE, AT",
+    "exclude_flags": ["account.is_customer"],
+    "exclude_domains": "rival.com\nother.example",
+    "required": ["email", "phone"],
+}
+
+
+def enter(client: Client, member: Any) -> None:
+    client.force_login(member.user, backend="tenants.auth.EmailBackend")
+
+
+def test_the_page_says_the_criteria_in_words(client, acme):
+    enter(client, acme.marketing)
+    page = client.get("/qualification").content.decode()
+    assert "Demo request at least once within 30 days" in page
+    assert "Version 1, in force" in page
+    assert "Save as version" not in page
+
+
+def test_the_form_publishes_the_next_version(client, acme):
+    enter(client, acme.admin)
+    assert client.get("/qualification").status_code == 200
+
+    response = client.post("/qualification", FORM)
+
+    assert response.status_code == 302
+    with acme.scope():
+        first, second = CriteriaVersion.objects.order_by("number")
+        assert (first.state, second.state, second.number) == ("retired", "published", 2)
+        assert second.content["fit"]["all"][0]["value"] == [50, 2000]
+        assert second.content["exclude"][1]["when"]["value"] == ["rival.com", "other.example"]
+        assert second.content["required"] == ["email", "phone"]
+        assert second.published_by == f"member:{acme.admin.id}"
+        assert AuditEntry.objects.filter(action="published", object_id=second.id).exists()
+    page = client.get("/qualification").content.decode()
+    assert "Employees between 50 and 2000" in page
+    assert 'value="14"' in page
+
+
+def test_json_is_published_and_its_errors_come_with_paths(client, acme):
+    enter(client, acme.admin)
+    content = {"rule": {"field": "lead.titel", "op": "equals", "value": "x"}, "required": ["shoe"]}
+    refused = client.post("/qualification", {"based_on": "1", "content": json.dumps(content)})
+    assert refused.status_code == 400
+    assert "/rule/field" in refused.content.decode()
+    assert "/required/0" in refused.content.decode()
+    for text in ("{", "[]", '"x"', "[" * 100_000, '{"rule": "\\u0000"}'):
+        assert client.post("/qualification", {"based_on": "1", "content": text}).status_code == 400
+    content = {"rule": {"field": "lead.title", "op": "equals", "value": "CTO"}}
+    assert client.post("/qualification", {"based_on": "1", "content": json.dumps(content)}).status_code == 302
+    assert "Edit them as JSON" in client.get("/qualification").content.decode()
+    with acme.scope():
+        assert CriteriaVersion.objects.count() == 2
+
+
+def test_wrong_fields_are_said_at_the_field_and_nothing_is_written(client, acme):
+    enter(client, acme.admin)
+    for change, sentence in (
+        ({"intent": []}, "Choose at least one"),
+        ({"days": "0"}, "greater than or equal to 1"),
+        ({"employees_to": "10"}, "smaller than where it begins"),
+        ({"exclude_domains": "rival"}, "This is no domain: rival"),
+        ({"required": ["shoe_size"]}, "Select a valid choice"),
+    ):
+        response = client.post("/qualification", {**FORM, **change})
+        assert response.status_code == 400
+        assert sentence in response.content.decode()
+    with acme.scope():
+        assert CriteriaVersion.objects.count() == 1
+
+
+def test_a_version_that_came_between_is_not_overwritten(client, acme):
+    enter(client, acme.admin)
+    assert client.post("/qualification", FORM).status_code == 302
+    stale = client.post("/qualification", FORM)
+    assert stale.status_code == 400
+    assert "Somebody published another version meanwhile" in stale.content.decode()
+    with acme.scope():
+        assert CriteriaVersion.objects.count() == 2
+
+
+def test_who_may_not_edit_may_not_publish(client, acme, globex):
+    for member, status in ((acme.marketing, 403), (acme.manager, 403), (acme.reps[0], 403)):
+        enter(client, member)
+        assert client.post("/qualification", FORM).status_code == status
+    enter(client, acme.reps[0])
+    assert client.get("/qualification").status_code == 403
+    client.logout()
+    assert client.get("/qualification").status_code == 302
+    with acme.scope():
+        assert CriteriaVersion.objects.count() == 1
+
+
+def test_plain_values_go_there_and_back():
+    for plain in (
+        PlainCriteria(intent=("demo_request",)),
+        PlainCriteria(intent=("webinar", "email_reply"), days=7, employees_from=5, countries=("DE",)),
+        PlainCriteria(
+            intent=("x",), employees_to=9, exclude_flags=("account.is_customer",), exclude_domains=("a.com",)
+        ),
+    ):
+        assert plain_form_of(plain.content()) == plain
+    assert plain_form_of(DEFAULT_CRITERIA) is not None
+    assert plain_form_of({"rule": {"field": "lead.title", "op": "equals", "value": "x"}}) is None
+    assert plain_form_of({**DEFAULT_CRITERIA, "fit": {"not": {"all": []}}}) is None
