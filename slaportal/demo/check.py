@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -29,7 +30,6 @@ from tenants.context import tenant_scope
 
 SWEEP_SLACK: Final = 20.0  # seconds that a sweep may come after its due time on a busy machine
 TOLD_SECONDS: Final = 90.0  # a person gets one mail a minute: the second one waits
-_TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class CheckFailed(Exception):
@@ -179,8 +179,8 @@ def _accept(portal: Portal, journal: Journal, mark: str) -> UUID:
     inbox = session.get(f"{portal.url}/inbox", timeout=20)
     journal.verify(inbox.ok and name in inbox.text, f"{owner['name']} signed in and sees {name} in the inbox")
     page = f"leads/{lead_id}"
-    _submit(session, portal, page, {"kind": "call", "outcome": "connected"}, at=f"{page}/touch")
-    journal.happened(f"{owner['name']} logged a call on the lead page")
+    _submit(session, portal, f"{page}/touch", {"kind": "call", "outcome": "Talked"}, at=f"{page}/touch")
+    journal.happened(f"{owner['name']} logged a call in the dialog")
     _submit(session, portal, page, {}, at=f"{page}/accept")
     stage = portal.call("GET", f"leads/{lead_id}")["stage"]
     if stage != "sal":
@@ -189,15 +189,30 @@ def _accept(portal: Portal, journal: Journal, mark: str) -> UUID:
     return lead_id
 
 
+class _Fields(HTMLParser):
+    """What the inputs of a page would send if nobody changed them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name")
+        if tag == "input" and name and given.get("type") not in ("checkbox", "radio", "submit"):
+            self.values.setdefault(name, given.get("value") or "")
+
+
 def _submit(session: requests.Session, portal: Portal, page: str, form: dict[str, str], *, at: str) -> None:
     """Load a page and send a form of it, as a browser does."""
     shown = session.get(f"{portal.url}/{page}", timeout=20)
-    token = _TOKEN.search(shown.text)
-    if not shown.ok or token is None:
+    fields = _Fields()
+    fields.feed(shown.text)
+    if not shown.ok or "csrfmiddlewaretoken" not in fields.values:
         raise CheckFailed(f"GET /{page} answered {shown.status_code}, without a form.")
     answer = session.post(
         f"{portal.url}/{at}",
-        data={"csrfmiddlewaretoken": token.group(1), **form},
+        data={**fields.values, **form},
         headers={"Referer": f"{portal.url}/{page}"},
         timeout=20,
     )

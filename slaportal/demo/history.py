@@ -146,7 +146,7 @@ NOTES: Final = {
     "no_response": "Tried by phone and mail, heard nothing.",
 }
 TOUCH_KINDS: Final = (("call", 52), ("email", 36), ("linkedin", 8), ("meeting", 4))
-CALL_OUTCOMES: Final = (("connected", 45), ("voicemail", 35), ("no answer", 20))
+CALL_OUTCOMES: Final = (("Talked", 45), ("Left a message", 35), ("No answer", 20))
 # Arrivals by local hour: the two peaks of an office day, some in the evening, few at night.
 _HOURS: Final = (1, 1, 1, 1, 1, 2, 4, 9, 19, 26, 27, 23, 15, 20, 25, 24, 20, 13, 8, 6, 5, 4, 3, 2)
 _WEEKDAYS: Final = (1.0, 1.12, 1.1, 1.02, 0.8, 0.16, 0.13)
@@ -501,7 +501,7 @@ class History:
             return
         first = not case.touched
         case.touched = True
-        if first and outcome in ("", "no answer", "voicemail") and self.chance.random() < 0.35:
+        if first and outcome != "Talked" and self.chance.random() < 0.35:
             self._later(case, now, 60, 180, self._touch)
         elif self.chance.random() < 0.985 - self._habits(actor.member.id).forgets / 4:  # type: ignore[union-attr]
             self._later(case, now, 5, 225, self._decide)
