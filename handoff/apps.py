@@ -6,8 +6,8 @@ class HandoffConfig(AppConfig):
     verbose_name = "Handoff"
 
     def ready(self) -> None:
-        """Tell the layers below what only this one knows: the numbers beside our places, and a message's context."""
+        """Lend the message texts their facts, and the page shell the numbers beside our places."""
         from handoff import badges, message_context
 
-        badges.register()
         message_context.install()
+        badges.register()

@@ -71,7 +71,9 @@ class NurtureForm(RejectForm):
 
 
 class TouchForm(forms.Form):
-    kind = forms.ChoiceField(label="What", choices=Touch.Kind.choices)
+    kind = forms.ChoiceField(
+        label="What", choices=Touch.Kind.choices, widget=forms.Select(attrs={"autofocus": True})
+    )
     at = forms.DateTimeField(
         label="When",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),

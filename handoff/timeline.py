@@ -80,7 +80,8 @@ def timeline(lead: Lead, handoffs: Sequence[Handoff], *, sla_only: bool = False)
         *_dispositions(story),
         *_events(story),
     ]
-    return sorted(items, key=lambda item: item.at, reverse=True)
+    # Of what happened in one instant the later step stands above the earlier one.
+    return sorted(items, key=lambda item: item.at)[::-1]
 
 
 def _load(lead: Lead, handoff_ids: list[UUID], *, sla_only: bool) -> _Story:

@@ -9,6 +9,7 @@ from handoff import views
 app_name = "handoff"
 urlpatterns = [
     path("inbox", views.inbox, name="inbox"),
+    path("leads", views.leads, name="leads"),
     path("leads/<uuid:lead_id>", views.lead, name="lead"),
     path("leads/<uuid:lead_id>/clocks", views.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", views.decision, name="decision"),

@@ -37,6 +37,7 @@ from sla.status import Status
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Member, Role, Tenant
+from web.pagination import next_url, page_of
 
 STATUS_OF_ERROR = 422  # what a refused form answers; htmx swaps it like 200
 
@@ -641,6 +642,29 @@ def needs_data(request: TenantRequest) -> HttpResponse:
     rows = [{"lead": each, "needs": needs_text(each.needs)} for each in leads]
     often = [(needs_text([name]), count) for name, count in missing.most_common(4)]
     return render(request, "handoff/needs_data.html", {"rows": rows, "often": often, "now": database_clock()})
+
+
+@never_cache
+@require_GET
+@reader
+def leads(request: TenantRequest) -> HttpResponse:
+    """Every lead that the member may open, the latest change first, by stage and source where asked."""
+    stage, source = request.GET.get("stage", ""), request.GET.get("source", "").replace("\x00", "")[:80]
+    found = selectors.visible_leads(request.member).select_related("account", "owner")
+    if stage in Stage.values:
+        found = found.filter(stage=stage)
+    if source:
+        found = found.filter(source=source)
+    page = page_of(found, cursor=request.GET.get("cursor", ""))
+    context = {
+        "found": page.rows,
+        "following": next_url(request, page.next),
+        "stages": Stage.choices,
+        "stage": stage,
+        "source": source,
+        "now": database_clock(),
+    }
+    return render(request, "handoff/leads.html", context)
 
 
 @never_cache

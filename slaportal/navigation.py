@@ -21,6 +21,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Live board", "handoff:board", "layout-dashboard", (_MANAGER,), bottom="Board"),
             Place("Unrouted", "handoff:unrouted", "alert-circle", (_MANAGER,)),
+            Place("Needs data", "handoff:needs_data", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("People", "tenants:people", "users", (_MANAGER,)),
         ),
     ),
