@@ -90,7 +90,6 @@ def sweep(*, clock: Clock = database_clock, seconds: float = 15.0, turn: int = T
                 raise
             except Exception:
                 logger.exception("The sweep of an organisation failed.", extra={"tenant": str(tenant_id)})
-                connection.close_if_unusable_or_obsolete()
                 continue
             total.add(result)
             if result.taken:

@@ -39,7 +39,6 @@ def drain_unrouted_tick() -> int:
             found += drain_unrouted(tenant_id, database_clock)
         except Exception:
             logger.exception("Draining an organisation failed.", extra={"tenant": str(tenant_id)})
-            connection.close_if_unusable_or_obsolete()
     return found
 
 

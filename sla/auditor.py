@@ -74,7 +74,6 @@ def audit(*, clock: Clock, full: bool = False) -> dict[UUID, list[Finding]]:
                 found[tenant_id] = audit_tenant(now=clock(), full=full)
         except Exception:
             logger.exception("Auditing an organisation failed.", extra={"tenant": str(tenant_id)})
-            connection.close_if_unusable_or_obsolete()
     return found
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from importlib import import_module
 
 from django.conf import settings
-from django.db import close_old_connections
 
 from sla.services import record_cycle
 from tenants.clock import database_clock
@@ -40,10 +39,6 @@ def load_tick(name: str) -> Tick:
 
 def run_tick(name: str) -> int:
     """Run one tick and note its pulse; returns what it handled. A tick that raises leaves no pulse."""
-    close_old_connections()
-    try:
-        handled = load_tick(name)()
-        record_cycle(name, handled=handled, now=database_clock())
-    finally:
-        close_old_connections()
+    handled = load_tick(name)()
+    record_cycle(name, handled=handled, now=database_clock())
     return handled

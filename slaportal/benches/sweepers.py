@@ -19,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--turn", type=int, default=500)
+    parser.add_argument("--wait", action="store_true", help="do not sweep before a line comes in")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slaportal.settings")
     import django
@@ -26,6 +27,9 @@ def main() -> None:
     django.setup()
     import handoff.sweep  # noqa: F401 - loaded before the first fork, so that children have it
 
+    if options.wait:
+        print("ready", flush=True)
+        sys.stdin.readline()
     children = {_fork(options.turn) for _ in range(options.processes)}
     while not select.select([sys.stdin], [], [], 0.01)[0]:
         for pid in list(children):

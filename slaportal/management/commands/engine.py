@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from slaportal.ticks import run_tick, tick_names
 
@@ -60,6 +60,7 @@ def repeat(name: str, pause: float, stop: threading.Event) -> None:
     """Run a tick every `pause` seconds until told to stop. One that raises is logged and tried again."""
     try:
         while not stop.is_set():
+            close_old_connections()  # Celery does the same around its tasks
             try:
                 run_tick(name)
             except Exception:
