@@ -60,7 +60,6 @@ _LEAD_CHANGES: Final = (
     "score",
     "custom",
     "stage",
-    "updated_at",
 )
 _HANDOFF_CHANGES: Final = (
     "started_at",
@@ -117,6 +116,15 @@ class _Person:
     handoff: Handoff | None = None
     handoff_is_new: bool = False
     last_number: int = 0
+    lead_was: tuple[Any, ...] = ()
+    handoff_was: tuple[Any, ...] = ()
+
+
+def _values(row: Lead | Handoff | None, names: Sequence[str]) -> tuple[Any, ...]:
+    """What a row holds now, to see later whether anything changed."""
+    return tuple(
+        getattr(row, f"{name}_id" if name in ("account", "owner") else name) for name in names if row
+    )
 
 
 def record(
@@ -145,9 +153,15 @@ def record(
     owners = resolve_owners([person.past.owner for person in people], tenant=tenant, now=now)
     accounts = _accounts(people, now)
     for person in people:
+        person.lead_was = _values(person.lead, _LEAD_CHANGES)
+        person.handoff_was = _values(person.handoff, _HANDOFF_CHANGES)
         _fill(person, accounts, now)
-    _write_leads(people)
-    _write_cycles(people, owners, actor=actor, now=now)
+    before = _steps_before(people)
+    after = {person.lead.id: _dates(person, before.get(person.lead.id, {})) for person in people}
+    for person in people:
+        _shape(person, after[person.lead.id], owners)
+    _write_leads(people, now)
+    _write_cycles(people, before, after, actor=actor, now=now)
     return answers
 
 
@@ -309,16 +323,21 @@ def _fill(person: _Person, accounts: Mapping[str, Account], now: datetime) -> No
             setattr(lead, name, value)
     lead.custom = {**item.custom, **lead.custom} if person.is_live else {**lead.custom, **item.custom}
     lead.search_name = f"{lead.first_name} {lead.last_name}".strip().lower()[:170]
-    lead.updated_at = now
     if person.is_new:
         lead.created_at = past.created_at or min(past.dates.values(), default=past.stage_at or now)
 
 
-def _write_leads(people: Sequence[_Person]) -> None:
+def _write_leads(people: Sequence[_Person], now: datetime) -> None:
     fresh = sorted((each.lead for each in people if each.is_new), key=lambda lead: (lead.email, lead.id))
     made = insert_rows(fresh, conflict="on conflict do nothing", returning=True)
     if len(made) != len(fresh):
         raise Raced
+    changed = [
+        each.lead for each in people if not each.is_new and each.lead_was != _values(each.lead, _LEAD_CHANGES)
+    ]
+    for lead in changed:
+        lead.updated_at = now
+    update_rows(changed, [*_LEAD_CHANGES, "updated_at"])
     known = {
         (row.system, row.external_id)
         for row in LeadExternalId.objects.filter(
@@ -345,46 +364,47 @@ def _write_leads(people: Sequence[_Person]) -> None:
 
 
 def _write_cycles(
-    people: Sequence[_Person], owners: Mapping[Owner, UUID], *, actor: str, now: datetime
+    people: Sequence[_Person],
+    before: Mapping[UUID, Mapping[Stage, datetime]],
+    after: Mapping[UUID, Mapping[Stage, datetime]],
+    *,
+    actor: str,
+    now: datetime,
 ) -> None:
-    """Handoffs, ownership spans and stage records, each table by one statement; then the leads' stages."""
-    told = _steps_before(people)
-    spans = {
-        span.handoff_id: span
-        for span in Assignment.objects.filter(
-            handoff_id__in=[each.handoff.id for each in people if each.handoff is not None], hop=0
-        )
-    }
+    """Handoffs, ownership spans and stage records that are new or not as they were, each table by one
+    statement."""
+    known = [each.handoff.id for each in people if each.handoff is not None and not each.handoff_is_new]
+    spans = {span.handoff_id: span for span in Assignment.objects.filter(handoff_id__in=known, hop=0)}
     new_spans, changed_spans, rewritten = [], [], []
+    fresh: list[Handoff] = []
+    changed: list[Handoff] = []
     changes: list[StageChange] = []
     for person in people:
-        before = told.get(person.lead.id, {})
-        dates = _dates(person, before)
-        if not person.is_live:
-            person.lead.stage = person.past.stage or _last(dates) or person.lead.stage
-        if Stage.MQL in dates:
-            _shape_handoff(person, dates, owners, now)
-        handoff = person.handoff
-        if handoff is not None and handoff.owner_id is not None:
-            span = spans.get(handoff.id)
-            if span is None:
-                new_spans.append(_span(handoff))
-            elif (span.member_id, span.started_at, span.ended_at) != _ends(handoff):
-                span.member_id, span.started_at, span.ended_at = _ends(handoff)
-                changed_spans.append(span)
-        if dates != before:
+        dates = after[person.lead.id]
+        if dates != before.get(person.lead.id, {}):
             rewritten.append(person.lead.id)
             changes += _chain(person, dates, actor)
-    fresh = [each.handoff for each in people if each.handoff_is_new and each.handoff is not None]
-    touched = [each.handoff for each in people if not each.handoff_is_new and each.handoff is not None]
+        handoff = person.handoff
+        if handoff is None:
+            continue
+        if person.handoff_is_new:
+            fresh.append(handoff)
+        elif person.handoff_was != _values(handoff, _HANDOFF_CHANGES):
+            changed.append(handoff)
+        span = spans.get(handoff.id)
+        if handoff.owner_id is not None and span is None:
+            new_spans.append(_span(handoff))
+        elif span is not None and (span.member_id, span.started_at, span.ended_at) != _ends(handoff):
+            span.member_id, span.started_at, span.ended_at = _ends(handoff)
+            changed_spans.append(span)
     insert_rows(fresh)
-    update_rows(touched, _HANDOFF_CHANGES)
+    update_rows(changed, _HANDOFF_CHANGES)
     insert_rows(new_spans)
     update_rows(changed_spans, ["member", "started_at", "ended_at"])
-    StageChange.objects.filter(lead_id__in=rewritten, actor__startswith="import:").delete()
+    if rewritten:
+        StageChange.objects.filter(lead_id__in=rewritten, actor__startswith="import:").delete()
     insert_rows(changes)
-    update_rows([each.lead for each in people], _LEAD_CHANGES)
-    mark_dirty([handoff.id for handoff in (*fresh, *touched)], now)
+    mark_dirty([handoff.id for handoff in (*fresh, *changed)], now)
 
 
 def _steps_before(people: Sequence[_Person]) -> dict[UUID, dict[Stage, datetime]]:
@@ -413,15 +433,27 @@ def _dates(person: _Person, before: Mapping[Stage, datetime]) -> dict[Stage, dat
     return dates
 
 
+def _stage_now(past: Past, dates: Mapping[Stage, datetime]) -> Stage | None:
+    """What the row says, unless an earlier file dates something further that this row does not know of."""
+    furthest = _last(dates)
+    if past.stage is None or furthest is None:
+        return furthest
+    unknown_here = furthest not in past.dates and RANK[furthest] > RANK[past.stage]
+    return furthest if unknown_here else past.stage
+
+
 def _last(dates: Mapping[Stage, datetime]) -> Stage | None:
     """The furthest stage; of two ends the later one."""
     return max(dates, key=lambda stage: (RANK[stage], dates[stage]), default=None)
 
 
-def _shape_handoff(
-    person: _Person, dates: Mapping[Stage, datetime], owners: Mapping[Owner, UUID], now: datetime
-) -> None:
+def _shape(person: _Person, dates: Mapping[Stage, datetime], owners: Mapping[Owner, UUID]) -> None:
+    """Put the lead's stage and its imported handoff into the state that the dates tell."""
     lead, past = person.lead, person.past
+    if not person.is_live:
+        lead.stage = _stage_now(past, dates) or lead.stage
+    if Stage.MQL not in dates:
+        return
     if person.handoff is None:
         person.handoff = Handoff(
             tenant_id=lead.tenant_id,
@@ -455,7 +487,7 @@ def _ends(handoff: Handoff) -> tuple[UUID | None, datetime, datetime | None]:
 
 def _span(handoff: Handoff) -> Assignment:
     member_id, started_at, ended_at = _ends(handoff)
-    assert member_id is not None  # noqa: S101 - asked for owned handoffs only
+    assert member_id is not None  # asked for owned handoffs only
     return Assignment(
         tenant_id=handoff.tenant_id,
         handoff=handoff,
