@@ -24,13 +24,13 @@ from uuid_utils.compat import uuid7
 
 from handoff.moves import MoveRequest, MoveResult, reassign
 from leads.models import Assignment, Handoff
-from leads.rows import update_rows
 from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
 from routing.selectors import fallback_of
 from sla.ladder import MESSAGES, Climb, Rung, climb, recipient
 from sla.models import Finding, Target, Timer
 from sla.policies import load_policy, plan_of
+from sla.rows import TimerRow, read_timers, update_timers
 from sla.selectors import chains_of, tenants_with_due_timers
 from sla.services import Answer, cancel, meet_all
 from tenants.bulk import insert_rows
@@ -139,16 +139,16 @@ def _claim(moment: datetime, limit: int) -> dict[UUID, Handoff]:
     return {handoff.id: handoff for handoff in Handoff.objects.filter(id__in=ids).defer("verdict")}
 
 
-def _lock_due_timers(handoff_ids: Sequence[UUID], moment: datetime) -> list[Timer]:
+def _lock_due_timers(handoff_ids: Sequence[UUID], moment: datetime) -> list[TimerRow]:
     timers = Timer.objects.filter(handoff_id__in=handoff_ids, next_at__isnull=False, next_at__lte=moment)
-    return list(timers.order_by("id").select_for_update(no_key=True))
+    return read_timers(timers.order_by("id").select_for_update(no_key=True))
 
 
 @dataclass(slots=True)
 class _Firing:
     """A due timer with the steps it takes now."""
 
-    timer: Timer
+    timer: TimerRow
     handoff: Handoff
     climb: Climb
     owned: bool
@@ -160,7 +160,7 @@ class _Firing:
         return any("reassign" in rung.actions for rung in self.climb.rungs)
 
 
-def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[Timer], now: datetime) -> SweepResult:
+def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: datetime) -> SweepResult:
     """Decide and write for a batch of locked, due timers."""
     firings, answered, stray = [], [], []
     for timer in timers:
@@ -180,9 +180,8 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[Timer], now: dateti
     _write_events(firings, now)
     moves = _move(firings, now)
     _tell(firings, moves, now)
-    moved = {
-        handoff_id for handoff_id, result in moves.items() if result.assignment is not None
-    }  # marked there
+    # Those that moved were marked when they did.
+    moved = {handoff_id for handoff_id, result in moves.items() if result.assignment}
     mark_dirty({timer.handoff_id for timer in timers} - moved, now)
     return SweepResult(
         fired=sum(len(firing.climb.rungs) for firing in firings),
@@ -192,7 +191,7 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[Timer], now: dateti
     )
 
 
-def _answer_of(handoff: Handoff, timer: Timer) -> Answer | None:
+def _answer_of(handoff: Handoff, timer: TimerRow) -> Answer | None:
     """The answer that the handoff already has for this target: then there is nothing to fire."""
     if timer.state != Timer.State.RUNNING:
         return None
@@ -200,7 +199,7 @@ def _answer_of(handoff: Handoff, timer: Timer) -> Answer | None:
     return None if at is None else Answer(handoff.id, timer.target, at)
 
 
-def _firing(handoff: Handoff, timer: Timer, now: datetime) -> _Firing:
+def _firing(handoff: Handoff, timer: TimerRow, now: datetime) -> _Firing:
     owner_clock = timer.clock == Timer.Clock.OWNER
     owned = handoff.owner_id is not None
     steps = climb(
@@ -226,16 +225,16 @@ def _write_timers(firings: Sequence[_Firing]) -> None:
         if firing.climb.breaches:
             timer.state, timer.breached_at = Timer.State.BREACHED, timer.due_at
     fields = ["state", "breached_at", "next_step", "next_at", "attempts"]
-    update_rows([firing.timer for firing in firings], fields)
+    update_timers([firing.timer for firing in firings], fields)
 
 
 _INSERT_EVENTS: Final = """
 insert into sla_timerevent (id, tenant_id, timer_id, handoff_id, generation, step, percent, actions, due_at,
     fired_at, lateness_ms)
-select id, %s::uuid, timer_id, handoff_id, generation, step, percent, actions::jsonb, due_at, %s::timestamptz,
-    lateness_ms
-from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[], %s::timestamptz[],
-    %s::bigint[]) as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms)
+select id, %s::uuid, timer_id, handoff_id, generation, step, percent, actions::jsonb, due_at,
+    %s::timestamptz, lateness_ms
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[],
+    %s::timestamptz[], %s::bigint[]) as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms)
 """
 
 
@@ -350,9 +349,10 @@ def _replay(timer_ids: Sequence[UUID], now: datetime) -> SweepResult:
         try:
             with transaction.atomic():
                 # Read again: the failed batch changed its instances, and another may have moved the lead.
-                timer = Timer.objects.filter(id=timer_id, next_at__lte=now).first()
-                if timer is None:
+                found = read_timers(Timer.objects.filter(id=timer_id, next_at__lte=now))
+                if not found:
                     continue
+                (timer,) = found
                 handoff = Handoff.objects.get(id=timer.handoff_id)
                 result = _fire({handoff.id: handoff}, [timer], now)
                 connection.check_constraints()
@@ -381,7 +381,7 @@ def _back_off(timer_id: UUID, error: Exception, now: datetime) -> None:
         insert_rows(
             [finding], conflict="on conflict (tenant_id, kind, subject) where cleared_at is null do nothing"
         )
-    update_rows([timer], ["state", "next_at", "attempts", "last_error"])
+    update_timers([timer], ["state", "next_at", "attempts", "last_error"])
 
 
 def _raise_if_not_about_a_row(error: Exception) -> None:

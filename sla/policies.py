@@ -9,7 +9,8 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from core.errors import Conflict
 from leads.criteria import SCHEMA
-from sla.models import PolicyVersion, Timer
+from sla.models import PolicyVersion
+from sla.rows import AnyTimer
 from sla.tiers import Policy, parse_policy
 from sla.timers import Schedule
 from tenants.calendars import load_calendar
@@ -37,7 +38,7 @@ def policy_in_force() -> tuple[UUID, Policy]:
     return version.id, load_policy(version.id)
 
 
-def plan_of(timer: Timer) -> Schedule:
+def plan_of(timer: AnyTimer) -> Schedule:
     """The running promise that a timer stands for, on the calendar version it was armed with."""
     return Schedule(
         timer.started_at, timer.due_at, timer.duration_seconds, load_calendar(timer.calendar_version_id)

@@ -23,6 +23,7 @@ from leads.rows import update_rows
 from sla import ladder, tiers
 from sla.models import EngineCycle, Target, Timer, TimerEvent
 from sla.policies import load_policy, plan_of, policy_in_force
+from sla.rows import AnyTimer, TimerRow, insert_timers, read_timers, update_timers
 from sla.tiers import Policy, Tier
 from sla.timers import Schedule, schedule, schedule_of_rest, seconds_between, warn_at
 from tenants.bulk import insert_rows
@@ -84,7 +85,7 @@ def counts_as_response(policy_version_id: UUID | None, kind: str) -> bool:
 # --- Arming ---
 
 
-def arm_company(handoffs: Sequence[Handoff]) -> list[Timer]:
+def arm_company(handoffs: Sequence[Handoff]) -> list[TimerRow]:
     """Start the company clocks of newly opened handoffs, at their MQL, on the organisation's calendar.
 
     Each handoff has its policy version and tier. Call it before or after routing: an unowned handoff's clock
@@ -98,7 +99,7 @@ def arm_company(handoffs: Sequence[Handoff]) -> list[Timer]:
             plan = schedule(spec, handoff.started_at, load_calendar(version_id))
             timer = _armed(handoff, policy, plan, spec.target, version_id, carries=handoff.owner_id is None)
             armed.append(timer)
-    insert_rows(armed)
+    insert_timers(armed)
     return armed
 
 
@@ -107,7 +108,7 @@ def arm_owner(
     *,
     handoffs: Mapping[UUID, Handoff],
     calendars: Mapping[UUID, UUID | None] | None = None,
-) -> list[Timer]:
+) -> list[TimerRow]:
     """Start the owner clocks of new assignments: each target of the tier that is not answered yet.
 
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
@@ -135,7 +136,7 @@ def arm_owner(
                 handoff, policy, plan, spec.target, version_id, carries=True, assignment=assignment
             )
             armed.append(timer)
-    insert_rows(armed)
+    insert_timers(armed)
     return armed
 
 
@@ -191,10 +192,10 @@ def _armed(
     *,
     carries: bool,
     assignment: Assignment | None = None,
-) -> Timer:
+) -> TimerRow:
     next_step, next_at = ladder.first_look(policy, plan, carries=carries)
     assert handoff.policy_version_id is not None  # it has a tier, so it has a policy
-    return Timer(
+    return TimerRow(
         handoff_id=handoff.id,
         assignment_id=assignment.id if assignment else None,
         member_id=assignment.member_id if assignment else None,
@@ -249,7 +250,7 @@ def rearm_stricter(items: Sequence[StricterTier]) -> list[Handoff]:
             rearmed += moved
     fields = [
         "generation",
-        "policy_version",
+        "policy_version_id",
         "tier",
         "started_at",
         "duration_seconds",
@@ -257,7 +258,7 @@ def rearm_stricter(items: Sequence[StricterTier]) -> list[Handoff]:
         "due_at",
         "attempts",
     ]
-    update_rows(rearmed, [*fields, *_PROGRESS])
+    update_timers(rearmed, [*fields, *_PROGRESS])
     update_rows(changed, ["tier", "tier_name", "policy_version_id"])
     return changed
 
@@ -342,7 +343,7 @@ def meet_all(answers: Sequence[Answer], *, now: datetime) -> list[Met]:
             repaired.append(timer.id)
         elif outcome == "late" and was_running:
             missed.append(timer)
-    update_rows(changed, _CLOSING)
+    update_timers(changed, _CLOSING)
     record_silent_breaches(missed, now=now)
     if repaired:
         TimerEvent.objects.filter(timer_id__in=repaired, percent__gte=tiers.BREACH).update(repaired_at=now)
@@ -379,7 +380,7 @@ def _judge(
     return "late"
 
 
-def _in_span(timer: Timer, at: datetime) -> bool:
+def _in_span(timer: AnyTimer, at: datetime) -> bool:
     """Whether an answer at `at` was given on this clock's watch. A company clock always watches."""
     if timer.clock == _COMPANY:
         return True
@@ -389,7 +390,7 @@ def _in_span(timer: Timer, at: datetime) -> bool:
 
 
 def _close(
-    timer: Timer, state: Timer.State, at: datetime, *, reason: str = "", met_at: datetime | None = None
+    timer: AnyTimer, state: str, at: datetime, *, reason: str = "", met_at: datetime | None = None
 ) -> None:
     timer.state = state
     timer.met_at = met_at
@@ -400,7 +401,7 @@ def _close(
     timer.wall_seconds = seconds_between(None, timer.started_at, at)
 
 
-def record_silent_breaches(timers: Sequence[Timer], *, now: datetime) -> None:
+def record_silent_breaches(timers: Sequence[AnyTimer], *, now: datetime) -> None:
     """Write the breach of timers that were answered late, or closed, before any sweep saw their deadline
     pass.
     """
@@ -449,7 +450,7 @@ def cancel(
         timers = timers.filter(clock=clock)
     if targets is not None:
         timers = timers.filter(target__in=targets)
-    ending = list(timers)
+    ending = read_timers(timers)
     missed = []
     for timer in ending:
         if timer.state not in _OPEN:
@@ -461,7 +462,7 @@ def cancel(
             missed.append(timer)
         else:
             _close(timer, Timer.State.CANCELLED, now, reason=reason)
-    update_rows(ending, _CLOSING)
+    update_timers(ending, _CLOSING)
     record_silent_breaches(missed, now=now)
     return len(ending)
 
@@ -477,7 +478,7 @@ def settle_history(handoff_ids: Collection[UUID], *, now: datetime) -> int:
     )
     for timer in late:
         timer.state, timer.breached_at, timer.next_at = Timer.State.BREACHED, timer.due_at, None
-    update_rows(late, ["state", "breached_at", "next_at"])
+    update_timers(late, ["state", "breached_at", "next_at"])
     return len(late)
 
 
@@ -503,7 +504,7 @@ def reopen(handoff_ids: Collection[UUID], target: str, *, now: datetime) -> int:
         timer.business_seconds = timer.wall_seconds = None
         carries = timer.clock == _OWNER or handoff.owner_id is None
         timer.next_at = None if handoff.is_history else _resume_at(timer, carries=carries)
-    update_rows(timers, _CLOSING)
+    update_timers(timers, _CLOSING)
     TimerEvent.objects.filter(timer_id__in=[timer.id for timer in timers]).update(repaired_at=None)
     return len(timers)
 
@@ -527,7 +528,7 @@ def company_takes_ladder(handoffs: Sequence[Handoff], *, now: datetime) -> None:
         policy = load_policy(timer.policy_version_id)
         breached = timer.state == Timer.State.BREACHED
         timer.next_step, timer.next_at = ladder.take_over(policy, plan_of(timer), breached=breached, now=now)
-    update_rows(timers, _PROGRESS)
+    update_timers(timers, _PROGRESS)
 
 
 def company_yields_ladder(handoffs: Sequence[Handoff]) -> None:
@@ -540,7 +541,7 @@ def company_yields_ladder(handoffs: Sequence[Handoff]) -> None:
             timer.next_at = None
         else:
             timer.next_step, timer.next_at = load_policy(timer.policy_version_id).breach, timer.due_at
-    update_rows(timers, _PROGRESS)
+    update_timers(timers, _PROGRESS)
 
 
 def _company_clocks(handoffs: Sequence[Handoff]) -> list[Timer]:
