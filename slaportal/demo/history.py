@@ -69,24 +69,24 @@ LISTS: Final[dict[str, tuple[Sequence[int], int]]] = {
 # What a lead from each source comes for.
 INTENTS: Final[dict[str, Sequence[tuple[str, int]]]] = {
     "Google Ads": (
-        ("demo_request", 40),
-        ("pricing_page", 26),
-        ("contact_form", 14),
+        ("demo_request", 28),
+        ("pricing_page", 20),
+        ("contact_form", 10),
         (LIVE_KIND, 8),
-        ("page_view", 12),
+        ("page_view", 34),
     ),
-    "LinkedIn Ads": (("content_download", 46), ("demo_request", 18), ("pricing_page", 14), ("page_view", 22)),
+    "LinkedIn Ads": (("content_download", 32), ("demo_request", 12), ("pricing_page", 10), ("page_view", 46)),
     "Organic search": (
-        ("demo_request", 30),
-        ("contact_form", 26),
-        ("pricing_page", 22),
+        ("demo_request", 22),
+        ("contact_form", 18),
+        ("pricing_page", 16),
         (LIVE_KIND, 10),
-        ("page_view", 12),
+        ("page_view", 34),
     ),
-    "Webinar": (("content_download", 40), ("webinar", 34), ("demo_request", 18), ("contact_form", 8)),
-    "Content syndication": (("content_download", 82), ("page_view", 18)),
+    "Webinar": (("webinar", 60), ("content_download", 22), ("demo_request", 12), ("contact_form", 6)),
+    "Content syndication": (("content_download", 46), ("page_view", 54)),
     "Referral": (("demo_request", 62), ("contact_form", 38)),
-    "Trade show": (("contact_form", 56), ("content_download", 32), ("demo_request", 12)),
+    "Trade show": (("webinar", 40), ("contact_form", 32), ("content_download", 20), ("demo_request", 8)),
 }
 # How good a source's leads are: share that sales takes, as a factor.
 QUALITY: Final[dict[str, float]] = {
@@ -105,7 +105,7 @@ SUBJECTS: Final[dict[str, Sequence[str]]] = {
     "contact_form": ("Contact form", "Talk to sales"),
     "content_download": ("Operations playbook", "Buyer's guide", "Benchmark report"),
     "page_view": ("Product tour", "Customer stories"),
-    "webinar": ("Scaling operations live",),
+    "webinar": ("Scaling operations live", "Talk at the booth"),
     LIVE_KIND: ("Chat on the pricing page", "Chat on the product page"),
 }
 # Minutes in which each intent is promised an answer; the model's reps know them.
@@ -299,7 +299,7 @@ class History:
         self._waiting = False
         self._next_due: datetime | None = None
         self._send_at: datetime | None = None
-        self._clean_at = start + timedelta(days=1)
+        self._tell_from = max(start, until() - TELL)
 
     # --- The loop ---
 
@@ -315,7 +315,8 @@ class History:
         for at, together in itertools.groupby(self.arrivals, key=lambda arrival: arrival.at):
             self._plan(at, partial(self._arrive, list(together)))
         self._plan(self.start + DRAIN, self._drain)
-        self._plan(self._clean_at, self._end_of_day)
+        self._plan(self.start + timedelta(days=1), self._end_of_day)
+        self._plan(self._tell_from, self._begin_telling)
         going = True
         while going:
             with tenant_scope(self.tenant.id):
@@ -404,13 +405,15 @@ class History:
                 self._give(case, member_id, now)
 
     def _end_of_day(self, now: datetime) -> None:
-        """Yesterday's news is told to nobody any more; of the last day everything is told as it happens."""
-        if self.until() - now > TELL:
-            expire_unsent(now)
+        """What did not leave by now is news to nobody any more and is taken back."""
+        expire_unsent(now)
+        if now + timedelta(days=1) < self._tell_from:
             self._plan(now + timedelta(days=1), self._end_of_day)
-        else:
-            expire_unsent(now)
-            self._send(now)
+
+    def _begin_telling(self, now: datetime) -> None:
+        """From here on everybody is told what happens, as it happens."""
+        expire_unsent(now)
+        self._send(now)
 
     def _send(self, now: datetime) -> None:
         self._send_at = now
@@ -502,9 +505,9 @@ class History:
         first = not case.touched
         case.touched = True
         if first and outcome != "Talked" and self.chance.random() < 0.35:
-            self._later(case, now, 60, 180, self._touch)
+            self._later(case, now, 30, 90, self._touch)
         elif self.chance.random() < 0.985 - self._habits(actor.member.id).forgets / 4:  # type: ignore[union-attr]
-            self._later(case, now, 5, 225, self._decide)
+            self._later(case, now, 5, 150, self._decide)
 
     def _decide(self, case: _Case, actor: Actor, now: datetime) -> None:
         if actor.member is None:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from slaportal.demo import state
 
-DEFAULT_LEADS = 3000
+DEFAULT_LEADS = 2000
 DEFAULT_SEED = 20260
 
 
