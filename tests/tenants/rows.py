@@ -13,13 +13,21 @@ from django.db import connection, models
 from psycopg2.extras import Json
 
 from tenants.rls import is_tenant_model
-from tests.factories import Org
+from tests.factories import MQL_RULE, POLICY, Org
 
 AT = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 TENANT_MODELS: list[type[models.Model]] = [model for model in apps.get_models() if is_tenant_model(model)]
-# Values that a check constraint asks for.
+_RULES = {"pools": [], "priorities": [], "horizon_minutes": 30}
+_HOURS = {"tz": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}, "country": "", "holidays": {}, "extra": {}}
+# Values that a check constraint asks for, and documents that pages read.
 SPECIAL: dict[str, dict[str, Any]] = {
     "tenants.Leave": {"starts_at": AT, "ends_at": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
+    "tenants.CalendarVersion": {"spec": Json(_HOURS)},
+    "leads.CriteriaVersion": {
+        "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
+    },
+    "routing.RuleSetVersion": {"content": Json(_RULES)},
+    "sla.PolicyVersion": {"content": Json(POLICY)},
 }
 
 
@@ -43,7 +51,7 @@ def _plain_value(model: type[models.Model], field: models.Field, text: str) -> A
     if field.null:
         return None
     match field:
-        case models.EmailField():
+        case models.CharField() if field.name == "email":
             return f"{text}-{uuid.uuid4().hex[:12]}@{text}.example"
         case models.URLField():
             return f"https://{text}.example/{uuid.uuid4().hex[:12]}"
@@ -75,7 +83,10 @@ def required_values(model: type[models.Model], rows: Rows) -> dict[str, Any]:
             continue
         if isinstance(field, models.ForeignKey):
             if is_tenant_model(field.related_model):
-                values[field.column] = None if field.null else rows.ids[field.related_model]
+                # References that may be empty are filled too where the row is there: a richer sample.
+                values[field.column] = (
+                    rows.ids.get(field.related_model) if field.null else rows.ids[field.related_model]
+                )
             else:
                 values[field.column] = _new_user(rows.org)
         else:

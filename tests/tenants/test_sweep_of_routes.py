@@ -50,8 +50,21 @@ ALIASES = {
 }
 # Parameters that are no ids: name -> a value that exists.
 SAMPLES: dict[str, str] = {}
+# Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
+# caller's own.
+BODIES: dict[str, dict[str, Any]] = {
+    "touches": {"kind": "call", "by": "MEMBER"},
+    "accept": {"by": "MEMBER"},
+    "reject": {"by": "MEMBER", "reason": "wrong_title"},
+    "nurture": {"by": "MEMBER", "reason": "not_evaluating"},
+    "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
+    "reassign": {"to": "MEMBER", "why": "Away."},
+    "engagements": {"kind": "demo_request"},
+}
 ROLES = ("admin", "manager", "rep", "marketing", "executive")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Addresses that refuse even their own organisation's sample row, made of nothing but its columns.
+NEEDS_A_HISTORY: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -123,13 +136,13 @@ class Cast:
 
     def client(self, role: str) -> Client:
         """Somebody of Acme in this role, signed in anew; "key" is a program with all scopes."""
-        org = self.here.org
-        if role == "key":
-            return Client(raise_request_exception=False, headers=org.auth)
-        member: Member = org.reps[0] if role == "rep" else getattr(org, role)
-        client = Client(raise_request_exception=False)
-        client.force_login(member.user)
-        return client
+        return client_of(self.here.org, role)
+
+    def sound_body(self, route: Route) -> dict[str, Any]:
+        """A body that is right but for the object that it is sent to."""
+        member = str(self.here.org.reps[1].id)
+        body = BODIES.get(route.pattern.rpartition("/")[2], {})
+        return {name: member if value == "MEMBER" else value for name, value in body.items()}
 
     @property
     def foreign_ids(self) -> dict[str, str]:
@@ -152,6 +165,15 @@ class Cast:
             "fallback",
         )
         return {**found, **dict.fromkeys(people, member)}
+
+
+def client_of(org: Org, role: str) -> Client:
+    if role == "key":
+        return Client(raise_request_exception=False, headers=org.auth)
+    member: Member = org.reps[0] if role == "rep" else getattr(org, role)
+    client = Client(raise_request_exception=False)
+    client.force_login(member.user)
+    return client
 
 
 def fingerprint(org: Org) -> dict[str, Any]:
@@ -213,44 +235,67 @@ def actors(route: Route) -> tuple[str, ...]:
     return ("key",) if route.is_api else ROLES
 
 
+def methods_for(role: str) -> tuple[str, ...]:
+    """Rarer methods are asked by those who may most."""
+    return METHODS if role in ("admin", "key") else METHODS[:2]
+
+
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.pattern)
 def test_another_organisations_id_is_like_one_that_nobody_has(route: Route, cast: Cast) -> None:
     """404 for whoever may open such a page at all; for others the refusal is the same, whether it exists or
     not."""
     statuses = set()
     for role in actors(route):
-        for method in METHODS:
-            for data in ({}, cast.foreign_ids):
+        client = cast.client(role)
+        for method in methods_for(role):
+            for data in ({},) if method == "GET" else (cast.foreign_ids, cast.sound_body(route)):
                 theirs, nobodys = (
-                    ask(cast.client(role), method, route.address(rows), data, as_json=route.is_api)
+                    ask(client, method, route.address(rows), data, as_json=route.is_api)
                     for rows in (cast.there, None)
                 )
                 told = f"{role} {method} {route.pattern}: {theirs.status_code}"
-                assert theirs.status_code in (403, 404, 405), told
+                assert theirs.status_code in (400, 403, 404, 405), told
                 assert theirs.status_code == nobodys.status_code, told
                 assert without_chance(body_of(theirs)) == without_chance(body_of(nobodys)), told
                 assert_no_foreign_byte(cast, theirs, ids_were_sent=True)
                 if role in ("admin", "key"):
-                    assert theirs.status_code in (404, 405), told
+                    assert theirs.status_code != 403, told
                     statuses.add(theirs.status_code)
-    assert 404 in statuses, "no method ever looked for the object"
+    assert 404 in statuses, "no method ever looked for the object: does its sound body miss in BODIES?"
+
+
+@pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.pattern)
+def test_ones_own_id_is_found_there(route: Route, cast: Cast) -> None:
+    """So the 404s above mean "not yours" and not "no such address"."""
+    if route.pattern in NEEDS_A_HISTORY:
+        pytest.skip("needs a history that the sample row has not")
+    statuses = {}
+    for role in actors(route):
+        for method in ("GET", "POST"):
+            # Acme's own people on Acme's rows, since nothing of Globex may change: the sample ids are alike.
+            data = {} if method == "GET" else cast.sound_body(route)
+            answer = ask(cast.client(role), method, route.address(cast.here), data, as_json=route.is_api)
+            statuses[role, method] = (answer.status_code, answer.content[:300])
+    assert {status for status, _ in statuses.values()} - {400, 403, 404, 405}, statuses
 
 
 @pytest.mark.parametrize("route", WITHOUT_IDS, ids=lambda route: route.pattern or "/")
 def test_no_foreign_byte_on_any_page(route: Route, cast: Cast) -> None:
     """As it is, and with foreign ids and names in every filter and field."""
-    texts = dict.fromkeys(("q", "search", "source", "campaign", "external_id", "email"), "zzglob")
+    names = dict.fromkeys(("q", "search", "source", "campaign", "external_id", "email"), "zzglob")
     for role in actors(route):
-        plain = ask(cast.client(role), "GET", route.address(None), {}, as_json=False)
+        client = cast.client(role)
+        plain = ask(client, "GET", route.address(None), {}, as_json=False)
         assert plain.status_code < 500, f"{role} GET {route.pattern}"
         assert_no_foreign_byte(cast, plain, ids_were_sent=False)
-        for data in ({**cast.foreign_ids, **texts}, {"q": "rep1 glob"}, *({k: v} for k, v in texts.items())):
-            found = ask(cast.client(role), "GET", route.address(None), data, as_json=False)
+        each = [{name: text} for name, text in names.items()] if role in ("admin", "key") else []
+        for data in (cast.foreign_ids, {"q": "rep1 glob"}, *each):
+            found = ask(client, "GET", route.address(None), data, as_json=False)
             assert found.status_code < 500, f"{role} GET {route.pattern} {data}"
             assert_no_foreign_byte(cast, found, ids_were_sent=True)
-        for method in METHODS[1:]:
+        for method in methods_for(role)[1:]:
             sent = {"name": "Sweep", "email": "sweep@acme.example", "note": "n", **cast.foreign_ids}
-            answer = ask(cast.client(role), method, route.address(None), sent, as_json=route.is_api)
+            answer = ask(client, method, route.address(None), sent, as_json=route.is_api)
             assert answer.status_code < 500, f"{role} {method} {route.pattern}"
             assert_no_foreign_byte(cast, answer, ids_were_sent=True)
 
