@@ -234,7 +234,8 @@ insert into sla_timerevent (id, tenant_id, timer_id, handoff_id, generation, ste
 select id, %s::uuid, timer_id, handoff_id, generation, step, percent, actions::jsonb, due_at,
     %s::timestamptz, lateness_ms
 from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[],
-    %s::timestamptz[], %s::bigint[]) as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms)
+    %s::timestamptz[], %s::bigint[])
+    as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms)
 """
 
 
