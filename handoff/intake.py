@@ -25,6 +25,8 @@ from leads.models import Assignment, Handoff, Lead
 from leads.services import Arrival, Terms
 from notifications import outbox
 from sla import services as sla
+from sla.rows import AnyTimer
+from tenants.bulk import travelling_together
 from tenants.clock import Clock
 from tenants.models import Member, Tenant
 
@@ -44,7 +46,7 @@ class IntakeResult:
     """What became of one item: `error`, or the lead.
 
     created:    the lead is new; else a known person came again.
-    handoff:    opened by this item, or open already. assignment: started by this item.
+    handoff:    opened by this item, or open already. assignment, timers: started by this item.
     arrival:    the details, for who shows them at once.
     """
 
@@ -53,6 +55,7 @@ class IntakeResult:
     created: bool = False
     handoff: Handoff | None = None
     assignment: Assignment | None = None
+    timers: Sequence[AnyTimer] = ()
 
     @property
     def lead(self) -> Lead:
@@ -62,17 +65,20 @@ class IntakeResult:
         return self.arrival.lead
 
 
-def receive_lead(*, tenant: Tenant, item: LeadIn, actor: str, clock: Clock) -> IntakeResult:
+def receive_lead(*, item: LeadIn, actor: str, clock: Clock, tenant: Tenant | None = None) -> IntakeResult:
     """`receive_leads` for one. Raises what refuses it."""
-    (result,) = receive_leads(tenant=tenant, items=[item], actor=actor, clock=clock)
+    (result,) = receive_leads(items=[item], actor=actor, clock=clock)
     if result.error is not None:
         raise result.error
     return result
 
 
-def receive_leads(*, tenant: Tenant, items: Sequence[LeadIn], actor: str, clock: Clock) -> list[IntakeResult]:
+def receive_leads(
+    *, items: Sequence[LeadIn], actor: str, clock: Clock, tenant: Tenant | None = None
+) -> list[IntakeResult]:
     """Take leads in, in the transaction of the tenant in scope; one result per item, in order.
 
+    tenant: for callers that hold it; the scope is what counts.
     A refused item leaves nothing behind and the others land. Should the database refuse the whole of many,
     they are taken one by one, each for itself. One item alone raises what nobody foresaw.
     """
@@ -101,6 +107,11 @@ def _receive_alone(item: LeadIn, *, actor: str, clock: Clock) -> IntakeResult:
 
 
 def _receive(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeResult]:
+    with travelling_together():
+        return _take(items, actor=actor, clock=clock)
+
+
+def _take(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeResult]:
     owners, unknown = _chosen_owners(items)
     taken = [index for index in range(len(items)) if index not in unknown]
     found = leads.upsert_leads([items[index] for index in taken], now=clock(), clock=clock)
@@ -116,12 +127,13 @@ def _receive(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[Intak
         results[index].handoff = outcome.handoff
     if not arrivals:
         return results
-    opened, assignments = _hand_off(arrivals, owners, actor=actor)
+    opened, assignments, timers = _hand_off(arrivals, owners, actor=actor)
     _re_engage([arrival for arrival in arrivals if arrival.handoff is not None])
     for result in results:
         if result.arrival is not None and result.arrival.lead.id in opened:
             result.handoff = opened[result.arrival.lead.id]
             result.assignment = assignments.get(result.handoff.id)
+            result.timers = timers.get(result.handoff.id, ())
     return results
 
 
@@ -142,8 +154,9 @@ def _chosen_owners(items: Sequence[LeadIn]) -> tuple[dict[str, UUID], dict[int, 
 
 def _hand_off(
     arrivals: Sequence[Arrival], owners: Mapping[str, UUID], *, actor: str
-) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment]]:
-    """Open, route and time the handoffs of those that qualify: (handoffs by lead, assignments by handoff)."""
+) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment], dict[UUID, list[AnyTimer]]]:
+    """Open, route and time the handoffs of those that qualify: handoffs by lead; assignments and clocks by
+    handoff."""
     now = arrivals[0].at
     new = [arrival for arrival in arrivals if arrival.qualifies]
     terms = _terms(new)
@@ -166,10 +179,11 @@ def _hand_off(
         if arrival.lead.id in opened
     ]
     moved = moves.assign_new(requests, trigger="intake", now=now, actor=actor)
-    if handoffs:
-        sla.arm_company(handoffs)
+    timers: dict[UUID, list[AnyTimer]] = {result.handoff_id: list(result.timers) for result in moved}
+    for timer in sla.arm_company(handoffs) if handoffs else ():
+        timers[timer.handoff_id].append(timer)
     assignments = {result.handoff_id: result.assignment for result in moved if result.assignment is not None}
-    return opened, assignments
+    return opened, assignments, timers
 
 
 def _terms(new: Sequence[Arrival]) -> dict[UUID, Terms]:

@@ -26,6 +26,7 @@ from routing.models import Decision
 from routing.selectors import fallback_of
 from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest, route_batch
 from sla.models import Finding
+from sla.rows import AnyTimer
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder
 from tenants.bulk import insert_rows
 from tenants.context import tenant_scope
@@ -76,6 +77,7 @@ class MoveResult:
     """outcome: "assigned", "fallback", "unrouted", or "stays" with its owner. new_member_id: who has it now.
 
     decision is written, except where a waiting lead found nobody again for the same reason.
+    timers: the owner's clocks that were started.
     """
 
     handoff_id: UUID
@@ -85,6 +87,7 @@ class MoveResult:
     reason: str
     assignment: Assignment | None
     decision: Decision
+    timers: Sequence[AnyTimer] = ()
 
 
 def assign_new(
@@ -286,7 +289,7 @@ def _apply(moves: Sequence[_Move], *, now: datetime, actor: str, first: bool) ->
     _start_spans(gaining, now, first=first)
     _note_unrouted(stranded, now)
     _set_priorities([move for move in gaining + stranded if move.outcome.decision.pool_id])
-    _turn_clocks(gaining, leaving, now, first=first)
+    armed = _turn_clocks(gaining, leaving, now, first=first)
     mark_dirty([move.handoff.id for move in stranded], now)
     _tell(news, now=now, actor=actor)
     return [
@@ -298,6 +301,7 @@ def _apply(moves: Sequence[_Move], *, now: datetime, actor: str, first: bool) ->
             reason=move.outcome.reason,
             assignment=move.assignment,
             decision=move.outcome.decision,
+            timers=armed.get(move.handoff.id, ()),
         )
         for move in moves
     ]
@@ -359,8 +363,13 @@ def _set_priorities(moves: Sequence[_Move]) -> None:
     update_rows([move.handoff for move in changed], ["priority"])
 
 
-def _turn_clocks(gaining: Sequence[_Move], leaving: Sequence[_Move], now: datetime, *, first: bool) -> None:
-    """Former owners' clocks end, new ones begin, and the ladder goes to whoever carries it now."""
+def _turn_clocks(
+    gaining: Sequence[_Move], leaving: Sequence[_Move], now: datetime, *, first: bool
+) -> dict[UUID, list[AnyTimer]]:
+    """Former owners' clocks end, new ones begin, and the ladder goes to whoever carries it now.
+
+    Gives back the new owners' clocks by handoff.
+    """
     cancel([move.handoff.id for move in leaving], reason="moved", now=now, clock="owner")
     lost = [move.handoff for move in leaving if not move.gains_owner]
     if lost:
@@ -375,7 +384,10 @@ def _turn_clocks(gaining: Sequence[_Move], leaving: Sequence[_Move], now: dateti
         for move in gaining
         if move.outcome.member_id is not None
     }
-    arm_owner(assignments, handoffs=handoffs, calendars=calendars)
+    armed: dict[UUID, list[AnyTimer]] = {}
+    for timer in arm_owner(assignments, handoffs=handoffs, calendars=calendars):
+        armed.setdefault(timer.handoff_id, []).append(timer)
+    return armed
 
 
 # --- Who is told ---

@@ -33,7 +33,7 @@ from leads import strict
 from leads.incoming import CompanyIn, EngagementIn, LeadIn, storable
 from leads.lifecycle import Stage
 from leads.models import Lead
-from sla.models import Timer
+from tenants.bulk import travelling_together
 from tenants.context import tenant_scope
 from tenants.models import Member
 from web.api import TenantAPIView
@@ -75,7 +75,9 @@ class IntakeView(TenantAPIView):
             body = request._request.body
         except (RequestDataTooBig, UnreadablePostError):
             return
-        self.entry_id = log_payload(channel=self.channel, actor=self.actor, payload=body)
+        self.entry_id = log_payload(
+            tenant_id=self.tenant_id, channel=self.channel, actor=self.actor, payload=body
+        )
 
     def handle_exception(self, exc: Exception) -> Response:
         """The work was rolled back: say so in the log, in a transaction of its own."""
@@ -122,10 +124,11 @@ def documents_of(results: Sequence[IntakeResult], *, now: datetime) -> dict[UUID
             external=(arrival.item.external_system, arrival.item.external_id),
             handoff=result.handoff,
             assignment=result.assignment,
+            timers=result.timers,
             engagements=engagements,
         )
     known = [lead_id for lead_id in dict.fromkeys(known) if lead_id not in views]
-    _complete(views)
+    _add_owners(views)
     found = {lead_id: lead_document(view, now=now) for lead_id, view in views.items()}
     if known:
         rows = Lead.objects.select_related("account", "owner").filter(id__in=known)
@@ -133,16 +136,12 @@ def documents_of(results: Sequence[IntakeResult], *, now: datetime) -> dict[UUID
     return found
 
 
-def _complete(views: Mapping[UUID, LeadView]) -> None:
-    """Add owners and timers."""
-    handoffs = {view.handoff.id: view for view in views.values() if view.handoff is not None}
-    owners = {view.handoff.owner_id for view in handoffs.values() if view.handoff and view.handoff.owner_id}
+def _add_owners(views: Mapping[UUID, LeadView]) -> None:
+    owned = [view for view in views.values() if view.handoff is not None and view.handoff.owner_id]
+    owners = {view.handoff.owner_id for view in owned if view.handoff is not None}
     members = {member.id: member for member in Member.objects.filter(id__in=owners)} if owners else {}
-    if handoffs:
-        for timer in Timer.objects.filter(handoff_id__in=list(handoffs)).order_by("started_at", "id"):
-            handoffs[timer.handoff_id].timers.append(timer)
-    for view in handoffs.values():
-        if view.handoff is not None and view.handoff.owner_id:
+    for view in owned:
+        if view.handoff is not None and view.handoff.owner_id is not None:
             view.owner = members.get(view.handoff.owner_id)
 
 
@@ -160,11 +159,12 @@ class LeadsView(IntakeView):
     )
     def post(self, request: Request) -> Response:
         item = lead_in(strict.read(_read_lead, request.data))
-        result = receive_lead(tenant=self.tenant, item=item, actor=self.actor, clock=self.clock)
-        status = 201 if result.created else 200
-        self.done(result, status)
-        assert result.arrival is not None
-        document = documents_of([result], now=result.arrival.at)[result.lead.id]
+        with travelling_together():
+            result = receive_lead(item=item, actor=self.actor, clock=self.clock)
+            status = 201 if result.created else 200
+            self.done(result, status)
+            assert result.arrival is not None
+            document = documents_of([result], now=result.arrival.at)[result.lead.id]
         headers = {"Location": f"/api/v1/leads/{result.lead.id}"} if result.created else {}
         return Response(document, status=status, headers=headers)
 
@@ -254,7 +254,8 @@ class BulkView(IntakeView):
         operation_id="leads_bulk_create",
         request=BulkInSerializer,
         responses={200: BulkOutSerializer},
-        description=f"Take up to {MAX_BULK:,} leads in. Each lands or is refused for itself; results are in order.",
+        description=f"Take up to {MAX_BULK:,} leads in. Each lands or is refused for itself; "
+        "results are in order.",
     )
     def post(self, request: Request) -> Response:
         rows = _bulk_rows(request.data)
@@ -269,7 +270,7 @@ class BulkView(IntakeView):
             else:
                 items.append(lead_in(said))
                 places.append(index)
-        taken = receive_leads(tenant=self.tenant, items=items, actor=self.actor, clock=self.clock)
+        taken = receive_leads(items=items, actor=self.actor, clock=self.clock)
         for index, result in zip(places, taken, strict=True):
             results[index] = result
         return Response({"results": self.outcomes(results)})
@@ -359,7 +360,7 @@ class EngagementsView(IntakeView):
         said = strict.read(_read_engagement, request.data)
         item = _same_person(lead, EngagementIn(**said))
         try:
-            result = receive_lead(tenant=self.tenant, item=item, actor=self.actor, clock=self.clock)
+            result = receive_lead(item=item, actor=self.actor, clock=self.clock)
         except ValidationFailed as error:
             raise ValidationFailed(error.message, field_errors=_without_prefix(error.field_errors)) from error
         self.done(result, 201)

@@ -10,6 +10,7 @@ from typing import Any
 from leads import selectors as leads
 from leads.models import Account, Assignment, Engagement, Handoff, Lead
 from sla.models import Timer
+from sla.rows import AnyTimer
 from sla.status import status_of
 from tenants.calendars import load_calendar
 from tenants.models import Member
@@ -25,7 +26,7 @@ class LeadView:
     external: tuple[str, str] = ("", "")
     handoff: Handoff | None = None
     assignment: Assignment | None = None
-    timers: list[Timer] = field(default_factory=list)
+    timers: Sequence[AnyTimer] = ()
     engagements: list[Engagement] = field(default_factory=list)
 
 
@@ -122,7 +123,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def timer_document(timer: Timer, *, now: datetime) -> dict[str, Any]:
+def timer_document(timer: AnyTimer, *, now: datetime) -> dict[str, Any]:
     """The JSON of one timer, with its status at `now`."""
     return {
         "id": timer.id,

@@ -17,35 +17,53 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from integrations.models import IntakeEntry
+from tenants.bulk import write
 from tenants.context import current_tenant_id
 
 MAX_PAYLOAD = 1_048_576  # characters kept of one payload
 
-# The log's own commit need not wait for the disk: the commit of the work, which does wait, flushes it as
-# well, and a refusal that a power cut takes with it was never acted upon.
+# One message to the database, which makes it one transaction of its own. Its commit need not wait for the
+# disk: the commit of the work, which does wait, flushes it as well, and a refusal that a power cut takes
+# with it was never acted upon. The settings end with the transaction; where it is somebody's longer one (a
+# test's), the tenant is taken back.
 _LOG = """
-select set_config('synchronous_commit', 'off', true);
+select set_config('app.tenant_id', %(tenant)s, true), set_config('synchronous_commit', 'off', true);
 insert into integrations_intakeentry (id, tenant_id, at, channel, actor, payload, outcome, detail)
-values (%s, %s, clock_timestamp(), %s, %s, %s, 'received', '{}')
+values (%(id)s, %(tenant)s, clock_timestamp(), %(channel)s, %(actor)s, %(payload)s, 'received', '{}');
+select set_config('app.tenant_id', '', true)
 """
 
 
-def log_payload(*, channel: str, actor: str, payload: bytes) -> UUID:
-    """Keep a payload before anything is done with it; gives back its entry's id. Call it in a transaction of
-    its own."""
+def log_payload(*, tenant_id: UUID, channel: str, actor: str, payload: bytes) -> UUID:
+    """Keep a payload before anything is done with it; gives back its entry's id. Call it outside of any
+    scope."""
     entry_id = uuid7()
     text = payload[: MAX_PAYLOAD * 4].decode("utf-8", "replace").replace("\x00", "\ufffd")[:MAX_PAYLOAD]
+    named = {
+        "id": str(entry_id),
+        "tenant": str(tenant_id),
+        "channel": channel,
+        "actor": actor,
+        "payload": text,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_LOG, [str(entry_id), str(current_tenant_id()), channel, actor, text])
+        cursor.execute(_LOG, named)
     return entry_id
+
+
+_COMPLETE = """
+update integrations_intakeentry set outcome = %s, detail = %s::jsonb, lead_id = %s::uuid
+where tenant_id = %s::uuid and id = %s::uuid
+"""
 
 
 def complete_entry(
     entry_id: UUID, *, outcome: IntakeEntry.Outcome, detail: Mapping[str, Any], lead_id: UUID | None = None
 ) -> None:
     """Write what became of a payload."""
-    plain = json.loads(json.dumps(detail, cls=DjangoJSONEncoder))
-    IntakeEntry.objects.filter(id=entry_id).update(outcome=outcome, detail=plain, lead_id=lead_id)
+    plain = json.dumps(detail, cls=DjangoJSONEncoder)
+    lead = str(lead_id) if lead_id else None
+    write(_COMPLETE, [outcome.value, plain, lead, str(current_tenant_id()), str(entry_id)])
 
 
 def refuse_entry(entry_id: UUID, *, status: int, problem: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
 
+from tenants.bulk import write
 from tenants.context import current_tenant_id
 
 
@@ -56,5 +57,4 @@ def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     )
     ids = [str(row.pk) for row in rows]
     parameters = [_values(rows, attribute, base, is_json) for attribute, _, base, is_json in columns]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [ids, *parameters, str(current_tenant_id())])
+    write(sql, [ids, *parameters, str(current_tenant_id())])

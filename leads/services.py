@@ -154,7 +154,11 @@ def open_handoffs(
                 agreed.tier,
                 agreed.tier_name,
             )
-    opened = set(insert_rows(rows, conflict="on conflict do nothing", returning=True))
+    if all(lead.id in found for lead in leads):
+        insert_rows(rows)  # their leads are locked, and have none open
+        opened = {row.id for row in rows}
+    else:
+        opened = set(insert_rows(rows, conflict="on conflict do nothing", returning=True))
     if dirty:
         mark_dirty(opened, now)
     return [row for row in rows if row.id in opened]

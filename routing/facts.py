@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 from leads.criteria import SCHEMA
 from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
 from routing.models import Pool, RepLoad, RuleSetVersion
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, write
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
 from tenants.selectors import absences
@@ -217,18 +217,17 @@ def write_loads(loads: Iterable[Load]) -> None:
     rows = [load for load in loads if load.changed]
     if not rows:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _WRITE_LOADS_SQL,
-            [
-                [str(row.row_id) for row in rows],
-                [row.open_leads for row in rows],
-                [row.day for row in rows],
-                [row.leads_today for row in rows],
-                [row.last_assigned_at for row in rows],
-                str(current_tenant_id()),
-            ],
-        )
+    write(
+        _WRITE_LOADS_SQL,
+        [
+            [str(row.row_id) for row in rows],
+            [row.open_leads for row in rows],
+            [row.day for row in rows],
+            [row.leads_today for row in rows],
+            [row.last_assigned_at for row in rows],
+            str(current_tenant_id()),
+        ],
+    )
 
 
 _WRITE_COUNTERS_SQL = """
@@ -244,5 +243,4 @@ def write_counters(counters: Mapping[str, Mapping[str, int]]) -> None:
         return
 
     texts = [json.dumps(dict(after)) for after in counters.values()]
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE_COUNTERS_SQL, [list(counters), texts, str(current_tenant_id())])
+    write(_WRITE_COUNTERS_SQL, [list(counters), texts, str(current_tenant_id())])

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from uuid_utils.compat import uuid7
 
 from sla.models import Timer
+from tenants.bulk import write
 from tenants.context import current_tenant_id
 
 
@@ -98,8 +99,7 @@ def _insert_sql() -> str:
 def insert_timers(rows: Sequence[TimerRow]) -> None:
     """Insert new timers of the tenant in force in one statement."""
     if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_insert_sql(), [str(current_tenant_id()), *_columns(rows, _NAMES)])
+        write(_insert_sql(), [str(current_tenant_id()), *_columns(rows, _NAMES)])
 
 
 @cache
@@ -118,5 +118,4 @@ def update_timers(rows: Sequence[AnyTimer], names: Sequence[str]) -> None:
     """Write these columns of each timer in one statement. The caller holds the locks of their handoffs."""
     if rows:
         parameters = _columns(rows, ("id", *names))
-        with connection.cursor() as cursor:
-            cursor.execute(_update_sql(tuple(names)), [*parameters, str(current_tenant_id())])
+        write(_update_sql(tuple(names)), [*parameters, str(current_tenant_id())])

@@ -27,7 +27,7 @@ from sla.rows import AnyTimer, TimerRow, insert_timers, read_timers, update_time
 from sla.tiers import Policy, Tier
 from sla.timers import Schedule, schedule, schedule_of_rest, seconds_between, warn_at
 from tenants.bulk import insert_rows
-from tenants.calendars import load_calendar, member_calendar_versions, tenant_calendar_version
+from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
 from tenants.context import current_tenant_id
 from tenants.models import Tenant
 
@@ -91,7 +91,7 @@ def arm_company(handoffs: Sequence[Handoff]) -> list[TimerRow]:
     Each handoff has its policy version and tier. Call it before or after routing: an unowned handoff's clock
     carries the ladder until `company_yields_ladder`.
     """
-    calendar_version_id = tenant_calendar_version(_tenant())
+    calendar_version_id = house_calendar_version()
     armed = []
     for handoff, policy, tier in _with_tier(handoffs):
         for spec in tier.targets:

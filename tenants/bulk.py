@@ -7,13 +7,19 @@ be used on tables with row security.) Rows are model instances; defaults were ap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
 
 from tenants.context import current_tenant_id
+
+_pending: ContextVar[list[str] | None] = ContextVar("slaportal_pending_writes", default=None)
 
 
 @cache
@@ -25,7 +31,7 @@ def _columns(model: type[models.Model]) -> tuple[tuple[str, str, str, bool], ...
         db_type = db_type.split(" ")[0] if db_type.startswith("varchar") else db_type
         is_json = db_type == "jsonb"
         base = "text" if is_json or db_type.startswith("varchar") else db_type
-        columns.append((field.attname, field.column, base, is_json))
+        columns.append((field.attname, str(field.column), base, is_json))
     return tuple(columns)
 
 
@@ -54,10 +60,6 @@ def insert_rows(rows: Sequence[models.Model], *, conflict: str = "", returning: 
     """
     if not rows:
         return []
-    import json
-
-    from django.core.serializers.json import DjangoJSONEncoder
-
     model = type(rows[0])
     tenant_id = current_tenant_id()
     arrays: list[list[Any]] = []
@@ -72,6 +74,73 @@ def insert_rows(rows: Sequence[models.Model], *, conflict: str = "", returning: 
         arrays.append(values)
     for row in rows:
         row._state.adding = False  # a later save() is an update
+    sql = _insert_sql(model, conflict, returning)
+    if not returning:
+        write(sql, arrays)
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(_insert_sql(model, conflict, returning), arrays)
-        return [row[0] for row in cursor.fetchall()] if returning else []
+        cursor.execute(sql, arrays)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def write(sql: str, parameters: Sequence[Any]) -> int | None:
+    """Carry out a write whose result nobody waits for; how many rows it touched.
+
+    Inside `travelling_together` it goes with the next statement instead, and None comes back. Where it
+    fails, that statement does.
+    """
+    pending = _pending.get()
+    with connection.cursor() as cursor:
+        if pending is not None:
+            pending.append(cursor.cursor.mogrify(sql, parameters).decode())
+            return None
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def travelling_together() -> Iterator[None]:
+    """Inside the block writes (`write`, `insert_rows`) wait for the next statement and share its way to the
+    database, in their order: one round trip for many. Any other statement carries what waits, so a read sees
+    all writes before it. What still waits at the end is sent then. Open it inside the transaction, which
+    must be rolled back where the block raises.
+    """
+    if _pending.get() is not None:
+        yield
+        return
+    token = _pending.set([])
+    try:
+        with connection.execute_wrapper(_carry):
+            yield
+        _send_waiting()
+    finally:
+        _pending.reset(token)
+
+
+def _carry(
+    execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """Send what waits in front of a statement."""
+    pending = _pending.get()
+    if not pending:
+        return execute(sql, parameters, many, context)
+    if sql.startswith("ROLLBACK"):
+        pending.clear()  # it would undo them
+        return execute(sql, parameters, many, context)
+    waiting = ";\n".join(pending)
+    pending.clear()
+    if many:
+        execute(waiting, None, False, context)
+        return execute(sql, parameters, True, context)
+    if parameters:
+        waiting = waiting.replace("%", "%%")
+    return execute(f"{waiting};\n{sql}", parameters, False, context)
+
+
+def _send_waiting() -> None:
+    pending = _pending.get()
+    if pending:
+        waiting = ";\n".join(pending)
+        pending.clear()
+        with connection.cursor() as cursor:
+            cursor.execute(waiting)

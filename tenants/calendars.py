@@ -12,11 +12,14 @@ from typing import Any
 from uuid import UUID
 
 import holidays as public_holidays
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 
 from core.businesstime import WorkCalendar
 from core.errors import ValidationFailed
-from tenants.models import Calendar, CalendarVersion, Member, RepProfile, Tenant
+from tenants.context import current_tenant_id
+from tenants.models import Calendar, CalendarVersion, Member, Tenant
 
 # Years around the writing of a version for which public holidays are resolved into it.
 HOLIDAY_YEARS_BACK, HOLIDAY_YEARS_AHEAD = 10, 15
@@ -96,8 +99,6 @@ def load_calendar(version_id: UUID | None) -> WorkCalendar | None:
     """
     if version_id is None:
         return None
-    from tenants.context import current_tenant_id
-
     return _compiled(current_tenant_id(), version_id)
 
 
@@ -135,16 +136,34 @@ def tenant_calendar_version(tenant: Tenant) -> UUID | None:
     return version_id
 
 
+_HOUSE_VERSION = """
+select calendar.current_version_id from tenants_tenant house
+join tenants_calendar calendar on calendar.tenant_id = house.id and calendar.id = house.calendar_id
+where house.id = %s
+"""
+
+
+def house_calendar_version() -> UUID | None:
+    """The version in force of the calendar of the tenant in scope; None means wall clock. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOUSE_VERSION, [str(current_tenant_id())])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def member_calendar_versions(*, tenant: Tenant, member_ids: Iterable[UUID]) -> dict[UUID, UUID | None]:
-    """The version in force for each member: their own calendar, else their team's, else the tenant's. Two
-    queries."""
+    """The version in force for each member: their own calendar, else their team's, else the tenant's. One
+    query, as every page and every assignment asks."""
     wanted = list(member_ids)
-    fallback = tenant_calendar_version(tenant)
-    found: dict[UUID, UUID | None] = dict.fromkeys(wanted, fallback)
-    members = Member.objects.filter(id__in=wanted).values_list("id", "team__calendar__current_version_id")
-    found.update({member_id: version_id for member_id, version_id in members if version_id})
-    profiles = RepProfile.objects.filter(member_id__in=wanted, calendar__isnull=False).values_list(
-        "member_id", "calendar__current_version_id"
+    fallback = Calendar.objects.filter(id=tenant.calendar_id).values("current_version_id")[:1]
+    rows = Member.objects.filter(id__in=wanted).values_list(
+        "id",
+        Coalesce(
+            "profiles__calendar__current_version_id",
+            "team__calendar__current_version_id",
+            Subquery(fallback),
+        ),
     )
-    found.update({member_id: version_id for member_id, version_id in profiles if version_id})
+    found: dict[UUID, UUID | None] = dict.fromkeys(wanted)
+    found.update(rows)
     return found
