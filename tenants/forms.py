@@ -60,7 +60,9 @@ class MemberForm(forms.Form):
 
     name = forms.CharField(label="Name", max_length=120)
     role = forms.ChoiceField(label="Role", choices=Role.choices)
-    team = forms.ModelChoiceField(label="Team", queryset=None, required=False, empty_label="No team")
+    team: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        label="Team", queryset=None, required=False, empty_label="No team"
+    )
     is_active = forms.BooleanField(
         label="Active", required=False, help_text="Someone who left cannot sign in and gets no leads."
     )
@@ -86,7 +88,7 @@ class ProfileForm(forms.Form):
     """Hours and how much fits."""
 
     time_zone = forms.ChoiceField(label="Time zone", choices=zone_choices)
-    calendar = forms.ModelChoiceField(
+    calendar: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label="Own hours",
         queryset=None,
         required=False,
@@ -160,16 +162,20 @@ class LeaveForm(forms.Form):
 
 class TeamForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
-    manager = forms.ModelChoiceField(label="Manager", queryset=None, required=False, empty_label="Nobody")
-    director = forms.ModelChoiceField(
+    manager: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        label="Manager", queryset=None, required=False, empty_label="Nobody"
+    )
+    director: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label="Director",
         queryset=None,
         required=False,
         empty_label="Nobody",
         help_text="Hears of the last step.",
     )
-    backup = forms.ModelChoiceField(label="Backup", queryset=None, required=False, empty_label="Nobody")
-    calendar = forms.ModelChoiceField(
+    backup: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        label="Backup", queryset=None, required=False, empty_label="Nobody"
+    )
+    calendar: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label="Hours", queryset=None, required=False, empty_label="As the organisation"
     )
 

@@ -370,7 +370,8 @@ class ResolverFunction(Operation):
         )
         editor.execute(f"REVOKE ALL ON FUNCTION {self._identity} FROM PUBLIC")
         editor.execute(f'GRANT EXECUTE ON FUNCTION {self._identity} TO "{settings.DATABASE_APP_ROLE}"')
-        # PostgreSQL asks of a function's new owner the right to create in the schema: lent for this one moment.
+        # PostgreSQL asks of a function's new owner the right to create in the schema: lent for this one
+        # moment.
         resolver = settings.DATABASE_RESOLVER_ROLE
         editor.execute(f'GRANT CREATE ON SCHEMA public TO "{resolver}"')
         editor.execute(f'ALTER FUNCTION {self._identity} OWNER TO "{resolver}"')

@@ -46,7 +46,9 @@ def add_member(
     user = User.objects.filter(email=address).first()
     if user is None:
         user = User.objects.create_user(email=address, name=name, password=password)
-    member = Member.objects.create(tenant=tenant, user=user, name=name, email=address, role=role, team=team)
+    member: Member = Member.objects.create(
+        tenant=tenant, user=user, name=name, email=address, role=role, team=team
+    )
     if now is not None:
         record_change(
             actor=actor,
@@ -62,13 +64,14 @@ def add_member(
 @transaction.atomic
 def set_rep_profile(*, member: Member, **fields: Any) -> RepProfile:
     """Write a rep's hours, caps and weight; missing ones keep what they are."""
-    profile, _ = RepProfile.objects.update_or_create(member=member, defaults=fields)
+    profile: RepProfile = RepProfile.objects.update_or_create(member=member, defaults=fields)[0]
     return profile
 
 
 def add_leave(*, member: Member, starts_at: datetime, ends_at: datetime, reason: str = "") -> Leave:
     """Time off, half-open. Raises IntegrityError where it does not end after it starts."""
-    return Leave.objects.create(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason)
+    leave: Leave = Leave.objects.create(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason)
+    return leave
 
 
 # Called with a member who is about to be switched off; each raises Conflict to say what must be moved first.

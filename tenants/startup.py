@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
@@ -46,7 +47,7 @@ def assert_safe_role(alias: str = "default") -> None:
 
 
 @register(Tags.database)
-def check_role(app_configs: Any, databases: list[str] | None, **kwargs: Any) -> list[Error]:
+def check_role(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """`manage.py check --database default` says the same."""
     if "default" not in (databases or []):
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -152,7 +152,7 @@ def account(request: HttpRequest) -> HttpResponse:
     }
     form = forms.AccountForm(request.POST or None, initial=present)
     if request.method == "POST" and form.is_valid():
-        User.objects.filter(pk=user.pk).update(
+        User.objects.filter(pk=member.user_id).update(
             theme=form.cleaned_data["theme"], shortcuts=form.cleaned_data["shortcuts"]
         )
         if form.cleaned_data["time_zone"] != present["time_zone"]:
@@ -169,7 +169,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("theme", "")
     if chosen not in User.Theme.values:
         raise ValidationFailed.at("/theme", "The theme is light, dark or auto.")
-    User.objects.filter(pk=request.user.pk).update(theme=chosen)
+    User.objects.filter(pk=request.member.user_id).update(theme=chosen)  # type: ignore[attr-defined]
     if getattr(request, "htmx", False):
         return HttpResponse(status=204)
     return redirect("tenants:account")
@@ -179,7 +179,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 @member_required()
 def password(request: HttpRequest) -> HttpResponse:
     """GET, POST /account/password. Other sessions of this person end."""
-    form = forms.PasswordForm(request.user, request.POST or None)
+    form = forms.PasswordForm(cast(User, request.user), request.POST or None)
     if request.method == "POST":
         window = count_try(request, f"password of {request.user.pk}")
         if form.is_valid():

@@ -82,7 +82,7 @@ class ProblemAutoSchema(AutoSchema):
     """Adds to each operation: its problem answers, the scope it needs, and Idempotency-Key where it is
     taken."""
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         text = super().get_description() or ""
         scope = getattr(self.view, "scopes", {}).get(self.method)
         return f"{text}\n\nNeeds the scope `{scope}`.".strip() if scope else text
