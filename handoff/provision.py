@@ -199,11 +199,9 @@ class _Builder:
     def publish_rules(self) -> None:
         """Criteria, routing and policy, each as version 1."""
         plan = self.plan
+        layers: list[PoolPlan | TeamPlan] = [*plan.pools, *plan.teams]
         rules = {
-            "pools": [
-                {"name": layer.name, "when": layer.when, "pool": layer.slug}
-                for layer in (*plan.pools, *plan.teams)
-            ],
+            "pools": [{"name": layer.name, "when": layer.when, "pool": layer.slug} for layer in layers],
             "priorities": [dict(rule) for rule in plan.priorities],
             "horizon_minutes": 30,
         }

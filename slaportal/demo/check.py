@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
@@ -149,7 +150,7 @@ def _breach(portal: Portal, journal: Journal, mark: str) -> Breached:
         return found
 
     for percent, what in ((80, "warning to the manager"), (100, "breach")):
-        event = _wait(f"the {what}", DRILL_SECONDS + SWEEP_SLACK, lambda p=percent: events(p))
+        event = _wait(f"the {what}", DRILL_SECONDS + SWEEP_SLACK, partial(events, percent))
         journal.happened(
             f"{what} at {percent} % of the time, {event.lateness_ms / 1000:.1f} s after it was due"
         )

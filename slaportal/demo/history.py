@@ -192,9 +192,9 @@ class Progress:
 class Generator:
     """Draws arrivals: who, when, from where and what for."""
 
-    def __init__(self, world: World, chance: random.Random, *, tag: str = "") -> None:
+    def __init__(self, world: World, chance: random.Random) -> None:
         self.world, self.chance = world, chance
-        self.crowd = Crowd(chance, world.regions, tag=tag)
+        self.crowd = Crowd(chance, world.regions)
         self._known: list[LeadIn] = []
 
     def arrivals(self, *, start: datetime, days: int, leads: int) -> list[Arrival]:

@@ -133,26 +133,22 @@ def plain(text: str) -> str:
 
 
 class Crowd:
-    """An endless line of people of one organisation's market, the same for the same seed.
+    """An endless line of people of one organisation's market, the same for the same seed."""
 
-    `tag` keeps apart the e-mails of people drawn in different runs against one database.
-    """
-
-    def __init__(self, chance: random.Random, regions: Sequence[tuple[str, int]], *, tag: str = "") -> None:
+    def __init__(self, chance: random.Random, regions: Sequence[tuple[str, int]]) -> None:
         self._chance = chance
         self._regions = regions
-        self._tag = tag
         self._companies: dict[str, list[tuple[CompanyIn, str, str]]] = {}
         self._names_used: set[str] = set()
         self._emails_used: set[str] = set()
 
     def person(self, region: str | None = None) -> Person:
-        """The next person; about every second works for a company that was seen before."""
+        """The next person; later about every second works for a company seen before."""
         chance = self._chance
         region = region or pick(chance, self._regions)
         company, country, dial = self._company(region)
         first, last = chance.choice(FIRST_NAMES[region]), chance.choice(LAST_NAMES[region]).replace("-", " ")
-        local = f"{plain(first)}.{plain(last.replace(' ', ''))}{self._tag}"
+        local = f"{plain(first)}.{plain(last.replace(' ', ''))}"
         email, number = f"{local}@{company.domain}", 2
         while email in self._emails_used:
             email, number = f"{local}{number}@{company.domain}", number + 1
@@ -171,7 +167,7 @@ class Crowd:
     def _company(self, region: str) -> tuple[CompanyIn, str, str]:
         chance = self._chance
         known = self._companies.setdefault(region, [])
-        if known and chance.random() < 0.5:
+        if chance.random() < 0.5 * min(1, len(known) / 40):
             return chance.choice(known)
         entries = COUNTRIES[region]
         country, dial, _ = chance.choices(entries, weights=[share for _, _, share in entries])[0]

@@ -103,9 +103,8 @@ def open_offices(summary: dict[str, Any], chance: random.Random) -> list[Office]
             people = {member.id: member for member in Member.objects.filter(is_active=True)}
             versions = member_calendar_versions(tenant=tenant, member_ids=list(people))
             calendars = {member_id: load_calendar(version) for member_id, version in versions.items()}
-        tag = f".{int(time.time()):x}"  # nobody from an earlier run of the traffic
         watched = next(email for role, email in world.logins if role == "Rep")
-        generator = Generator(world, chance, tag=tag)
+        generator = Generator(world, chance)
         offices.append(Office(world, tenant, row["key"], generator, people, calendars, watched))
     return offices
 
@@ -200,6 +199,8 @@ def _think(office: Office, timer: Timer, now: datetime, chance: random.Random) -
         return None
     habits = _habits(office, timer.member_id)
     if timer.target == Target.DECISION:
+        if habits is WATCHED and chance.random() < 0.6:
+            return now + timedelta(minutes=chance.uniform(10, 60))  # left for whoever looks at this inbox
         return now + timedelta(seconds=chance.uniform(30, 240))
     if chance.random() < habits.forgets:
         return None
@@ -224,6 +225,7 @@ def _is_ready(office: Office, timer: Timer, now: datetime) -> bool:
 
 
 def _act(office: Office, timer: Timer, chance: random.Random) -> str:
+    assert timer.member_id is not None  # an owner's clock names the owner
     member = office.people[timer.member_id]
     actor = Actor.person(member)
     lead_id = timer.handoff.lead_id

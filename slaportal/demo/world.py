@@ -19,8 +19,6 @@ DRILL_TIER: Final = "drill"  # nobody of the model answers it
 LIVE_SECONDS: Final = 90
 DRILL_SECONDS: Final = 12
 
-ALWAYS: Final = CalendarPlan("Round the clock", "UTC", weekly=ALWAYS_WEEK)
-
 
 @dataclass(frozen=True, slots=True)
 class Habits:
@@ -31,8 +29,8 @@ class Habits:
     accepts: share of the answered leads that they take.
     """
 
-    pace: float = 0.35
-    forgets: float = 0.05
+    pace: float = 0.4
+    forgets: float = 0.06
     accepts: float = 0.66
 
 
@@ -107,8 +105,10 @@ def _rep(domain: str, name: str, **extra: Any) -> PersonPlan:
     return PersonPlan(name, _email(domain, name), Role.REP, **extra)
 
 
-def _live(domain: str, name: str) -> PersonPlan:
-    return _rep(domain, name, calendar=ALWAYS, seated=False)
+def _live(domain: str, name: str, office: CalendarPlan) -> PersonPlan:
+    """A rep of the live desk, which never closes; their times are shown in their office's zone."""
+    always = CalendarPlan(f"Live desk, {office.name}", office.time_zone, weekly=ALWAYS_WEEK)
+    return _rep(domain, name, calendar=always, seated=False)
 
 
 def _email(domain: str, name: str) -> str:
@@ -142,7 +142,7 @@ def _brightpath() -> World:
                 _rep(domain, "Marcus Reed"),
                 _rep(domain, "Sofia Alvarez", weight=2),
                 _rep(domain, "Trevor Banks"),
-                _live(domain, "Imani Brooks"),
+                _live(domain, "Imani Brooks", new_york),
             ],
             _from("AMER"),
         ),
@@ -155,7 +155,7 @@ def _brightpath() -> World:
                 _rep(domain, "Farah Ismail"),
                 _rep(domain, "Jun Tan"),
                 _rep(domain, "Ravi Menon", cap_per_day=12),
-                _live(domain, "Elaine Seah"),
+                _live(domain, "Elaine Seah", singapore),
             ],
             _from("APAC"),
         ),
@@ -168,7 +168,7 @@ def _brightpath() -> World:
                 _rep(domain, "Lena Hartwig"),
                 _rep(domain, "Jonas Pfeiffer", weight=2),
                 _rep(domain, "Carla Brandt"),
-                _live(domain, "Mira Sommer"),
+                _live(domain, "Mira Sommer", berlin),
             ],
         ),
     ]
@@ -243,8 +243,8 @@ def _nordwind() -> World:
                 _rep(domain, "Malte Jessen"),
                 _rep(domain, "Frauke Ohlsen", cap_open=60),
                 _rep(domain, "Tjark Behrens", weight=2),
-                _live(domain, "Nele Petersen"),
-                _live(domain, "Sonke Andresen"),
+                _live(domain, "Nele Petersen", hamburg),
+                _live(domain, "Sonke Andresen", hamburg),
             ],
         ),
     ]
