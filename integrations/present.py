@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from leads import selectors as leads
 from leads.models import Account, Assignment, Engagement, Handoff, Lead
+from leads.upsert import NewEngagement
 from sla.models import Timer
 from sla.rows import AnyTimer
 from sla.status import status_of
@@ -27,7 +28,7 @@ class LeadView:
     handoff: Handoff | None = None
     assignment: Assignment | None = None
     timers: Sequence[AnyTimer] = ()
-    engagements: list[Engagement] = field(default_factory=list)
+    engagements: Sequence[Engagement | NewEngagement] = ()
 
 
 def lead_views(rows: Sequence[Lead]) -> list[LeadView]:

@@ -81,7 +81,7 @@ class LeadInSerializer(serializers.Serializer[Any]):
     occurred_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="With offset; at most two minutes ahead of our clock."
     )
-    engagements = EngagementInSerializer(
+    engagements = EngagementInSerializer(  # type: ignore[call-arg]
         many=True, required=False, allow_null=True, max_length=MAX_ENGAGEMENTS
     )
     custom = serializers.DictField(required=False, allow_null=True, help_text="Your own fields.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from core.errors import DomainError, FieldError, ValidationFailed, pointer
 from leads.matching import normalise_email
 from leads.models import Account, Engagement, Lead, LeadExternalId
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 #: How far ahead of our clock a sender's clock may be.
 AHEAD = timedelta(minutes=2)
@@ -137,7 +140,7 @@ def _text_errors(item: LeadIn) -> list[FieldError]:
 
 def storable(text: str) -> bool:
     """Can PostgreSQL keep it? Not the null character, not half of a surrogate pair."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return _UNSTORABLE.search(text) is None
 
 
 def _number_errors(item: LeadIn) -> list[FieldError]:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
+from uuid_utils.compat import uuid7
 
 from core.errors import FieldError, StageError, StaleVersion, ValidationFailed
 from leads.criteria import check_content
@@ -22,7 +23,8 @@ from leads.lifecycle import Stage, can_move
 from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.rows import update_rows
 from leads.upsert import Arrival, record_steps, upsert_leads
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, insert_values, write
+from tenants.context import current_tenant_id
 from tenants.versions import create_draft, publish, published_version
 
 __all__ = [
@@ -46,7 +48,8 @@ __all__ = [
 
 def mark_dirty(handoff_ids: Iterable[UUID], now: datetime) -> None:
     """Note for reporting that the numbers of these handoffs changed."""
-    insert_rows([DirtyHandoff(handoff_id=handoff_id, at=now) for handoff_id in dict.fromkeys(handoff_ids)])
+    rows = [(uuid7(), handoff_id, now) for handoff_id in dict.fromkeys(handoff_ids)]
+    insert_values(DirtyHandoff, ("id", "handoff_id", "at"), rows)
 
 
 # --- Stages -------------------------------------------------------------------------------------------------
@@ -277,11 +280,20 @@ def end_assignments(
     return ended
 
 
+_SET_OWNERS = """
+update leads_lead set owner_id = rows.owner_id, updated_at = %s
+from unnest(%s::uuid[], %s::uuid[]) as rows(id, owner_id)
+where leads_lead.tenant_id = %s and leads_lead.id = rows.id
+"""
+
+
 def _set_lead_owners(owners: Mapping[UUID, UUID | None], now: datetime) -> None:
     """Write the owner of many leads, which counts as a change of the lead: whoever polls for changes must
     see it."""
-    rows = [Lead(id=lead_id, owner_id=member_id, updated_at=now) for lead_id, member_id in owners.items()]
-    update_rows(rows, ["owner", "updated_at"])
+    if owners:
+        ids = [str(lead_id) for lead_id in owners]
+        members = [str(member_id) if member_id else None for member_id in owners.values()]
+        write(_SET_OWNERS, [now, ids, members, str(current_tenant_id())])
 
 
 # --- Touches ------------------------------------------------------------------------------------------------

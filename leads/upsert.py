@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
+from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
 from core.rules import Facts
@@ -26,7 +28,7 @@ from leads.lifecycle import Stage, can_move
 from leads.matching import company_domain, normalise_email, normalise_phone
 from leads.models import Account, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.rows import update_rows
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, insert_values
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.versions import published_version
@@ -63,6 +65,24 @@ class _Raced(Exception):
 
 
 @dataclass(slots=True)
+class NewEngagement:
+    """A row of leads.Engagement that this arrival leaves."""
+
+    id: UUID
+    lead_id: UUID
+    kind: str
+    subject: str
+    at: datetime
+    received_at: datetime
+    source: str
+    campaign: str
+
+
+_ENGAGEMENT_NAMES = tuple(each.name for each in fields(NewEngagement))
+_engagement_values = attrgetter(*_ENGAGEMENT_NAMES)
+
+
+@dataclass(slots=True)
 class Arrival:
     """What became of one item.
 
@@ -78,7 +98,7 @@ class Arrival:
     at: datetime
     lead: Lead
     created: bool
-    engagements: list[Engagement]
+    engagements: list[NewEngagement]
     account: Account | None = None
     facts: Facts | None = None
     handoff: Handoff | None = None
@@ -106,7 +126,7 @@ class _Person:
     handoff: Handoff | None = None
     closed_at: datetime | None = None
     last_number: int = 0
-    engagements: dict[int, list[Engagement]] = field(default_factory=dict)
+    engagements: dict[int, list[NewEngagement]] = field(default_factory=dict)
     facts: Facts | None = None
     judgement: Judgement | None = None
     qualifies: bool = False
@@ -150,19 +170,10 @@ def record_steps(
     for arrival in arrivals:
         for old, new in arrival.steps:
             handoff = (handoffs or {}).get(arrival.lead.id) if new == Stage.MQL else None
-            rows.append(
-                StageChange(
-                    tenant_id=arrival.lead.tenant_id,
-                    lead_id=arrival.lead.id,
-                    handoff_id=handoff.id if handoff else None,
-                    old=old,
-                    new=str(new),
-                    at=now,
-                    actor=actor,
-                    why="Meets the MQL criteria" if new == Stage.MQL else "",
-                )
-            )
-    insert_rows(rows)
+            why = "Meets the MQL criteria" if new == Stage.MQL else ""
+            handoff_id = handoff.id if handoff else None
+            rows.append((uuid7(), arrival.lead.id, handoff_id, old, str(new), now, actor, why))
+    insert_values(StageChange, ("id", "lead_id", "handoff_id", "old", "new", "at", "actor", "why"), rows)
 
 
 class _Batch:
@@ -468,7 +479,7 @@ class _Batch:
         if not item.test:
             lead.is_test = False
 
-    def new_engagements(self, person: _Person, item: LeadIn) -> list[Engagement]:
+    def new_engagements(self, person: _Person, item: LeadIn) -> list[NewEngagement]:
         """The rows this arrival leaves: its engagements, or the arrival itself where it names none. One that
         carries its own time and is there already is not kept twice."""
         assert person.lead is not None
@@ -484,8 +495,8 @@ class _Batch:
             person.known_events.add((kind, subject, at))
             person.past.append((kind, subject, at))
             rows.append(
-                Engagement(
-                    tenant_id=self.tenant_id,
+                NewEngagement(
+                    id=uuid7(),
                     lead_id=person.lead.id,
                     kind=kind,
                     subject=subject,
@@ -550,7 +561,8 @@ class _Batch:
         made = insert_rows(fresh, conflict="on conflict do nothing", returning=True)
         if len(made) != len(fresh):
             self.start_again(kept)
-        insert_rows([row for person in self.people for rows in person.engagements.values() for row in rows])
+        kept = [row for person in self.people for rows in person.engagements.values() for row in rows]
+        insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])
 
     def start_again(self, kept: list[UUID]) -> None:
         """Somebody else has this person now. A batch is rolled back as a whole; one item takes its own row

@@ -83,6 +83,45 @@ def insert_rows(rows: Sequence[models.Model], *, conflict: str = "", returning: 
         return [row[0] for row in cursor.fetchall()]
 
 
+@cache
+def _values_sql(
+    model: type[models.Model], names: tuple[str, ...]
+) -> tuple[str, tuple[tuple[bool, bool], ...]]:
+    """The statement of `insert_values`, and of each name whether it is JSON and whether it is a uuid."""
+    known = {attribute: (column, base, is_json) for attribute, column, base, is_json in _columns(model)}
+    chosen = [known[name] for name in names]
+    listed = ", ".join(f'"{column}"' for column, _, _ in chosen)
+    picked = ", ".join(f'"{column}"::jsonb' if is_json else f'"{column}"' for column, _, is_json in chosen)
+    arrays = ", ".join(f"%s::{base}[]" for _, base, _ in chosen)
+    # Names come from our own models, never from a request.
+    sql = (
+        f'insert into "{model._meta.db_table}" (tenant_id, {listed}) '  # noqa: S608
+        f"select %s::uuid, {picked} from unnest({arrays}) as rows({listed})"
+    )
+    return sql, tuple((is_json, base == "uuid") for _, base, is_json in chosen)
+
+
+def insert_values(model: type[models.Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert plain tuples as rows of the tenant in force: `insert_rows` for where an instance would cost
+    more than the row. names: the attributes in the tuples' order, "id" among them; columns left out need a
+    database default.
+    """
+    if not rows:
+        return
+    sql, kinds = _values_sql(model, names)
+    arrays: list[list[Any]] = []
+    for values, (is_json, is_uuid) in zip(zip(*rows, strict=True), kinds, strict=True):
+        if is_json:
+            arrays.append(
+                [None if each is None else json.dumps(each, cls=DjangoJSONEncoder) for each in values]
+            )
+        elif is_uuid:
+            arrays.append([None if each is None else str(each) for each in values])
+        else:
+            arrays.append(list(values))
+    write(sql, [str(current_tenant_id()), *arrays])
+
+
 def write(sql: str, parameters: Sequence[Any]) -> int | None:
     """Carry out a write whose result nobody waits for; how many rows it touched.
 

@@ -16,6 +16,7 @@ from web.problems import BodyTooLarge, MalformedBody
 
 MAX_DEPTH = 32
 # Escapes that may spell what PostgreSQL cannot store: the NUL character and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -111,7 +112,7 @@ def _walk(value: dict[str, Any]) -> None:
 
 
 def _check_text(text: str, path: tuple[str | int, ...]) -> None:
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if _UNSTORABLE.search(text) is not None:
         raise ValidationFailed.at(
             pointer(*path),
             "The text has a character that cannot be stored (NUL or half a surrogate pair).",

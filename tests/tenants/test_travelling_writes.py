@@ -1,4 +1,4 @@
-"""Writes that wait for the next statement: their order holds, reads see them, a roll-back takes them along."""
+"""Writes that wait for the next statement: in order, seen by reads, gone with a roll-back."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_statement_without_parameters_carries_them_too(in_acme, now):
 def test_a_savepoint_that_is_rolled_back_takes_only_its_own(in_acme, now):
     with travelling_together():
         insert_rows([account("before", now)])
-        with pytest.raises(RuntimeError), transaction.atomic():
+        with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
             insert_rows([account("inside", now)])
             raise RuntimeError
         insert_rows([account("after", now)])
@@ -55,7 +55,7 @@ def test_a_savepoint_that_is_rolled_back_takes_only_its_own(in_acme, now):
 
 def test_a_write_that_fails_is_told_by_the_statement_that_carries_it(in_acme, now):
     insert_rows([account("one", now, "one.com")])
-    with pytest.raises(IntegrityError), transaction.atomic(), travelling_together():
+    with pytest.raises(IntegrityError), transaction.atomic(), travelling_together():  # noqa: PT012
         insert_rows([account("two", now, "one.com")])
         assert Account.objects.count() == 0  # this read fails
     assert Account.objects.get().name == "one"
