@@ -90,8 +90,7 @@ class ComplianceView(TenantAPIView):
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)
         tiers = selectors.choices(question).tiers if by == "tier" else {}
-        rows = selectors.groups(question, by, now=now, names=selectors.load_names(tiers))
-        whole, _ = selectors.totals(question, now=now)
+        found = selectors.report(question, by, now=now, names=selectors.load_names(tiers))
         return Response(
             {
                 "by": by,
@@ -100,14 +99,14 @@ class ComplianceView(TenantAPIView):
                 "to": question.last,
                 "time_zone": self.tenant.time_zone,
                 "target_percent": self.tenant.target_percent,
-                "total": {target: rate.as_dict() for target, rate in whole.rates.items()},
+                "total": {target: rate.as_dict() for target, rate in found.whole.rates.items()},
                 "results": [
                     {
                         "key": None if row.key is None else str(row.key),
                         "name": row.name,
                         **{target: rate.as_dict() for target, rate in row.rates.items()},
                     }
-                    for row in rows
+                    for row in found.groups
                 ],
             }
         )

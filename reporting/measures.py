@@ -13,13 +13,12 @@ Response times are working seconds of answered clocks, in time or late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from django.db.models import Aggregate, Count, IntegerField, Q
+from django.db.models import Case, CharField, F, IntegerField, Q, Value, When
 
 
 class Verdict(StrEnum):
@@ -60,19 +59,26 @@ def is_verdict(verdict: Verdict, now: datetime) -> Q:
     return stored
 
 
+def verdict_at(now: datetime) -> Case:
+    """The same as a value: each fact's verdict as it stands at `now`."""
+    return Case(
+        When(is_verdict(Verdict.BROKEN, now), then=Value(Verdict.BROKEN.value)),
+        When(is_verdict(Verdict.RUNNING, now), then=Value(Verdict.RUNNING.value)),
+        default=F("verdict"),
+        output_field=CharField(),
+    )
+
+
+#: A clock with a response time.
 ANSWERED: Final = Q(met_at__isnull=False, business_seconds__isnull=False)
 
 
-class Percentile(Aggregate):
-    """The least value that at least `share` of all values do not exceed: one that really occurred."""
-
-    function = "percentile_disc"
-    template = "%(function)s(%(share)s) within group (order by %(expressions)s)"
-    output_field = IntegerField()
-    allow_distinct = False
-
-    def __init__(self, expression: str, *, share: float, **extra: Any) -> None:
-        super().__init__(expression, share=float(share), **extra)
+def range_of_response() -> Case:
+    """Into which of RANGES the response time falls, by its place."""
+    ends = [
+        When(business_seconds__lt=high, then=Value(place)) for place, (high, _) in enumerate(RANGES) if high
+    ]
+    return Case(*ends, default=Value(len(RANGES) - 1), output_field=IntegerField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,33 +133,6 @@ class Rate:
             "median_business_seconds": self.median,
             "p90_business_seconds": self.p90,
         }
-
-
-def rate_aggregates(target: str, now: datetime) -> dict[str, Aggregate]:
-    """Aggregates over facts that `rate_from` turns into the target's Rate."""
-    of_target = Q(target=target)
-    found: dict[str, Aggregate] = {
-        f"{target}_{verdict.value}": Count("id", filter=of_target & is_verdict(verdict, now))
-        for verdict in Verdict
-    }
-    answered = of_target & ANSWERED
-    found[f"{target}_answered"] = Count("id", filter=answered)
-    for name, share in (("median", 0.5), ("p90", 0.9)):
-        found[f"{target}_{name}"] = Percentile("business_seconds", share=share, filter=answered)
-    return found
-
-
-def rate_from(row: Mapping[str, Any], target: str) -> Rate:
-    """The Rate in a row of `rate_aggregates`."""
-    return Rate(
-        kept=row[f"{target}_met"],
-        broken=row[f"{target}_missed"],
-        running=row[f"{target}_open"],
-        called_off=row[f"{target}_cancelled"],
-        answered=row[f"{target}_answered"],
-        median=row[f"{target}_median"],
-        p90=row[f"{target}_p90"],
-    )
 
 
 def standing(percent: float | None, target_percent: int) -> str | None:

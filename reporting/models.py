@@ -32,11 +32,33 @@ class TargetFact(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [
-            models.Index(fields=["tenant", "clock", "target", "started_at"], name="fact_by_start"),
+            # All that a report reads, so that a period is counted from the index alone.
+            models.Index(
+                fields=["tenant", "clock", "target", "started_at"],
+                include=[
+                    "verdict",
+                    "due_at",
+                    "met_at",
+                    "closed_at",
+                    "business_seconds",
+                    "member_id",
+                    "team_id",
+                    "source",
+                    "campaign",
+                    "tier",
+                    "tier_name",
+                ],
+                name="fact_of_period",
+            ),
             models.Index(fields=["tenant", "handoff"], name="fact_by_handoff"),
             models.Index(
                 fields=["tenant", "clock", "-due_at", "-id"],
                 condition=models.Q(verdict__in=["missed", "open"]),
                 name="fact_unkept",
+            ),
+            models.Index(
+                fields=["tenant", "clock", "-due_at", "-id"],
+                condition=models.Q(verdict__in=["missed", "open"], closed_at__isnull=True),
+                name="fact_unanswered",
             ),
         ]

@@ -13,13 +13,28 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import BooleanField, Case, Count, F, Q, QuerySet, UUIDField, Value, When
-from django.db.models.functions import TruncDate, TruncMonth, TruncWeek
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    DateField,
+    F,
+    Q,
+    QuerySet,
+    SmallIntegerField,
+    UUIDField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, TruncDate, TruncMonth, TruncWeek
+from django.db.models.lookups import Exact
 
 from handoff.selectors import SEES_ALL
 from leads.models import Assignment, Handoff
 from reporting import measures
-from reporting.measures import ANSWERED, NEVER, RANGES, TARGETS, Percentile, Rate, Verdict, is_verdict
+from reporting.measures import ANSWERED, NEVER, RANGES, TARGETS, Rate, Verdict, is_verdict
 from reporting.models import TargetFact
 from sla.models import TimerEvent
 from tenants.models import Member, Role, Team
@@ -143,49 +158,6 @@ class Totals:
     unanswered: int
 
 
-_NOTHING: Final = Totals({target: Rate() for target in TARGETS}, dict.fromkeys((50, 75, 90, 95)), [], 0)
-
-
-def totals(question: Question, *, now: datetime) -> tuple[Totals, Totals]:
-    """The question's numbers, and those of the period before; one query."""
-    both = replace(question, first=question.before.first)
-    touch = Q(target="first_touch")
-    aggregates: dict[str, Any] = {}
-    for target in TARGETS:
-        aggregates |= measures.rate_aggregates(target, now)
-    for share in (75, 95):
-        aggregates[f"p{share}"] = Percentile("business_seconds", share=share / 100, filter=touch & ANSWERED)
-    low = 0
-    for place, (high, _) in enumerate(RANGES):
-        within = Q(business_seconds__gte=low) & (Q(business_seconds__lt=high) if high else Q())
-        aggregates[f"ok_{place}"] = Count("id", filter=touch & ANSWERED & within & Q(verdict="met"))
-        aggregates[f"late_{place}"] = Count("id", filter=touch & ANSWERED & within & ~Q(verdict="met"))
-        low = high or 0
-    broken = is_verdict(Verdict.BROKEN, now)
-    aggregates["never"] = Count("id", filter=touch & broken & Q(met_at__isnull=True))
-    aggregates["unanswered"] = Count("id", filter=broken & Q(closed_at__isnull=True))
-    present = Case(
-        When(started_at__gte=question.start, then=Value(True)),
-        default=Value(False),
-        output_field=BooleanField(),
-    )
-    rows = facts(both).annotate(present=present).values("present").order_by().annotate(**aggregates)
-    found = {row["present"]: _totals_from(row) for row in rows}
-    return found.get(True, _NOTHING), found.get(False, _NOTHING)
-
-
-def _totals_from(row: Mapping[str, Any]) -> Totals:
-    rates = {target: measures.rate_from(row, target) for target in TARGETS}
-    ranges = [(label, row[f"ok_{place}"], row[f"late_{place}"]) for place, (_, label) in enumerate(RANGES)]
-    touch = rates["first_touch"]
-    return Totals(
-        rates=rates,
-        responses={50: touch.median, 75: row["p75"], 90: touch.p90, 95: row["p95"]},
-        ranges=[*ranges, (NEVER, 0, row["never"])],
-        unanswered=row["unanswered"],
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
     """One row of a split. key: a member's or team's id, a source, a campaign, a tier's slug; None: nobody."""
@@ -204,18 +176,182 @@ class Group:
         return self.rates["decision"]
 
 
-def groups(question: Question, by: str, *, now: datetime, names: Names) -> list[Group]:
-    """The numbers of each group, the lowest first-touch rate first, those without a rate last; one query."""
-    column = SPLITS[by][0]
-    aggregates: dict[str, Any] = {}
-    for target in TARGETS:
-        aggregates |= measures.rate_aggregates(target, now)
-    rows = facts(question).values(column).order_by().annotate(**aggregates)
+@dataclass(frozen=True, slots=True)
+class Course:
+    """First-touch rates by day, or by week over long periods, in per cent; None where nothing counted. base:
+    how many counted of all. of_group: by a group's key."""
+
+    labels: list[date]
+    whole: list[float | None]
+    base: list[int]
+    of_group: Mapping[UUID | str | None, list[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer to a question. before: the first-touch and decision rates of the period right before.
+    groups: the lowest first-touch rate first, those without a rate last."""
+
+    whole: Totals
+    before: Mapping[str, Rate]
+    groups: list[Group]
+    course: Course
+
+
+_NO_TIMES: Final[list[int | None]] = [None, None, None, None]
+
+# The period's clocks and those of the period before are fetched once; everything is counted from that. The
+# memory is for sorting one period, in this transaction only.
+_REPORT: Final = """
+set local work_mem = '32MB';
+with f as materialized ({facts})
+select 'cube', key::text, step::text, what, stands, count(*), null::int[] from f where present
+    group by key, step, what, stands
+union all
+select 'kind', place::text, concat_ws(' ', present, answered, closed), what, stands, count(*), null
+    from f group by present, what, stands, place, answered, closed
+union all
+select 'group', key::text, null, what, null, count(seconds),
+    percentile_disc(array[0.5, 0.9]) within group (order by seconds)
+    from f where present group by key, what
+union all
+select 'whole', present::text, null, what, null, count(seconds),
+    percentile_disc(array[0.5, 0.75, 0.9, 0.95]) within group (order by seconds)
+    from f group by present, what
+"""
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What the database counted. cube: (key, step, target, verdict). kinds: (place, (present, answered,
+    closed), target, verdict). times: ("group", key, target) or ("whole", present, target) to how many were
+    answered, and within which seconds which share."""
+
+    cube: Counter[tuple[Any, str, str, str]]
+    kinds: Counter[tuple[str, tuple[str, ...], str, str]]
+    times: dict[tuple[str, Any, str], tuple[int, list[int | None]]]
+
+    def taken(self, part: str, key: Any, target: str) -> tuple[int, list[int | None]]:
+        count, shares = self.times.get((part, key, target), (0, None))
+        return count, shares or _NO_TIMES
+
+
+def report(question: Question, by: str, *, now: datetime, names: Names) -> Report:
+    """All numbers of a question, split by `by`; one query."""
+    counted = _Counted(Counter(), Counter(), {})
+    targets, verdicts = list(TARGETS), [verdict.value for verdict in Verdict]
+    for part, a, b, what, stand, count, shares in _rows(question, by, now):
+        target, stands = targets[what], "" if stand is None else verdicts[stand]
+        if part == "cube":
+            counted.cube[_key(by, a), b, target, stands] = count
+        elif part == "kind":
+            counted.kinds[a, tuple(b.split()), target, stands] = count
+        else:
+            counted.times[part, _key(by, a) if part == "group" else a == "true", target] = count, shares
+    return Report(
+        whole=_totals(counted),
+        before={target: _rate_of_whole(target, counted, present=False) for target in TARGETS},
+        groups=_groups(by, counted, names),
+        course=_course(question, counted.cube),
+    )
+
+
+def _rows(question: Question, by: str, now: datetime) -> list[tuple[Any, ...]]:
+    truncate: Any = TruncWeek if question.by_week else TruncDate
+    sub = (
+        facts(replace(question, first=question.before.first))
+        .annotate(
+            key=F(SPLITS[by][0]),
+            step=Cast(truncate("started_at", tzinfo=question.zone), DateField()),
+            what=_place_of(F("target"), list(TARGETS)),
+            stands=_place_of(measures.verdict_at(now), [verdict.value for verdict in Verdict]),
+            seconds=Case(When(ANSWERED, then=F("business_seconds"))),
+            place=measures.range_of_response(),
+            present=_is(Q(started_at__gte=question.start)),
+            answered=_is(Q(met_at__isnull=False)),
+            closed=_is(Q(closed_at__isnull=False)),
+        )
+        .order_by()
+        .values("key", "step", "what", "stands", "seconds", "place", "present", "answered", "closed")
+    )
+    try:
+        sql, values = sub.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_REPORT.format(facts=sql), values)
+        return list(cursor.fetchall())
+
+
+def _place_of(value: Any, known: list[str]) -> Case:
+    """The place of a text in a list: numbers are grouped and sorted several times quicker than text."""
+    places = [When(Exact(value, Value(text)), then=Value(place)) for place, text in enumerate(known)]
+    return Case(*places, output_field=SmallIntegerField())
+
+
+def _is(condition: Q) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def _key(by: str, text: str | None) -> UUID | str | None:
+    return UUID(text) if text is not None and by in ("rep", "team") else text
+
+
+def _rate(stands: Mapping[str, int], taken: tuple[int, list[int | None]], p90_at: int) -> Rate:
+    return Rate(
+        kept=stands.get("met", 0),
+        broken=stands.get("missed", 0),
+        running=stands.get("open", 0),
+        called_off=stands.get("cancelled", 0),
+        answered=taken[0],
+        median=taken[1][0],
+        p90=taken[1][p90_at],
+    )
+
+
+def _rate_of_whole(target: str, counted: _Counted, *, present: bool) -> Rate:
+    stands: Counter[str] = Counter()
+    for (_, flags, of, stand), count in counted.kinds.items():
+        if of == target and (flags[0] == "t") == present:
+            stands[stand] += count
+    return _rate(stands, counted.taken("whole", present, target), 2)
+
+
+def _totals(counted: _Counted) -> Totals:
+    ranges: list[list[int]] = [[0, 0] for _ in RANGES]
+    never = unanswered = 0
+    for (place, (present, answered, closed), target, stand), count in counted.kinds.items():
+        if present != "t" or stand not in ("met", "missed"):
+            continue
+        if stand == "missed" and closed == "f":
+            unanswered += count
+        if target != "first_touch":
+            continue
+        if answered == "t":
+            ranges[int(place)][stand == "missed"] += count
+        else:
+            never += count
+    bars = [(label, ranges[place][0], ranges[place][1]) for place, (_, label) in enumerate(RANGES)]
+    _, shares = counted.taken("whole", True, "first_touch")
+    return Totals(
+        rates={target: _rate_of_whole(target, counted, present=True) for target in TARGETS},
+        responses=dict(zip((50, 75, 90, 95), shares, strict=True)),
+        ranges=[*bars, (NEVER, 0, never)],
+        unanswered=unanswered,
+    )
+
+
+def _groups(by: str, counted: _Counted, names: Names) -> list[Group]:
+    stands: dict[Any, dict[str, Counter[str]]] = {}
+    for (key, _, target, stand), count in counted.cube.items():
+        stands.setdefault(key, {name: Counter() for name in TARGETS})[target][stand] += count
     found = []
-    for row in rows:
-        rates = {target: measures.rate_from(row, target) for target in TARGETS}
-        name, note = names.of(by, row[column])
-        found.append(Group(row[column], name, rates, note))
+    for key, of_target in stands.items():
+        rates = {
+            target: _rate(of_target[target], counted.taken("group", key, target), 1) for target in TARGETS
+        }
+        name, note = names.of(by, key)
+        found.append(Group(key, name, rates, note))
     return sorted(found, key=_worst_first)
 
 
@@ -224,46 +360,20 @@ def _worst_first(group: Group) -> tuple[bool, float, int, str]:
     return percent is None, percent or 0.0, -group.first_touch.all, group.name.casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """First-touch rates over time, in per cent, None where nothing counted: of all, and of each group."""
-
-    labels: list[date]
-    whole: list[float | None]
-    base: list[int]
-    of_group: Mapping[UUID | str | None, list[float | None]]
-
-
-def course(question: Question, by: str, *, now: datetime) -> Course:
-    """How the rate went by day, or by week over long periods; one query."""
-    column = SPLITS[by][0]
-    step: Any = (
-        TruncWeek("started_at", tzinfo=question.zone)
-        if question.by_week
-        else TruncDate("started_at", tzinfo=question.zone)
-    )
-    rows = (
-        facts(question)
-        .filter(target="first_touch")
-        .annotate(step=step)
-        .values_list(column, "step")
-        .order_by()
-        .annotate(
-            kept=Count("id", filter=is_verdict(Verdict.KEPT, now)),
-            broken=Count("id", filter=is_verdict(Verdict.BROKEN, now)),
-        )
-    )
+def _course(question: Question, cube: Mapping[Any, int]) -> Course:
     labels = _steps(question)
-    places = {day: place for place, day in enumerate(labels)}
+    places = {day.isoformat(): place for place, day in enumerate(labels)}
     kept: dict[Any, list[int]] = {}
     base: dict[Any, list[int]] = {}
     all_kept, all_base = [0] * len(labels), [0] * len(labels)
-    for key, at, ok, late in rows:
-        place = places[at.date() if isinstance(at, datetime) else at]
+    for (key, step, target, stand), count in cube.items():
+        if target != "first_touch" or stand not in ("met", "missed"):
+            continue
+        place, ok = places[step], count if stand == "met" else 0
         kept.setdefault(key, [0] * len(labels))[place] += ok
-        base.setdefault(key, [0] * len(labels))[place] += ok + late
+        base.setdefault(key, [0] * len(labels))[place] += count
         all_kept[place] += ok
-        all_base[place] += ok + late
+        all_base[place] += count
     return Course(
         labels=labels,
         whole=_percents(all_kept, all_base),
@@ -365,11 +475,11 @@ def clocks_behind(
     answered: bool = False,
     unanswered: bool = False,
 ) -> QuerySet[TargetFact]:
-    """The clocks that one number counts, with their leads: exactly those, so that lists and numbers agree.
+    """The clocks that one number counts: exactly those, so that lists and numbers agree.
 
     answered: those with a response time. unanswered: those that somebody can still answer.
     """
-    found = facts(question).select_related("handoff__lead")
+    found = facts(question)
     if target is not None:
         found = found.filter(target=target)
     if verdict is not None:

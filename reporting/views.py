@@ -82,9 +82,8 @@ def compliance(request: HttpRequest) -> HttpResponse:
     target: int = request.tenant.target_percent  # type: ignore[attr-defined]
     offered = selectors.choices(question)
     names = selectors.load_names(offered.tiers)
-    whole, before = selectors.totals(question, now=now)
-    course = selectors.course(question, asked.by, now=now)
-    groups = selectors.groups(question, asked.by, now=now, names=names)
+    report = selectors.report(question, asked.by, now=now, names=names)
+    whole, course, groups = report.whole, report.course, report.groups
     only_open = params.choice(asked.query, "breaches", ("open", "all"), "open") == "open"
     page = page_of(
         selectors.clocks_behind(question, now=now, verdict=Verdict.BROKEN, unanswered=only_open),
@@ -102,7 +101,7 @@ def compliance(request: HttpRequest) -> HttpResponse:
         "csv_url": asked.link("compliance_csv"),
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not any(rate.all for rate in whole.rates.values()),
-        "kpis": _kpis(asked, whole, before, target),
+        "kpis": _kpis(asked, whole, report.before, target),
         "left_out": _left_out(whole),
         "trend": _trend(course),
         "trend_title": f"First touch on time, by {'week' if question.by_week else 'day'}",
@@ -151,11 +150,11 @@ def _summary(asked: Asked, touch: Rate) -> str:
 
 
 def _kpis(
-    asked: Asked, whole: selectors.Totals, before: selectors.Totals, target: int
+    asked: Asked, whole: selectors.Totals, before: Mapping[str, Rate], target: int
 ) -> list[dict[str, Any]]:
     cards = []
     for name, title in (("first_touch", "First touch on time"), ("decision", "Decision on time")):
-        rate, former = whole.rates[name], before.rates[name]
+        rate, former = whole.rates[name], before[name]
         change = None if rate.percent is None or former.percent is None else rate.percent - former.percent
         cards.append(
             {
@@ -170,8 +169,8 @@ def _kpis(
         )
     touch = whole.rates["first_touch"]
     for title, seconds, former_seconds in (
-        ("Median first touch", touch.median, before.rates["first_touch"].median),
-        ("90% touched within", touch.p90, before.rates["first_touch"].p90),
+        ("Median first touch", touch.median, before["first_touch"].median),
+        ("90% touched within", touch.p90, before["first_touch"].p90),
     ):
         cards.append(
             {
@@ -186,7 +185,7 @@ def _kpis(
         {
             "label": "Assignments" if asked.question.clock == "owner" else "Leads handed over",
             "value": f"{touch.all:,}",
-            "target": f"{before.rates['first_touch'].all:,} in the {asked.question.days} days before",
+            "target": f"{before['first_touch'].all:,} in the {asked.question.days} days before",
             "url": asked.link("compliance_leads", target="first_touch"),
         }
     )
@@ -333,27 +332,31 @@ def _chips(asked: Asked, names: selectors.Names) -> list[dict[str, str]]:
 
 def _breaches(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> list[dict[str, Any]]:
     stories = selectors.stories(rows, names=names)
-    timers = {timer.id: timer for timer in Timer.objects.filter(id__in=[row.id for row in rows])}
+    found = Timer.objects.select_related("handoff__lead").filter(id__in=[row.id for row in rows])
+    timers = {timer.id: timer for timer in found}
     shown = []
     for row in rows:
-        reading = clocks.read(timers[row.id], now=asked.now) if row.id in timers else None
-        lead = row.handoff.lead
+        timer = timers.get(row.id)
+        if timer is None:  # erased a moment ago
+            continue
+        reading = clocks.read(timer, now=asked.now)
+        lead = timer.handoff.lead
         shown.append(
             {
                 "lead": lead,
                 "url": reverse("handoff:lead", args=[lead.id]),
                 "target": words.TARGETS.get(row.target, row.target),
-                "status": reading.status.value if reading else "missed",
-                "seconds": reading.seconds if reading else None,
-                "running": bool(reading and reading.running),
-                "next_change": reading.next_change if reading else None,
+                "status": reading.status.value,
+                "seconds": reading.seconds,
+                "running": reading.running,
+                "next_change": reading.next_change,
                 "rep": names.of("rep", row.member_id)[0],
                 "tier": row.tier_name or selectors.humanise(row.tier),
                 "source": row.source or DASH,
                 "due_at": row.due_at,
                 "story": stories[row.id],
                 "reassign": reverse("handoff:reassign", args=[lead.id])
-                if reading and reading.is_open and not asked.own
+                if reading.is_open and not asked.own
                 else "",
             }
         )
@@ -366,7 +369,7 @@ def compliance_csv(request: HttpRequest) -> HttpResponse:
     """GET /compliance.csv: the table of the page, one line a group, with bases and what was left out."""
     asked = _asked(request)
     names = selectors.load_names(selectors.choices(asked.question).tiers)
-    groups = selectors.groups(asked.question, asked.by, now=asked.now, names=names)
+    groups = selectors.report(asked.question, asked.by, now=asked.now, names=names).groups
     head = [selectors.SPLITS[asked.by][1]]
     for title in TARGETS.values():
         head += [
@@ -501,7 +504,7 @@ def compliance_leads_csv(request: HttpRequest) -> HttpResponse:
     head = ["Lead", "E-mail", "Company", "Target", "Clock", "Verdict", "Rep", "Tier", "Source", "Campaign"]
     head += ["Started", "Due", "Answered", "Working seconds"]
     lines = []
-    for row in found.order_by("-started_at", "-id")[:MOST_LINES]:
+    for row in found.select_related("handoff__lead").order_by("-started_at", "-id")[:MOST_LINES]:
         lead = row.handoff.lead
         late = row.verdict == "missed" or (row.verdict == "open" and row.due_at < asked.now)
         verdict = "late" if late else _VERDICTS.get(row.verdict, "not due yet")
