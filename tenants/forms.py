@@ -194,6 +194,8 @@ class TeamForm(forms.Form):
 class KeyForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80, help_text="Which program uses it.")
     scopes = forms.MultipleChoiceField(
-        label="May", choices=[*SCOPES.items()], widget=forms.CheckboxSelectMultiple
+        label="May",
+        choices=[(scope, f"{text} ({scope})") for scope, text in SCOPES.items()],
+        widget=forms.CheckboxSelectMultiple,
     )
     expires = forms.ChoiceField(label="Expires", choices=EXPIRIES, required=False)

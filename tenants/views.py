@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import NotFound, ValidationFailed
 from tenants import forms, selectors, services
 from tenants.audit import member_actor
-from tenants.auth import SCOPES, member_required
+from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.demo import demo_logins, is_demo_login
 from tenants.login import TooManyTries, count_try, forgive
@@ -433,7 +433,6 @@ def keys(request: HttpRequest) -> HttpResponse:
         "form": form,
         "made": made,
         "keys": ApiKey.objects.select_related("created_by").order_by("revoked_at", "-created_at")[:200],
-        "scope_texts": SCOPES,
         "now": database_clock(),
         "crumbs": _crumbs("API keys"),
     }
