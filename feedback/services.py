@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -48,7 +49,7 @@ def choose_reason(*, kind: Reason.Kind, slug: str, note: str) -> Reason:
             field_errors=[FieldError("/reason", "Choose a reason.", "required")],
             reasons=list(reasons),
         )
-    reason = reasons.get(slug)
+    reason: Reason | None = reasons.get(slug)
     if reason is None:
         known = ", ".join(reasons)
         raise ValidationFailed(
@@ -70,7 +71,7 @@ def record_disposition(
     kind: Disposition.Kind,
     actor: str,
     now: datetime,
-    by_id: object | None = None,
+    by_id: UUID | None = None,
     reason: Reason | None = None,
     note: str = "",
     until: date | None = None,

@@ -30,7 +30,7 @@ from handoff.serializers import (
     TouchSerializer,
 )
 from handoff.services import Actor
-from handoff.timeline import timeline
+from handoff.timeline import assignments_of, timeline
 from leads import strict
 from leads.models import Handoff, Lead, Touch
 from leads.selectors import get_lead
@@ -251,7 +251,7 @@ class TimelineView(TenantAPIView):
     def get(self, request: Request, lead_id: UUID) -> Response:
         """Everything that happened to the lead, the newest first."""
         lead = get_lead(lead_id=lead_id)
-        handoffs = list(Handoff.objects.filter(lead=lead).order_by("-number"))
+        handoffs = list(Handoff.objects.filter(lead=lead).values_list("id", flat=True))
         results = [
             {
                 "kind": item.kind,
@@ -261,7 +261,7 @@ class TimelineView(TenantAPIView):
                 "note": item.body,
                 "data": item.data,
             }
-            for item in timeline(lead, handoffs)
+            for item in timeline(lead, handoffs, assignments_of(handoffs))
         ]
         return Response({"results": results, "next": None})
 

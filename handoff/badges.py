@@ -1,4 +1,4 @@
-"""The numbers beside the places of the rail that are ours; one query each."""
+"""The numbers beside the places of the rail that are ours: one query each, or none where the page has it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,25 @@ def register() -> None:
     register_badge("handoff:unrouted", _unrouted)
 
 
+def remember(request: HttpRequest, *, undecided: int | None = None, unrouted: int | None = None) -> None:
+    """Spare the rail a count that the page has made anyway."""
+    known = {"undecided": undecided, "unrouted": unrouted}
+    request.handoff_counts = {  # type: ignore[attr-defined]
+        name: count for name, count in known.items() if count is not None
+    }
+
+
+def _known(request: HttpRequest, name: str) -> int | None:
+    counts: dict[str, int] = getattr(request, "handoff_counts", {})
+    return counts.get(name)
+
+
 def _inbox(request: HttpRequest) -> Badge:
-    return Badge(undecided_count(request.member))  # type: ignore[attr-defined]
+    known = _known(request, "undecided")
+    return Badge(undecided_count(request.member) if known is None else known)  # type: ignore[attr-defined]
 
 
 def _unrouted(request: HttpRequest) -> Badge:
-    count = unrouted_count()
+    known = _known(request, "unrouted")
+    count = unrouted_count() if known is None else known
     return Badge(count, "bad" if count else "")

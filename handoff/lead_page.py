@@ -11,7 +11,7 @@ from uuid import UUID
 
 from handoff import clocks, words
 from handoff.selectors import ACTS, names_of
-from handoff.timeline import Item, timeline
+from handoff.timeline import Item, assignments_of, timeline
 from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
@@ -91,8 +91,9 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
     """The page of a lead that this member may see (`selectors.get_lead`)."""
     handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner").order_by("-number"))
     handoff = handoffs[0] if handoffs else None
-    panels, assignment = clock_panels(handoff, now=now)
-    items = timeline(lead, handoffs, sla_only=sla_only)
+    assignments = assignments_of([each.id for each in handoffs])
+    panels, assignment = clock_panels(handoff, assignments, now=now)
+    items = timeline(lead, [each.id for each in handoffs], assignments, sla_only=sla_only)
     attempts = [
         item
         for item in items
@@ -113,7 +114,7 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
         missing=sum(line["missing"] for line in contact),
         company=_company(lead.account),
         flags=[label for name, label in _FLAGS if lead.account and getattr(lead.account, name)],
-        others=Lead.objects.filter(account=lead.account).exclude(id=lead.id).count() if lead.account else 0,
+        others=getattr(lead, "colleagues", 0),
         timeline=items,
         attempts=len(attempts),
         channels=len({item.data["kind"] for item in attempts}),
@@ -122,13 +123,17 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
     )
 
 
-def clock_panels(handoff: Handoff | None, *, now: datetime) -> tuple[list[dict[str, Any]], Assignment | None]:
-    """The clocks of a handoff and the assignment whose clocks they are; two queries."""
+def clock_panels(
+    handoff: Handoff | None, assignments: Sequence[Assignment], *, now: datetime
+) -> tuple[list[dict[str, Any]], Assignment | None]:
+    """The clocks of a handoff and the assignment whose clocks they are; one query.
+
+    assignments: `timeline.assignments_of` this handoff, and maybe others.
+    """
     if handoff is None:
         return [], None
-    assignment: Assignment | None = (
-        Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
-    )
+    own = [each for each in assignments if each.handoff_id == handoff.id]
+    assignment = max(own, key=lambda each: each.hop, default=None)
     closed = handoff.state == Handoff.State.CLOSED
     mine = assignment if assignment and (closed or assignment.ended_at is None) else None
     timers = list(Timer.objects.filter(handoff=handoff))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from core.errors import NotFound
 from handoff import clocks, words
@@ -69,6 +70,7 @@ def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
     """A lead that this member may open, with its account. NotFound for others' and for none alike."""
     lead: Lead | None = (
         visible_leads(member)
+        .annotate(colleagues=_colleagues())
         .filter(tenant=tenant, id=lead_id)
         .select_related("account", "account__owner")
         .first()
@@ -76,6 +78,13 @@ def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
     if lead is None:
         raise NotFound("There is no such lead.")
     return lead
+
+
+def _colleagues() -> Coalesce:
+    """How many other leads the lead's account has."""
+    same = Lead.objects.filter(account_id=OuterRef("account_id")).exclude(id=OuterRef("id")).order_by()
+    counted = same.values("account_id").annotate(number=Count("id")).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
 def watched(member: Member) -> Q | None:
@@ -134,10 +143,11 @@ _PAUSED: Final = (Status.PAUSED, Status.CLOSED_HOURS)
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One tab of a rep's inbox. counts: of the tabs that are counted."""
+    """One tab of a rep's inbox. rows: the first SHOWN of `total`. counts: of the tabs that are counted."""
 
     tab: str
     rows: list[Row]
+    total: int
     counts: dict[str, int]
 
     def group(self, *statuses: Status | None) -> list[Row]:
@@ -147,28 +157,44 @@ class Inbox:
 def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
     """What a rep has to do, the most pressing first: to decide, being worked, standing still, or done.
 
-    Four queries whatever the length, one less where nothing is accepted.
+    Three queries whatever the length, one more for working and for done: who is there, how their clocks
+    stand, and the rows that are shown.
     """
-    own = _open_handoffs().filter(owner=member).select_related("lead", "lead__account")
-    undecided = _rows(own.filter(accepted_at__isnull=True).order_by("started_at")[:MOST_OPEN], now=now)
-    accepted = own.filter(accepted_at__isnull=False)
-    paused = [row for row in undecided if row.status in _PAUSED]
-    counts = {"decide": len(undecided), "paused": len(paused)}
+    own = _open_handoffs().filter(owner=member).order_by("started_at")
+    accepted = dict(own.values_list("id", "accepted_at")[:MOST_OPEN])
+    undecided = [key for key, at in accepted.items() if at is None]
+    working = [key for key, at in accepted.items() if at is not None]
+    readings = _readings(working if tab == "working" else undecided, now=now)
+    paused = [key for key in undecided if (each := readings.get(key)) and each.status in _PAUSED]
+    counts = {"decide": len(undecided), "working": len(working)}
+    if tab in ("decide", "paused"):
+        counts["paused"] = len(paused)
+    chosen = {"decide": undecided, "working": working, "paused": paused}.get(tab, [])
+    rows = _done(member, now=now) if tab == "done" else _shown(chosen, readings, now=now)
     if tab == "working":
-        rows = _working(accepted, now=now)
-        counts["working"] = len(rows) if len(rows) < MOST_OPEN else accepted.count()
-    else:
-        counts["working"] = accepted.count()
-        rows = {"decide": undecided, "paused": paused}.get(tab, [])
-    if tab == "done":
-        rows = _done(member, now=now)
-    return Inbox(tab, rows, counts)
+        made = attempts([row.handoff.id for row in rows])
+        rows = [replace(row, touches=made.get(row.handoff.id, 0)) for row in rows]
+    return Inbox(tab, rows, len(rows) if tab == "done" else len(chosen), counts)
 
 
-def _working(accepted: QuerySet[Handoff], *, now: datetime) -> list[Row]:
-    rows = _rows(accepted.order_by("-accepted_at")[:MOST_OPEN], now=now)
-    made = attempts([row.handoff.id for row in rows])
-    return [Row(row.handoff, row.reading, now, made.get(row.handoff.id, 0)) for row in rows]
+def _readings(handoff_ids: Collection[UUID], *, now: datetime) -> dict[UUID, Reading]:
+    """The most pressing open owner's clock of each handoff that has one; one query."""
+    timers: dict[UUID, list[Timer]] = {}
+    for timer in Timer.objects.filter(
+        handoff_id__in=handoff_ids, clock=Timer.Clock.OWNER, closed_at__isnull=True
+    ):
+        timers.setdefault(timer.handoff_id, []).append(timer)
+    found = {key: clocks.most_urgent(each, now=now) for key, each in timers.items()}
+    return {key: reading for key, reading in found.items() if reading is not None}
+
+
+def _shown(handoff_ids: Collection[UUID], readings: Mapping[UUID, Reading], *, now: datetime) -> list[Row]:
+    """The rows of the most pressing handoffs; those that nothing is owed on come last. One query."""
+    calm = (len(clocks.URGENCY), now)
+    first = sorted(handoff_ids, key=lambda key: readings[key].order if key in readings else calm)[:SHOWN]
+    handoffs = Handoff.objects.filter(id__in=first).select_related("lead", "lead__account")
+    rows = [Row(handoff, readings.get(handoff.id), now) for handoff in handoffs]
+    return sorted(rows, key=lambda row: row.order)
 
 
 def attempts(handoff_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -366,7 +366,9 @@ def _holds(handoff: Handoff, at: datetime) -> bool:
 @transaction.atomic
 def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> Touch:
     """Take a touch back within 10 s; the first-touch clock goes on unless another touch had answered it."""
-    touch = Touch.objects.select_related("lead", "handoff").filter(id=touch_id, lead_id=lead_id).first()
+    touch: Touch | None = (
+        Touch.objects.select_related("lead", "handoff").filter(id=touch_id, lead_id=lead_id).first()
+    )
     if touch is None:
         raise NotFound("There is no such touch.")
     if touch.handoff_id is not None:

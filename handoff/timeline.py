@@ -4,17 +4,28 @@ told."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import (
+    BooleanField,
+    DateField,
+    DateTimeField,
+    F,
+    QuerySet,
+    TextField,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce
+
 from feedback.models import Disposition
-from feedback.selectors import dispositions_of
 from handoff import words
 from handoff.selectors import names_of
 from leads.lifecycle import Stage
-from leads.models import Assignment, Engagement, Handoff, Lead, StageChange, Touch
+from leads.models import Assignment, Engagement, Lead, StageChange, Touch
 from notifications.models import OutboxMessage
 from sla.models import TimerEvent
 from sla.tiers import BREACH
@@ -56,22 +67,50 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class _Fact:
+    """A row of the lead's history, whatever table it comes from. first, second: see the readers below."""
+
+    source: str
+    at: datetime
+    kind: str
+    first: str
+    second: str
+    note: str
+    by_id: UUID | None
+    actor: str
+    automatic: bool
+    undone_at: datetime | None
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Story:
     """The rows that the list is made of."""
 
-    engagements: Sequence[Engagement]
-    stages: Sequence[StageChange]
+    facts: Sequence[_Fact]
     assignments: Sequence[Assignment]
-    touches: Sequence[Touch]
-    dispositions: Sequence[Disposition]
     events: Sequence[TimerEvent]
     told: Mapping[UUID, list[OutboxMessage]]
     names: Mapping[str, str]
 
+    def of(self, source: str) -> Iterable[_Fact]:
+        return (fact for fact in self.facts if fact.source == source)
 
-def timeline(lead: Lead, handoffs: Sequence[Handoff], *, sla_only: bool = False) -> list[Item]:
-    """The newest first. Eight queries, whatever the length."""
-    story = _load(lead, [handoff.id for handoff in handoffs], sla_only=sla_only)
+
+def assignments_of(handoff_ids: Sequence[UUID]) -> list[Assignment]:
+    """Who had these handoffs, in order; one query."""
+    found = Assignment.objects.filter(handoff_id__in=handoff_ids).select_related("member")
+    return list(found.order_by("started_at", "hop"))
+
+
+def timeline(
+    lead: Lead, handoff_ids: Sequence[UUID], assignments: Sequence[Assignment], *, sla_only: bool = False
+) -> list[Item]:
+    """The newest first. Four queries, whatever the length.
+
+    assignments: `assignments_of` these handoffs.
+    """
+    story = _load(lead, handoff_ids, assignments, sla_only=sla_only)
     items = [
         *_engagements(story),
         *_stages(story),
@@ -84,26 +123,87 @@ def timeline(lead: Lead, handoffs: Sequence[Handoff], *, sla_only: bool = False)
     return sorted(items, key=lambda item: item.at)[::-1]
 
 
-def _load(lead: Lead, handoff_ids: list[UUID], *, sla_only: bool) -> _Story:
-    engagements = (
-        [] if sla_only else list(Engagement.objects.filter(lead=lead).order_by("-at")[:MOST_ENGAGEMENTS])
-    )
-    stages = list(StageChange.objects.filter(lead=lead).order_by("at", "id"))
-    assignments = list(Assignment.objects.filter(handoff_id__in=handoff_ids).order_by("started_at", "hop"))
-    touches = list(Touch.objects.filter(lead=lead).order_by("at"))
-    dispositions = dispositions_of(handoff_ids)
+def _load(
+    lead: Lead, handoff_ids: Sequence[UUID], assignments: Sequence[Assignment], *, sla_only: bool
+) -> _Story:
+    facts = _facts(lead, handoff_ids, sla_only=sla_only)
     events = list(
         TimerEvent.objects.filter(handoff_id__in=handoff_ids)
         .select_related("timer")
         .order_by("fired_at", "step")
     )
     told = _told([each.id for each in events] + [each.id for each in assignments])
-    people: list[UUID | str | None] = [each.member_id for each in assignments]
-    people += [each.by_id for each in touches] + [each.by_id for each in dispositions]
-    people += [_member_of(each.actor) for each in stages]
+    people: list[UUID | str | None] = [each.by_id for each in facts]
+    people += [_member_of(each.actor) for each in facts]
     people += [message.member_id for messages in told.values() for message in messages]
     people += [event.timer.member_id for event in events]
-    return _Story(engagements, stages, assignments, touches, dispositions, events, told, names_of(people))
+    known = {str(each.member_id): each.member.name for each in assignments}
+    unknown = {str(each) for each in people if each} - known.keys()
+    return _Story(facts, assignments, events, told, {**known, **names_of(unknown)})
+
+
+_COLUMNS: Final = tuple(each.name for each in fields(_Fact))
+
+
+def _facts(lead: Lead, handoff_ids: Sequence[UUID], *, sla_only: bool) -> list[_Fact]:
+    """Engagements, stages, touches and answers in one query, the oldest first."""
+    stages = _columns(StageChange.objects.filter(lead=lead), "stage", "new", "old", "why", actor=F("actor"))
+    touches = _columns(
+        Touch.objects.filter(lead=lead),
+        "touch",
+        "kind",
+        "outcome",
+        "external_id",
+        note=F("note"),
+        by_id=F("by_id"),
+        automatic=F("automatic"),
+        undone_at=F("undone_at"),
+    )
+    answers = _columns(
+        Disposition.objects.filter(handoff_id__in=handoff_ids),
+        "disposition",
+        "kind",
+        "reason__label",
+        "reason__slug",
+        note=F("note"),
+        by_id=F("by_id"),
+        actor=F("actor"),
+        undone_at=F("undone_at"),
+        until=F("until"),
+    )
+    parts = [stages, touches, answers]
+    if not sla_only:
+        did = _columns(Engagement.objects.filter(lead=lead), "engagement", "kind", "subject", "source")
+        parts.insert(0, did.order_by("-at")[:MOST_ENGAGEMENTS])
+    first, *others = parts
+    rows = [_Fact(*row) for row in first.union(*others, all=True)]
+    return sorted(rows, key=lambda fact: (fact.at, _RANK[fact.source]))
+
+
+_RANK: Final = {"engagement": 0, "stage": 1, "touch": 2, "disposition": 3}
+
+
+def _columns(
+    rows: QuerySet[Any], source: str, kind: str, first: str, second: str, **given: F
+) -> QuerySet[Any]:
+    """The rows with the columns of `_Fact`; what a table lacks is empty, and typed, as a union asks."""
+    text, uuid = TextField(), UUIDField()
+    columns: dict[str, Any] = {
+        "source": Value(source, output_field=text),
+        "at": F("at"),
+        "kind": Cast(F(kind), text),
+        "first": Coalesce(Cast(F(first), text), Value(""), output_field=text),
+        "second": Coalesce(Cast(F(second), text), Value(""), output_field=text),
+        "note": Value("", output_field=text),
+        "by_id": Cast(Value(None), uuid),
+        "actor": Value("", output_field=text),
+        "automatic": Value(False, output_field=BooleanField()),
+        "undone_at": Cast(Value(None), DateTimeField()),
+        "until": Cast(Value(None), DateField()),
+        **given,
+    }
+    named = rows.annotate(**{f"_{name}": columns[name] for name in _COLUMNS})
+    return named.order_by().values_list(*(f"_{name}" for name in _COLUMNS))
 
 
 def _told(event_ids: list[UUID]) -> dict[UUID, list[OutboxMessage]]:
@@ -143,10 +243,9 @@ def told_text(messages: Iterable[OutboxMessage], names: Mapping[str, str]) -> st
 
 def _engagements(story: _Story) -> Iterable[Item]:
     icons = {"demo_request": "bolt", "email_reply": "mail", "page_view": "eye", "pricing_page": "eye"}
-    for each in story.engagements:
-        text = f"{each.subject}" if each.subject else ""
-        if each.source:
-            text = f"{text} from {each.source}".strip()
+    for each in story.of("engagement"):
+        subject, source = each.first, each.second
+        text = f"{subject} from {source}".strip() if source else subject
         yield Item(
             "engagement",
             each.at,
@@ -154,22 +253,22 @@ def _engagements(story: _Story) -> Iterable[Item]:
             words.say(words.ENGAGEMENTS, each.kind),
             text,
             about_sla=False,
-            data={"kind": each.kind, "subject": each.subject},
+            data={"kind": each.kind, "subject": subject},
         )
 
 
 def _stages(story: _Story) -> Iterable[Item]:
-    for each in story.stages:
-        stage = Stage(each.new)
+    for each in story.of("stage"):
+        stage, old, why = Stage(each.kind), each.first, each.second
         text = f"by {who(each.actor, story.names)}"
         yield Item(
             "stage",
             each.at,
             "flag",
             f"Became {stage.label}",
-            f"{text}: {each.why}" if each.why else text,
+            f"{text}: {why}" if why else text,
             tone=_STAGE_TONES.get(stage, ""),
-            data={"from": each.old, "to": each.new, "actor": each.actor, "why": each.why},
+            data={"from": old, "to": each.kind, "actor": each.actor, "why": why},
         )
 
 
@@ -199,9 +298,9 @@ def _assignments(story: _Story) -> Iterable[Item]:
 
 def _touches(story: _Story) -> Iterable[Item]:
     icons = {"call": "phone", "email": "mail", "meeting": "calendar-event"}
-    for each in story.touches:
+    for each in story.of("touch"):
         by = story.names.get(str(each.by_id), "") or ("a sequence tool" if each.automatic else "the CRM")
-        text = f"by {by}{', ' + words.lower_first(each.outcome) if each.outcome else ''}"
+        text = f"by {by}{', ' + words.lower_first(each.first) if each.first else ''}"
         if each.undone_at:
             text += ", taken back"
         yield Item(
@@ -214,7 +313,7 @@ def _touches(story: _Story) -> Iterable[Item]:
             body=each.note,
             data={
                 "kind": each.kind,
-                "outcome": each.outcome,
+                "outcome": each.first,
                 "automatic": each.automatic,
                 "undone": bool(each.undone_at),
             },
@@ -224,11 +323,11 @@ def _touches(story: _Story) -> Iterable[Item]:
 def _dispositions(story: _Story) -> Iterable[Item]:
     titles = {"accepted": "Accepted", "rejected": "Rejected", "nurture": "Sent to nurture"}
     icons = {"accepted": "circle-check", "rejected": "circle-x", "nurture": "calendar-clock"}
-    for each in story.dispositions:
+    for each in story.of("disposition"):
         by = story.names.get(str(each.by_id), "") or who(each.actor, story.names)
         parts = [f"by {by}"]
-        if each.reason:
-            parts.append(words.lower_first(each.reason.label))
+        if each.first:
+            parts.append(words.lower_first(each.first))
         if each.until:
             parts.append(f"until {each.until:%d %b %Y}")
         if each.undone_at:
@@ -243,7 +342,7 @@ def _dispositions(story: _Story) -> Iterable[Item]:
             body=each.note,
             data={
                 "kind": each.kind,
-                "reason": each.reason.slug if each.reason else None,
+                "reason": each.second or None,
                 "undone": bool(each.undone_at),
             },
         )

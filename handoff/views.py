@@ -27,9 +27,11 @@ from core.errors import DomainError, NotFound
 from feedback.models import Reason
 from feedback.selectors import active_reasons
 from handoff import clocks, selectors, services
+from handoff.badges import remember
 from handoff.forms import MoveForm, NurtureForm, RejectForm, StageForm, TouchForm, minute_of, take_errors
 from handoff.lead_page import LeadPage, clock_panels, decisions_view, lead_page, needs_text, why_line
 from handoff.services import LATER_STAGES, Actor
+from handoff.timeline import assignments_of
 from leads.lifecycle import Stage, can_move
 from leads.models import Handoff, Lead
 from leads.selectors import waiting_for_data
@@ -54,6 +56,11 @@ reader = member_required()
 worker = member_required(Role.REP, Role.MANAGER)
 watcher = member_required(Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
 overseer = member_required(Role.MANAGER)
+
+
+def reading_clock() -> datetime:
+    """The moment at which a page is read. What is decided under a lock asks the database's clock instead."""
+    return timezone.now()
 
 
 def _lead(request: TenantRequest, lead_id: UUID) -> Lead:
@@ -90,10 +97,11 @@ def _is_part(request: TenantRequest, element: str) -> bool:
 @reader
 def inbox(request: TenantRequest) -> HttpResponse:
     """A rep's leads, the most pressing first, and the chosen one beside them."""
-    now = database_clock()
+    now = reading_clock()
     tab = request.GET.get("tab", "decide")
     tab = tab if tab in selectors.TABS else "decide"
     found = selectors.inbox(member=request.member, tab=tab, now=now)
+    remember(request, undecided=found.counts["decide"])
     wanted = _uuid_or_none(request.GET.get("lead", ""))
     rows = [row for group in _groups(found) for row in group["rows"]]
     chosen = wanted or (rows[0].handoff.lead_id if rows else None)
@@ -101,7 +109,7 @@ def inbox(request: TenantRequest) -> HttpResponse:
     context = {
         "inbox": found,
         "groups": _queue_groups(found, chosen=chosen, now=now),
-        "hidden": len(found.rows) - selectors.SHOWN if len(found.rows) > selectors.SHOWN else 0,
+        "hidden": found.total - len(found.rows),
         "page": page,
         "chosen": chosen,
         "explicit": wanted is not None,
@@ -136,11 +144,6 @@ def _groups(found: selectors.Inbox) -> list[dict[str, Any]]:
     groups = [
         {"title": title, "tone": tone, "rows": found.group(*statuses)} for title, tone, statuses in _GROUPS
     ]
-    left = selectors.SHOWN
-    for group in groups:
-        group["total"] = len(group["rows"])
-        group["rows"] = group["rows"][:left]
-        left -= len(group["rows"])
     return [group for group in groups if group["rows"]]
 
 
@@ -149,7 +152,7 @@ def _queue_groups(found: selectors.Inbox, *, chosen: UUID | None, now: datetime)
         {
             "title": group["title"],
             "tone": group["tone"],
-            "total": group.get("total", len(group["rows"])),
+            "total": len(group["rows"]),
             "rows": [queue_row(row, tab=found.tab, chosen=chosen, now=now) for row in group["rows"]],
         }
         for group in _groups(found)
@@ -224,7 +227,7 @@ def _uuid_or_none(text: str) -> UUID | None:
 @reader
 def lead(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Everything about one lead, and what can be done with it."""
-    now = database_clock()
+    now = reading_clock()
     page = _chosen_page(request, lead_id, now)
     crumbs = [
         {"label": "Inbox", "url": reverse("handoff:inbox")},
@@ -242,10 +245,10 @@ def lead(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 @reader
 def lead_clocks(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """The clocks of a lead, to be renewed in place."""
-    now = database_clock()
+    now = reading_clock()
     found = _lead(request, lead_id)
     handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
-    panels, _ = clock_panels(handoff, now=now)
+    panels, _ = clock_panels(handoff, assignments_of([handoff.id] if handoff else []), now=now)
     return render(request, "handoff/_clocks.html", {"clocks": panels, "lead": found, "now": now})
 
 
@@ -254,7 +257,7 @@ def lead_clocks(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 @reader
 def decision(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Why this person and not another: every routing decision about the lead's present handoff."""
-    now = database_clock()
+    now = reading_clock()
     found = _lead(request, lead_id)
     handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
     crumbs = [
@@ -303,6 +306,11 @@ def undo_touch(request: TenantRequest, lead_id: UUID, touch_id: UUID) -> HttpRes
         services.undo_touch(lead_id=found.id, touch_id=touch_id, actor=actor, clock=database_clock)
     messages.success(request, "The touch is taken back.")
     return _go(request, _way_on(request, reverse("handoff:lead", args=[found.id])))
+
+
+def _posted(request: HttpRequest) -> Any:
+    """What a form was sent with, be it nothing; None where it is only shown."""
+    return request.POST if request.method == "POST" else None
 
 
 def _dialog(
@@ -366,7 +374,7 @@ def _answer(
 def reject(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Refuse the lead with a reason."""
     found = _lead(request, lead_id)
-    form = RejectForm(request.POST or None, reasons=active_reasons(Reason.Kind.REJECT))
+    form = RejectForm(_posted(request), reasons=active_reasons(Reason.Kind.REJECT))
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Reject {found.full_name}?"
@@ -404,7 +412,7 @@ def _after(request: TenantRequest) -> str:
 def nurture(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Not now: back to marketing, with a day to look again."""
     found = _lead(request, lead_id)
-    form = NurtureForm(request.POST or None, reasons=active_reasons(Reason.Kind.NURTURE))
+    form = NurtureForm(_posted(request), reasons=active_reasons(Reason.Kind.NURTURE))
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Send {found.full_name} to nurture?"
@@ -431,7 +439,7 @@ def nurture(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 def touch(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Log an attempt to reach the lead, and accept it in the same step where that is still owed."""
     found = _lead(request, lead_id)
-    now = database_clock()
+    now = reading_clock()
     handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
     undecided = bool(
         handoff
@@ -440,7 +448,7 @@ def touch(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         and handoff.accepted_at is None
     )
     start = {"kind": "call", "at": timezone.localtime(minute_of(now)), "accept": True}
-    form = TouchForm(request.POST or None, initial=start, may_accept=undecided)
+    form = TouchForm(_posted(request), initial=start, may_accept=undecided)
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Log a touch with {found.full_name}"
@@ -496,9 +504,9 @@ def reassign(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 
 def _move(request: TenantRequest, lead_id: UUID, service: Callable[..., Any], *, verb: str) -> HttpResponse:
     found = _lead(request, lead_id)
-    now = database_clock()
+    now = reading_clock()
     people = selectors.receivers(now=now, exclude=found.owner_id)
-    form = MoveForm(request.POST or None, people=people)
+    form = MoveForm(_posted(request), people=people)
 
     def show(status: int = 200) -> HttpResponse:
         return _dialog(
@@ -537,7 +545,7 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Report how it went on after acceptance: SQL, opportunity, won, lost, disqualified."""
     found = _lead(request, lead_id)
     stages = [each for each in LATER_STAGES if can_move(Stage(found.stage), each)]
-    form = StageForm(request.POST or None, stages=stages)
+    form = StageForm(_posted(request), stages=stages)
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Move {found.full_name} on"
@@ -566,8 +574,9 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 @watcher
 def board(request: TenantRequest) -> HttpResponse:
     """What is due, at risk and overdue now, by person."""
-    now = database_clock()
+    now = reading_clock()
     found = selectors.board(member=request.member, now=now)
+    remember(request, unrouted=found.unrouted)
     context = {
         "board": found,
         "presses": [
@@ -605,10 +614,12 @@ def _board_kpis(found: selectors.Board) -> list[dict[str, Any]]:
 @watcher
 def unrouted(request: TenantRequest) -> HttpResponse:
     """Leads that nobody owns, why, and since when."""
-    now = database_clock()
+    now = reading_clock()
+    total = selectors.unrouted_count()
+    remember(request, unrouted=total)
     context = {
         "waiting": selectors.unrouted(now=now),
-        "total": selectors.unrouted_count(),
+        "total": total,
         "may_move": request.member.role in (Role.MANAGER, Role.ADMIN),
         "here": reverse("handoff:unrouted"),
         "now": now,
@@ -641,7 +652,7 @@ def needs_data(request: TenantRequest) -> HttpResponse:
     leads, missing = waiting_for_data(limit=selectors.SHOWN)
     rows = [{"lead": each, "needs": needs_text(each.needs)} for each in leads]
     often = [(needs_text([name]), count) for name, count in missing.most_common(4)]
-    return render(request, "handoff/needs_data.html", {"rows": rows, "often": often, "now": database_clock()})
+    return render(request, "handoff/needs_data.html", {"rows": rows, "often": often, "now": reading_clock()})
 
 
 @never_cache
@@ -662,7 +673,7 @@ def leads(request: TenantRequest) -> HttpResponse:
         "stages": Stage.choices,
         "stage": stage,
         "source": source,
-        "now": database_clock(),
+        "now": reading_clock(),
     }
     return render(request, "handoff/leads.html", context)
 
@@ -674,4 +685,4 @@ def search(request: TenantRequest) -> HttpResponse:
     """Leads by e-mail, name, company or outside id."""
     text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     found = selectors.search(member=request.member, text=text)
-    return render(request, "handoff/search.html", {"text": text, "found": found, "now": database_clock()})
+    return render(request, "handoff/search.html", {"text": text, "found": found, "now": reading_clock()})

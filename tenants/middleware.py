@@ -10,6 +10,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -44,7 +45,7 @@ class TenantMiddleware:
             return self.get_response(request)
         with tenant_scope(chosen.tenant_id):
             request.tenant = Tenant.objects.get(id=chosen.tenant_id)  # type: ignore[attr-defined]
-            request.member = Member.objects.select_related("team").get(id=chosen.member_id)  # type: ignore[attr-defined]
+            request.member = self._member(chosen.member_id)  # type: ignore[attr-defined]
             timezone.activate(self._zone(request))
             try:
                 response = self.get_response(request)
@@ -71,8 +72,13 @@ class TenantMiddleware:
         return memberships[0] if memberships else None
 
     @staticmethod
+    def _member(member_id: UUID) -> Member:
+        """The member with their team and, as `own_zone`, their profile's time zone: one query a page."""
+        found = Member.objects.select_related("team").annotate(own_zone=F("profiles__time_zone"))
+        member: Member = found.get(id=member_id)
+        return member
+
+    @staticmethod
     def _zone(request: HttpRequest) -> str:
         """The reader's zone: their own profile's, else the tenant's."""
-        from tenants.selectors import time_zone_of
-
-        return time_zone_of(member=request.member, tenant=request.tenant)  # type: ignore[attr-defined]
+        return request.member.own_zone or request.tenant.time_zone  # type: ignore[attr-defined,no-any-return]

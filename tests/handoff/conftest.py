@@ -24,14 +24,15 @@ NewLead = Callable[..., Lead]
 def new_lead(org: Org, now: datetime, email: str = "ruth@okapi.example", **said: Any) -> Lead:
     """A lead that asked for a demo, unless `kind` says something else; routed by the turn."""
     kind = said.pop("kind", "demo_request")
+    domain = email.split("@")[1]
+    company = "Okapi Freight" if domain == "okapi.example" else domain.split(".")[0].title()
     with org.scope():
         result = receive_lead(
-            tenant=org.tenant,
             item=LeadIn(
                 email=email,
                 first_name=said.pop("first_name", "Ruth"),
                 last_name=said.pop("last_name", "Adeyemi"),
-                company=CompanyIn(name="Okapi Freight", domain=email.split("@")[1]),
+                company=CompanyIn(name=company, domain=domain),
                 engagements=(EngagementIn(kind, "", now),),
                 **said,
             ),
@@ -87,9 +88,10 @@ def later(now: datetime) -> datetime:
 
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Let the pages read this moment instead of the database's clock."""
+    """Let the pages live at this moment."""
 
     def stand_still(moment: datetime) -> None:
         monkeypatch.setattr(views, "database_clock", fixed_clock(moment))
+        monkeypatch.setattr(views, "reading_clock", fixed_clock(moment))
 
     return stand_still
