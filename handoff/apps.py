@@ -7,7 +7,8 @@ class HandoffConfig(AppConfig):
 
     def ready(self) -> None:
         """Lend the message texts their facts, and the page shell the numbers beside our places."""
-        from handoff import badges, message_context
+        from handoff import badges, departures, message_context
 
         message_context.install()
         badges.register()
+        departures.register()
