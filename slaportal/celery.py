@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from celery import Celery, Task
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slaportal.settings")
 
@@ -30,6 +31,14 @@ class NudgeTask(Task):  # type: ignore[misc]
 
 app = Celery("slaportal", task_cls=NudgeTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@worker_init.connect
+def refuse_unsafe_role(**_: Any) -> None:
+    """A worker, like the web, does not run as a role that row security does not bind."""
+    from tenants.startup import assert_safe_role
+
+    assert_safe_role()
 
 
 @app.task(name="slaportal.tick")  # type: ignore[untyped-decorator]

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connections
 
 from slaportal.ticks import run_tick, tick_names
+from tenants.startup import assert_safe_role
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--tick", action="append", metavar="NAME", help="only this tick (again for more)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        assert_safe_role()
         names = options["tick"] or tick_names()
         unknown = sorted(set(names) - set(tick_names()))
         if unknown:
