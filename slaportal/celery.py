@@ -35,10 +35,14 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 
 @worker_init.connect
 def refuse_unsafe_role(**_: Any) -> None:
-    """A worker, like the web, does not run as a role that row security does not bind."""
-    from tenants.startup import assert_safe_role
+    """A worker, like the web, does not run as a role that row security does not bind.
 
-    assert_safe_role()
+    SystemExit: Celery logs what else a signal's receiver raises, and would go on.
+    """
+    from tenants.startup import unsafe_reason
+
+    if reason := unsafe_reason():
+        raise SystemExit(reason)
 
 
 @app.task(name="slaportal.tick")  # type: ignore[untyped-decorator]
