@@ -28,6 +28,7 @@ from sla import services as sla
 from sla.rows import AnyTimer
 from tenants.bulk import travelling_together
 from tenants.clock import Clock
+from tenants.config import steady_config
 from tenants.models import Member, Tenant
 
 logger = logging.getLogger("slaportal.intake")
@@ -107,7 +108,7 @@ def _receive_alone(item: LeadIn, *, actor: str, clock: Clock) -> IntakeResult:
 
 
 def _receive(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeResult]:
-    with travelling_together():
+    with steady_config(), travelling_together():
         return _take(items, actor=actor, clock=clock)
 
 

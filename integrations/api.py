@@ -34,6 +34,7 @@ from leads.incoming import CompanyIn, EngagementIn, LeadIn, storable
 from leads.lifecycle import Stage
 from leads.models import Lead
 from tenants.bulk import travelling_together
+from tenants.config import configured, steady_config
 from tenants.context import tenant_scope
 from tenants.models import Member
 from web.api import TenantAPIView
@@ -138,11 +139,16 @@ def documents_of(results: Sequence[IntakeResult], *, now: datetime) -> dict[UUID
 
 def _add_owners(views: Mapping[UUID, LeadView]) -> None:
     owned = [view for view in views.values() if view.handoff is not None and view.handoff.owner_id]
-    owners = {view.handoff.owner_id for view in owned if view.handoff is not None}
-    members = {member.id: member for member in Member.objects.filter(id__in=owners)} if owners else {}
+    owners = {view.handoff.owner_id for view in owned if view.handoff and view.handoff.owner_id}
+    members = _members(frozenset(owners)) if owners else {}
     for view in owned:
         if view.handoff is not None and view.handoff.owner_id is not None:
             view.owner = members.get(view.handoff.owner_id)
+
+
+@configured
+def _members(member_ids: frozenset[UUID]) -> dict[UUID, Member]:
+    return {member.id: member for member in Member.objects.filter(id__in=member_ids)}
 
 
 class LeadsView(IntakeView):
@@ -159,7 +165,7 @@ class LeadsView(IntakeView):
     )
     def post(self, request: Request) -> Response:
         item = lead_in(strict.read(_read_lead, request.data))
-        with travelling_together():
+        with steady_config(), travelling_together():
             result = receive_lead(item=item, actor=self.actor, clock=self.clock)
             status = 201 if result.created else 200
             self.done(result, status)

@@ -24,6 +24,7 @@ from django.db.models import Q
 
 from notifications.models import OutboxMessage, WebhookEndpoint
 from tenants.bulk import write
+from tenants.config import configured
 from tenants.context import current_tenant_id
 
 MEMBER_CHANNELS: Final = ("email", "inapp")  # by which every member is told
@@ -92,7 +93,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
     """
     if not messages:
         return 0
-    endpoints = list(WebhookEndpoint.objects.filter(is_active=True).values_list("id", "events"))
+    endpoints = _endpoints()
     wanting: dict[str, list[str]] = {}
     copies: list[tuple[int, str, str, str | None, str | None]] = []
     for number, message in enumerate(messages):
@@ -121,6 +122,12 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
     columns = [list(column) for column in zip(*copies, strict=True)]
     new = write(_INSERT, [str(current_tenant_id()), now, *told, *columns])
     return len(copies) if new is None else new
+
+
+@configured
+def _endpoints() -> list[tuple[UUID, list[str]]]:
+    """(id, kinds) of each active webhook endpoint."""
+    return list(WebhookEndpoint.objects.filter(is_active=True).values_list("id", "events"))
 
 
 def message_id(event_id: UUID, kind: str, channel: str, recipient: UUID) -> UUID:

@@ -22,6 +22,7 @@ from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
 from routing.models import Pool, RepLoad, RuleSetVersion
 from tenants.bulk import insert_rows, write
 from tenants.calendars import load_calendar
+from tenants.config import configured
 from tenants.context import current_tenant_id
 from tenants.selectors import absences
 
@@ -78,6 +79,7 @@ left join lateral (
 """
 
 
+@configured
 def load_setup() -> Setup:
     """The tenant's routing settings and its published rule set, in one statement once that is compiled."""
     tenant_id = current_tenant_id()
@@ -134,10 +136,7 @@ order by s.pool_id, m.id
 
 def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] = ()) -> None:
     """Put pools, seats and everybody concerned on the board; others: members without a seat."""
-    named = {"pools": [str(pool.id) for pool in pools], "members": sorted(map(str, others))}
-    with connection.cursor() as cursor:
-        cursor.execute(_PEOPLE_SQL, {"tenant": str(current_tenant_id()), **named})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    rows = _people(tuple(str(pool.id) for pool in pools), tuple(sorted(map(str, others))))
     away = absences(member_ids=list({row[1] for row in rows}), after=board.now) if rows else {}
     seats: dict[UUID, list[Seat]] = {pool.id: [] for pool in pools}
     for pool_id, uuid, weight, active, rotation, own_weight, cap_open, cap_day, zone, calendar in rows:
@@ -159,6 +158,14 @@ def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] =
     for pool in pools:
         board.pools[pool.slug] = PoolView(str(pool.id), seats[pool.id], pool.counters)
         board.pool_rows[pool.slug] = pool
+
+
+@configured
+def _people(pool_ids: tuple[str, ...], member_ids: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    named = {"pools": list(pool_ids), "members": list(member_ids)}
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE_SQL, {"tenant": str(current_tenant_id()), **named})
+        return list(cursor.fetchall())
 
 
 def ensure_loads(member_ids: Iterable[UUID]) -> None:

@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce
 
 from core.businesstime import WorkCalendar
 from core.errors import ValidationFailed
+from tenants.config import configured
 from tenants.context import current_tenant_id
 from tenants.models import Calendar, CalendarVersion, Member, Tenant
 
@@ -143,6 +144,7 @@ where house.id = %s
 """
 
 
+@configured
 def house_calendar_version() -> UUID | None:
     """The version in force of the calendar of the tenant in scope; None means wall clock. One query."""
     with connection.cursor() as cursor:

@@ -389,3 +389,57 @@ class ResolverFunction(Operation):
 
     def describe(self) -> str:
         return f"Resolver function {self.signature}"
+
+
+class StampConfig(Operation):
+    """Let every change of these tables give the tenant's row a new stamp: see tenants.config.
+
+    A statement trigger, since one change of a hundred rows is one change. The stamp comes from a sequence,
+    which no roll-back turns back, so two different states never share one.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, model_names: list[str], columns: str = "") -> None:
+        self.model_names = model_names
+        self.columns = columns
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (self.__class__.__name__, [self.model_names], {"columns": self.columns})
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        pass
+
+    def database_forwards(
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if editor.connection.alias != "owner":
+            return
+        what = f"UPDATE OF {self.columns}" if self.columns else "INSERT OR UPDATE OR DELETE"
+        for name in self.model_names:
+            table = to_state.apps.get_model(app_label, name)._meta.db_table
+            editor.execute(
+                f'CREATE TRIGGER config_changed AFTER {what} ON "{table}" '
+                "FOR EACH STATEMENT EXECUTE FUNCTION stamp_config()"
+            )
+
+    def database_backwards(
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if editor.connection.alias != "owner":
+            return
+        for name in self.model_names:
+            table = from_state.apps.get_model(app_label, name)._meta.db_table
+            editor.execute(f'DROP TRIGGER IF EXISTS config_changed ON "{table}"')
+
+    def describe(self) -> str:
+        return f"Stamp changes of {', '.join(self.model_names)}"

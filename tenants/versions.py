@@ -10,11 +10,13 @@ from django.db import transaction
 
 from core.errors import Conflict
 from tenants.audit import record_change
+from tenants.config import configured
 from tenants.models import VersionedModel, VersionState
 
 V = TypeVar("V", bound=VersionedModel)
 
 
+@configured
 def published_version(model: type[V]) -> V | None:
     """The version in force, or None before the first publication."""
     found: V | None = model.objects.filter(state=VersionState.PUBLISHED).order_by("-number").first()
