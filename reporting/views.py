@@ -56,6 +56,7 @@ class Asked:
     by: str
     now: datetime
     own: bool  # a rep, who sees only what is theirs
+    may_reassign: bool = False
 
     def link(self, view: str, **changes: str | None) -> str:
         return address(self.query, view, **changes)
@@ -67,7 +68,8 @@ def _asked(request: HttpRequest) -> Asked:
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)  # type: ignore[attr-defined]
     own = request.member.role == Role.REP  # type: ignore[attr-defined]
     by = params.choice(query, "by", tuple(selectors.SPLITS), "tier" if own else "rep")
-    return Asked(query, question, by, now, own)
+    may = request.member.role in (Role.MANAGER, Role.ADMIN)  # type: ignore[attr-defined]
+    return Asked(query, question, by, now, own, may)
 
 
 # --- Compliance ---
@@ -102,7 +104,7 @@ def compliance(request: HttpRequest) -> HttpResponse:
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not any(rate.all for rate in whole.rates.values()),
         "kpis": _kpis(asked, whole, report.before, target),
-        "left_out": _left_out(whole),
+        "counted": _counted(whole),
         "trend": _trend(course),
         "trend_title": f"First touch on time, by {'week' if question.by_week else 'day'}",
         "trend_finding": _lowest(course),
@@ -162,7 +164,7 @@ def _kpis(
                 "value": DASH if rate.percent is None else f"{rate.percent:g}",
                 "unit": "" if rate.percent is None else "%",
                 "status": standing(rate.percent, target),
-                "target": f"{rate.kept:,} of {rate.base:,}, target {target}%",
+                "target": f"{rate.kept:,} of {rate.base:,}",
                 "delta": "" if change is None else signed(change, "pts"),
                 "url": asked.link("compliance_leads", target=name),
             }
@@ -207,19 +209,20 @@ def _kpis(
 
 def _change(seconds: int | None, former: int | None) -> str:
     """A change of a response time, in the unit that it is read in."""
-    if seconds is None or former is None:
+    if seconds is None or former is None or seconds == former:
         return ""
-    sign = "" if seconds == former else "+" if seconds > former else "−"
+    sign = "+" if seconds > former else "−"
     return f"{sign}{minutes_text(abs(seconds - former))}"
 
 
-def _left_out(whole: selectors.Totals) -> list[dict[str, Any]]:
-    """For each rate: what it counts, and who is left out and why."""
-    return [
-        {"title": title, "rate": whole.rates[name], "why": whole.rates[name].left_out_text}
-        for name, title in TARGETS.items()
-        if whole.rates[name].all
-    ]
+def _counted(whole: selectors.Totals) -> list[str]:
+    """A sentence for each rate: what it counts, and who is left out and why."""
+    told = []
+    for name, title in TARGETS.items():
+        rate = whole.rates[name]
+        why = f", left out are {rate.left_out_text}" if rate.left_out else ""
+        told += [f"{title}: {rate.base:,} of {rate.all:,} clocks count{why}."] if rate.all else []
+    return told
 
 
 def _trend(course: selectors.Course) -> list[dict[str, Any]]:
@@ -356,7 +359,7 @@ def _breaches(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> l
                 "due_at": row.due_at,
                 "story": stories[row.id],
                 "reassign": reverse("handoff:reassign", args=[lead.id])
-                if reading.is_open and not asked.own
+                if reading.is_open and asked.may_reassign
                 else "",
             }
         )

@@ -27,7 +27,10 @@ NAVIGATION: tuple[Group, ...] = (
     ),
     Group(
         "Insight",
-        (Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),),
+        (
+            Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
+            Place("Volume", "reporting:volume", "chart-bar", ()),
+        ),
     ),
     Group(
         "Set up",

@@ -92,7 +92,8 @@ select gen_random_uuid(), %(tenant)s, lead, handoff, 'lead', 'mql', started, 'en
 
 insert into sla_timer (id, tenant_id, handoff_id, assignment_id, member_id, target, clock, policy_version_id,
     tier, calendar_version_id, generation, state, started_at, duration_seconds, warn_at, due_at, next_step,
-    next_at, met_at, breached_at, closed_at, close_reason, business_seconds, wall_seconds, attempts, last_error)
+    next_at, met_at, breached_at, closed_at, close_reason, business_seconds, wall_seconds, attempts,
+    last_error)
 select gen_random_uuid(), %(tenant)s, handoff, case when clock = 'owner' then assignment end,
     case when clock = 'owner' then member end, target, clock, %(policy)s, 'demo_request', %(calendar)s, 1,
     case when not is_open then case when answer <= lasts then 'met' else 'breached' end
@@ -159,7 +160,7 @@ def _pages(company: Company) -> dict[str, tuple[str, str]]:
 
 def _crowd(slug: str, size: int, now: datetime, *, reps: int, open_every: int) -> Company:
     company = make_company(slug, reps=reps, now=now - timedelta(days=400))
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": company.tenant_id,
         "policy": company.policy_version_id,
         "calendar": company.calendar_version_id,
