@@ -8,15 +8,14 @@ person known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
@@ -24,16 +23,19 @@ from core.errors import Conflict, DomainError
 from core.rules import Facts
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
 from leads.incoming import CompanyIn, LeadIn, check
-from leads.lifecycle import Stage, can_move
+from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import company_domain, normalise_email, normalise_phone
 from leads.models import Account, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.rows import update_rows
-from tenants.bulk import insert_rows, insert_values
+from tenants.bulk import insert_rows, insert_values, write
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.versions import published_version
 
 TRIES = 5
+_SAVEPOINT = "slaportal_arrival"
+# A lead at one of these has a handoff that is open.
+_HANDED_OVER = frozenset({Stage.MQL, Stage.SAL, Stage.SQL, Stage.OPPORTUNITY})
 _FILLED = ("first_name", "last_name", "title", "phone")
 _FIRST_TOUCH = (
     "source",
@@ -151,14 +153,20 @@ def upsert_leads(
     gives it; its steps are written by `record_steps`, once the handoffs they belong to are open.
     """
     version = criteria or published_version(CriteriaVersion)
+    # A try that was overtaken gives back what it wrote and every lock before it starts again: kept, its lock
+    # of an account would come before those of the handoffs, and meet the other order in somebody's way.
+    # One savepoint for all tries, which travels with the next statement: a way of its own would cost every
+    # lead one.
+    write(f"SAVEPOINT {_SAVEPOINT}", [])
     for _ in range(TRIES):
-        # One item alone cleans up after itself; a batch gives back all its locks before it starts again.
-        guard: AbstractContextManager[Any] = transaction.atomic() if len(items) > 1 else nullcontext()
         try:
-            with guard:
-                return _Batch(items, now, clock, version).run()
+            answers = _Batch(items, now, clock, version).run()
         except _Raced:
-            continue
+            with connection.cursor() as cursor:
+                cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        else:
+            write(f"RELEASE SAVEPOINT {_SAVEPOINT}", [])
+            return answers
     raise Conflict("Others are sending the same person at this moment; send it again.")
 
 
@@ -284,20 +292,22 @@ class _Batch:
         if not known:
             return
         ids = list(known)
-        handoffs = Handoff.objects.filter(lead_id__in=ids).select_for_update(of=("self",)).order_by("id")
-        for handoff in handoffs:
+        handoffs = Handoff.objects.filter(lead_id__in=ids).order_by("id")
+        for handoff in handoffs.select_for_update(of=("self",), no_key=True):
             person = known[handoff.lead_id]
             person.last_number = max(person.last_number, handoff.number)
             if handoff.state == Handoff.State.OPEN:
                 person.handoff = handoff
             elif handoff.closed_at and (person.closed_at is None or handoff.closed_at > person.closed_at):
                 person.closed_at = handoff.closed_at
-        for lead in Lead.objects.filter(id__in=ids).select_for_update(of=("self",)).order_by("id"):
+        leads = Lead.objects.filter(id__in=ids).order_by("id")
+        for lead in leads.select_for_update(of=("self",), no_key=True):
             known[lead.id].lead = lead
             if known[lead.id].handoff is not None:
                 known[lead.id].handoff.lead = lead  # type: ignore[union-attr]
         if any(person.lead is None for person in known.values()):
             raise _Raced  # erased between the look-up and the lock
+        self.check_handoffs(known)
         if self.clock is not None:
             self.now = self.clock()
         events = Engagement.objects.filter(lead_id__in=ids)
@@ -310,6 +320,17 @@ class _Batch:
             # After a closed handoff the lead starts clean: what led to that one cannot open the next.
             if person.closed_at is None or received_at >= person.closed_at:
                 person.past.append((kind, subject, at))
+
+    @staticmethod
+    def check_handoffs(known: Mapping[UUID, _Person]) -> None:
+        """Start again where somebody opened a handoff while we waited for the lead: its lock comes first."""
+        missed = [
+            lead_id
+            for lead_id, person in known.items()
+            if person.handoff is None and person.lead is not None and person.lead.stage in _HANDED_OVER
+        ]
+        if missed and Handoff.objects.filter(lead_id__in=missed, state=Handoff.State.OPEN).exists():
+            raise _Raced
 
     # --- Accounts -------------------------------------------------------------------------------------------
 
@@ -343,7 +364,7 @@ class _Batch:
         if changed:
             list(
                 Account.objects.filter(id__in=list(changed))
-                .select_for_update(of=("self",))
+                .select_for_update(of=("self",), no_key=True)
                 .order_by("id")
                 .only("id")
             )
@@ -527,7 +548,9 @@ class _Batch:
             elif judgement.fits and lead.stage == Stage.SUBSCRIBER:
                 self.step(person, Stage.LEAD)
             ready = judgement.qualified and not lead.needs
-            if ready and person.handoff is None and can_move(Stage(lead.stage), Stage.MQL):
+            # At MQL or further without an open handoff: imported history that the file left open.
+            movable = can_move(Stage(lead.stage), Stage.MQL) or lead.stage in IN_HANDOFF
+            if ready and person.handoff is None and movable:
                 person.qualifies = True
                 self.step(person, Stage.MQL)
 
@@ -553,23 +576,16 @@ class _Batch:
         ids.sort(key=lambda row: (row.system, row.external_id))
         kept = insert_rows(ids, conflict="on conflict do nothing", returning=True)
         if len(kept) != len(ids):
-            self.start_again(kept)
+            raise _Raced
         fresh = sorted(
             (person.lead for person in self.people if person.lead is not None and person.is_new),
             key=lambda lead: (lead.email, lead.id),
         )
         made = insert_rows(fresh, conflict="on conflict do nothing", returning=True)
         if len(made) != len(fresh):
-            self.start_again(kept)
+            raise _Raced
         kept = [row for person in self.people for rows in person.engagements.values() for row in rows]
         insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])
-
-    def start_again(self, kept: list[UUID]) -> None:
-        """Somebody else has this person now. A batch is rolled back as a whole; one item takes its own row
-        back."""
-        if len(self.items) == 1 and kept:
-            LeadExternalId.objects.filter(id__in=kept).delete()
-        raise _Raced
 
     def answers(self) -> list[Arrival | DomainError]:
         found: dict[int, Arrival | DomainError] = dict(self.errors)
