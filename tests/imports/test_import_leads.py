@@ -12,14 +12,17 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from core.errors import Conflict, ValidationFailed
+from handoff.intake import receive_lead
 from integrations import csv_import
 from integrations.csv_import import Report, import_file
 from integrations.mappings import load_mapping, parse_mapping, shipped
 from integrations.models import ImportRun
+from leads.incoming import EngagementIn, LeadIn
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.services import open_handoffs
 from notifications.models import OutboxMessage
 from sla.models import Timer
+from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, Member, User
 from tests.factories import Org
 
@@ -97,6 +100,18 @@ def test_history_is_never_acted_on(acme: Org, write, now: datetime) -> None:
     with acme.scope():
         assert Timer.objects.count() == OutboxMessage.objects.count() == Engagement.objects.count() == 0
         assert Handoff.objects.filter(state="open").count() == 0
+
+
+@pytest.mark.parametrize("stage", ["mql", "sql", "won", "nurture"])
+def test_who_comes_in_again_gets_a_live_handoff(acme: Org, write, now: datetime, stage: str) -> None:
+    run(acme, write(HEAD + f"1,a@x.example,A,{stage},2026-10-01,,,Web,\n"), now)
+    with acme.scope():
+        item = LeadIn(email="a@x.example", engagements=(EngagementIn("demo_request"),))
+        receive_lead(item=item, actor="system", clock=fixed_clock(now))
+        live = Handoff.objects.get(is_history=False)
+        assert (live.number, live.state, live.started_at) == (2, "open", now)
+        assert live.owner_id in {rep.id for rep in acme.reps}
+        assert Lead.objects.get().stage == "mql"
 
 
 def test_bad_rows_are_told_by_line_and_field_and_the_others_land(acme: Org, write, now: datetime) -> None:
