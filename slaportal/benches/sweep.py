@@ -236,7 +236,7 @@ def _floor_company(company: Company, trace: str, data: str) -> None:
         cursor.execute("select id from leads_handoff where tenant_id = %s order by id", [company.tenant_id])
         ids = [str(row[0]) for row in cursor.fetchall()]
     for number, first in enumerate(range(0, len(ids), _BATCH)):
-        parameters = {
+        parameters: dict[str, Any] = {
             "tenant": company.tenant_id,
             "ids": ids[first : first + _BATCH],
             "now": database_clock(),
