@@ -67,9 +67,12 @@ class IntakeView(TenantAPIView):
     channel: ClassVar[str] = "api"
     entry_id: UUID | None = None
 
-    def before_transaction(self, request: Request) -> None:
-        """Keep the payload. A body that cannot be read, or is over the limit, leaves no entry: there is
-        nothing."""
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The key is known and may call: keep the payload before anything is done with it.
+
+        A body that cannot be read, or is over the limit, leaves no entry: there is nothing to keep.
+        """
+        super().initial(request, *args, **kwargs)
         if request.method != "POST":
             return
         try:

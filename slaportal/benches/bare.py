@@ -1,4 +1,5 @@
-"""The floor of the ingest bench: a bare view of the API framework that inserts one row, served like the product.
+"""The floor of the ingest bench: a bare view of the API framework that inserts one row, served like the
+product.
 
 No key, no tenant, no middleware; one table without row security.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slaportal.settings")
 
-from django.conf import settings  # noqa: E402
+from django.conf import settings
 
 CREATE = """
 create table bench_bare (id uuid primary key, email text not null, body jsonb not null,
