@@ -229,7 +229,13 @@ class Generator:
     ) -> Arrival:
         """One arrival at `at`: mostly somebody new, now and then a known person who comes again."""
         chance = self.chance
-        source = source or pick(chance, [(name, share) for name, _, share, _ in SOURCES])
+        if not source:
+            fitting = [
+                (name, share)
+                for name, _, share, _ in SOURCES
+                if intent is None or intent in dict(INTENTS[name])
+            ]
+            source = pick(chance, fitting)
         channel, campaigns = next((each[1], each[3]) for each in SOURCES if each[0] == source)
         intent = intent or pick(chance, INTENTS[source])
         engagements = [EngagementIn(intent, chance.choice(SUBJECTS[intent]), at)]
