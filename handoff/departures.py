@@ -1,4 +1,4 @@
-"""Nobody leaves with work in their hands: what stands in the way of switching a person off, said with the way out."""
+"""Nobody leaves with work in their hands: what stands in the way of switching a person off, and the way out."""
 
 from __future__ import annotations
 
@@ -23,4 +23,6 @@ def _owns_no_open_lead(member: Member) -> None:
 
 def _is_not_the_fallback(member: Member) -> None:
     if RoutingSettings.objects.filter(fallback_id=member.id).exists():
-        raise Conflict(f"{member.name} catches the leads that nobody takes: name another fallback person first.")
+        raise Conflict(
+            f"{member.name} catches the leads that nobody takes: name another fallback person first."
+        )

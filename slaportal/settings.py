@@ -1,7 +1,7 @@
-"""Settings, fed by the environment. Every variable is read here, once, with a default that lets a newcomer run it.
+"""Settings, fed by the environment. Each variable is read here, once, with a default a newcomer can run on.
 
-`.env.example` lists them all. With `DATABASE_URL` unset an embedded PostgreSQL is used; with `REDIS_URL` unset the
-broker is a folder and the cache lives in the database.
+`.env.example` lists them all. With `DATABASE_URL` unset an embedded PostgreSQL is used; with `REDIS_URL`
+unset the broker is a folder and the cache lives in the database.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ env = environ.Env()
 if (BASE_DIR / ".env").exists():
     env.read_env(str(BASE_DIR / ".env"))
 
-# --- What kind of run this is -------------------------------------------------------------------------------------
+# --- What kind of run this is -----------------------------------------------------------------------------
 DEBUG: bool = env.bool("DEBUG", default=False)
 DEMO: bool = env.bool("DEMO", default=False)
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
@@ -91,13 +91,13 @@ TEMPLATES = [
     },
 ]
 
-# --- Database: two roles on one database (see docs/architecture.md, Tenancy) --------------------------------------
-# Where the embedded database keeps its files is where mail files, beat's schedule and the demo's state go too.
+# --- Database: two roles on one database (see docs/architecture.md, Tenancy) ------------------------------
+# Where the embedded database keeps its files, mail files, beat's schedule and the demo's state go too.
 DATA_DIR = default_data_dir()
 
 
 def _databases() -> dict[str, dict[str, object]]:
-    """`default` is the app role that the product runs as; `owner` migrates and creates. Tests mirror one on the other."""
+    """`default` is the app role that the product runs as; `owner` migrates. Tests mirror one on the other."""
     if env.str("DATABASE_URL", default=""):
         default, owner = env.db("DATABASE_URL"), env.db("DATABASE_OWNER_URL", default=env.str("DATABASE_URL"))
     else:
@@ -121,7 +121,7 @@ DATABASE_RESOLVER_ROLE: str = env.str("DATABASE_RESOLVER_ROLE", default="slaport
 DATABASE_APP_ROLE: str = env.str("DATABASE_APP_ROLE", default="slaportal_app")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Cache, broker, workers ---------------------------------------------------------------------------------------
+# --- Cache, broker, workers -------------------------------------------------------------------------------
 REDIS_URL: str = env.str("REDIS_URL", default="")
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -145,7 +145,7 @@ CELERY_TASK_TIME_LIMIT = 30
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
-# What the engine does, each by name, with its pause in seconds. Beat and `manage.py engine` run this one list.
+# What the engine does, by name, with its pause in seconds. Beat and `manage.py engine` run this one list.
 ENGINE_TICKS: list[tuple[str, float]] = [
     ("handoff.tasks.sweep_tick", 5),
     ("notifications.tasks.deliver_tick", 2),
@@ -155,7 +155,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("web.tasks.prune_tick", 3600),
 ]
 
-# --- People and sessions ------------------------------------------------------------------------------------------
+# --- People and sessions ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["tenants.auth.EmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -165,7 +165,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "tenants:login"
 NAVIGATION = "slaportal.navigation.NAVIGATION"
-# Logins that the demo's sign-in page offers by one click: {"logins": [{"email", "name", "role", "organisation"}]}.
+# What the demo's sign-in page offers: {"logins": [{"email", "name", "role", "organisation"}]}.
 # Read only when DEMO is on.
 DEMO_LOGINS = DATA_DIR / "demo.json"
 LOGIN_REDIRECT_URL = "/"
@@ -194,7 +194,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Language, time, files ----------------------------------------------------------------------------------------
+# --- Language, time, files --------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
@@ -215,7 +215,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # a bulk call of 1,000 leads fits; more is refused with 413
 
-# --- What leaves the building -------------------------------------------------------------------------------------
+# --- What leaves the building -----------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://") if env.str("EMAIL_URL", default="") else {}
 EMAIL_BACKEND = EMAIL_CONFIG.get("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
 EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST", "localhost")
@@ -233,10 +233,10 @@ NOTIFICATION_CHANNELS = {
     "inapp": "notifications.channels.inapp.InAppChannel",
     "webhook": "notifications.channels.webhook.WebhookChannel",
 }
-# Hosts (host:port) that webhooks may reach although their address is private. The demo's loopback receiver only.
+# Hosts (host:port) that webhooks may reach although their address is private: the demo's loopback receiver.
 WEBHOOK_ALLOW: list[str] = env.list("WEBHOOK_ALLOW", default=[])
 
-# --- API ----------------------------------------------------------------------------------------------------------
+# --- API --------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.auth.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.auth.HasScope"],
@@ -254,7 +254,7 @@ API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=6000)
 SPECTACULAR_SETTINGS = {
     "TITLE": "slaportal API",
     "VERSION": "1",
-    "DESCRIPTION": "Post leads and activity, read decisions, timers and reports. One key belongs to one tenant.",
+    "DESCRIPTION": "Post leads and activity; read decisions, timers, reports. A key belongs to one tenant.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
@@ -265,7 +265,7 @@ SPECTACULAR_SETTINGS = {
     "DISABLE_ERRORS_AND_WARNINGS": False,
 }
 
-# --- Logs ---------------------------------------------------------------------------------------------------------
+# --- Logs -------------------------------------------------------------------------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,

@@ -216,8 +216,7 @@ class RepProfile(TenantModel):
 
 
 class Leave(TenantModel):
-    """Time off: [starts_at, ends_at). The rep gets no new leads in it and the clock of theirs does not
-    run."""
+    """Time off: [starts_at, ends_at). The rep gets no new leads in it."""
 
     member = tenant_fk("tenants.Member")
     starts_at = models.DateTimeField()

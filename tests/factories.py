@@ -1,4 +1,4 @@
-"""Whole organisations for tests: people, calendars, criteria, routing, policy, reasons. Nothing here is random."""
+"""Whole organisations for tests: people, calendars, criteria, routing, policy, reasons. None of it random."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ MQL_RULE: dict[str, Any] = {
 
 def engaged(kind: str) -> dict[str, Any]:
     """The rule "did this at least once in the last 30 days"."""
-    return {"engagements": {"kind": kind, "measure": "count", "op": "at_least", "value": 1, "within_days": 30}}
+    return {
+        "engagements": {"kind": kind, "measure": "count", "op": "at_least", "value": 1, "within_days": 30}
+    }
 
 
 def _tier(slug: str, name: str, duration: dict[str, int], when: dict[str, Any] | None) -> dict[str, Any]:
@@ -110,14 +112,16 @@ def make_org(
     cap_per_day: int | None = None,
     password: str | None = None,
 ) -> Org:
-    """A complete organisation. hours: "office" (Mon-Fri 09:00-17:30) or "always". Passwords only where asked: slow."""
+    """A complete organisation. hours: "office" (Mon-Fri 09:00-17:30) or "always". Passwords are slow."""
     tenant = create_tenant(name=slug.title(), slug=slug, time_zone=time_zone)
     with tenant_scope(tenant.id):
         week = OFFICE_WEEK if hours == "office" else ALWAYS_WEEK
         version = write_calendar(
             tenant=tenant,
             name="Office hours",
-            spec=make_spec(tz=time_zone, weekly=week, year=now.year, country="DE" if hours == "office" else ""),
+            spec=make_spec(
+                tz=time_zone, weekly=week, year=now.year, country="DE" if hours == "office" else ""
+            ),
             actor="system",
             now=now,
         )
