@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import multiprocessing
 import os
 import queue
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +32,8 @@ from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.models import Member, Tenant, User
 from tenants.services import create_api_key
+
+logger = logging.getLogger(__name__)
 
 # Companies that the organisations know already; leads of theirs do not qualify.
 CUSTOMERS = ("Alder Foods", "Cedar Systems", "Kestrel Health", "Ridge Energy", "Quarry Works", "Teal Retail")
@@ -149,6 +153,7 @@ def _live(
     progress = Progress()
     began = time.monotonic()
     parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     try:
         # What exists now stays: looking through it again and again would take a tenth of the time.
         gc.freeze()
@@ -169,8 +174,10 @@ def _live(
             pass
         reports.put(Report(slug, progress, done=True, seconds=time.monotonic() - began))
     except Exception as error:
-        reports.put(Report(slug, progress, error=f"{type(error).__name__}: {error}"))
-        raise
+        # Without a parent the database was stopped under us: there is nobody to tell, and nothing to mend.
+        if os.getppid() == parent:
+            logger.exception("The past of an organisation could not be made.", extra={"tenant": slug})
+            reports.put(Report(slug, progress, error=f"{type(error).__name__}: {error}"))
     finally:
         connections.close_all()
 

@@ -72,6 +72,8 @@ class Command(BaseCommand):
                 )
         except SeedError as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(130)
         seconds = time.monotonic() - began
         if not done:
             self.stdout.write("The demo is seeded already.")
