@@ -240,10 +240,13 @@ def report(question: Question, by: str, *, now: datetime, names: Names) -> Repor
     """All numbers of a question, split by `by`; one query."""
     counted = _Counted(Counter(), Counter(), {})
     targets, verdicts = list(TARGETS), [verdict.value for verdict in Verdict]
+    keys: dict[str | None, UUID | str | None] = {}  # one object a key, however many rows name it
     for part, a, b, what, stand, count, shares in _rows(question, by, now):
         target, stands = targets[what], "" if stand is None else verdicts[stand]
         if part == "cube":
-            counted.cube[_key(by, a), b, target, stands] = count
+            if a not in keys:
+                keys[a] = _key(by, a)
+            counted.cube[keys[a], b, target, stands] = count
         elif part == "kind":
             counted.kinds[a, tuple(b.split()), target, stands] = count
         else:
@@ -344,7 +347,10 @@ def _totals(counted: _Counted) -> Totals:
 def _groups(by: str, counted: _Counted, names: Names) -> list[Group]:
     stands: dict[Any, dict[str, Counter[str]]] = {}
     for (key, _, target, stand), count in counted.cube.items():
-        stands.setdefault(key, {name: Counter() for name in TARGETS})[target][stand] += count
+        of_key = stands.get(key)
+        if of_key is None:
+            of_key = stands[key] = {name: Counter() for name in TARGETS}
+        of_key[target][stand] += count
     found = []
     for key, of_target in stands.items():
         rates = {
@@ -370,8 +376,10 @@ def _course(question: Question, cube: Mapping[Any, int]) -> Course:
         if target != "first_touch" or stand not in ("met", "missed"):
             continue
         place, ok = places[step], count if stand == "met" else 0
-        kept.setdefault(key, [0] * len(labels))[place] += ok
-        base.setdefault(key, [0] * len(labels))[place] += count
+        if key not in base:
+            kept[key], base[key] = [0] * len(labels), [0] * len(labels)
+        kept[key][place] += ok
+        base[key][place] += count
         all_kept[place] += ok
         all_base[place] += count
     return Course(
