@@ -42,8 +42,9 @@ class DemoError(RuntimeError):
 def main() -> int:
     """Run what the command line asks for; returns the exit code."""
     options = _options()
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    signal.signal(signal.SIGHUP, _as_interrupt)
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
     try:
         with _data_dir(options) as data_dir:
             return _demo(options, data_dir)
