@@ -12,6 +12,8 @@ from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChange
 from tenants.auth import SCOPES
 from tenants.models import Calendar, Member, RepProfile, Role, Team, User
 
+# Calendars are not asked beyond it, and the last days that there are have no day after them.
+LAST_YEAR = 2100
 EXPIRIES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 
 
@@ -146,8 +148,10 @@ class LeaveForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         first, last = data.get("first_day"), data.get("last_day")
-        if first and last and not first <= last <= first + timedelta(days=730):
+        if first and last and not (first <= last and (last - first).days <= 730):
             self.add_error("last_day", "The last day is the first or one of the two years after it.")
+        elif last and last.year > LAST_YEAR:
+            self.add_error("last_day", f"No later than {LAST_YEAR}.")
         return data
 
     def span(self, time_zone: str) -> tuple[datetime, datetime]:

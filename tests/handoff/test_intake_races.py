@@ -16,7 +16,7 @@ from tenants.clock import database_clock
 from tests.factories import Org, make_org
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = 5
+ROUNDS = 3
 
 
 @pytest.fixture

@@ -178,7 +178,15 @@ def test_leave_covers_whole_days_of_the_reps_zone(acme: Org) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last"), [("2020-01-01", "2020-01-02"), ("2099-01-02", "2099-01-01"), ("x", "")]
+    ("first", "last"),
+    [
+        ("2020-01-01", "2020-01-02"),
+        ("2099-01-02", "2099-01-01"),
+        ("x", ""),
+        ("9999-12-31", "9999-12-31"),
+        ("9999-06-01", "9999-07-01"),
+        ("0001-01-01", "0001-01-01"),
+    ],
 )
 def test_leave_that_is_over_or_backward_is_refused(acme: Org, first: str, last: str) -> None:
     data = {"first_day": first, "last_day": last}
