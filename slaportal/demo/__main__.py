@@ -168,6 +168,18 @@ def _run(title: str, command: list[str], environment: Mapping[str, str]) -> None
         raise DemoError(f"`{' '.join(command[1:])}` failed:\n{tail}")
 
 
+def _call(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run one step that speaks for itself; its exit code. It is gone before an interrupt goes on from here:
+    the database is stopped next."""
+    process = subprocess.Popen(command, env=dict(environment), cwd=PROJECT)
+    try:
+        return process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
 def _seed(options: argparse.Namespace, data_dir: Path, environment: Mapping[str, str]) -> None:
     if state.read(data_dir) is None:
         print("Making two organisations and their past with the real services ...", file=sys.stderr)
@@ -176,8 +188,7 @@ def _seed(options: argparse.Namespace, data_dir: Path, environment: Mapping[str,
         command += ["--leads", str(options.leads or CHECK_LEADS), "--days", str(CHECK_DAYS)]
     elif options.leads is not None:
         command += ["--leads", str(options.leads)]
-    done = subprocess.run(command, env=dict(environment), cwd=PROJECT, check=False)
-    if done.returncode != 0:
+    if _call(command, environment) != 0:
         raise DemoError("The demo could not be filled, as said above.")
 
 
@@ -244,7 +255,7 @@ def _wait_until_ready(supervisor: Supervisor, port: int, data_dir: Path) -> None
 
 def _check(supervisor: Supervisor, port: int, environment: Mapping[str, str]) -> int:
     command = [*MANAGE, "demo", "check", "--url", f"http://127.0.0.1:{port}"]
-    code = subprocess.run(command, env=dict(environment), cwd=PROJECT, check=False).returncode
+    code = _call(command, environment)
     if code != 0:
         for log in sorted(supervisor.log_dir.glob("*.log")):
             lines = log.read_text(errors="replace").splitlines()[-15:]
