@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
-from core.errors import Conflict
+from core.errors import Conflict, ValidationFailed
 from leads.criteria import SCHEMA
 from sla.models import PolicyVersion
 from sla.rows import AnyTimer
@@ -49,5 +49,5 @@ def find_policy(version_id: UUID) -> Policy | None:
     """As `load_policy`; None where the version is gone or makes no sense, for readers that must not fail."""
     try:
         return load_policy(version_id)
-    except (ObjectDoesNotExist, Conflict, ValueError):
+    except (ObjectDoesNotExist, ValidationFailed):
         return None

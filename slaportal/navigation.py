@@ -36,8 +36,8 @@ NAVIGATION: tuple[Group, ...] = (
         "Set up",
         (
             Place("Qualification", "leads:criteria", "certificate", (_MARKETING,)),
-            Place("Routing", "routing:rules", "route", (_MANAGER,)),
-            Place("SLA tiers", "sla:policy", "hourglass", (_MANAGER, _MARKETING, _EXECUTIVE)),
+            Place("Routing", "routing:rules", "route", (_MANAGER, _MARKETING, _EXECUTIVE)),
+            Place("SLA tiers", "sla:policy", "hourglass"),
             Place("Calendars", "tenants:calendars", "calendar-clock", (_MANAGER,)),
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,24 @@ SYSTEM = "system"
 def member_actor(member: Member) -> str:
     """How a person is named in records: by id, so that erasing a name erases it everywhere."""
     return f"member:{member.id}"
+
+
+def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
+    """How to call those who did something, by actor, to a person who reads of it; one query at most."""
+    asked = set(actors)
+    ids = [actor.partition(":")[2] for actor in asked if actor.startswith("member:")]
+    people = Member.objects.filter(id__in=ids).values_list("id", "name") if ids else []
+    names = {f"member:{member_id}": name for member_id, name in people}
+    return {actor: names.get(actor, _CALLED.get(actor.partition(":")[0], actor)) for actor in asked}
+
+
+_CALLED = {
+    "member": "a former member",
+    "key": "an API key",
+    "import": "an import",
+    ENGINE: "the engine",
+    SYSTEM: "the set-up",
+}
 
 
 def record_change(

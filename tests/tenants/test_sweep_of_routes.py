@@ -60,6 +60,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "engagements": {"kind": "demo_request"},
+    "seats": {"member": "MEMBER", "weight": "2"},
+    "weight": {"weight": "2"},
 }
 ROLES = ("admin", "manager", "rep", "marketing", "executive")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
