@@ -1,4 +1,4 @@
-"""What production has and the embedded set-up has not: counters and nudges in Redis. Runs where REDIS_URL is set."""
+"""What production has and the embedded set-up has not: counters and nudges in Redis."""
 
 from __future__ import annotations
 
