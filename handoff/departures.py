@@ -1,4 +1,4 @@
-"""Nobody leaves with work in their hands: what stands in the way of switching a person off, and the way out."""
+"""Nobody leaves with open work: what stands in the way of switching somebody off, and the way out."""
 
 from __future__ import annotations
 

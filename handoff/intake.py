@@ -26,10 +26,10 @@ from leads.services import Arrival, Terms
 from notifications import outbox
 from sla import services as sla
 from sla.rows import AnyTimer
-from tenants.bulk import travelling_together
 from tenants.clock import Clock
 from tenants.config import steady_config
 from tenants.models import Member, Tenant
+from tenants.roundtrips import travelling_together
 
 logger = logging.getLogger("slaportal.intake")
 

@@ -18,7 +18,6 @@ from core.errors import Conflict
 from core.rules import Facts
 from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
-from leads.rows import update_rows
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import Setup, load_setup
@@ -28,7 +27,7 @@ from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest,
 from sla.models import Finding
 from sla.rows import AnyTimer
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
 

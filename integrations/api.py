@@ -33,10 +33,10 @@ from leads import strict
 from leads.incoming import CompanyIn, EngagementIn, LeadIn, storable
 from leads.lifecycle import Stage
 from leads.models import Lead
-from tenants.bulk import travelling_together
 from tenants.config import configured, steady_config
 from tenants.context import tenant_scope
 from tenants.models import Member
+from tenants.roundtrips import travelling_together
 from web.api import TenantAPIView
 from web.idempotency import REPLAYED
 from web.openapi import PAGE_PARAMETERS, page_serializer

@@ -18,9 +18,8 @@ from leads.incoming import LeadIn
 from leads.lifecycle import Stage
 from leads.matching import company_domain, normalise_email, normalise_phone
 from leads.models import Account, Assignment, Handoff, Lead, LeadExternalId, StageChange
-from leads.rows import update_rows
 from leads.services import mark_dirty
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, update_rows
 from tenants.models import Member, Role, Tenant, User
 
 #: Places of the stages in a story; the ends share the last one, and their dates say which was it.

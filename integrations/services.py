@@ -17,8 +17,8 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from integrations.models import IntakeEntry
-from tenants.bulk import write
 from tenants.context import current_tenant_id
+from tenants.roundtrips import write
 
 MAX_PAYLOAD = 1_048_576  # characters kept of one payload
 

@@ -21,10 +21,10 @@ from core.errors import FieldError, StageError, StaleVersion, ValidationFailed
 from leads.criteria import check_content
 from leads.lifecycle import Stage, can_move
 from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
-from leads.rows import update_rows
 from leads.upsert import Arrival, record_steps, upsert_leads
-from tenants.bulk import insert_rows, insert_values, write
+from tenants.bulk import insert_rows, insert_values, update_rows
 from tenants.context import current_tenant_id
+from tenants.roundtrips import write
 from tenants.versions import create_draft, publish, published_version
 
 __all__ = [

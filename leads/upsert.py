@@ -26,10 +26,10 @@ from leads.incoming import CompanyIn, LeadIn, check
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import company_domain, normalise_email, normalise_phone
 from leads.models import Account, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
-from leads.rows import update_rows
-from tenants.bulk import insert_rows, insert_values, write
+from tenants.bulk import insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
+from tenants.roundtrips import write
 from tenants.versions import published_version
 
 TRIES = 5

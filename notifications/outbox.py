@@ -23,9 +23,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q
 
 from notifications.models import OutboxMessage, WebhookEndpoint
-from tenants.bulk import write
 from tenants.config import configured
 from tenants.context import current_tenant_id
+from tenants.roundtrips import write
 
 MEMBER_CHANNELS: Final = ("email", "inapp")  # by which every member is told
 WEBHOOK: Final = "webhook"
@@ -89,7 +89,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
 
     Fans out to e-mail and in-app per member, and to each active webhook endpoint that wants the kind. Writing
     the same message again adds nothing. Needs a tenant's scope; two statements whatever the number. Where the
-    writes of a transaction travel together (tenants.bulk) the rows sent are counted, known ones too.
+    writes of a transaction travel together (tenants.roundtrips) the rows sent are counted, known ones too.
     """
     if not messages:
         return 0

@@ -20,10 +20,11 @@ from uuid_utils.compat import uuid7
 from leads.criteria import SCHEMA
 from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
 from routing.models import Pool, RepLoad, RuleSetVersion
-from tenants.bulk import insert_rows, write
+from tenants.bulk import insert_rows
 from tenants.calendars import load_calendar
 from tenants.config import configured
 from tenants.context import current_tenant_id
+from tenants.roundtrips import write
 from tenants.selectors import absences
 
 

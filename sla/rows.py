@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cache
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import TypeAlias
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 from uuid_utils.compat import uuid7
 
 from sla.models import Timer
-from tenants.bulk import write
-from tenants.context import current_tenant_id
+from tenants.bulk import insert_values, update_rows
 
 
 @dataclass(slots=True)
@@ -57,6 +55,7 @@ class TimerRow:
 AnyTimer: TypeAlias = Timer | TimerRow
 
 _NAMES = tuple(each.name for each in fields(TimerRow))
+_values = attrgetter(*_NAMES)
 
 
 def read_timers(timers: QuerySet[Timer]) -> list[TimerRow]:
@@ -64,58 +63,11 @@ def read_timers(timers: QuerySet[Timer]) -> list[TimerRow]:
     return [TimerRow(*values) for values in timers.values_list(*_NAMES)]
 
 
-@cache
-def _types() -> dict[str, str]:
-    """The array's element type of each column."""
-    found = {}
-    for each in Timer._meta.local_concrete_fields:
-        kind = (each.db_type(connection) or "text").split("(")[0]
-        found[each.attname] = "text" if kind == "varchar" else kind
-    return found
-
-
-def _columns(rows: Sequence[AnyTimer], names: Sequence[str]) -> list[list[Any]]:
-    """The values of each column; ids as text, which the driver passes on without a second look."""
-    columns = []
-    for name in names:
-        values = [getattr(row, name) for row in rows]
-        if _types()[name] == "uuid":
-            values = [None if value is None else str(value) for value in values]
-        columns.append(values)
-    return columns
-
-
-@cache
-def _insert_sql() -> str:
-    names = ", ".join(_NAMES)
-    arrays = ", ".join(f"%s::{_types()[name]}[]" for name in _NAMES)
-    # Names come from our own model, never from a request.
-    return (
-        f"insert into sla_timer (tenant_id, {names}) "  # noqa: S608
-        f"select %s::uuid, {names} from unnest({arrays}) as rows({names})"
-    )
-
-
 def insert_timers(rows: Sequence[TimerRow]) -> None:
     """Insert new timers of the tenant in force in one statement."""
-    if rows:
-        write(_insert_sql(), [str(current_tenant_id()), *_columns(rows, _NAMES)])
-
-
-@cache
-def _update_sql(names: tuple[str, ...]) -> str:
-    sets = ", ".join(f"{name} = rows.{name}" for name in names)
-    arrays = ", ".join(f"%s::{_types()[name]}[]" for name in names)
-    # Names come from our own model, never from a request.
-    return (
-        f"update sla_timer as timer set {sets} "  # noqa: S608
-        f"from unnest(%s::uuid[], {arrays}) as rows(id, {', '.join(names)}) "
-        "where timer.tenant_id = %s::uuid and timer.id = rows.id"
-    )
+    insert_values(Timer, _NAMES, [_values(row) for row in rows])
 
 
 def update_timers(rows: Sequence[AnyTimer], names: Sequence[str]) -> None:
     """Write these columns of each timer in one statement. The caller holds the locks of their handoffs."""
-    if rows:
-        parameters = _columns(rows, ("id", *names))
-        write(_update_sql(tuple(names)), [*parameters, str(current_tenant_id())])
+    update_rows(rows, names, model=Timer)

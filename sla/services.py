@@ -19,14 +19,13 @@ from django.db.models import Q
 
 from core.rules import Facts
 from leads.models import Assignment, Handoff
-from leads.rows import update_rows
 from sla import ladder, tiers
 from sla.models import EngineCycle, Target, Timer, TimerEvent
 from sla.policies import load_policy, plan_of, policy_in_force
 from sla.rows import AnyTimer, TimerRow, insert_timers, read_timers, update_timers
 from sla.tiers import Policy, Tier
 from sla.timers import Schedule, schedule, schedule_of_rest, seconds_between, warn_at
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, update_rows
 from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
 from tenants.context import current_tenant_id
 from tenants.models import Tenant

@@ -7,7 +7,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from leads.models import Account
-from tenants.bulk import insert_rows, travelling_together, write
+from tenants.bulk import insert_rows
+from tenants.roundtrips import travelling_together, write
 
 
 def account(name: str, now, domain: str = "") -> Account:
