@@ -20,6 +20,7 @@ from feedback import services as feedback
 from feedback.models import Disposition, Reason
 from handoff import moves
 from leads import services as leads
+from leads.incoming import EARLIEST
 from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff, Lead, Touch
 from notifications import outbox
@@ -324,6 +325,9 @@ def log_touch(
     if made_at > now + AHEAD_TOLERANCE:
         message = "A touch cannot lie in the future."
         raise ValidationFailed(message, field_errors=[FieldError("/at", message, "future")])
+    if made_at < EARLIEST:
+        message = f"A touch cannot lie before {EARLIEST.year}."
+        raise ValidationFailed(message, field_errors=[FieldError("/at", message, "too_early")])
     made_at = min(made_at, now)
     handoff = next((each for each in handoffs if _holds(each, made_at)), None)
     counts = handoff is not None and not automatic and _is_response(handoff, kind)
@@ -372,7 +376,9 @@ def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> 
     if touch is None:
         raise NotFound("There is no such touch.")
     if touch.handoff_id is not None:
-        touch.handoff = Handoff.objects.select_for_update(of=("self",)).get(id=touch.handoff_id)
+        locked = Handoff.objects.select_for_update(of=("self",)).get(id=touch.handoff_id)
+        touch = Touch.objects.select_related("lead").get(id=touch_id)  # as whoever held the lock left it
+        touch.handoff = locked
     now = clock()
     if touch.undone_at is not None:
         raise Conflict("This touch was undone before.")

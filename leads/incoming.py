@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.errors import DomainError, FieldError, ValidationFailed, pointer
@@ -15,6 +15,9 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 #: How far ahead of our clock a sender's clock may be.
 AHEAD = timedelta(minutes=2)
+#: Nothing that we are told of happened before it. The first days that a date can name do not exist in every
+#: time zone, and whoever reads there would see no page.
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 MAX_ENGAGEMENTS = 100
 MAX_CUSTOM_KEYS = 100
 MAX_CUSTOM_DEPTH = 5
@@ -166,6 +169,8 @@ def _time_errors(item: LeadIn, now: datetime) -> list[FieldError]:
             errors.append(FieldError(path, "Give the time with its offset from UTC.", "naive_time"))
         elif moment > now + AHEAD:
             errors.append(FieldError(path, "This lies in the future.", "in_the_future"))
+        elif moment < EARLIEST:
+            errors.append(FieldError(path, f"Not before {EARLIEST.year}.", "too_early"))
     return errors
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -99,6 +99,17 @@ def test_a_touch_ahead_of_the_clock_is_refused_and_a_little_ahead_is_now(
         log(acme, ruth, later, at=later + timedelta(minutes=3))
     assert handoff_of(acme, ruth).first_touch_at is None
     assert log(acme, ruth, later, at=later + timedelta(minutes=1)).at == later
+
+
+def test_a_touch_of_a_day_that_not_every_time_zone_has_is_refused(
+    acme: Org, ruth: Lead, later: datetime
+) -> None:
+    """Kept, it would break the lead's page for whoever reads west of Greenwich."""
+    with pytest.raises(ValidationFailed, match="1900") as refused:
+        log(acme, ruth, later, at=datetime(1, 1, 1, tzinfo=UTC))
+    assert refused.value.field_errors[0].path == "/at"
+    with acme.scope():
+        assert not Touch.objects.exists()
 
 
 def test_a_touch_from_before_the_handoff_is_kept_and_answers_nothing(

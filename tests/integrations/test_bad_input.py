@@ -85,6 +85,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"occurred_at": "2026-02-30T09:00:00Z"}, "/occurred_at", "invalid_time"),
     ({"occurred_at": "0001-01-01T00:00:00+23:00"}, "/occurred_at", "invalid_time"),
     ({"occurred_at": "2026-11-17T09:02:01Z"}, "/occurred_at", "in_the_future"),
+    ({"occurred_at": "0001-01-01T00:00:00Z"}, "/occurred_at", "too_early"),
     (
         {"engagements": [{"kind": "x", "at": "2026-11-17T09:03:00Z"}]},
         "/engagements/0/at",
@@ -317,6 +318,7 @@ WRONG_ENGAGEMENTS: list[tuple[Any, str, str]] = [
     ({}, "/kind", "required"),
     ({"kind": None}, "/kind", "null"),
     ({"kind": "x", "at": "2026-11-17T09:03:00Z"}, "/at", "in_the_future"),
+    ({"kind": "x", "at": "0001-01-01T00:00:00Z"}, "/at", "too_early"),
     ({"kind": "x" * 61}, "/kind", "max_length"),
     ({"kind": "x", "note": "y"}, "/note", "unknown_field"),
 ]
