@@ -52,7 +52,9 @@ class Engine:
         for tick, pause in settings.ENGINE_TICKS:
             age = self.ages.get(tick)
             if age is None:
-                found.append(f"{tick} has never run.")
+                # Beat waits a pause before a tick's first turn: an hourly one says nothing of a young engine.
+                if pause <= LEAST_PATIENCE:
+                    found.append(f"{tick} has never run.")
             elif age > max(MISSED_TURNS * pause, LEAST_PATIENCE):
                 found.append(f"{tick} ran last {age:.0f} s ago, and should every {pause:g} s.")
         if self.latest > LATEST_TIMER:
