@@ -19,7 +19,6 @@ from django.db.models import (
     BooleanField,
     Case,
     Count,
-    DateField,
     F,
     Q,
     QuerySet,
@@ -28,7 +27,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, TruncDate, TruncMonth, TruncWeek
+from django.db.models.functions import TruncDate, TruncMonth
 from django.db.models.lookups import Exact
 
 from handoff.selectors import SEES_ALL
@@ -200,89 +199,132 @@ class Report:
 
 _NO_TIMES: Final[list[int | None]] = [None, None, None, None]
 
-# The period's clocks and those of the period before are fetched once; everything is counted from that. The
-# memory is for sorting one period, in this transaction only.
+# The period's clocks and those of the period before are read once, from the covering index, and counted by
+# three groupings in that one pass; the rest works on what was counted. Clocks of the period before have
+# neither key nor step, for they are told as a whole only. Shares come from counted seconds: the first at
+# which enough clocks were answered. The memory is for the groupings of one report, in this transaction only,
+# and compiling such a query takes longer than running it.
 _REPORT: Final = """
 set local work_mem = '32MB';
-with f as materialized ({facts})
-select 'cube', key::text, step::text, what, stands, count(*), null::int[] from f where present
-    group by key, step, what, stands
+set local jit = off;
+with counted as materialized (
+    select present, key, step, what, stands, place, closed, seconds, grouping(step, place) as part,
+        count(*) as n
+    from (
+        select present, what, stands, place, closed, seconds, case when present then key end as key,
+            case when present then (day - %s) / %s end as step
+        from ({facts}) as clocks
+    ) as clock
+    group by grouping sets (
+        (present, key, step, what, stands), (present, what, stands, place, closed),
+        (present, key, what, seconds)
+    )
+), ranked as (
+    select key, what, seconds, sum(n) over sorted as upto, sum(n) over whole as n
+    from counted where part = 3 and present and seconds is not null
+    window whole as (partition by key, what),
+        sorted as (partition by key, what order by seconds rows unbounded preceding)
+), ranked_whole as (
+    select present, what, seconds, sum(sum(n)) over sorted as upto, sum(sum(n)) over whole as n
+    from counted where part = 3 and seconds is not null group by present, what, seconds
+    window whole as (partition by present, what),
+        sorted as (partition by present, what order by seconds rows unbounded preceding)
+)
+select 'group', key::text, present, what, stands, null::int, null::bool, sum(n)::int, null::int[], null::int[]
+    from counted where part = 1 and present group by key, present, what, stands
 union all
-select 'kind', place::text, concat_ws(' ', present, answered, closed), what, stands, count(*), null
-    from f group by present, what, stands, place, answered, closed
+select 'course', key::text, present, what, stands, null, null, sum(n)::int, array_agg(step), array_agg(n::int)
+    from counted where part = 1 and present and what = %s and stands in (%s, %s)
+    group by key, present, what, stands
 union all
-select 'group', key::text, null, what, null, count(seconds),
-    percentile_disc(array[0.5, 0.9]) within group (order by seconds)
-    from f where present group by key, what
+select 'whole', null, present, what, stands, place, closed, n::int, null, null from counted where part = 2
 union all
-select 'whole', present::text, null, what, null, count(seconds),
-    percentile_disc(array[0.5, 0.75, 0.9, 0.95]) within group (order by seconds)
-    from f group by present, what
+select 'group times', key::text, true, what, null, null, null, max(n)::int, array[
+        min(seconds) filter (where upto >= ceil(0.5::float8 * n)),
+        min(seconds) filter (where upto >= ceil(0.9::float8 * n))], null
+    from ranked group by key, what
+union all
+select 'whole times', null, present, what, null, null, null, max(n)::int, array[
+        min(seconds) filter (where upto >= ceil(0.5::float8 * n)),
+        min(seconds) filter (where upto >= ceil(0.75::float8 * n)),
+        min(seconds) filter (where upto >= ceil(0.9::float8 * n)),
+        min(seconds) filter (where upto >= ceil(0.95::float8 * n))], null
+    from ranked_whole group by present, what
 """
+
+
+_Key = UUID | str | None
+_Times = tuple[int, list[int | None]]
 
 
 @dataclass(slots=True)
 class _Counted:
-    """What the database counted. cube: (key, step, target, verdict). kinds: (place, (present, answered,
-    closed), target, verdict). times: ("group", key, target) or ("whole", present, target) to how many were
-    answered, and within which seconds which share."""
+    """What the database counted. groups: by key and target, clocks by verdict. courses: by key and verdict,
+    first touches by the place of their day or week. whole: (present, target, verdict, place of the response
+    time, closed). times: by ("group", key, target) or ("whole", present, target), how many were answered, and
+    within which seconds which share."""
 
-    cube: Counter[tuple[Any, str, str, str]]
-    kinds: Counter[tuple[str, tuple[str, ...], str, str]]
-    times: dict[tuple[str, Any, str], tuple[int, list[int | None]]]
+    groups: dict[_Key, dict[str, dict[str, int]]]
+    courses: dict[_Key, dict[str, dict[int, int]]]
+    whole: Counter[tuple[bool, str, str, int, bool]]
+    times: dict[tuple[str, Any, str], _Times]
 
-    def taken(self, part: str, key: Any, target: str) -> tuple[int, list[int | None]]:
-        count, shares = self.times.get((part, key, target), (0, None))
-        return count, shares or _NO_TIMES
+    def taken(self, part: str, key: Any, target: str) -> _Times:
+        return self.times.get((part, key, target), (0, _NO_TIMES))
 
 
 def report(question: Question, by: str, *, now: datetime, names: Names) -> Report:
     """All numbers of a question, split by `by`; one query."""
-    counted = _Counted(Counter(), Counter(), {})
+    counted = _Counted({}, {}, Counter(), {})
     targets, verdicts = list(TARGETS), [verdict.value for verdict in Verdict]
-    keys: dict[str | None, UUID | str | None] = {}  # one object a key, however many rows name it
-    for part, a, b, what, stand, count, shares in _rows(question, by, now):
-        target, stands = targets[what], "" if stand is None else verdicts[stand]
-        if part == "cube":
-            if a not in keys:
-                keys[a] = _key(by, a)
-            counted.cube[keys[a], b, target, stands] = count
-        elif part == "kind":
-            counted.kinds[a, tuple(b.split()), target, stands] = count
+    for part, text, present, what, stand, place, closed, count, numbers, counts in _rows(question, by, now):
+        target, verdict = targets[what], "" if stand is None else verdicts[stand]
+        key = _key(by, text)
+        if part == "group":
+            counted.groups.setdefault(key, {name: {} for name in TARGETS})[target][verdict] = count
+        elif part == "course":
+            counted.courses.setdefault(key, {})[verdict] = dict(zip(numbers, counts, strict=True))
+        elif part == "whole":
+            counted.whole[present, target, verdict, place, closed] = count
+        elif part == "group times":
+            counted.times["group", key, target] = count, numbers
         else:
-            counted.times[part, _key(by, a) if part == "group" else a == "true", target] = count, shares
+            counted.times["whole", present, target] = count, numbers
     return Report(
         whole=_totals(counted),
         before={target: _rate_of_whole(target, counted, present=False) for target in TARGETS},
         groups=_groups(by, counted, names),
-        course=_course(question, counted.cube),
+        course=_course(question, counted.courses),
     )
 
 
 def _rows(question: Question, by: str, now: datetime) -> list[tuple[Any, ...]]:
-    truncate: Any = TruncWeek if question.by_week else TruncDate
+    known = [verdict.value for verdict in Verdict]
     sub = (
         facts(replace(question, first=question.before.first))
         .annotate(
             key=F(SPLITS[by][0]),
-            step=Cast(truncate("started_at", tzinfo=question.zone), DateField()),
+            day=TruncDate("started_at", tzinfo=question.zone),
             what=_place_of(F("target"), list(TARGETS)),
-            stands=_place_of(measures.verdict_at(now), [verdict.value for verdict in Verdict]),
+            stands=_place_of(measures.verdict_at(now), known),
             seconds=Case(When(ANSWERED, then=F("business_seconds"))),
-            place=measures.range_of_response(),
+            place=Case(
+                When(met_at__isnull=True, then=Value(len(RANGES))), default=measures.range_of_response()
+            ),
             present=_is(Q(started_at__gte=question.start)),
-            answered=_is(Q(met_at__isnull=False)),
             closed=_is(Q(closed_at__isnull=False)),
         )
         .order_by()
-        .values("key", "step", "what", "stands", "seconds", "place", "present", "answered", "closed")
+        .values("key", "day", "what", "stands", "seconds", "place", "present", "closed")
     )
     try:
         sql, values = sub.query.sql_with_params()
     except EmptyResultSet:
         return []
+    first_step = _steps(question)[0]
+    drawn = (list(TARGETS).index("first_touch"), known.index(Verdict.KEPT), known.index(Verdict.BROKEN))
     with connection.cursor() as cursor:
-        cursor.execute(_REPORT.format(facts=sql), values)
+        cursor.execute(_REPORT.format(facts=sql), [first_step, 7 if question.by_week else 1, *values, *drawn])
         return list(cursor.fetchall())
 
 
@@ -314,45 +356,35 @@ def _rate(stands: Mapping[str, int], taken: tuple[int, list[int | None]], p90_at
 
 def _rate_of_whole(target: str, counted: _Counted, *, present: bool) -> Rate:
     stands: Counter[str] = Counter()
-    for (_, flags, of, stand), count in counted.kinds.items():
-        if of == target and (flags[0] == "t") == present:
+    for (of_present, of_target, stand, _, _), count in counted.whole.items():
+        if of_target == target and of_present == present:
             stands[stand] += count
     return _rate(stands, counted.taken("whole", present, target), 2)
 
 
 def _totals(counted: _Counted) -> Totals:
-    ranges: list[list[int]] = [[0, 0] for _ in RANGES]
-    never = unanswered = 0
-    for (place, (present, answered, closed), target, stand), count in counted.kinds.items():
-        if present != "t" or stand not in ("met", "missed"):
+    ranges: list[list[int]] = [[0, 0] for _ in range(len(RANGES) + 1)]  # the last is "never"
+    unanswered = 0
+    for (present, target, stand, place, closed), count in counted.whole.items():
+        if not present or stand not in ("met", "missed"):
             continue
-        if stand == "missed" and closed == "f":
+        if stand == "missed" and not closed:
             unanswered += count
-        if target != "first_touch":
-            continue
-        if answered == "t":
-            ranges[int(place)][stand == "missed"] += count
-        else:
-            never += count
+        if target == "first_touch":
+            ranges[place][stand == "missed"] += count
     bars = [(label, ranges[place][0], ranges[place][1]) for place, (_, label) in enumerate(RANGES)]
     _, shares = counted.taken("whole", True, "first_touch")
     return Totals(
         rates={target: _rate_of_whole(target, counted, present=True) for target in TARGETS},
         responses=dict(zip((50, 75, 90, 95), shares, strict=True)),
-        ranges=[*bars, (NEVER, 0, never)],
+        ranges=[*bars, (NEVER, 0, sum(ranges[-1]))],
         unanswered=unanswered,
     )
 
 
 def _groups(by: str, counted: _Counted, names: Names) -> list[Group]:
-    stands: dict[Any, dict[str, Counter[str]]] = {}
-    for (key, _, target, stand), count in counted.cube.items():
-        of_key = stands.get(key)
-        if of_key is None:
-            of_key = stands[key] = {name: Counter() for name in TARGETS}
-        of_key[target][stand] += count
     found = []
-    for key, of_target in stands.items():
+    for key, of_target in counted.groups.items():
         rates = {
             target: _rate(of_target[target], counted.taken("group", key, target), 1) for target in TARGETS
         }
@@ -366,28 +398,19 @@ def _worst_first(group: Group) -> tuple[bool, float, int, str]:
     return percent is None, percent or 0.0, -group.first_touch.all, group.name.casefold()
 
 
-def _course(question: Question, cube: Mapping[Any, int]) -> Course:
+def _course(question: Question, courses: Mapping[_Key, Mapping[str, Mapping[int, int]]]) -> Course:
     labels = _steps(question)
-    places = {day.isoformat(): place for place, day in enumerate(labels)}
-    kept: dict[Any, list[int]] = {}
-    base: dict[Any, list[int]] = {}
+    places = range(len(labels))
     all_kept, all_base = [0] * len(labels), [0] * len(labels)
-    for (key, step, target, stand), count in cube.items():
-        if target != "first_touch" or stand not in ("met", "missed"):
-            continue
-        place, ok = places[step], count if stand == "met" else 0
-        if key not in base:
-            kept[key], base[key] = [0] * len(labels), [0] * len(labels)
-        kept[key][place] += ok
-        base[key][place] += count
-        all_kept[place] += ok
-        all_base[place] += count
-    return Course(
-        labels=labels,
-        whole=_percents(all_kept, all_base),
-        base=all_base,
-        of_group={key: _percents(kept[key], base[key]) for key in kept},
-    )
+    of_group = {}
+    for key, stands in courses.items():
+        kept, broken = stands.get("met", {}), stands.get("missed", {})
+        base = [kept.get(place, 0) + broken.get(place, 0) for place in places]
+        of_group[key] = _percents([kept.get(place, 0) for place in places], base)
+        for place in places:
+            all_kept[place] += kept.get(place, 0)
+            all_base[place] += base[place]
+    return Course(labels=labels, whole=_percents(all_kept, all_base), base=all_base, of_group=of_group)
 
 
 def _steps(question: Question) -> list[date]:
