@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from leads import selectors as leads
+from leads.arrivals import NewEngagement
 from leads.models import Account, Assignment, Engagement, Handoff, Lead
-from leads.upsert import NewEngagement
 from sla.models import Timer
 from sla.rows import AnyTimer
 from sla.status import status_of

@@ -9,23 +9,24 @@ person known.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
 from core.rules import Facts
+from leads.accounts import match_accounts
+from leads.arrivals import Arrival, NewEngagement, Person
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
-from leads.incoming import CompanyIn, LeadIn, check
+from leads.incoming import LeadIn
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
-from leads.matching import company_domain, normalise_email, normalise_phone
-from leads.models import Account, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
+from leads.matching import normalise_email, normalise_phone
+from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
+from leads.people import find_people
 from tenants.bulk import insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
@@ -37,11 +38,8 @@ _SAVEPOINT = "slaportal_arrival"
 # A lead at one of these has a handoff that is open.
 _HANDED_OVER = frozenset({Stage.MQL, Stage.SAL, Stage.SQL, Stage.OPPORTUNITY})
 _FILLED = ("first_name", "last_name", "title", "phone")
-_FIRST_TOUCH = (
-    "source",
-    "campaign",
-    "channel",
-)  # the first that is known stays: handoffs keep those of each return
+# The first that is known stays: handoffs keep those of each return.
+_FIRST_TOUCH = ("source", "campaign", "channel")
 _CHANGING = (
     "email",
     *_FILLED,
@@ -60,79 +58,12 @@ _CHANGING = (
     "is_test",
     "updated_at",
 )
-
-
-class _Raced(Exception):
-    """Another transaction brought one of these people meanwhile."""
-
-
-@dataclass(slots=True)
-class NewEngagement:
-    """A row of leads.Engagement that this arrival leaves."""
-
-    id: UUID
-    lead_id: UUID
-    kind: str
-    subject: str
-    at: datetime
-    received_at: datetime
-    source: str
-    campaign: str
-
-
 _ENGAGEMENT_NAMES = tuple(each.name for each in fields(NewEngagement))
 _engagement_values = attrgetter(*_ENGAGEMENT_NAMES)
 
 
-@dataclass(slots=True)
-class Arrival:
-    """What became of one item.
-
-    at:           when we took it: where its clocks start.
-    created:      the lead is new, and this item made it.
-    handoff:      the handoff that is open already, locked; None where there is none.
-    last_number:  of the lead's handoffs so far; 0 for none.
-    qualifies:    judged an MQL, lacks nothing, has no open handoff: a handoff is to be opened (once a lead).
-    judgement:    None where the tenant has published no criteria.
-    """
-
-    item: LeadIn
-    at: datetime
-    lead: Lead
-    created: bool
-    engagements: list[NewEngagement]
-    account: Account | None = None
-    facts: Facts | None = None
-    handoff: Handoff | None = None
-    last_number: int = 0
-    qualifies: bool = False
-    judgement: Judgement | None = None
-    steps: list[tuple[str, Stage]] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class _Person:
-    """Everything about one person in this batch."""
-
-    lead_id: UUID | None  # of the known lead
-    items: list[tuple[int, LeadIn]] = field(default_factory=list)
-    lead: Lead | None = None
-    is_new: bool = False
-    account: Account | None = None
-    new_ids: dict[tuple[str, str], None] = field(default_factory=dict)
-    past: list[tuple[str, str | None, datetime]] = field(
-        default_factory=list
-    )  # that counts for the judgement
-    known_events: set[tuple[str, str, datetime]] = field(default_factory=set)
-    latest: datetime | None = None  # the last thing known of the lead before this batch
-    handoff: Handoff | None = None
-    closed_at: datetime | None = None
-    last_number: int = 0
-    engagements: dict[int, list[NewEngagement]] = field(default_factory=dict)
-    facts: Facts | None = None
-    judgement: Judgement | None = None
-    qualifies: bool = False
-    steps: list[tuple[str, Stage]] = field(default_factory=list)
+class _Raced(Exception):
+    """Another transaction brought one of these people meanwhile."""
 
 
 def upsert_leads(
@@ -142,15 +73,14 @@ def upsert_leads(
     clock: Clock | None = None,
     criteria: CriteriaVersion | None = None,
 ) -> list[Arrival | DomainError]:
-    """Take arrivals in: find or make each lead, its account and engagements, and judge it. One answer per
-    item, in
-    order: a refused item is its error and leaves no trace; the others land.
+    """Take arrivals in: find or make each lead, its account and engagements, and judge it. One answer an
+    item, in order: a refused item is its error and leaves no trace; the others land.
 
     clock:    read again once known leads and their handoffs are locked: what others did meanwhile lies
               before it.
-    criteria: judged by these; the published ones unless given. The lead's row holds the stage that the
-              verdict
-    gives it; its steps are written by `record_steps`, once the handoffs they belong to are open.
+    criteria: judged by these; the published ones unless given.
+    The lead's row holds the stage that the verdict gives it; `record_steps` writes its steps, once the
+    handoffs they belong to are open. Raises Conflict where others keep sending the same people.
     """
     version = criteria or published_version(CriteriaVersion)
     # A try that was overtaken gives back what it wrote and every lock before it starts again: kept, its lock
@@ -196,93 +126,17 @@ class _Batch:
         self.version = version
         self.tenant_id = current_tenant_id()
         self.errors: dict[int, DomainError] = {}
-        self.people: list[_Person] = []
+        self.people: list[Person] = []
 
     def run(self) -> list[Arrival | DomainError]:
-        self.find_people()
+        self.people, self.errors = find_people(self.items, self.now)
         self.load_known()
-        self.match_accounts()
+        match_accounts(self.people, self.now)
         for person in self.people:
             self.merge(person)
         self.judge()
         self.write()
         return self.answers()
-
-    # --- Who is it? -----------------------------------------------------------------------------------------
-
-    def find_people(self) -> None:
-        """Sort the items by person. Items that name two different leads are refused."""
-        good: list[tuple[int, LeadIn, str]] = []
-        for index, item in enumerate(self.items):
-            error = check(item, self.now)
-            if error is not None:
-                self.errors[index] = error
-            else:
-                good.append((index, item, normalise_email(item.email)))
-        by_email, by_id = self.look_up(good)
-        by_lead: dict[UUID, _Person] = {}
-        emails: dict[str, _Person] = {}
-        outside: dict[tuple[str, str], _Person] = {}
-        for email, lead_id in by_email.items():
-            emails[email] = by_lead.setdefault(lead_id, _Person(lead_id))
-        for key, lead_id in by_id.items():
-            outside[key] = by_lead.setdefault(lead_id, _Person(lead_id))
-        for index, item, email in good:
-            key = (item.external_system, item.external_id)
-            named = emails.get(email) if email else None
-            known = outside.get(key) if item.external_id else None
-            if named is not None and known is not None and named is not known:
-                self.errors[index] = Conflict(
-                    "The e-mail belongs to one lead and the external id to another: correct one of them.",
-                    conflict="identity",
-                )
-                continue
-            person = named or known or _Person(None)
-            if email:
-                emails[email] = person
-            if item.external_id:
-                if known is None:
-                    person.new_ids[key] = None
-                outside[key] = person
-            if not person.items:
-                self.people.append(person)
-            person.items.append((index, item))
-
-    def look_up(
-        self, good: Sequence[tuple[int, LeadIn, str]]
-    ) -> tuple[dict[str, UUID], dict[tuple[str, str], UUID]]:
-        """Leads that are known by these e-mails and by these outside ids, in one statement."""
-        emails = sorted({email for _, _, email in good if email})
-        ids = sorted({(item.external_system, item.external_id) for _, item, _ in good if item.external_id})
-        parts: list[str] = []
-        parameters: list[Any] = []
-        if emails:
-            # "not (email = '')" is the condition of the index, which a long list alone does not imply.
-            parts.append(
-                "select id, email, null::text, null::text from leads_lead"
-                " where tenant_id = %s and email = any(%s) and not (email = '')"
-            )
-            parameters += [str(self.tenant_id), emails]
-        if ids:
-            parts.append(
-                "select known.lead_id, null::text, known.system, known.external_id"
-                " from leads_leadexternalid known"
-                " join unnest(%s::text[], %s::text[]) as wanted(system, external_id)"
-                " on known.system = wanted.system and known.external_id = wanted.external_id"
-                " where known.tenant_id = %s"
-            )
-            parameters += [[system for system, _ in ids], [key for _, key in ids], str(self.tenant_id)]
-        by_email: dict[str, UUID] = {}
-        by_id: dict[tuple[str, str], UUID] = {}
-        if parts:
-            with connection.cursor() as cursor:
-                cursor.execute(" union all ".join(parts), parameters)
-                for lead_id, email, system, external_id in cursor.fetchall():
-                    if email is not None:
-                        by_email[email] = lead_id
-                    else:
-                        by_id[(system, external_id)] = lead_id
-        return by_email, by_id
 
     # --- What do we know of them? ---------------------------------------------------------------------------
 
@@ -322,7 +176,7 @@ class _Batch:
                 person.past.append((kind, subject, at))
 
     @staticmethod
-    def check_handoffs(known: Mapping[UUID, _Person]) -> None:
+    def check_handoffs(known: Mapping[UUID, Person]) -> None:
         """Start again where somebody opened a handoff while we waited for the lead: its lock comes first."""
         missed = [
             lead_id
@@ -332,128 +186,9 @@ class _Batch:
         if missed and Handoff.objects.filter(lead_id__in=missed, state=Handoff.State.OPEN).exists():
             raise _Raced
 
-    # --- Accounts -------------------------------------------------------------------------------------------
-
-    def match_accounts(self) -> None:
-        """Find or make the account of each person: by domain, else by the exact name of one that has no
-        domain."""
-        wanted: dict[_Person, tuple[str, str]] = {}
-        for person in self.people:
-            wanted[person] = self.account_key(person)
-        domains = sorted({domain for domain, _ in wanted.values() if domain})
-        names = sorted({name for domain, name in wanted.values() if name and not domain})
-        known = sorted(
-            {person.lead.account_id for person in self.people if person.lead and person.lead.account_id}
-        )
-        if not (domains or names or known):
-            return
-        by_domain, by_name, by_id = self.find_accounts(domains, names, known)
-        missing = [domain for domain in domains if domain not in by_domain]
-        nameless = [name for name in names if name not in by_name]
-        if missing or nameless:
-            self.make_accounts(missing, nameless, wanted, by_domain, by_name)
-        changed: dict[UUID, Account] = {}
-        for person, (domain, name) in wanted.items():
-            found = by_domain.get(domain) if domain else by_name.get(name) if name else None
-            current = by_id.get(person.lead.account_id) if person.lead and person.lead.account_id else None
-            person.account = found or current
-            if person.account is not None:
-                for _, item in person.items:
-                    if _improve_account(person.account, item.company):
-                        changed[person.account.id] = person.account
-        if changed:
-            list(
-                Account.objects.filter(id__in=list(changed))
-                .select_for_update(of=("self",), no_key=True)
-                .order_by("id")
-                .only("id")
-            )
-            update_rows(
-                list(changed.values()), ["name", "employees", "revenue", "industry", "country", "region"]
-            )
-
-    def account_key(self, person: _Person) -> tuple[str, str]:
-        """(domain, name) of the company that the items name; a known lead keeps its account unless they name
-        one."""
-        has_account = person.lead is not None and person.lead.account_id is not None
-        for _, item in person.items:
-            domain = company_domain(
-                given=item.company.domain, email="" if has_account else normalise_email(item.email)
-            )
-            if domain:
-                return domain, item.company.name
-        name = next((item.company.name for _, item in person.items if item.company.name), "")
-        return "", "" if has_account else name
-
-    @staticmethod
-    def find_accounts(
-        domains: list[str], names: list[str], ids: list[UUID]
-    ) -> tuple[dict[str, Account], dict[str, Account], dict[UUID, Account]]:
-        condition = Q(pk__in=[])
-        if domains:
-            condition |= Q(domain__in=domains) & ~Q(domain="")
-        if names:
-            condition |= Q(name__in=names, domain="")
-        if ids:
-            condition |= Q(id__in=ids)
-        by_domain: dict[str, Account] = {}
-        by_name: dict[str, Account] = {}
-        by_id: dict[UUID, Account] = {}
-        for account in Account.objects.filter(condition).order_by("id"):
-            by_id[account.id] = account
-            if account.domain:
-                by_domain[account.domain] = account
-            else:
-                by_name.setdefault(account.name, account)
-        return by_domain, by_name, by_id
-
-    def make_accounts(
-        self,
-        domains: list[str],
-        names: list[str],
-        wanted: dict[_Person, tuple[str, str]],
-        by_domain: dict[str, Account],
-        by_name: dict[str, Account],
-    ) -> None:
-        """Make the accounts that there are not yet. Those that somebody else is making are waited for and
-        taken."""
-        title = {domain: name for domain, name in reversed(wanted.values()) if name}
-        if names:
-            # Names are no unique key: whoever makes accounts by name does so one after the other.
-            with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"accounts:{self.tenant_id}"])
-            by_name.update(self.find_accounts([], names, [])[1])
-        rows = [
-            Account(
-                tenant_id=self.tenant_id,
-                name=(title.get(domain) or domain)[:200],
-                domain=domain,
-                created_at=self.now,
-            )
-            for domain in domains
-        ]
-        rows += [
-            Account(tenant_id=self.tenant_id, name=name, created_at=self.now)
-            for name in names
-            if name not in by_name
-        ]
-        by_key = {(row.domain, "" if row.domain else row.name): row for row in rows}
-        for person, (domain, name) in wanted.items():
-            row = by_key.get((domain, "" if domain else name))
-            if row is not None:
-                for _, item in person.items:
-                    _improve_account(row, item.company)
-        made = set(insert_rows(rows, conflict="on conflict do nothing", returning=True))
-        lost = [row.domain for row in rows if row.id not in made]
-        for row in rows:
-            if row.id in made:
-                (by_domain if row.domain else by_name)[row.domain or row.name] = row
-        if lost:
-            by_domain.update(self.find_accounts(lost, [], [])[0])
-
     # --- The lead itself ------------------------------------------------------------------------------------
 
-    def merge(self, person: _Person) -> None:
+    def merge(self, person: Person) -> None:
         """Put what the items say into the lead, and keep each as engagements."""
         if person.lead is None:
             person.is_new = True
@@ -500,7 +235,7 @@ class _Batch:
         if not item.test:
             lead.is_test = False
 
-    def new_engagements(self, person: _Person, item: LeadIn) -> list[NewEngagement]:
+    def new_engagements(self, person: Person, item: LeadIn) -> list[NewEngagement]:
         """The rows this arrival leaves: its engagements, or the arrival itself where it names none. One that
         carries its own time and is there already is not kept twice."""
         assert person.lead is not None
@@ -555,7 +290,7 @@ class _Batch:
                 self.step(person, Stage.MQL)
 
     @staticmethod
-    def step(person: _Person, to: Stage) -> None:
+    def step(person: Person, to: Stage) -> None:
         assert person.lead is not None
         person.steps.append((str(person.lead.stage), to))
         person.lead.stage = to
@@ -618,18 +353,3 @@ def judge_lead(lead: Lead, facts: Facts, version: CriteriaVersion) -> Judgement:
     lead.criteria_version_id = version.id
     lead.needs = judgement.needs if judgement.qualified else []
     return judgement
-
-
-def _improve_account(account: Account, company: CompanyIn) -> bool:
-    """Write what the arrival says about the company; True if that changed anything. A real name replaces a
-    domain."""
-    changed = False
-    for name in ("employees", "revenue", "industry", "country", "region"):
-        value = getattr(company, name)
-        if value not in (None, "") and getattr(account, name) != value:
-            setattr(account, name, value)
-            changed = True
-    if company.name and account.name == account.domain:
-        account.name = company.name
-        changed = True
-    return changed
