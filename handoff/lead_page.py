@@ -223,11 +223,6 @@ def needs_text(needs: Sequence[str]) -> str:
     return words.listed([REQUIRED_FIELDS.get(name, name) for name in needs])
 
 
-def engagement_text(kind: str) -> str:
-    """A kind of engagement in words."""
-    return ENGAGEMENT_KINDS.get(kind) or words.say(words.ENGAGEMENTS, kind)
-
-
 def _line(source: object, name: str, label: str) -> dict[str, Any]:
     value = getattr(source, name)
     known = value is not None and value != ""

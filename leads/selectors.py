@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from core.errors import NotFound
-from leads.models import Account, Assignment, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId
+from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId
 from tenants.models import VersionState
 
 
@@ -103,11 +103,3 @@ def waiting_for_data(*, limit: int = 50) -> tuple[list[Lead], Counter[str]]:
         Lead.objects.select_related("account").exclude(needs=[]).order_by("-updated_at", "-id")[:limit]
     )
     return leads, Counter(field for lead in leads for field in lead.needs)
-
-
-def get_account(*, account_id: UUID) -> Account:
-    """The account. Raises NotFound."""
-    account: Account | None = Account.objects.filter(id=account_id).first()
-    if account is None:
-        raise NotFound("There is no such account.")
-    return account

@@ -59,10 +59,6 @@ def register(kind_prefix: str, provider: Provider) -> None:
     _providers[kind_prefix] = provider
 
 
-def unregister(kind_prefix: str) -> None:
-    _providers.pop(kind_prefix, None)
-
-
 def contexts(rows: Sequence[Row], now: datetime) -> dict[UUID, Context]:
     """The context of each row that is still worth telling; each provider is asked once.
 

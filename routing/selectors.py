@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.errors import NotFound
 from routing.decide import LayerRule
-from routing.facts import compiled_rule_set, load_setup
+from routing.facts import compiled_rule_set
 from routing.models import Decision, RoutingSettings
 from tenants.context import current_tenant_id
 from tenants.models import Member
@@ -32,11 +32,6 @@ def decisions_of(*, handoff_id: UUID) -> list[Decision]:
     """Every decision about a handoff, the first one first."""
     rows = Decision.objects.select_related("pool", "member").filter(handoff_id=handoff_id)
     return list(rows.order_by("at", "id"))
-
-
-def routing_enabled() -> bool:
-    """Whether this organisation lets us route at all."""
-    return load_setup().enabled
 
 
 _STATES = {"1": "met", "0": "not_met", "?": "missing"}

@@ -127,16 +127,6 @@ def write_calendar(
     return version
 
 
-def tenant_calendar_version(tenant: Tenant) -> UUID | None:
-    """The version in force of the tenant's own calendar; None means wall clock."""
-    if tenant.calendar_id is None:
-        return None
-    version_id: UUID | None = (
-        Calendar.objects.filter(id=tenant.calendar_id).values_list("current_version_id", flat=True).first()
-    )
-    return version_id
-
-
 _HOUSE_VERSION = """
 select calendar.current_version_id from tenants_tenant house
 join tenants_calendar calendar on calendar.tenant_id = house.id and calendar.id = house.calendar_id
