@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from core.errors import NotFound
@@ -22,7 +24,7 @@ from handoff.clocks import Reading
 from leads.models import Account, Assignment, Handoff, Lead, LeadExternalId, Touch
 from routing.models import RepLoad
 from sla.models import Timer
-from sla.status import Status
+from sla.status import OPEN_STATUSES, Status
 from tenants.models import Leave, Member, RepProfile, Role, Team, Tenant
 
 #: Who reads every lead of the organisation.
@@ -31,9 +33,11 @@ SEES_ALL: Final = (Role.ADMIN, Role.MARKETING, Role.EXECUTIVE)
 ACTS: Final = (Role.REP, Role.MANAGER, Role.ADMIN)
 #: Rows that a list draws at most; the counts are always whole.
 SHOWN: Final = 100
-#: A rep's undecided leads, and a board's clocks, are read whole up to here.
+#: Handoffs that a page of the board draws at most of each status that presses.
+PRESSING: Final = 50
+_PRESSES: Final = (Status.OVERDUE, Status.AT_RISK)
+#: A rep's undecided leads are read whole up to here.
 MOST_OPEN: Final = 1_000
-MOST_CLOCKS: Final = 20_000
 
 
 # --- Who may see what ---
@@ -264,63 +268,151 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Pressing:
+    """A page of the handoffs of one status, the earliest due first. total: of that status, on every page."""
+
+    status: Status
+    rows: list[Row]
+    total: int
+    page: int
+
+    @property
+    def before(self) -> int:
+        """How many stand on earlier pages."""
+        return (self.page - 1) * PRESSING
+
+    @property
+    def last_page(self) -> int:
+        return max(1, -(-self.total // PRESSING))
+
+    @property
+    def after(self) -> int:
+        """How many stand on later pages."""
+        return max(0, self.total - self.before - len(self.rows))
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
-    """What a manager watches now: people, and the handoffs that press."""
+    """What a manager watches now: people, and the handoffs that press. counts: handoffs, by status."""
 
     people: list[Person]
-    overdue: list[Row]
-    at_risk: list[Row]
+    pressing: list[Pressing]
     counts: Counter[Status]
     unrouted: int
 
 
-def board(*, member: Member, now: datetime) -> Board:
-    """The open clocks of the member's teams by person, and what is overdue or at risk; ten queries."""
-    scope = watched(member)
-    owned = _open_handoffs().filter(owner__isnull=False)
-    if scope is not None:
-        owned = owned.filter(scope)
-    timers = Timer.objects.filter(
-        handoff_id__in=owned.values("id"), clock=Timer.Clock.OWNER, closed_at__isnull=True
-    )
-    by_handoff: dict[UUID, list[Timer]] = {}
-    for timer in timers.order_by("due_at")[:MOST_CLOCKS]:
-        by_handoff.setdefault(timer.handoff_id, []).append(timer)
-    readings = {
-        handoff_id: reading
-        for handoff_id, found in by_handoff.items()
-        if (reading := clocks.most_urgent(found, now=now)) is not None
-    }
+# Lateral, so that the clocks of the open handoffs are looked up one handoff at a time: the planner would
+# rather read every clock there ever was. {handoffs}, {timers}: querysets, the timers those of _OWNED.
+_OWNED: Final = "owned.id"
+_VERSIONS: Final = """
+with owned as materialized ({handoffs})
+select distinct clock.calendar_version_id from owned cross join lateral ({timers} offset 0) clock
+"""
+# Of each handoff's open clocks the most pressing one speaks; the rows are then counted by person and status,
+# and those that are shown are named.
+_STANDING: Final = """
+with owned as materialized ({handoffs}),
+placed as (
+    select clock.*, row_number() over (partition by urgency order by due_at, clock.id) as place
+    from owned cross join lateral ({timers}) clock
+)
+select member_id, urgency, count(*), min(due_at),
+    array_agg(id) filter (where place > %s and place <= %s and urgency <= %s)
+from placed group by member_id, urgency
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How many handoffs of one person have one status. timer_ids: of those on the page asked for."""
+
+    member_id: UUID | None
+    status: Status
+    count: int
+    first_due: datetime
+    timer_ids: list[UUID]
+
+
+def board(*, member: Member, now: datetime, only: Status | None = None, page: int = 1) -> Board:
+    """The open clocks of the member's teams by person, and what is overdue or at risk; ten queries.
+
+    only, page: of the handoffs that press those of one status alone, and which PRESSING of them.
+    """
+    standing = _standing(member, now=now, first=(page - 1) * PRESSING)
     people = {person.member.id: person for person in _people(member, now=now)}
     counts: Counter[Status] = Counter()
-    for reading in readings.values():
-        counts[reading.status] += 1
-        person = people.get(reading.timer.member_id) if reading.timer.member_id else None
+    for each in standing:
+        counts[each.status] += each.count
+        person = people.get(each.member_id) if each.member_id else None
         if person is not None:
-            person.counts[reading.status] += 1
-            if reading.status is not Status.OVERDUE:
-                person.next_due = min(filter(None, (person.next_due, reading.timer.due_at)))
-    pressing = _pressing(readings, now=now)
+            person.counts[each.status] += each.count
+            if each.status is not Status.OVERDUE:
+                person.next_due = min(filter(None, (person.next_due, each.first_due)))
+    wanted = [only] if only else list(_PRESSES)
+    shown = [key for each in standing if each.status in wanted for key in each.timer_ids]
+    rows = _pressing_rows(shown, now=now)
     return Board(
         people=sorted(
             people.values(),
             key=lambda each: (-each.overdue, -each.at_risk, -each.open_leads, each.member.name),
         ),
-        overdue=[row for row in pressing if row.status is Status.OVERDUE],
-        at_risk=[row for row in pressing if row.status is Status.AT_RISK],
+        pressing=[
+            Pressing(status, [row for row in rows if row.status is status], counts[status], page)
+            for status in wanted
+        ],
         counts=counts,
         unrouted=unrouted_count(),
     )
 
 
-def _pressing(readings: Mapping[UUID, Reading], *, now: datetime) -> list[Row]:
-    """The handoffs that are overdue or at risk, half of the places for each."""
-    chosen: dict[UUID, Reading] = {}
-    for status in (Status.OVERDUE, Status.AT_RISK):
-        same = [(key, each) for key, each in readings.items() if each.status is status]
-        chosen.update(sorted(same, key=lambda pair: pair[1].order)[: SHOWN // 2])
-    handoffs = Handoff.objects.filter(id__in=chosen).select_related("lead", "lead__account", "owner")
-    rows = [Row(handoff, chosen[handoff.id], now) for handoff in handoffs]
+def _standing(member: Member, *, now: datetime, first: int) -> list[_Standing]:
+    """How the handoffs stand that the member watches, counted; two queries, and no timer is read.
+
+    first: how many pressing handoffs of each status stand on earlier pages.
+    """
+    scope = watched(member)
+    owned = _open_handoffs().filter(owner__isnull=False)
+    if scope is not None:
+        owned = owned.filter(scope)
+    timers = Timer.objects.filter(
+        handoff_id=RawSQL(_OWNED, ()), clock=Timer.Clock.OWNER, closed_at__isnull=True
+    )
+    versions = _run(_VERSIONS, owned, timers.values("calendar_version_id"))
+    closed = clocks.closed_now([version_id for (version_id,) in versions], now=now)
+    speaker = (
+        timers.annotate(urgency=clocks.urgency_in_sql(now=now, closed=closed))
+        .filter(urgency__lte=max(clocks.URGENCY[status] for status in OPEN_STATUSES))
+        .order_by("urgency", "due_at")
+        .values("id", "member_id", "due_at", "urgency")[:1]
+    )
+    least_pressing = max(clocks.URGENCY[status] for status in _PRESSES)
+    found = _run(_STANDING, owned, speaker, first, first + PRESSING, least_pressing)
+    by_urgency = {urgency: status for status, urgency in clocks.URGENCY.items()}
+    return [
+        _Standing(member_id, by_urgency[urgency], count, first_due, timer_ids or [])
+        for member_id, urgency, count, first_due, timer_ids in found
+    ]
+
+
+def _run(
+    statement: str, handoffs: QuerySet[Handoff], timers: QuerySet[Timer, Any], *parameters: int
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement over these handoffs, and for each of them these timers."""
+    owned, owned_parameters = handoffs.order_by().values("id").query.sql_with_params()
+    clock, clock_parameters = timers.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement.format(handoffs=owned, timers=clock),
+            [*owned_parameters, *clock_parameters, *parameters],
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _pressing_rows(timer_ids: Sequence[UUID], *, now: datetime) -> list[Row]:
+    """The handoffs that these timers speak for, the most pressing first. One query."""
+    timers = Timer.objects.filter(id__in=timer_ids).select_related("handoff__lead__account", "handoff__owner")
+    rows = [Row(timer.handoff, clocks.read(timer, now=now), now) for timer in timers]
     return sorted(rows, key=lambda row: row.order)
 
 

@@ -573,24 +573,50 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 @require_GET
 @watcher
 def board(request: TenantRequest) -> HttpResponse:
-    """What is due, at risk and overdue now, by person."""
+    """What is due, at risk and overdue now, by person; of one status alone, page by page, where asked."""
     now = reading_clock()
-    found = selectors.board(member=request.member, now=now)
+    only = {status.value: status for status in _PRESSES}.get(request.GET.get("status", ""))
+    page = _page_number(request.GET.get("page", "")) if only else 1
+    found = selectors.board(member=request.member, now=now, only=only, page=page)
     remember(request, unrouted=found.unrouted)
     context = {
         "board": found,
-        "presses": [
-            {"title": "Overdue", "tone": "bad", "rows": found.overdue},
-            {"title": "At risk", "tone": "risk", "rows": found.at_risk},
-        ],
+        "presses": [_board_group(group) for group in found.pressing],
+        "only": only,
         "kpis": _board_kpis(found),
         "may_move": request.member.role in (Role.MANAGER, Role.ADMIN),
-        "here": reverse("handoff:board"),
+        "here": request.get_full_path(),
         "now": now,
     }
     return render(
         request, "handoff/_board.html" if _is_part(request, "board") else "handoff/board.html", context
     )
+
+
+_PRESSES = {Status.OVERDUE: "Overdue", Status.AT_RISK: "At risk"}
+_LAST_PAGE = 10_000  # of the board; no one has more, and the database's numbers end
+
+
+def _page_number(text: str) -> int:
+    """A page of an address: 1 for what is none."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+    return min(max(number, 1), _LAST_PAGE)
+
+
+def _board_group(group: selectors.Pressing) -> dict[str, Any]:
+    """One list of the board, with the ways to its other pages."""
+
+    def link(page: int) -> str:
+        return f"{reverse('handoff:board')}?{urlencode({'status': group.status.value, 'page': page})}"
+
+    return {
+        "title": _PRESSES[group.status],
+        "rows": group.rows,
+        "total": group.total,
+        "after": group.after,
+        "previous": link(min(group.page - 1, group.last_page)) if group.page > 1 else "",
+        "next": link(group.page + 1) if group.after else "",
+    }
 
 
 def _board_kpis(found: selectors.Board) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django import template
@@ -189,10 +190,16 @@ def look(status: object, part: str) -> str:
 
 
 # --- Small marks --------------------------------------------------------------------------------------------
+@lru_cache(maxsize=1)
+def _sprite() -> str:
+    """The address of the sprite. A page draws a hundred icons, and files do not move while we run."""
+    return static("vendor/tabler-icons.svg")
+
+
 @register.simple_tag
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """An icon of the sprite. Without `label` it is decoration and hidden from screen readers."""
-    use = f"{static('vendor/tabler-icons.svg')}#{name}"
+    use = f"{_sprite()}#{name}"
     css = f"sp-icon {css}".strip()
     if label:
         return format_html(
