@@ -277,9 +277,12 @@ def report(question: Question, by: str, *, now: datetime, names: Names) -> Repor
     """All numbers of a question, split by `by`; one query."""
     counted = _Counted({}, {}, Counter(), {})
     targets, verdicts = list(TARGETS), [verdict.value for verdict in Verdict]
+    keys: dict[str | None, _Key] = {}  # one object a key, however many rows name it
     for part, text, present, what, stand, place, closed, count, numbers, counts in _rows(question, by, now):
         target, verdict = targets[what], "" if stand is None else verdicts[stand]
-        key = _key(by, text)
+        if text not in keys:
+            keys[text] = _key(by, text)
+        key = keys[text]
         if part == "group":
             counted.groups.setdefault(key, {name: {} for name in TARGETS})[target][verdict] = count
         elif part == "course":
