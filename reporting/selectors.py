@@ -199,36 +199,20 @@ class Report:
 
 _NO_TIMES: Final[list[int | None]] = [None, None, None, None]
 
-# The period's clocks and those of the period before are read once, from the covering index, and counted by
-# three groupings in that one pass; the rest works on what was counted. Clocks of the period before have
-# neither key nor step, for they are told as a whole only. Shares come from counted seconds: the first at
-# which enough clocks were answered. The memory is for the groupings of one report, in this transaction only,
-# and compiling such a query takes longer than running it.
+# The period's clocks and those of the period before are read once, and both countings come from one pass.
+# Clocks of the period before have neither key nor step, for they are told as a whole only. The memory is for
+# sorting one report, in this transaction only, and compiling such a query takes longer than running it.
 _REPORT: Final = """
 set local work_mem = '32MB';
 set local jit = off;
-with counted as materialized (
-    select present, key, step, what, stands, place, closed, seconds, grouping(step, place) as part,
-        count(*) as n
-    from (
-        select present, what, stands, place, closed, seconds, case when present then key end as key,
-            case when present then (day - %s) / %s end as step
-        from ({facts}) as clocks
-    ) as clock
-    group by grouping sets (
-        (present, key, step, what, stands), (present, what, stands, place, closed),
-        (present, key, what, seconds)
-    )
-), ranked as (
-    select key, what, seconds, sum(n) over sorted as upto, sum(n) over whole as n
-    from counted where part = 3 and present and seconds is not null
-    window whole as (partition by key, what),
-        sorted as (partition by key, what order by seconds rows unbounded preceding)
-), ranked_whole as (
-    select present, what, seconds, sum(sum(n)) over sorted as upto, sum(sum(n)) over whole as n
-    from counted where part = 3 and seconds is not null group by present, what, seconds
-    window whole as (partition by present, what),
-        sorted as (partition by present, what order by seconds rows unbounded preceding)
+with clock as materialized (
+    select present, what, stands, place, closed, seconds, case when present then key end as key,
+        case when present then (day - %s) / %s end as step
+    from ({facts}) as clocks
+), counted as materialized (
+    select present, key, step, what, stands, place, closed, grouping(step, place) as part, count(*) as n
+    from clock
+    group by grouping sets ((present, key, step, what, stands), (present, what, stands, place, closed))
 )
 select 'group', key::text, present, what, stands, null::int, null::bool, sum(n)::int, null::int[], null::int[]
     from counted where part = 1 and present group by key, present, what, stands
@@ -239,17 +223,13 @@ select 'course', key::text, present, what, stands, null, null, sum(n)::int, arra
 union all
 select 'whole', null, present, what, stands, place, closed, n::int, null, null from counted where part = 2
 union all
-select 'group times', key::text, true, what, null, null, null, max(n)::int, array[
-        min(seconds) filter (where upto >= ceil(0.5::float8 * n)),
-        min(seconds) filter (where upto >= ceil(0.9::float8 * n))], null
-    from ranked group by key, what
+select 'group times', key::text, true, what, null, null, null, count(*)::int,
+    percentile_disc(array[0.5, 0.9]) within group (order by seconds), null
+    from clock where present and seconds is not null group by key, what
 union all
-select 'whole times', null, present, what, null, null, null, max(n)::int, array[
-        min(seconds) filter (where upto >= ceil(0.5::float8 * n)),
-        min(seconds) filter (where upto >= ceil(0.75::float8 * n)),
-        min(seconds) filter (where upto >= ceil(0.9::float8 * n)),
-        min(seconds) filter (where upto >= ceil(0.95::float8 * n))], null
-    from ranked_whole group by present, what
+select 'whole times', null, present, what, null, null, null, count(*)::int,
+    percentile_disc(array[0.5, 0.75, 0.9, 0.95]) within group (order by seconds), null
+    from clock where seconds is not null group by present, what
 """
 
 
