@@ -25,11 +25,12 @@ from django.db.models import Q
 from leads.models import Handoff
 from sla.models import Finding, Timer
 from sla.policies import find_policy
-from sla.selectors import active_tenants, cycles, open_findings
+from sla.selectors import cycles, open_findings
 from sla.tiers import TARGETS
 from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id, tenant_scope
+from tenants.selectors import active_tenants
 
 logger = logging.getLogger(__name__)
 

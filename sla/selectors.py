@@ -11,9 +11,10 @@ from django.db.models import Q
 
 from sla.ladder import Chain
 from sla.models import EngineCycle, Finding, Timer
-from sla.status import OPEN_STATUSES, Status, status_of
+from sla.status import Status, status_of
 from tenants.calendars import load_calendar
 from tenants.models import Member
+from tenants.selectors import active_tenants as active_tenants
 
 
 def chains_of(member_ids: Iterable[UUID], *, fallback_id: UUID | None) -> Mapping[UUID | None, Chain]:
@@ -65,16 +66,6 @@ def possible(status: Status, *, now: datetime) -> Q:
     return running & Q(due_at__gte=now)
 
 
-def timers_of(handoff_ids: Iterable[UUID]) -> dict[UUID, list[Timer]]:
-    """Every timer of these handoffs, by handoff: company clocks first, then owners' in the order they
-    owned.
-    """
-    found: dict[UUID, list[Timer]] = {handoff_id: [] for handoff_id in handoff_ids}
-    for timer in Timer.objects.filter(handoff_id__in=list(found)).order_by("clock", "started_at", "id"):
-        found[timer.handoff_id].append(timer)
-    return found
-
-
 def open_findings() -> list[Finding]:
     """What the auditor found wrong in this organisation and is not put right yet."""
     return list(Finding.objects.filter(cleared_at__isnull=True).order_by("found_at", "id"))
@@ -89,18 +80,6 @@ def tenants_with_due_timers(now: datetime) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def active_tenants() -> list[UUID]:
-    """Every organisation that is switched on, by the resolver."""
-    with connection.cursor() as cursor:
-        cursor.execute("select tenant_id from resolve_active_tenants()")
-        return [row[0] for row in cursor.fetchall()]
-
-
 def cycles() -> dict[str, EngineCycle]:
     """The last pulse of each tick, by its name."""
     return {cycle.tick: cycle for cycle in EngineCycle.objects.all()}
-
-
-def is_open_status(status: Status) -> bool:
-    """Whether somebody can still do something about it."""
-    return status in OPEN_STATUSES

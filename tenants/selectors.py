@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
+
 from core.errors import NotFound
 from tenants.config import configured
 from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
+
+
+def active_tenants() -> list[UUID]:
+    """Every organisation that is switched on, for work that goes round; by the resolver, before any tenant
+    is set.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from resolve_active_tenants()")
+        return [row[0] for row in cursor.fetchall()]
 
 
 def get_member(*, tenant: Tenant, member_id: UUID) -> Member:

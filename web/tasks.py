@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.sessions.models import Session
-from django.db import connection
 
 from tenants import rates
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
+from tenants.selectors import active_tenants
 from web.models import IdempotencyRecord
 
 # Callers are promised 24 hours; a day more for those who try again the next morning.
@@ -23,7 +23,7 @@ def prune_tick() -> int:
     """Remove stored answers older than 48 hours, expired sessions and old rate windows; how many rows
     went."""
     now = database_clock()
-    removed = sum(prune_answers(tenant_id, now=now) for tenant_id in _active_tenants())
+    removed = sum(prune_answers(tenant_id, now=now) for tenant_id in active_tenants())
     removed += Session.objects.filter(expire_date__lt=now).delete()[0]
     return removed + rates.prune(time.time())
 
@@ -38,9 +38,3 @@ def prune_answers(tenant_id: UUID, *, now: datetime) -> int:
             removed += IdempotencyRecord.objects.filter(id__in=ids).delete()[0]
         if len(ids) < _BATCH:
             return removed
-
-
-def _active_tenants() -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute("select tenant_id from resolve_active_tenants()")
-        return [row[0] for row in cursor.fetchall()]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from handoff.intake import receive_leads
 from handoff.moves import MoveRequest, reassign
@@ -23,6 +23,7 @@ from slaportal.benches.crowd import Company, make_company, seed
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.models import Tenant
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RACES = 1_000
@@ -31,27 +32,6 @@ RACES = 1_000
 @pytest.fixture
 def company(transactional_db: None) -> Company:
     return make_company("company", reps=6, now=database_clock())
-
-
-def in_threads(*functions: Callable[[], None]) -> None:
-    """Run each in a thread with its own connection; the first error is raised here."""
-    errors: list[BaseException] = []
-
-    def guarded(function: Callable[[], None]) -> None:
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=guarded, args=(function,)) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def deadlocks() -> int:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from handoff.intake import IntakeResult, receive_leads
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.models import Handoff, Lead
 from tenants.clock import database_clock
 from tests.factories import Org, make_org
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 3
@@ -28,24 +30,12 @@ def at_once(org: Org, *batches: Sequence[LeadIn]) -> list[IntakeResult]:
     """Send batches at the same moment, each on a connection of its own; the first error is raised here."""
     start = threading.Barrier(len(batches))
     answers: list[IntakeResult] = []
-    errors: list[BaseException] = []
 
     def send(batch: Sequence[LeadIn]) -> None:
-        try:
-            start.wait()
-            answers.extend(taken(org, batch))
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+        start.wait()
+        answers.extend(taken(org, batch))
 
-    threads = [threading.Thread(target=send, args=(batch,)) for batch in batches]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    in_threads(*(partial(send, batch) for batch in batches))
     return answers
 
 
