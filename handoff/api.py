@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -90,7 +91,7 @@ class ActView(TenantAPIView):
         """The lead after the act."""
         now = self.clock()
         lead = Lead.objects.select_related("owner").get(id=lead_id)
-        handoff = Handoff.objects.filter(lead=lead).order_by("-number").first()
+        handoff = Handoff.objects.filter(lead=lead).order_by("-number")[:1].get()
         timers = Timer.objects.filter(handoff=handoff).order_by("started_at", "id")
         owner = lead.owner
         return Response(
@@ -196,14 +197,16 @@ class NurtureView(ActView):
     def post(self, request: Request, lead_id: UUID) -> Response:
         """Send the lead back to marketing; the handoff ends."""
         said = self.said(request)
-        services.nurture_lead(
-            lead_id=lead_id,
-            reason=said["reason"],
-            until=said.get("until"),
-            note=said.get("note", ""),
-            actor=self.acting(said),
-            clock=self.clock,
-        )
+        # A day means the organisation's day: a program has no zone of its own.
+        with timezone.override(self.tenant.time_zone):
+            services.nurture_lead(
+                lead_id=lead_id,
+                reason=said["reason"],
+                until=said.get("until"),
+                note=said.get("note", ""),
+                actor=self.acting(said),
+                clock=self.clock,
+            )
         return self.answer(lead_id, "nurture")
 
 

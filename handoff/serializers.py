@@ -165,7 +165,7 @@ class TimelineItemSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     text = serializers.CharField(allow_blank=True)
     note = serializers.CharField(allow_blank=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # a name that the base has too
 
 
 class TimelineSerializer(serializers.Serializer[Any]):
