@@ -8,65 +8,149 @@ import tenants.context
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('leads', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("leads", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reason',
+            name="Reason",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('reject', 'Reject'), ('nurture', 'Nurture')], default='reject', max_length=8)),
-                ('slug', models.SlugField(max_length=40)),
-                ('label', models.CharField(max_length=60)),
-                ('hint', models.CharField(blank=True, max_length=120)),
-                ('side', models.CharField(choices=[('marketing', 'Marketing'), ('routing', 'Routing')], default='marketing', max_length=10)),
-                ('note_required', models.BooleanField(default=False)),
-                ('earns_credit', models.BooleanField(default=False)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('is_active', models.BooleanField(default=True)),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("reject", "Reject"), ("nurture", "Nurture")], default="reject", max_length=8
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=40)),
+                ("label", models.CharField(max_length=60)),
+                ("hint", models.CharField(blank=True, max_length=120)),
+                (
+                    "side",
+                    models.CharField(
+                        choices=[("marketing", "Marketing"), ("routing", "Routing")],
+                        default="marketing",
+                        max_length=10,
+                    ),
+                ),
+                ("note_required", models.BooleanField(default=False)),
+                ("earns_credit", models.BooleanField(default=False)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Disposition',
+            name="Disposition",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('accepted', 'Accepted'), ('rejected', 'Rejected'), ('nurture', 'Nurture')], max_length=8)),
-                ('note', models.TextField(blank=True, max_length=4000)),
-                ('until', models.DateField(null=True)),
-                ('actor', models.CharField(max_length=80)),
-                ('at', models.DateTimeField()),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.member')),
-                ('handoff', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='dispositions', to='leads.handoff')),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('reason', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='feedback.reason')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("accepted", "Accepted"), ("rejected", "Rejected"), ("nurture", "Nurture")],
+                        max_length=8,
+                    ),
+                ),
+                ("note", models.TextField(blank=True, max_length=4000)),
+                ("until", models.DateField(null=True)),
+                ("actor", models.CharField(max_length=80)),
+                ("at", models.DateTimeField()),
+                ("undone_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.member",
+                    ),
+                ),
+                (
+                    "handoff",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="dispositions",
+                        to="leads.handoff",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="feedback.reason",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddConstraint(
-            model_name='reason',
-            constraint=models.UniqueConstraint(fields=('tenant', 'kind', 'slug'), name='reason_slug_once'),
+            model_name="reason",
+            constraint=models.UniqueConstraint(fields=("tenant", "kind", "slug"), name="reason_slug_once"),
         ),
         migrations.AddIndex(
-            model_name='disposition',
-            index=models.Index(fields=['tenant', '-at'], name='disposition_by_time'),
+            model_name="disposition",
+            index=models.Index(fields=["tenant", "-at"], name="disposition_by_time"),
         ),
         migrations.AddConstraint(
-            model_name='disposition',
-            constraint=models.UniqueConstraint(condition=models.Q(('undone_at__isnull', True)), fields=('tenant', 'handoff', 'kind'), name='disposition_once'),
+            model_name="disposition",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("undone_at__isnull", True)),
+                fields=("tenant", "handoff", "kind"),
+                name="disposition_once",
+            ),
         ),
     ]

@@ -4,24 +4,43 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0002_row_security'),
-        ('reporting', '0003_tier_names_and_endings'),
-        ('tenants', '0003_rate_window'),
+        ("leads", "0002_row_security"),
+        ("reporting", "0003_tier_names_and_endings"),
+        ("tenants", "0003_rate_window"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='targetfact',
-            name='fact_by_start',
+            model_name="targetfact",
+            name="fact_by_start",
         ),
         migrations.AddIndex(
-            model_name='targetfact',
-            index=models.Index(fields=['tenant', 'clock', 'target', 'started_at'], include=('verdict', 'due_at', 'met_at', 'closed_at', 'business_seconds', 'member_id', 'team_id', 'source', 'campaign', 'tier', 'tier_name'), name='fact_of_period'),
+            model_name="targetfact",
+            index=models.Index(
+                fields=["tenant", "clock", "target", "started_at"],
+                include=(
+                    "verdict",
+                    "due_at",
+                    "met_at",
+                    "closed_at",
+                    "business_seconds",
+                    "member_id",
+                    "team_id",
+                    "source",
+                    "campaign",
+                    "tier",
+                    "tier_name",
+                ),
+                name="fact_of_period",
+            ),
         ),
         migrations.AddIndex(
-            model_name='targetfact',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True), ('verdict__in', ['missed', 'open'])), fields=['tenant', 'clock', '-due_at', '-id'], name='fact_unanswered'),
+            model_name="targetfact",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True), ("verdict__in", ["missed", "open"])),
+                fields=["tenant", "clock", "-due_at", "-id"],
+                name="fact_unanswered",
+            ),
         ),
     ]

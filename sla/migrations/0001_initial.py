@@ -8,146 +8,333 @@ import tenants.context
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('leads', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("leads", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EngineCycle',
+            name="EngineCycle",
             fields=[
-                ('tick', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('finished_at', models.DateTimeField()),
-                ('handled', models.PositiveIntegerField(default=0)),
-                ('worst_lateness_ms', models.PositiveBigIntegerField(default=0)),
+                ("tick", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("finished_at", models.DateTimeField()),
+                ("handled", models.PositiveIntegerField(default=0)),
+                ("worst_lateness_ms", models.PositiveBigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='PolicyVersion',
+            name="PolicyVersion",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('retired', 'Retired')], default='draft', max_length=10)),
-                ('content', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=80)),
-                ('published_at', models.DateTimeField(null=True)),
-                ('published_by', models.CharField(blank=True, max_length=80)),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("published", "Published"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("content", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=80)),
+                ("published_at", models.DateTimeField(null=True)),
+                ("published_by", models.CharField(blank=True, max_length=80)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Timer',
+            name="Timer",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('target', models.CharField(choices=[('first_touch', 'First touch'), ('decision', 'Accept or reject'), ('attempts', 'Contact attempts'), ('sql_decision', 'SQL decision')], max_length=12)),
-                ('clock', models.CharField(choices=[('company', 'Company'), ('owner', 'Owner')], max_length=7)),
-                ('tier', models.CharField(max_length=60)),
-                ('generation', models.PositiveSmallIntegerField(default=1)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('paused', 'Paused'), ('met', 'Met'), ('breached', 'Breached'), ('cancelled', 'Cancelled'), ('failed', 'Failed')], default='running', max_length=9)),
-                ('started_at', models.DateTimeField()),
-                ('duration_seconds', models.PositiveIntegerField()),
-                ('warn_at', models.DateTimeField(null=True)),
-                ('due_at', models.DateTimeField()),
-                ('next_step', models.PositiveSmallIntegerField(default=0)),
-                ('next_at', models.DateTimeField(null=True)),
-                ('met_at', models.DateTimeField(null=True)),
-                ('breached_at', models.DateTimeField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('close_reason', models.CharField(blank=True, max_length=20)),
-                ('business_seconds', models.PositiveIntegerField(null=True)),
-                ('wall_seconds', models.PositiveIntegerField(null=True)),
-                ('repaired_at', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('last_error', models.CharField(blank=True, max_length=300)),
-                ('assignment', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='timers', to='leads.assignment')),
-                ('calendar_version', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.calendarversion')),
-                ('handoff', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='timers', to='leads.handoff')),
-                ('member', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.member')),
-                ('policy_version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sla.policyversion')),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "target",
+                    models.CharField(
+                        choices=[
+                            ("first_touch", "First touch"),
+                            ("decision", "Accept or reject"),
+                            ("attempts", "Contact attempts"),
+                            ("sql_decision", "SQL decision"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "clock",
+                    models.CharField(choices=[("company", "Company"), ("owner", "Owner")], max_length=7),
+                ),
+                ("tier", models.CharField(max_length=60)),
+                ("generation", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("paused", "Paused"),
+                            ("met", "Met"),
+                            ("breached", "Breached"),
+                            ("cancelled", "Cancelled"),
+                            ("failed", "Failed"),
+                        ],
+                        default="running",
+                        max_length=9,
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("duration_seconds", models.PositiveIntegerField()),
+                ("warn_at", models.DateTimeField(null=True)),
+                ("due_at", models.DateTimeField()),
+                ("next_step", models.PositiveSmallIntegerField(default=0)),
+                ("next_at", models.DateTimeField(null=True)),
+                ("met_at", models.DateTimeField(null=True)),
+                ("breached_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("close_reason", models.CharField(blank=True, max_length=20)),
+                ("business_seconds", models.PositiveIntegerField(null=True)),
+                ("wall_seconds", models.PositiveIntegerField(null=True)),
+                ("repaired_at", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("last_error", models.CharField(blank=True, max_length=300)),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="timers",
+                        to="leads.assignment",
+                    ),
+                ),
+                (
+                    "calendar_version",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.calendarversion",
+                    ),
+                ),
+                (
+                    "handoff",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="timers",
+                        to="leads.handoff",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.member",
+                    ),
+                ),
+                (
+                    "policy_version",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="sla.policyversion",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='TimerEvent',
+            name="TimerEvent",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('generation', models.PositiveSmallIntegerField()),
-                ('step', models.PositiveSmallIntegerField()),
-                ('percent', models.PositiveSmallIntegerField()),
-                ('actions', models.JSONField()),
-                ('due_at', models.DateTimeField()),
-                ('fired_at', models.DateTimeField()),
-                ('lateness_ms', models.PositiveBigIntegerField()),
-                ('repaired_at', models.DateTimeField(null=True)),
-                ('handoff', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='leads.handoff')),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('timer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='sla.timer')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("generation", models.PositiveSmallIntegerField()),
+                ("step", models.PositiveSmallIntegerField()),
+                ("percent", models.PositiveSmallIntegerField()),
+                ("actions", models.JSONField()),
+                ("due_at", models.DateTimeField()),
+                ("fired_at", models.DateTimeField()),
+                ("lateness_ms", models.PositiveBigIntegerField()),
+                ("repaired_at", models.DateTimeField(null=True)),
+                (
+                    "handoff",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="leads.handoff",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "timer",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="sla.timer",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=40)),
-                ('subject', models.CharField(max_length=80)),
-                ('detail', models.CharField(max_length=300)),
-                ('found_at', models.DateTimeField()),
-                ('cleared_at', models.DateTimeField(null=True)),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=tenants.context.tenant_id_or_none, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                ("subject", models.CharField(max_length=80)),
+                ("detail", models.CharField(max_length=300)),
+                ("found_at", models.DateTimeField()),
+                ("cleared_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=tenants.context.tenant_id_or_none,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('cleared_at__isnull', True)), fields=('tenant', 'kind', 'subject'), name='finding_once')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("cleared_at__isnull", True)),
+                        fields=("tenant", "kind", "subject"),
+                        name="finding_once",
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='policyversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'number'), name='policy_version_once'),
+            model_name="policyversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "number"), name="policy_version_once"),
         ),
         migrations.AddIndex(
-            model_name='timer',
-            index=models.Index(condition=models.Q(('next_at__isnull', False)), fields=['tenant', 'next_at'], name='timer_due'),
+            model_name="timer",
+            index=models.Index(
+                condition=models.Q(("next_at__isnull", False)), fields=["tenant", "next_at"], name="timer_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='timer',
-            index=models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at', 'tenant'], name='timer_due_anywhere'),
+            model_name="timer",
+            index=models.Index(
+                condition=models.Q(("next_at__isnull", False)),
+                fields=["next_at", "tenant"],
+                name="timer_due_anywhere",
+            ),
         ),
         migrations.AddIndex(
-            model_name='timer',
-            index=models.Index(fields=['tenant', 'handoff'], name='timer_by_handoff'),
+            model_name="timer",
+            index=models.Index(fields=["tenant", "handoff"], name="timer_by_handoff"),
         ),
         migrations.AddIndex(
-            model_name='timer',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['tenant', 'due_at'], name='timer_by_due'),
+            model_name="timer",
+            index=models.Index(
+                condition=models.Q(("state", "running")), fields=["tenant", "due_at"], name="timer_by_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='timer',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['running', 'paused'])), fields=('tenant', 'handoff', 'target', 'clock'), name='one_running_timer'),
+            model_name="timer",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["running", "paused"])),
+                fields=("tenant", "handoff", "target", "clock"),
+                name="one_running_timer",
+            ),
         ),
         migrations.AddIndex(
-            model_name='timerevent',
-            index=models.Index(fields=['tenant', 'handoff', 'fired_at'], name='timer_event_by_handoff'),
+            model_name="timerevent",
+            index=models.Index(fields=["tenant", "handoff", "fired_at"], name="timer_event_by_handoff"),
         ),
         migrations.AddConstraint(
-            model_name='timerevent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'timer', 'generation', 'step'), name='step_fires_once'),
+            model_name="timerevent",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "timer", "generation", "step"), name="step_fires_once"
+            ),
         ),
     ]

@@ -10,7 +10,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        SecureTenantTables(["PolicyVersion", "Timer", "TimerEvent", "Finding"], resolver=["Timer", "Finding"]),
+        SecureTenantTables(
+            ["PolicyVersion", "Timer", "TimerEvent", "Finding"], resolver=["Timer", "Finding"]
+        ),
         ResolverFunction(
             "tenants_with_due_timers(moment timestamptz)",
             "table(tenant_id uuid)",
