@@ -3,6 +3,7 @@ network."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -16,6 +17,20 @@ MAX_EMAIL = 254
 # The list of public suffixes that the library brings along; the library would otherwise fetch a newer one.
 _suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 FREE_MAIL_DOMAINS: frozenset[str] = frozenset(domain.lower() for domain in _free_mail)
+
+
+# What nearly every address looks like: nothing in it needs a second look.
+_PLAIN_ADDRESS = re.compile(r"([a-zA-Z0-9_+-]+(?:\.[a-zA-Z0-9_+-]+)*)@([a-zA-Z0-9.-]{1,180})")
+_MAX_PLAIN_NAME = 64
+
+
+@lru_cache(maxsize=8192)
+def _plain_domain(domain: str) -> str:
+    """The one spelling of an address's domain; "" where the library refuses it."""
+    try:
+        return validate_email(f"a@{domain}", check_deliverability=False).normalized.lower()[2:]
+    except EmailNotValidError:
+        return ""
 
 
 @lru_cache(maxsize=8192)
@@ -32,6 +47,9 @@ def normalise_email(raw: str) -> str:
         raise ValidationFailed.at(
             "/email", f"An e-mail address has at most {MAX_EMAIL} characters.", "max_length"
         )
+    plain = _PLAIN_ADDRESS.fullmatch(text)
+    if plain is not None and len(plain[1]) <= _MAX_PLAIN_NAME and (domain := _plain_domain(plain[2])):
+        return f"{plain[1].lower()}@{domain}"  # the library looks a domain over once, not once a person
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
