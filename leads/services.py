@@ -18,11 +18,12 @@ from django.db.models import Max
 from uuid_utils.compat import uuid7
 
 from core.errors import FieldError, StageError, StaleVersion, ValidationFailed
+from leads.arrivals import Arrival
 from leads.criteria import check_content
 from leads.lifecycle import Stage, can_move
 from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
-from leads.upsert import Arrival, record_steps, upsert_leads
-from tenants.bulk import insert_rows, insert_values, update_rows
+from leads.upsert import record_steps, upsert_leads
+from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.context import current_tenant_id
 from tenants.roundtrips import write
 from tenants.versions import create_draft, publish, published_version
@@ -169,9 +170,10 @@ def open_handoffs(
 
 def _new_handoff(lead: Lead, number: int, arrival: Arrival | None, now: datetime) -> Handoff:
     came = arrival.item if arrival else None
-    return Handoff(
+    handoff = fresh(
+        Handoff,
         tenant_id=lead.tenant_id,
-        lead=lead,
+        lead_id=lead.id,
         number=number,
         started_at=now,
         criteria_version_id=lead.criteria_version_id,
@@ -181,6 +183,8 @@ def _new_handoff(lead: Lead, number: int, arrival: Arrival | None, now: datetime
         channel=(came.channel if came else "") or lead.channel,
         is_test=came.test if came else lead.is_test,
     )
+    handoff.lead = lead  # at hand for whoever asks
+    return handoff
 
 
 def close_handoffs(
@@ -231,17 +235,18 @@ def start_assignments(owners: Sequence[NewOwner], *, now: datetime, first: bool 
     for owner in owners:
         handoff = owner.handoff
         hop = hops.get(handoff.id, -1) + 1
-        rows.append(
-            Assignment(
-                tenant_id=handoff.tenant_id,
-                handoff=handoff,
-                member_id=owner.member_id,
-                hop=hop,
-                started_at=now,
-                decision_id=owner.decision_id,
-                reason=owner.reason[:200],
-            )
+        row = fresh(
+            Assignment,
+            tenant_id=handoff.tenant_id,
+            handoff_id=handoff.id,
+            member_id=owner.member_id,
+            hop=hop,
+            started_at=now,
+            decision_id=owner.decision_id,
+            reason=owner.reason[:200],
         )
+        row.handoff = handoff
+        rows.append(row)
         handoff.owner_id = owner.member_id
         handoff.owned_since = now
         handoff.hops = hop

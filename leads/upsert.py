@@ -27,7 +27,7 @@ from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.people import find_people
-from tenants.bulk import insert_rows, insert_values, update_rows
+from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.roundtrips import write
@@ -35,8 +35,6 @@ from tenants.versions import published_version
 
 TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
-# A lead at one of these has a handoff that is open.
-_HANDED_OVER = frozenset({Stage.MQL, Stage.SAL, Stage.SQL, Stage.OPPORTUNITY})
 _FILLED = ("first_name", "last_name", "title", "phone")
 # The first that is known stays: handoffs keep those of each return.
 _FIRST_TOUCH = ("source", "campaign", "channel")
@@ -181,7 +179,7 @@ class _Batch:
         missed = [
             lead_id
             for lead_id, person in known.items()
-            if person.handoff is None and person.lead is not None and person.lead.stage in _HANDED_OVER
+            if person.handoff is None and person.lead is not None and person.lead.stage in IN_HANDOFF
         ]
         if missed and Handoff.objects.filter(lead_id__in=missed, state=Handoff.State.OPEN).exists():
             raise _Raced
@@ -192,7 +190,8 @@ class _Batch:
         """Put what the items say into the lead, and keep each as engagements."""
         if person.lead is None:
             person.is_new = True
-            person.lead = Lead(
+            person.lead = fresh(
+                Lead,
                 tenant_id=self.tenant_id,
                 is_test=all(item.test for _, item in person.items),
                 created_at=self.now,
@@ -301,8 +300,12 @@ class _Batch:
         known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
         update_rows(known, _CHANGING)
         ids = [
-            LeadExternalId(
-                tenant_id=self.tenant_id, lead_id=person.lead.id, system=system, external_id=external_id
+            fresh(
+                LeadExternalId,
+                tenant_id=self.tenant_id,
+                lead_id=person.lead.id,
+                system=system,
+                external_id=external_id,
             )
             for person in self.people
             if person.lead is not None
@@ -312,12 +315,12 @@ class _Batch:
         kept = insert_rows(ids, conflict="on conflict do nothing", returning=True)
         if len(kept) != len(ids):
             raise _Raced
-        fresh = sorted(
+        arrived = sorted(
             (person.lead for person in self.people if person.lead is not None and person.is_new),
             key=lambda lead: (lead.email, lead.id),
         )
-        made = insert_rows(fresh, conflict="on conflict do nothing", returning=True)
-        if len(made) != len(fresh):
+        made = insert_rows(arrived, conflict="on conflict do nothing", returning=True)
+        if len(made) != len(arrived):
             raise _Raced
         kept = [row for person in self.people for rows in person.engagements.values() for row in rows]
         insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from leads.criteria import SCHEMA
 from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
-from routing.models import Pool, RepLoad, RuleSetVersion
+from routing.models import RepLoad, RuleSetVersion
 from tenants.bulk import insert_rows
 from tenants.calendars import load_calendar
 from tenants.config import configured
@@ -37,6 +37,16 @@ class Setup:
     fallback_id: UUID | None  # of a person who exists and is active, else None
     rule_set_id: UUID | None
     rule_set: RuleSet | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """What a decision needs of a routing.models.Pool."""
+
+    id: UUID
+    slug: str
+    name: str
+    counters: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -65,7 +75,7 @@ class Board:
     loads: dict[str, Load] = field(default_factory=dict)
     zones: dict[str, str] = field(default_factory=dict)
     calendars: dict[str, UUID | None] = field(default_factory=dict)
-    pool_rows: dict[str, Pool] = field(default_factory=dict)
+    pool_rows: dict[str, PoolRow] = field(default_factory=dict)
 
 
 _SETUP_SQL = """
@@ -100,15 +110,30 @@ def compiled_rule_set(tenant_id: UUID, version_id: UUID) -> RuleSet:
     return compile_rule_set(content.get(), SCHEMA)
 
 
-def lock_pools(slugs: Iterable[str]) -> list[Pool]:
+# Written out: on the way of every lead, and building the query by its parts costs more than running it.
+_POOLS_SQL = """
+select id, slug, name, counters::text from routing_pool
+where tenant_id = %s and slug = any(%s) and is_active order by id
+"""
+
+
+def lock_pools(slugs: Iterable[str]) -> list[PoolRow]:
     """The active pools of these slugs, locked in ascending order of id."""
-    rows = Pool.objects.filter(slug__in=sorted(set(slugs)), is_active=True).order_by("id")
-    return list(rows.select_for_update(of=("self",)))
+    return _pools(f"{_POOLS_SQL} for update", slugs)
 
 
-def read_pools(slugs: Iterable[str]) -> list[Pool]:
+def read_pools(slugs: Iterable[str]) -> list[PoolRow]:
     """As `lock_pools`, for a dry run."""
-    return list(Pool.objects.filter(slug__in=sorted(set(slugs)), is_active=True).order_by("id"))
+    return _pools(_POOLS_SQL, slugs)
+
+
+def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [str(current_tenant_id()), sorted(set(slugs))])
+        return [
+            PoolRow(pool_id, slug, name, json.loads(counters))
+            for pool_id, slug, name, counters in cursor.fetchall()
+        ]
 
 
 # One row a seat, and one for everybody named besides (no pool): who they are, and the calendar in force for
@@ -135,7 +160,7 @@ order by s.pool_id, m.id
 """
 
 
-def read_people(board: Board, pools: Sequence[Pool], *, others: Iterable[UUID] = ()) -> None:
+def read_people(board: Board, pools: Sequence[PoolRow], *, others: Iterable[UUID] = ()) -> None:
     """Put pools, seats and everybody concerned on the board; others: members without a seat."""
     rows = _people(tuple(str(pool.id) for pool in pools), tuple(sorted(map(str, others))))
     away = absences(member_ids=list({row[1] for row in rows}), after=board.now) if rows else {}
@@ -177,20 +202,28 @@ def ensure_loads(member_ids: Iterable[UUID]) -> None:
     insert_rows(rows, conflict="on conflict (tenant_id, member_id) do nothing")
 
 
+_LOADS_SQL = """
+select id, member_id, open_leads, day, leads_today, last_assigned_at from routing_repload
+where tenant_id = %s and member_id = any(%s::uuid[]) order by id
+"""
+
+
+def _loads(member_ids: Iterable[UUID], *, lock: bool) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        sql = f"{_LOADS_SQL} for update" if lock else _LOADS_SQL
+        cursor.execute(sql, [str(current_tenant_id()), list(map(str, member_ids))])
+        return list(cursor.fetchall())
+
+
 def read_loads(board: Board, member_ids: Iterable[UUID], *, lock: bool) -> None:
     """Put loads on the board, and into the candidates; locked in ascending order of id if so asked."""
     wanted = set(member_ids)
     if not wanted:
         return
-    query = RepLoad.objects.filter(member_id__in=wanted).order_by("id")
-    if lock:
-        query = query.select_for_update(of=("self",))
-    columns = ("id", "member_id", "open_leads", "day", "leads_today", "last_assigned_at")
-    found = query.values_list(*columns)
-    rows = list(found)
+    rows = _loads(wanted, lock=lock)
     if lock and len(rows) < len(wanted):
         ensure_loads(wanted)
-        rows = list(found.all())
+        rows = _loads(wanted, lock=lock)
     for row in rows:
         load = Load(*row)
         member_id = str(load.member_id)

@@ -20,7 +20,7 @@ from routing import facts as reading
 from routing.decide import DecisionResult, Match, Openings, RuleSet, choose, match, with_credit
 from routing.facts import Board, Setup
 from routing.models import Decision, Pool, PoolSeat
-from tenants.bulk import insert_rows
+from tenants.bulk import fresh, insert_rows
 from tenants.models import RepProfile
 
 # Who decides when nobody in the pool can: see RouteRequest.
@@ -242,7 +242,8 @@ class _Round:
 
     def _record(self, request: RouteRequest, result: DecisionResult) -> Decision:
         pool = self.board.pool_rows.get(result.pool or "")
-        return Decision(
+        return fresh(
+            Decision,
             id=uuid7(),
             handoff_id=request.handoff.id,
             at=self.now,

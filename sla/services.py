@@ -91,12 +91,14 @@ def arm_company(handoffs: Sequence[Handoff]) -> list[TimerRow]:
     carries the ladder until `company_yields_ladder`.
     """
     calendar_version_id = house_calendar_version()
+    promises = _Promises()
     armed = []
     for handoff, policy, tier in _with_tier(handoffs):
         for spec in tier.targets:
             version_id = None if spec.wall else calendar_version_id
-            plan = schedule(spec, handoff.started_at, load_calendar(version_id))
-            timer = _armed(handoff, policy, plan, spec.target, version_id, carries=handoff.owner_id is None)
+            carries = handoff.owner_id is None
+            promise = promises.of(policy, spec, handoff.started_at, version_id, carries=carries)
+            timer = _armed(handoff, promise, spec.target, version_id)
             armed.append(timer)
     insert_timers(armed)
     return armed
@@ -120,6 +122,7 @@ def arm_owner(
         calendars = member_calendar_versions(tenant=_tenant(), member_ids=members)
     by_handoff = {assignment.handoff_id: assignment for assignment in assignments}
     used = _time_used_before(assignments, handoffs)
+    promises = _Promises()
     armed = []
     for handoff, policy, tier in _with_tier([handoffs[handoff_id] for handoff_id in by_handoff]):
         assignment = by_handoff[handoff.id]
@@ -127,13 +130,13 @@ def arm_owner(
             if _answered(handoff, spec.target):
                 continue
             version_id = None if spec.wall else calendars[assignment.member_id]
-            plan = schedule(spec, assignment.started_at, load_calendar(version_id))
-            spent = used.get((handoff.id, spec.target), 0)
+            promise = promises.of(policy, spec, assignment.started_at, version_id, carries=True)
+            plan = promise.plan
+            spent = used.get((handoff.id, spec.target), 0) if used else 0
             if 0 < spent < plan.duration_seconds:
                 plan = schedule_of_rest(plan.started_at, plan.duration_seconds - spent, plan.calendar)
-            timer = _armed(
-                handoff, policy, plan, spec.target, version_id, carries=True, assignment=assignment
-            )
+                promise = _promise(policy, plan, carries=True)
+            timer = _armed(handoff, promise, spec.target, version_id, assignment=assignment)
             armed.append(timer)
     insert_timers(armed)
     return armed
@@ -182,17 +185,53 @@ def _answered(handoff: Handoff, target: str) -> bool:
     return handoff.accepted_at is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """A schedule with all that follows from it for a new clock."""
+
+    plan: Schedule
+    warn_at: datetime
+    next_step: int
+    next_at: datetime | None
+
+
+def _promise(policy: Policy, plan: Schedule, *, carries: bool) -> _Promise:
+    return _Promise(plan, warn_at(plan, policy), *ladder.first_look(policy, plan, carries=carries))
+
+
+class _Promises:
+    """The promises of one call: clocks of one target that start together on one calendar share theirs."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, datetime, UUID | None, bool], _Promise] = {}
+
+    def of(
+        self,
+        policy: Policy,
+        spec: tiers.TargetSpec,
+        start: datetime,
+        calendar_version_id: UUID | None,
+        *,
+        carries: bool,
+    ) -> _Promise:
+        """The promise of a target that starts at `start`. Policies outlive the call, so identity will do."""
+        key = (id(policy), id(spec), start, calendar_version_id, carries)
+        found = self._known.get(key)
+        if found is None:
+            plan = schedule(spec, start, load_calendar(calendar_version_id))
+            found = self._known[key] = _promise(policy, plan, carries=carries)
+        return found
+
+
 def _armed(
     handoff: Handoff,
-    policy: Policy,
-    plan: Schedule,
+    promise: _Promise,
     target: str,
     calendar_version_id: UUID | None,
     *,
-    carries: bool,
     assignment: Assignment | None = None,
 ) -> TimerRow:
-    next_step, next_at = ladder.first_look(policy, plan, carries=carries)
+    plan = promise.plan
     assert handoff.policy_version_id is not None  # it has a tier, so it has a policy
     return TimerRow(
         handoff_id=handoff.id,
@@ -205,10 +244,10 @@ def _armed(
         calendar_version_id=calendar_version_id,
         started_at=plan.started_at,
         duration_seconds=plan.duration_seconds,
-        warn_at=warn_at(plan, policy),
+        warn_at=promise.warn_at,
         due_at=plan.due_at,
-        next_step=next_step,
-        next_at=None if handoff.is_history else next_at,
+        next_step=promise.next_step,
+        next_at=None if handoff.is_history else promise.next_at,
     )
 
 

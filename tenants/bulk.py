@@ -7,17 +7,20 @@ need. (COPY cannot be used on tables with row security.)
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
+from django.db.models.base import ModelState
 
 from tenants.context import current_tenant_id
 from tenants.roundtrips import write
+
+_M = TypeVar("_M", bound=models.Model)
+_encode: Final = DjangoJSONEncoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class _Column:
     def array(self, values: Iterable[Any]) -> list[Any]:
         """The parameter for these values. Ids go as text, which the driver passes on as it is."""
         if self.is_json:
-            return [None if value is None else json.dumps(value, cls=DjangoJSONEncoder) for value in values]
+            return [None if value is None else _encode(value) for value in values]
         if self.array_type == "uuid":
             return [None if value is None else str(value) for value in values]
         return list(values)
@@ -50,9 +53,10 @@ class _Column:
 @cache
 def _columns(model: type[models.Model], names: tuple[str, ...] = ()) -> tuple[_Column, ...]:
     """The columns of these fields, by name or attribute, in that order; without names all stored ones."""
-    stored: Iterable[Any] = model._meta.local_concrete_fields
+    stored: list[Any] = list(model._meta.local_concrete_fields)
+    chosen: list[Any] = [model._meta.get_field(name) for name in names] if names else stored
     columns = []
-    for field in [model._meta.get_field(name) for name in names] if names else stored:
+    for field in chosen:
         db_type = str(field.db_type(connection) or "text").split("(")[0]
         is_json = db_type == "jsonb"
         array_type = "text" if is_json or db_type == "varchar" else db_type
@@ -62,6 +66,40 @@ def _columns(model: type[models.Model], names: tuple[str, ...] = ()) -> tuple[_C
 
 def _listed(columns: Sequence[_Column]) -> str:
     return ", ".join(f'"{column.name}"' for column in columns)
+
+
+@cache
+def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], tuple[tuple[str, Any], ...], int]:
+    """What a new instance has where nothing is said: constants, (attribute, maker) pairs; how many fields."""
+    constants: dict[str, Any] = {}
+    makers: list[tuple[str, Any]] = []
+    stored: Sequence[Any] = model._meta.local_concrete_fields
+    for each in stored:
+        if callable(each.default) and each.has_default():
+            makers.append((each.attname, each.default))
+        else:
+            constants[each.attname] = each.get_default()
+    return constants, tuple(makers), len(stored)
+
+
+def fresh(model: type[_M], **values: Any) -> _M:
+    """A new instance as `model(**values)` makes it, for paths that make thousands: a fraction of its cost.
+
+    values: by attribute, so "lead_id" and never "lead". Raises TypeError for a name that is no stored field.
+    No signal of an instance's making is sent.
+    """
+    constants, makers, fields = _defaults(model)
+    row = model.__new__(model)
+    held = row.__dict__
+    held.update(constants)
+    for name, make in makers:
+        if name not in values:
+            held[name] = make()
+    held.update(values)
+    if len(held) != fields:
+        raise TypeError(f"{model.__name__} has no stored field of one of these names: {sorted(values)}")
+    row._state = ModelState()
+    return row
 
 
 @cache
@@ -93,8 +131,10 @@ def insert_rows(rows: Sequence[models.Model], *, conflict: str = "", returning: 
     for column in _columns(model):
         values = [getattr(row, column.attribute) for row in rows]
         if column.attribute == "tenant_id":
-            values = [value or tenant_id for value in values]
-        arrays.append(column.array(values))
+            ours = str(tenant_id)
+            arrays.append([ours if not each or each is tenant_id else str(each) for each in values])
+        else:
+            arrays.append(column.array(values))
     for row in rows:
         row._state.adding = False  # a later save() is an update
     sql = _insert_sql(model, conflict, returning)
