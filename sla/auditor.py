@@ -200,12 +200,12 @@ where t.tenant_id = %(tenant)s and t.breached_at > %(since)s and not h.is_histor
 limit %(most)s
 """
 
-# Owner clocks climb every step, so the steps behind them are exactly their events. Every clock comes through
-# the window before its next step.
+# Owner clocks climb every step, so the steps behind them, since this generation began, are exactly its
+# events. Every clock comes through the window before its next step.
 _STEP_WITHOUT_EVENT: Final = """
 select t.id from sla_timer t
 where t.tenant_id = %(tenant)s and t.next_at <= %(soon)s and t.clock = 'owner' and t.next_step > 0
-  and t.state = 'running' and t.next_step > (
+  and t.state = 'running' and t.next_step - t.first_step > (
       select count(*) from sla_timerevent e where e.tenant_id = %(tenant)s and e.timer_id = t.id
       and e.generation = t.generation)
 limit %(most)s

@@ -95,6 +95,20 @@ def first_look(policy: Policy, plan: Schedule, *, carries: bool) -> tuple[int, d
     return index, plan.at_percent(policy.ladder[index].at)
 
 
+def next_look(policy: Policy, plan: Schedule, *, next_step: int, carries: bool) -> datetime | None:
+    """When the step `next_step` of a timer falls; None where nothing is left that it does."""
+    last = len(policy.ladder) - 1 if carries else policy.breach
+    return plan.at_percent(policy.ladder[next_step].at) if next_step <= last else None
+
+
+def same_place(before: Policy, after: Policy, next_step: int) -> int:
+    """The step at which a timer that stands before `next_step` of one ladder goes on in another: the first
+    one above what it has climbed.
+    """
+    climbed = before.ladder[next_step - 1].at if next_step else 0
+    return next((index for index, step in enumerate(after.ladder) if step.at > climbed), len(after.ladder))
+
+
 def take_over(
     policy: Policy, plan: Schedule, *, breached: bool, now: datetime
 ) -> tuple[int, datetime | None]:

@@ -56,6 +56,7 @@ class Timer(TenantModel):
     duration_seconds = models.PositiveIntegerField()  # working seconds from start to due
     warn_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
+    first_step = models.PositiveSmallIntegerField(default=0)  # where this generation began on the ladder
     next_step = models.PositiveSmallIntegerField(default=0)  # index into the ladder
     next_at = models.DateTimeField(null=True)  # when the sweep must look again; null: never
     met_at = models.DateTimeField(null=True)
@@ -113,6 +114,54 @@ class TimerEvent(TenantModel):
             models.Index(fields=["tenant", "handoff", "fired_at"], name="timer_event_by_handoff"),
             models.Index(fields=["tenant", "fired_at"], name="timer_event_by_time"),
         ]
+
+
+class ClockMove(TenantModel):
+    """An order to move running clocks to another version of their calendar or of the policy.
+
+    The engine carries it out batch by batch, by ascending handoff, so that sweeps go on meanwhile; a killed
+    batch is simply done again.
+    """
+
+    calendar_version = tenant_fk("tenants.CalendarVersion", null=True)
+    policy_version = tenant_fk("sla.PolicyVersion", null=True)
+    ordered_at = models.DateTimeField()
+    ordered_by = models.CharField(max_length=80)
+    expected = models.PositiveIntegerField()  # clocks that the preview counted
+    moved = models.PositiveIntegerField(default=0)
+    reached_handoff_id = models.UUIDField(null=True)  # handoffs up to here are done
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(calendar_version__isnull=False, policy_version__isnull=True)
+                | Q(calendar_version__isnull=True, policy_version__isnull=False),
+                name="clock_move_to_one_version",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "ordered_at"], condition=Q(finished_at__isnull=True), name="clock_move_open"
+            )
+        ]
+
+
+class TimerMove(TenantModel):
+    """One clock that was moved to another version: its deadline before and after."""
+
+    clock_move = tenant_fk("sla.ClockMove", on_delete=models.CASCADE)
+    timer = tenant_fk("sla.Timer", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    at = models.DateTimeField()
+    old_due_at = models.DateTimeField()
+    new_due_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "clock_move", "timer"], name="timer_moves_once")
+        ]
+        indexes = [models.Index(fields=["tenant", "handoff", "at"], name="timer_move_by_handoff")]
 
 
 class Finding(TenantModel):

@@ -49,6 +49,7 @@ class TimerRow:
     repaired_at: datetime | None = None
     attempts: int = 0
     last_error: str = ""
+    first_step: int = 0
     id: UUID = field(default_factory=uuid7)
 
 

@@ -150,6 +150,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("handoff.tasks.sweep_tick", 5),
     ("notifications.tasks.deliver_tick", 2),
     ("handoff.tasks.drain_unrouted_tick", 30),
+    ("sla.tasks.move_clocks_tick", 5),
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
     ("web.tasks.prune_tick", 3600),

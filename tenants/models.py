@@ -140,14 +140,11 @@ class Calendar(TenantModel):
 class CalendarVersion(TenantModel):
     """Hours as they were from some day on; never changed once written, since timers point at it.
 
-    spec: {"tz": IANA name, "weekly": {"mon": [["09:00","17:30"]], ...}, "country": "DE"|"", "subdivision":
-          "BE"|"",
-    "holidays": {"2026-12-25": "Christmas Day", ...}, "extra": {"2026-12-31": [["09:00","13:00"]], ...}}.
-    Public holidays are resolved when the version is written, so that a later library cannot move a running
-    clock.
+    spec: see tenants.calendars.spec. Public holidays are resolved when the version is written, so that a
+    later library cannot move a running clock.
     """
 
-    calendar = tenant_fk("tenants.Calendar")
+    calendar = tenant_fk("tenants.Calendar", related_name="versions")
     number = models.PositiveIntegerField()
     spec = models.JSONField()
     created_at = models.DateTimeField()

@@ -43,6 +43,7 @@ RESOLVER_TABLES = {
     "notifications_outboxmessage",
     "sla_timer",
     "sla_finding",
+    "sla_clockmove",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -53,6 +54,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_dirty_handoffs()": "ids of tenants",
     "tenants_with_due_messages(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_timers(timestamp with time zone)": "ids of tenants",
+    "tenants_with_clock_moves()": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
 }

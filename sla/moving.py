@@ -1,0 +1,356 @@
+"""Moving clocks that run to another version of their calendar, or of the policy: never by itself, always
+previewed, audited, and in batches that let the sweep go on.
+
+A clock keeps when it began and what of the ladder it has climbed; its deadline is counted anew from its
+start. What is broken stays broken: a clock whose deadline has passed is not moved, neither earlier nor later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, QuerySet
+
+from core.businesstime import WorkCalendar
+from core.errors import Conflict
+from leads.models import Handoff
+from leads.services import mark_dirty
+from sla import ladder
+from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
+from sla.policies import load_policy, plan_of
+from sla.rows import TimerRow, read_timers, update_timers
+from sla.tiers import Policy, TargetSpec
+from sla.timers import Schedule, add_seconds, schedule, warn_at
+from tenants.audit import record_change
+from tenants.bulk import insert_rows, update_rows
+from tenants.calendars import load_calendar
+from tenants.clock import Clock, database_clock
+from tenants.context import tenant_scope
+from tenants.models import Calendar, CalendarVersion, VersionState
+
+#: Handoffs that one batch locks, each with a handful of clocks: a fraction of a second.
+BATCH: Final = 250
+#: Clocks that a preview shows one by one, the most moved first; all are counted.
+SHOWN: Final = 50
+_OPEN: Final = (Timer.State.RUNNING, Timer.State.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One clock that would move. overdue: its new deadline has passed already."""
+
+    timer: TimerRow
+    new_due_at: datetime
+    overdue: bool
+
+    @property
+    def seconds(self) -> float:
+        """By how much the deadline moves; negative is earlier."""
+        return (self.new_due_at - self.timer.due_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What moving would do. running: clocks that run on another version; the rest of the counts are of those
+    whose deadline changes. left: clocks that cannot follow, since the new version lacks their tier or target.
+    """
+
+    running: int
+    earlier: int
+    later: int
+    overdue: int
+    left: int
+    rows: Sequence[PreviewRow]
+
+    @property
+    def moving(self) -> int:
+        return self.earlier + self.later
+
+
+# --- Calendars ---
+
+
+def preview_calendar(calendar: Calendar, hours: WorkCalendar, *, now: datetime) -> Preview:
+    """What the clocks that run on this calendar would do if its hours were these. Writes nothing."""
+    timers = read_timers(_on_calendar(calendar, now).order_by("id"))
+    return _preview([(timer, _on_hours(timer, hours).due_at) for timer in timers], left=0, now=now)
+
+
+def order_calendar_move(*, version: CalendarVersion, actor: str, now: datetime) -> ClockMove:
+    """Have the clocks that run on earlier versions of the calendar moved to this one. Raises Conflict where
+    it is not the calendar's current one.
+    """
+    calendar = Calendar.objects.get(id=version.calendar_id)
+    if calendar.current_version_id != version.id:
+        raise Conflict("Clocks are moved to a calendar's current version only.")
+    expected = _on_calendar(calendar, now).exclude(calendar_version=version).count()
+    return _order(ClockMove(calendar_version=version, expected=expected), actor=actor, now=now)
+
+
+def _on_calendar(calendar: Calendar, now: datetime) -> QuerySet[Timer]:
+    return Timer.objects.filter(
+        calendar_version__in=CalendarVersion.objects.filter(calendar=calendar).values("id"),
+        state__in=_OPEN,
+        due_at__gte=now,
+    )
+
+
+def _on_hours(timer: TimerRow, hours: WorkCalendar | None) -> Schedule:
+    """The timer's promise counted on other hours: days as days, everything else second by second."""
+    policy = load_policy(timer.policy_version_id)
+    tier = policy.tier(timer.tier)
+    spec = tier.spec(timer.target) if tier else None
+    old = plan_of(timer)
+    if spec is not None and _is_whole(timer, spec, old):
+        return schedule(spec, timer.started_at, hours)
+    due_at = add_seconds(hours, timer.started_at, timer.duration_seconds)
+    return Schedule(timer.started_at, due_at, timer.duration_seconds, hours)
+
+
+def _is_whole(timer: TimerRow, spec: TargetSpec, old: Schedule) -> bool:
+    """Whether the timer has all the time of its target, and not what an earlier owner left of it."""
+    return schedule(spec, timer.started_at, old.calendar).duration_seconds == timer.duration_seconds
+
+
+# --- Policies ---
+
+
+def preview_policy(version: PolicyVersion, *, now: datetime) -> Preview:
+    """What the open leads' clocks would do under this version. Writes nothing."""
+    timers = read_timers(_under_others(version, now).order_by("id"))
+    pairs, left = [], 0
+    for timer in timers:
+        plan = _under(timer, load_policy(version.id))
+        if plan is None:
+            left += 1
+        else:
+            pairs.append((timer, plan.due_at))
+    return _preview(pairs, left=left, now=now)
+
+
+def order_policy_move(*, version: PolicyVersion, actor: str, now: datetime) -> ClockMove:
+    """Have the clocks of all open leads moved to this version. Raises Conflict where it is not in force."""
+    if version.state != VersionState.PUBLISHED:
+        raise Conflict(f"Version {version.number} is not in force.")
+    expected = _under_others(version, now).count()
+    return _order(ClockMove(policy_version=version, expected=expected), actor=actor, now=now)
+
+
+def _under_others(version: PolicyVersion, now: datetime) -> QuerySet[Timer]:
+    return Timer.objects.filter(state__in=_OPEN, due_at__gte=now, handoff__is_history=False).exclude(
+        policy_version=version
+    )
+
+
+def _under(timer: TimerRow, policy: Policy) -> Schedule | None:
+    """The timer's promise under another policy; None where that has no such tier, or the tier no such target.
+
+    A clock that went on after a move keeps the time that earlier owners used.
+    """
+    tier = policy.tier(timer.tier)
+    spec = tier.spec(timer.target) if tier else None
+    if spec is None:
+        return None
+    old = plan_of(timer)
+    plan = schedule(spec, timer.started_at, None if spec.wall else old.calendar)
+    before = load_policy(timer.policy_version_id).tier(timer.tier)
+    was = before.spec(timer.target) if before else None
+    if was is None or _is_whole(timer, was, old):
+        return plan
+    used = schedule(was, timer.started_at, old.calendar).duration_seconds - timer.duration_seconds
+    seconds = max(1, plan.duration_seconds - used)
+    due_at = add_seconds(plan.calendar, timer.started_at, seconds)
+    return Schedule(timer.started_at, due_at, seconds, plan.calendar)
+
+
+# --- Both ---
+
+
+def _preview(pairs: Iterable[tuple[TimerRow, datetime]], *, left: int, now: datetime) -> Preview:
+    found = [PreviewRow(timer, due_at, due_at < now) for timer, due_at in pairs]
+    changed = [row for row in found if row.seconds]
+    changed.sort(key=lambda row: (-abs(row.seconds), row.timer.due_at))
+    return Preview(
+        running=len(found) + left,
+        earlier=sum(row.seconds < 0 for row in changed),
+        later=sum(row.seconds > 0 for row in changed),
+        overdue=sum(row.overdue for row in changed),
+        left=left,
+        rows=changed[:SHOWN],
+    )
+
+
+def _order(move: ClockMove, *, actor: str, now: datetime) -> ClockMove:
+    move.ordered_at, move.ordered_by = now, actor
+    if not move.expected:
+        move.finished_at = now
+    move.save(force_insert=True)
+    record_change(
+        actor=actor,
+        action="ordered",
+        object_type="clockmove",
+        object_id=move.id,
+        after={
+            "calendar_version": str(move.calendar_version_id) if move.calendar_version_id else None,
+            "policy_version": str(move.policy_version_id) if move.policy_version_id else None,
+            "clocks": move.expected,
+        },
+        now=now,
+    )
+    return move
+
+
+def carry_on(tenant_id: UUID, *, clock: Clock = database_clock, batches: int = 20) -> int:
+    """Do the next batches of the organisation's orders, the oldest first; how many clocks were moved.
+
+    Each batch is a transaction of its own: what was committed when a process dies is not done again.
+    """
+    moved = 0
+    for _ in range(batches):
+        with tenant_scope(tenant_id):
+            orders = ClockMove.objects.filter(finished_at__isnull=True).order_by("ordered_at", "id")
+            move = orders.select_for_update(skip_locked=True, of=("self",)).first()
+            if move is None:
+                break
+            moved += _batch(move, clock)
+    return moved
+
+
+def _batch(move: ClockMove, clock: Clock) -> int:
+    """Move the clocks of the next handoffs; finish the order where there are none."""
+    waiting = _waiting(move, clock())
+    if move.reached_handoff_id is not None:
+        waiting = waiting.filter(handoff_id__gt=move.reached_handoff_id)
+    ids = list(waiting.order_by("handoff_id").values_list("handoff_id", flat=True).distinct()[:BATCH])
+    if not ids:
+        _finish(move, clock())
+        return 0
+    handoffs = {
+        handoff.id: handoff
+        for handoff in Handoff.objects.filter(id__in=ids)
+        .order_by("id")
+        .select_for_update(no_key=True)
+        .defer("verdict")
+    }
+    now = clock()  # after the locks: what was answered or fired before us is seen
+    timers = read_timers(
+        _waiting(move, now)
+        .filter(handoff_id__in=ids)
+        .order_by("id")
+        .select_for_update(no_key=True, of=("self",))
+    )
+    done = _move_to_calendar(move, timers, handoffs) if move.calendar_version_id else []
+    if move.policy_version_id:
+        done = _move_to_policy(move, timers, handoffs)
+    insert_rows(
+        [
+            TimerMove(
+                clock_move_id=move.id,
+                timer_id=timer.id,
+                handoff_id=timer.handoff_id,
+                at=now,
+                old_due_at=old_due_at,
+                new_due_at=timer.due_at,
+            )
+            for timer, old_due_at in done
+        ]
+    )
+    mark_dirty({timer.handoff_id for timer, _ in done}, now)
+    ClockMove.objects.filter(id=move.id).update(moved=F("moved") + len(done), reached_handoff_id=ids[-1])
+    return len(done)
+
+
+def _waiting(move: ClockMove, now: datetime) -> QuerySet[Timer]:
+    if move.calendar_version_id:
+        calendar = Calendar.objects.get(versions__id=move.calendar_version_id)
+        return _on_calendar(calendar, now).exclude(calendar_version_id=move.calendar_version_id)
+    return _under_others(PolicyVersion.objects.get(id=move.policy_version_id), now)
+
+
+def _move_to_calendar(
+    move: ClockMove, timers: Sequence[TimerRow], handoffs: Mapping[UUID, Handoff]
+) -> list[tuple[TimerRow, datetime]]:
+    hours = load_calendar(move.calendar_version_id)
+    done = []
+    for timer in timers:
+        policy = load_policy(timer.policy_version_id)
+        done.append((timer, timer.due_at))
+        plan = _on_hours(timer, hours)
+        timer.calendar_version_id = move.calendar_version_id
+        _take(timer, plan, policy, timer.next_step, handoffs[timer.handoff_id])
+    update_timers([timer for timer, _ in done], ["calendar_version_id", *_REPLANNED])
+    return done
+
+
+def _move_to_policy(
+    move: ClockMove, timers: Sequence[TimerRow], handoffs: Mapping[UUID, Handoff]
+) -> list[tuple[TimerRow, datetime]]:
+    assert move.policy_version_id is not None
+    policy = load_policy(move.policy_version_id)
+    done = []
+    for timer in timers:
+        plan = _under(timer, policy)
+        if plan is None:
+            continue
+        done.append((timer, timer.due_at))
+        step = ladder.same_place(load_policy(timer.policy_version_id), policy, timer.next_step)
+        timer.policy_version_id = move.policy_version_id
+        if plan.calendar is None:
+            timer.calendar_version_id = None
+        _take(timer, plan, policy, step, handoffs[timer.handoff_id])
+    update_timers([timer for timer, _ in done], ["policy_version_id", "calendar_version_id", *_REPLANNED])
+    followed = [handoffs[handoff_id] for handoff_id in {timer.handoff_id for timer, _ in done}]
+    for handoff in followed:
+        tier = policy.tier(handoff.tier)
+        if tier is not None:
+            handoff.policy_version_id, handoff.tier_name = move.policy_version_id, tier.name
+    update_rows(followed, ["policy_version_id", "tier_name"])
+    return done
+
+
+_REPLANNED: Final = [
+    "duration_seconds",
+    "due_at",
+    "warn_at",
+    "generation",
+    "first_step",
+    "next_step",
+    "next_at",
+]
+
+
+def _take(timer: TimerRow, plan: Schedule, policy: Policy, next_step: int, handoff: Handoff) -> None:
+    """Give the timer its new deadline as its next generation; what it has climbed stays climbed."""
+    timer.duration_seconds, timer.due_at = plan.duration_seconds, plan.due_at
+    timer.warn_at = warn_at(plan, policy)
+    timer.generation += 1
+    timer.first_step = timer.next_step = next_step
+    carries = timer.clock == Timer.Clock.OWNER or handoff.owner_id is None
+    if timer.state == Timer.State.RUNNING and not handoff.is_history:
+        timer.next_at = ladder.next_look(policy, plan, next_step=next_step, carries=carries)
+
+
+def _finish(move: ClockMove, now: datetime) -> None:
+    move.refresh_from_db()
+    move.finished_at = now
+    move.save(update_fields=["finished_at"])
+    record_change(
+        actor=move.ordered_by,
+        action="finished",
+        object_type="clockmove",
+        object_id=move.id,
+        after={"clocks": move.moved},
+        now=now,
+    )
+
+
+def tenants_with_clock_moves() -> list[UUID]:
+    """Organisations with an order that is not done; by the resolver, before any tenant is set."""
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from tenants_with_clock_moves()")
+        return [row[0] for row in cursor.fetchall()]
