@@ -107,7 +107,7 @@ def _kind(value: Any) -> str:
 def _reader(field: Any) -> Reader:
     if isinstance(field, serializers.ListSerializer | serializers.ListField):
         child: Any = field.child
-        return _list_reader(reader_of(type(child)), field)
+        return _list_reader(_reader(child), field)
     if isinstance(field, serializers.Serializer):
         return reader_of(type(field))
     if isinstance(field, serializers.BooleanField):
@@ -129,7 +129,7 @@ def _reader(field: Any) -> Reader:
     raise TypeError(f"No strict reader for {type(field).__name__}.")
 
 
-def _list_reader(child: Callable[[Any, str, Errors], dict[str, Any]], field: Any) -> Reader:
+def _list_reader(child: Reader, field: Any) -> Reader:
     limit = field.max_length or 1_000
 
     def read_list(value: Any, path: str, errors: Errors) -> Any:

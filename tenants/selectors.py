@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count
 
 from core.errors import NotFound
 from tenants.config import configured
@@ -106,6 +107,34 @@ def calendars(*, tenant: Tenant) -> list[tuple[Calendar, CalendarVersion]]:
         if calendar.current_version_id in versions
     ]
     return sorted(pairs, key=lambda pair: pair[0].id != tenant.calendar_id)
+
+
+def get_calendar(*, tenant: Tenant, calendar_id: UUID) -> tuple[Calendar, CalendarVersion]:
+    """A calendar of this organisation and its version in force. Raises NotFound."""
+    calendar: Calendar | None = Calendar.objects.filter(id=calendar_id).first()
+    version = (
+        CalendarVersion.objects.filter(id=calendar.current_version_id).first()
+        if calendar and calendar.current_version_id
+        else None
+    )
+    if calendar is None or version is None:
+        raise NotFound("There is no such calendar.")
+    return calendar, version
+
+
+def calendar_users(*, tenant: Tenant) -> dict[UUID, list[str]]:
+    """Whose hours each calendar is, in words; calendars of nobody are left out."""
+    users: dict[UUID, list[str]] = {}
+    if tenant.calendar_id:
+        users[tenant.calendar_id] = ["Organisation"]
+    for calendar_id, name in (
+        Team.objects.filter(calendar__isnull=False).order_by("name").values_list("calendar_id", "name")
+    ):
+        users.setdefault(calendar_id, []).append(name)
+    people = RepProfile.objects.filter(calendar__isnull=False).values_list("calendar_id")
+    for calendar_id, number in people.annotate(number=Count("id")):
+        users.setdefault(calendar_id, []).append(f"{number} {'person' if number == 1 else 'people'}")
+    return users
 
 
 def time_zone_of(*, member: Member, tenant: Tenant) -> str:

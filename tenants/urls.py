@@ -19,7 +19,6 @@ urlpatterns = [
     path("leave/<uuid:leave_id>/remove", views.remove_leave, name="remove_leave"),
     path("teams/new", views.team, name="new_team"),
     path("teams/<uuid:team_id>", views.team, name="team"),
-    path("calendars", views.calendars, name="calendars"),
     path("keys", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="revoke_key"),
 ]

@@ -36,7 +36,6 @@ LANDING: dict[str, tuple[str, ...]] = {
     Role.MARKETING: ("reporting:compliance",),
     Role.EXECUTIVE: ("reporting:compliance",),
 }
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 BACKEND = "tenants.auth.EmailBackend"
 
 
@@ -378,35 +377,6 @@ def team(request: HttpRequest, team_id: UUID | None = None) -> HttpResponse:
     return render(
         request, "tenants/team.html", {"form": form, "title": title, "crumbs": _crumbs(title, people=True)}
     )
-
-
-# Calendars
-
-
-@require_safe
-@member_required(Role.MANAGER)
-def calendars(request: HttpRequest) -> HttpResponse:
-    """GET /calendars: hours and the next days off of each calendar."""
-    tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
-    rows = []
-    for calendar, version in selectors.calendars(tenant=tenant):
-        spec = version.spec
-        today = now.date().isoformat()
-        off = [(day, name) for day, name in sorted(spec.get("holidays", {}).items()) if day >= today][:6]
-        rows.append(
-            {
-                "calendar": calendar,
-                "number": version.number,
-                "zone": spec["tz"],
-                "is_own": calendar.id == tenant.calendar_id,
-                "week": [(day.capitalize(), spec["weekly"].get(day, [])) for day in DAYS],
-                "holidays": off,
-                "extra": sorted((day, spans) for day, spans in spec.get("extra", {}).items() if day >= today)[
-                    :6
-                ],
-            }
-        )
-    return render(request, "tenants/calendars.html", {"rows": rows, "crumbs": _crumbs("Calendars")})
 
 
 # Keys

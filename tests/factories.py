@@ -17,7 +17,14 @@ from tenants.context import tenant_scope
 from tenants.models import Member, Role, Team, Tenant, VersionState
 from tenants.services import add_member, create_api_key, create_tenant, set_rep_profile
 
-ALL_SCOPES = ["leads:read", "leads:write", "routing:simulate", "reports:read"]
+ALL_SCOPES = [
+    "leads:read",
+    "leads:write",
+    "routing:simulate",
+    "reports:read",
+    "config:read",
+    "config:write",
+]
 PASSWORD = "correct horse battery"
 
 MQL_RULE: dict[str, Any] = {

@@ -12,6 +12,7 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg2.extras import Json
 
+from tenants.models import Calendar, CalendarVersion
 from tenants.rls import is_tenant_model
 from tests.factories import MQL_RULE, POLICY, Org
 
@@ -122,7 +123,15 @@ def make_rows(org: Org) -> dict[type[models.Model], UUID]:
             for model in ready:
                 rows.ids[model] = _only_row(model) or _new_row(model, rows)
                 waiting.remove(model)
+        _put_in_force(rows)
     return rows.ids
+
+
+def _put_in_force(rows: Rows) -> None:
+    """A calendar names its version in force without a key, since each would need the other first."""
+    calendar = Calendar.objects.get(id=rows.ids[Calendar])
+    calendar.current_version_id = rows.ids[CalendarVersion]
+    calendar.save(update_fields=["current_version_id"])
 
 
 def _only_row(model: type[models.Model]) -> UUID | None:

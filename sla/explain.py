@@ -1,0 +1,159 @@
+"""Why a deadline is where it is: day by day, with what stopped the clock and by which rules. (X3)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from core.businesstime import Day, Gap, WorkCalendar, breakdown
+from core.errors import NotFound
+from sla import words
+from sla.models import PolicyVersion, Timer, TimerMove
+from sla.policies import find_policy, plan_of
+from sla.timers import seconds_between
+from tenants.calendars import compile_spec, days_off, load_calendar
+from tenants.calendars.words import DAYS
+from tenants.models import CalendarVersion, Member
+
+_GAP_WORDS = {"pause": "Paused", "leave": "On leave"}
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One local date of a deadline's sum. when: the hours that counted, in words. total: seconds so far.
+
+    note: why it did not count, or did not count in full.
+    """
+
+    day: date
+    when: str
+    seconds: int
+    total: int
+    note: str
+
+
+def day_lines(
+    spec: Mapping[str, Any] | None, start: datetime, end: datetime, gaps: Sequence[Gap] = ()
+) -> list[DayLine]:
+    """The sum of the working time from `start` to `end`, a line for every date of the calendar's zone.
+
+    spec: as stored (tenants.calendars.spec); None is the wall clock, in UTC.
+    """
+    calendar = compile_spec(spec) if spec else WorkCalendar.always("UTC")
+    zone = ZoneInfo(calendar.tz)
+    lines, total = [], 0.0
+    for each in breakdown(calendar, start, end, gaps):
+        total += each.seconds
+        when = ", ".join(
+            f"{_clock(opening, zone)} to {_clock(closing, zone, end_of=each.day)}"
+            for opening, closing in each.spans
+        )
+        note = _note(each, spec or {}, zone)
+        lines.append(DayLine(each.day, when, round(each.seconds), round(total), note))
+    return lines
+
+
+def _clock(at: datetime, zone: ZoneInfo, *, end_of: date | None = None) -> str:
+    local = at.astimezone(zone)
+    if end_of is not None and local.date() > end_of:
+        return "24:00"
+    return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+
+
+def _note(each: Day, spec: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Why the day counts as it does, as far as that is not plain from its hours."""
+    notes = []
+    if not each.open:
+        notes.append(_why_closed(each, spec))
+    elif each.day.isoformat() in spec.get("extra", {}):
+        notes.append("Special hours")
+    notes += [
+        f"{_GAP_WORDS.get(gap.kind, gap.kind)} {_clock(gap.start, zone)}"
+        f" to {_clock(gap.end, zone, end_of=each.day)}"
+        for gap in each.gaps
+        if any(opening < gap.end and gap.start < closing for opening, closing in each.open)
+    ]
+    if each.clock_change:
+        hours = f"{abs(each.clock_change) / 3600:g} h"
+        notes.append(f"Clocks go {'forward' if each.clock_change > 0 else 'back'} {hours}")
+    return "; ".join(note for note in notes if note)
+
+
+def _why_closed(each: Day, spec: Mapping[str, Any]) -> str:
+    day = each.day.isoformat()
+    if day in spec.get("extra", {}):
+        return "Outside the special hours" if spec["extra"][day] else "Closed that day"
+    if day in (off := days_off(spec) if spec else {}):
+        return off[day]
+    weekday = tuple(DAYS)[each.day.weekday()]
+    if spec and not spec["weekly"].get(weekday):
+        return f"{each.day:%A}: no working hours"
+    return "Outside working hours"
+
+
+# --- One clock ---
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One clock's deadline. rule: whom its tier is for. calendar: name and number, None by the wall clock.
+
+    remaining: seconds of its time that are left (negative: by how much it is late), None once it is closed.
+    """
+
+    timer: Timer
+    owner: str
+    policy_number: int
+    tier_name: str
+    rule: str
+    promise: str
+    calendar: CalendarVersion | None
+    zone: str
+    lines: Sequence[DayLine]
+    total: int
+    moves: Sequence[TimerMove]
+    remaining: int | None
+
+
+def get_timer(*, timer_id: UUID) -> Timer:
+    """A clock of this organisation, with its handoff. Raises NotFound."""
+    timer: Timer | None = Timer.objects.select_related("handoff").filter(id=timer_id).first()
+    if timer is None:
+        raise NotFound("There is no such clock.")
+    return timer
+
+
+def explain_timer(timer: Timer, *, now: datetime) -> Explanation:
+    """How the deadline of this clock comes about; the lines add up to its duration, to the second."""
+    version = PolicyVersion.objects.only("number").get(id=timer.policy_version_id)
+    policy = find_policy(timer.policy_version_id)
+    tier = policy.tier(timer.tier) if policy else None
+    spec = tier.spec(timer.target) if tier else None
+    calendar = None
+    if timer.calendar_version_id:
+        calendar = CalendarVersion.objects.select_related("calendar").get(id=timer.calendar_version_id)
+    plan = plan_of(timer)
+    lines = day_lines(calendar.spec if calendar else None, plan.started_at, plan.due_at)
+    owner = Member.objects.filter(id=timer.member_id).values_list("name", flat=True).first()
+    remaining = None
+    if timer.closed_at is None:
+        hours = load_calendar(timer.calendar_version_id)
+        remaining = seconds_between(hours, now, plan.due_at) or -seconds_between(hours, plan.due_at, now)
+    return Explanation(
+        timer=timer,
+        owner=owner or "",
+        policy_number=version.number,
+        tier_name=tier.name if tier else timer.tier,
+        rule=words.condition_words(tier) if tier else "",
+        promise=words.target_words(spec) if spec else "",
+        calendar=calendar,
+        zone=calendar.spec["tz"] if calendar else "UTC",
+        lines=lines,
+        total=lines[-1].total if lines else 0,
+        moves=list(TimerMove.objects.filter(timer=timer).order_by("at", "id")),
+        remaining=remaining,
+    )

@@ -1,0 +1,45 @@
+"""What pages and calls show of clocks that would move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from leads.models import Handoff, Lead
+from sla.models import Target
+from sla.moving import Preview
+from web.templatetags.sp import minutes_text
+
+_CLOCKS: Final = {"company": "Company's clock", "owner": "Owner's clock"}
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRow:
+    """One clock of a preview, in words. change: "2h 10m later"."""
+
+    lead: Lead
+    target: str
+    clock: str
+    due_at: datetime
+    new_due_at: datetime
+    overdue: bool
+    change: str
+
+
+def move_rows(preview: Preview) -> list[MoveRow]:
+    """The clocks that a preview shows one by one, with their leads; one query."""
+    ids = {row.timer.handoff_id for row in preview.rows}
+    handoffs = Handoff.objects.select_related("lead").defer("verdict").in_bulk(ids)
+    return [
+        MoveRow(
+            lead=handoffs[row.timer.handoff_id].lead,
+            target=str(Target(row.timer.target).label),
+            clock=_CLOCKS[row.timer.clock],
+            due_at=row.timer.due_at,
+            new_due_at=row.new_due_at,
+            overdue=row.overdue,
+            change=f"{minutes_text(abs(row.seconds))} {'later' if row.seconds > 0 else 'earlier'}",
+        )
+        for row in preview.rows
+    ]
