@@ -199,10 +199,13 @@ def update_rows(
     """Write the fields `names` of each row to the database, all in one statement; rows of the tenant in force
     only.
 
-    rows:  instances of one model, or with `model` anything that has its attributes.
+    rows:  instances of one model, or with `model` anything that has its attributes. Instances that are not
+           inserted yet are left out: they bring what they have when they are.
     The caller holds the rows' locks where two writers could meet: this statement takes them in no promised
     order.
     """
+    if model is None:
+        rows = [row for row in rows if not row._state.adding]
     if not rows:
         return
     kind: type[models.Model] = model if model is not None else type(rows[0])
