@@ -124,9 +124,7 @@ def _insertion(
 ) -> tuple[str, list[Any]]:
     """(statement, parameters) that insert rows of the tenant in force; the values come column by column."""
     tenant_id = str(current_tenant_id())
-    plain = [
-        column.plain(values) for column, values in zip(_columns(model, names), columns, strict=True)
-    ]
+    plain = [column.plain(values) for column, values in zip(_columns(model, names), columns, strict=True)]
     rows = len(plain[0])
     if rows > FEW:
         return _insert_sql(model, names, 0, tail), [tenant_id, *map(as_array, plain)]
