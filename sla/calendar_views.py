@@ -80,7 +80,8 @@ def _coming(version: CalendarVersion, now: datetime) -> list[tuple[str, str]]:
     today = now.astimezone(ZoneInfo(version.spec["tz"])).date().isoformat()
     extra = {day: hours_words(spans) for day, spans in version.spec.get("extra", {}).items()}
     named = {**days_off(version.spec), **extra}
-    return [(day_words(day), what) for day, what in sorted(named.items()) if day >= today][:NEXT_DAYS_OFF]
+    coming = [day for day in sorted(named) if day >= today][:NEXT_DAYS_OFF]
+    return [(day_words(day, year=day[:4] != today[:4]), named[day]) for day in coming]
 
 
 @require_safe

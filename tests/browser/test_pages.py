@@ -37,6 +37,8 @@ PAGES: dict[str, list[str]] = {
         "/intake",
         "/people",
         "/calendars",
+        "/calendars/{calendar}",
+        "/calendars/{calendar}/edit",
         "/keys",
         "/webhooks",
         "/compliance?by=source",
