@@ -65,7 +65,11 @@ def test_pages_are_clean(visit: Any, brightpath: Org, role: str, size: str, them
     axe = Axe()
     wrong: list[str] = []
     for path in PAGES[role]:
-        path = path.format(lead=brightpath.extra["leads"][0], done=brightpath.extra["done"])
+        path = path.format(
+            lead=brightpath.extra["leads"][0],
+            done=brightpath.extra["done"],
+            calendar=brightpath.tenant.calendar_id,
+        )
         status = visitor.go(path)
         if status != 200:
             wrong.append(f"{path}: status {status}")
