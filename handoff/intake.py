@@ -26,6 +26,7 @@ from leads.services import Arrival, Terms
 from notifications import outbox
 from sla import services as sla
 from sla.rows import AnyTimer
+from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.config import steady_config
 from tenants.models import Member, Tenant
@@ -161,12 +162,13 @@ def _hand_off(
     now = arrivals[0].at
     new = [arrival for arrival in arrivals if arrival.qualifies]
     terms = _terms(new)
-    handoffs = leads.open_handoffs(
+    # Their leads are locked, and have none open. They are written when their owners are known: a row that
+    # is written and then changed costs twice.
+    handoffs = leads.prepare_handoffs(
         [arrival.lead for arrival in new],
         now=now,
         terms=terms,
         arrivals={arrival.lead.id: arrival for arrival in new},
-        dirty=False,
     )
     opened = {handoff.lead_id: handoff for handoff in handoffs}
     leads.record_steps(arrivals, actor=actor, now=now, handoffs=opened)
@@ -177,9 +179,9 @@ def _hand_off(
             owner_hint=owners.get(arrival.item.owner.strip().lower()) if arrival.item.owner else None,
         )
         for arrival in new
-        if arrival.lead.id in opened
     ]
     moved = moves.assign_new(requests, trigger="intake", now=now, actor=actor)
+    insert_rows(handoffs)
     timers: dict[UUID, list[AnyTimer]] = {result.handoff_id: list(result.timers) for result in moved}
     for timer in sla.arm_company(handoffs) if handoffs else ():
         timers[timer.handoff_id].append(timer)

@@ -14,6 +14,7 @@ from leads.arrivals import Person
 from leads.incoming import CompanyIn
 from leads.matching import company_domain, normalise_email
 from leads.models import Account
+from tenants.arrays import with_arrays
 from tenants.bulk import fresh, insert_rows, update_rows
 from tenants.context import current_tenant_id
 
@@ -95,11 +96,11 @@ def _find_accounts(
         parameters.append(names)
     if ids:
         parts.append("id = any(%s::uuid[])")
-        parameters.append(list(map(str, ids)))
+        parameters.append(list(ids))
     if not parts:
         return {}, {}, {}
     with connection.cursor() as cursor:
-        cursor.execute(_accounts_sql(" or ".join(parts)), parameters)
+        cursor.execute(_accounts_sql(" or ".join(parts)), with_arrays(parameters))
         rows = cursor.fetchall()
     by_domain: dict[str, Account] = {}
     by_name: dict[str, Account] = {}

@@ -13,6 +13,7 @@ from core.errors import Conflict, DomainError
 from leads.arrivals import Person
 from leads.incoming import LeadIn, check
 from leads.matching import normalise_email
+from tenants.arrays import with_arrays
 from tenants.context import current_tenant_id
 
 
@@ -62,7 +63,7 @@ def find_people(items: Sequence[LeadIn], now: datetime) -> tuple[list[Person], d
 def _look_up(good: Sequence[tuple[int, LeadIn, str]]) -> tuple[dict[str, UUID], dict[tuple[str, str], UUID]]:
     """Leads that are known by these e-mails and by these outside ids, in one statement."""
     emails = sorted({email for _, _, email in good if email})
-    ids = sorted({(item.external_system, item.external_id) for _, item, _ in good if item.external_id})
+    ids = {(item.external_system, item.external_id) for _, item, _ in good if item.external_id}
     parts: list[str] = []
     parameters: list[Any] = []
     if emails:
@@ -73,22 +74,21 @@ def _look_up(good: Sequence[tuple[int, LeadIn, str]]) -> tuple[dict[str, UUID], 
         )
         parameters += [str(current_tenant_id()), emails]
     if ids:
+        # Systems are few: what the two lists let through besides is not asked for below.
         parts.append(
-            "select known.lead_id, null::text, known.system, known.external_id"
-            " from leads_leadexternalid known"
-            " join unnest(%s::text[], %s::text[]) as wanted(system, external_id)"
-            " on known.system = wanted.system and known.external_id = wanted.external_id"
-            " where known.tenant_id = %s"
+            "select lead_id, null::text, system, external_id from leads_leadexternalid"
+            " where tenant_id = %s and system = any(%s) and external_id = any(%s)"
         )
-        parameters += [[system for system, _ in ids], [key for _, key in ids], str(current_tenant_id())]
+        systems, keys = {system for system, _ in ids}, {key for _, key in ids}
+        parameters += [str(current_tenant_id()), sorted(systems), sorted(keys)]
     by_email: dict[str, UUID] = {}
     by_id: dict[tuple[str, str], UUID] = {}
     if parts:
         with connection.cursor() as cursor:
-            cursor.execute(" union all ".join(parts), parameters)
+            cursor.execute(" union all ".join(parts), with_arrays(parameters))
             for lead_id, email, system, external_id in cursor.fetchall():
                 if email is not None:
                     by_email[email] = lead_id
-                else:
+                elif (system, external_id) in ids:
                     by_id[(system, external_id)] = lead_id
     return by_email, by_id

@@ -24,8 +24,6 @@ from leads.lifecycle import Stage, can_move
 from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.upsert import record_steps, upsert_leads
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
-from tenants.context import current_tenant_id
-from tenants.roundtrips import write
 from tenants.versions import create_draft, publish, published_version
 
 __all__ = [
@@ -38,6 +36,7 @@ __all__ = [
     "move_stage",
     "move_stages",
     "open_handoffs",
+    "prepare_handoffs",
     "publish_criteria",
     "record_steps",
     "record_touch",
@@ -123,23 +122,20 @@ class Terms:
     tier_name: str
 
 
-def open_handoffs(
+def prepare_handoffs(
     leads: Sequence[Lead],
     *,
     now: datetime,
     terms: Mapping[UUID, Terms] | None = None,
     arrivals: Mapping[UUID, Arrival] | None = None,
-    is_history: bool = False,
-    dirty: bool = True,
 ) -> list[Handoff]:
-    """Open the next handoff of each lead that has none open; gives back those opened, in the leads' order.
+    """The next handoff of each lead, in the leads' order; nothing is written.
 
     terms:    by lead id, the tier that matched.
     arrivals: by lead id, what brought the lead now (saves counting): its source, campaign and channel go
               before the lead's first ones, and a test arrival makes a test handoff.
-    dirty:    write the dirty rows; False where the owner's assignment, which writes them too, follows at
-              once.
-    The verdict is the lead's latest, frozen. The stage is the caller's to move.
+    The verdict is the lead's latest, frozen. Whoever prepares them writes them (`insert_rows`) in the same
+    transaction; until then they may get an owner, who is written with them.
     """
     found = arrivals or {}
     numbers = {lead_id: arrival.last_number for lead_id, arrival in found.items()}
@@ -150,7 +146,6 @@ def open_handoffs(
         )
     rows = [_new_handoff(lead, numbers.get(lead.id, 0) + 1, found.get(lead.id), now) for lead in leads]
     for row in rows:
-        row.is_history = is_history
         agreed = (terms or {}).get(row.lead_id)
         if agreed is not None:
             row.policy_version_id, row.tier, row.tier_name = (
@@ -158,13 +153,17 @@ def open_handoffs(
                 agreed.tier,
                 agreed.tier_name,
             )
-    if all(lead.id in found for lead in leads):
-        insert_rows(rows)  # their leads are locked, and have none open
-        opened = {row.id for row in rows}
-    else:
-        opened = set(insert_rows(rows, conflict="on conflict do nothing", returning=True))
-    if dirty:
-        mark_dirty(opened, now)
+    return rows
+
+
+def open_handoffs(leads: Sequence[Lead], *, now: datetime) -> list[Handoff]:
+    """Open the next handoff of each lead that has none open; gives back those opened, in the leads' order.
+
+    The stage is the caller's to move.
+    """
+    rows = prepare_handoffs(leads, now=now)
+    opened = set(insert_rows(rows, conflict="on conflict do nothing", returning=True))
+    mark_dirty(opened, now)
     return [row for row in rows if row.id in opened]
 
 
@@ -218,10 +217,9 @@ class NewOwner:
 def start_assignments(owners: Sequence[NewOwner], *, now: datetime, first: bool = False) -> list[Assignment]:
     """Give handoffs to their owners; gives back the assignments in the same order.
 
-    first: these handoffs were opened in this transaction and never had an owner (saves a query). An
-           assignment that
-    is still open must have been ended before. Sets owner, owned_since, hops and unrouted_reason of the
-    handoffs, also on the instances, and the owner of their leads.
+    first: these handoffs were opened in this transaction and never had an owner (saves a query).
+    An assignment that is still open must have been ended before. Sets owner, owned_since, hops and
+    unrouted_reason of the handoffs, also on the instances, and the owner of their leads.
     """
     if not owners:
         return []
@@ -285,20 +283,20 @@ def end_assignments(
     return ended
 
 
-_SET_OWNERS = """
-update leads_lead set owner_id = rows.owner_id, updated_at = %s
-from unnest(%s::uuid[], %s::uuid[]) as rows(id, owner_id)
-where leads_lead.tenant_id = %s and leads_lead.id = rows.id
-"""
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """What of a lead's row says whose it is."""
+
+    id: UUID
+    owner_id: UUID | None
+    updated_at: datetime
 
 
 def _set_lead_owners(owners: Mapping[UUID, UUID | None], now: datetime) -> None:
     """Write the owner of many leads, which counts as a change of the lead: whoever polls for changes must
     see it."""
-    if owners:
-        ids = [str(lead_id) for lead_id in owners]
-        members = [str(member_id) if member_id else None for member_id in owners.values()]
-        write(_SET_OWNERS, [now, ids, members, str(current_tenant_id())])
+    rows = [_Owned(lead_id, member_id, now) for lead_id, member_id in owners.items()]
+    update_rows(rows, ["owner", "updated_at"], model=Lead)
 
 
 # --- Touches ------------------------------------------------------------------------------------------------

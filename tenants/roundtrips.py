@@ -12,21 +12,25 @@ from typing import Any
 
 from django.db import connection
 
+from tenants.arrays import with_arrays
+
 _pending: ContextVar[list[str] | None] = ContextVar("slaportal_pending_writes", default=None)
 
 
 def write(sql: str, parameters: Sequence[Any]) -> int | None:
     """Carry out a write whose result nobody waits for; how many rows it touched.
 
+    A list among the parameters is an array, whose type the statement names: `%s::uuid[]`.
     Inside `travelling_together` it goes with the next statement instead, and None comes back. Where it
     fails, that statement does.
     """
     pending = _pending.get()
+    flat = with_arrays(parameters)
     with connection.cursor() as cursor:
         if pending is not None:
-            pending.append(cursor.cursor.mogrify(sql, parameters).decode())
+            pending.append(cursor.cursor.mogrify(sql, flat).decode())
             return None
-        cursor.execute(sql, parameters)
+        cursor.execute(sql, flat)
         return int(cursor.rowcount)
 
 
