@@ -6,4 +6,4 @@ class TenantsConfig(AppConfig):
     verbose_name = "Organisations"
 
     def ready(self) -> None:
-        from tenants import startup  # noqa: F401 - registers the check of the database role
+        from tenants import lookups, startup  # noqa: F401 - register a lookup, the check of the database role

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -12,11 +12,23 @@ from django.db.models import Q
 from leads.models import Handoff
 from sla.models import Timer, TimerEvent
 from sla.policies import load_policy, plan_of
-from sla.rows import read_timers, update_timers
+from sla.rows import TimerRow, read_timers, update_timers
 from sla.services.closing import CLOSING, OPEN, close, record_silent_breaches
 
 _COMPANY: Final = Timer.Clock.COMPANY
 _OWNER: Final = Timer.Clock.OWNER
+#: The columns that ending a clock without an answer changes.
+_ENDING: Final = [
+    "state",
+    "breached_at",
+    "closed_at",
+    "close_reason",
+    "business_seconds",
+    "wall_seconds",
+    "next_step",
+    "next_at",
+    "attempts",
+]
 
 
 def cancel(
@@ -26,23 +38,27 @@ def cancel(
     now: datetime,
     clock: Literal["company", "owner"] | None = None,
     targets: Collection[str] | None = None,
+    held: Mapping[UUID, TimerRow] | None = None,
 ) -> int:
     """End what still runs of these handoffs; returns how many timers that were.
 
     A deadline that has passed unswept is recorded as broken, not forgiven. A broken one climbs no further.
-    reason: at most 20 characters ("closed", "moved").
+    reason: at most 20 characters ("closed", "moved"). held: timers by id that the caller has changed and not
+    written yet; those that end here are written here, and have `closed_at` then.
     """
     if not handoff_ids:
         return 0
     alive = Q(state__in=OPEN) | Q(
         state__in=(Timer.State.BREACHED, Timer.State.FAILED), closed_at__isnull=True
     )
-    timers = Timer.objects.filter(alive, handoff_id__in=handoff_ids).order_by("id")
+    timers = Timer.objects.filter(alive, handoff_id__among=set(handoff_ids)).order_by("id")
     if clock:
         timers = timers.filter(clock=clock)
     if targets is not None:
         timers = timers.filter(target__in=targets)
     ending = read_timers(timers)
+    if held:
+        ending = [held.get(timer.id, timer) for timer in ending]
     missed = []
     for timer in ending:
         if timer.state not in OPEN:
@@ -54,7 +70,7 @@ def cancel(
             missed.append(timer)
         else:
             close(timer, Timer.State.CANCELLED, now, reason=reason)
-    update_timers(ending, CLOSING)
+    update_timers(ending, _ENDING)
     record_silent_breaches(missed, now=now)
     return len(ending)
 
