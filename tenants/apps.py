@@ -6,4 +6,4 @@ class TenantsConfig(AppConfig):
     verbose_name = "Organisations"
 
     def ready(self) -> None:
-        from tenants import lookups, startup  # noqa: F401 - register a lookup, the check of the database role
+        from tenants import ids, lookups, startup  # noqa: F401 - they register what they bring
