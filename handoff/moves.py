@@ -6,7 +6,7 @@ handoffs (ascending id); pools and rep loads are locked here, after them, and ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,10 +22,9 @@ from leads.services import NewOwner, end_assignments, mark_dirty, start_assignme
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import Setup, load_setup
 from routing.models import Decision
-from routing.selectors import fallback_of
 from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest, route_batch
 from sla.models import Finding
-from sla.rows import AnyTimer
+from sla.rows import AnyTimer, TimerRow
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder
 from tenants.bulk import insert_rows, update_rows
 from tenants.context import tenant_scope
@@ -122,12 +121,20 @@ def assign_new(
     return _apply(moves, now=now, actor=actor, first=trigger == "intake")
 
 
-def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> list[MoveResult]:
+def reassign(
+    requests: Sequence[MoveRequest],
+    *,
+    now: datetime,
+    actor: str,
+    held: Mapping[UUID, TimerRow] | None = None,
+) -> list[MoveResult]:
     """Move open handoffs on; results in the order of the requests.
 
     Never back to an earlier owner; after the most moves that the organisation allows, to the fallback person.
     Where nobody is left, a lead stays with its owner, unless it was refused as not theirs: then it waits
     without one. By hand raises Conflict for somebody inactive and for the present owner.
+
+    held: see `sla.services.cancel`.
     """
     if not requests:
         return []
@@ -135,7 +142,7 @@ def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> l
     _check_by_hand(requests)
     ids = [request.handoff.id for request in requests]
     earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in ids}
-    owned = Assignment.objects.filter(handoff_id__in=ids).values_list("handoff_id", "member_id")
+    owned = Assignment.objects.filter(handoff_id__among=ids).values_list("handoff_id", "member_id")
     for handoff_id, member_id in owned:
         earlier[handoff_id].add(member_id)
     missing = [each.handoff for each in requests if each.facts is None and each.to_member_id is None]
@@ -162,7 +169,7 @@ def reassign(requests: Sequence[MoveRequest], *, now: datetime, actor: str) -> l
         _Move(request.handoff, request.handoff.owner_id, outcome, request.end_reason, request.why)
         for request, outcome in zip(requests, outcomes, strict=True)
     ]
-    return _apply(moves, now=now, actor=actor, first=False)
+    return _apply(moves, now=now, actor=actor, first=False, held=held)
 
 
 def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
@@ -278,7 +285,14 @@ class _Move:
         return f"handoff:{self.handoff.id}"
 
 
-def _apply(moves: Sequence[_Move], *, now: datetime, actor: str, first: bool) -> list[MoveResult]:
+def _apply(
+    moves: Sequence[_Move],
+    *,
+    now: datetime,
+    actor: str,
+    first: bool,
+    held: Mapping[UUID, TimerRow] | None = None,
+) -> list[MoveResult]:
     """Write spans, owners, clocks and messages of decisions that are made."""
     news = [move for move in moves if _is_news(move)]
     leaving = [move for move in moves if move.leaves_owner]
@@ -288,7 +302,7 @@ def _apply(moves: Sequence[_Move], *, now: datetime, actor: str, first: bool) ->
     _start_spans(gaining, now, first=first)
     _note_unrouted(stranded, now)
     _set_priorities([move for move in gaining + stranded if move.outcome.decision.pool_id])
-    armed = _turn_clocks(gaining, leaving, now, first=first)
+    armed = _turn_clocks(gaining, leaving, now, first=first, held=held)
     mark_dirty([move.handoff.id for move in stranded], now)
     _tell(news, now=now, actor=actor)
     return [
@@ -363,13 +377,18 @@ def _set_priorities(moves: Sequence[_Move]) -> None:
 
 
 def _turn_clocks(
-    gaining: Sequence[_Move], leaving: Sequence[_Move], now: datetime, *, first: bool
+    gaining: Sequence[_Move],
+    leaving: Sequence[_Move],
+    now: datetime,
+    *,
+    first: bool,
+    held: Mapping[UUID, TimerRow] | None,
 ) -> dict[UUID, list[AnyTimer]]:
     """Former owners' clocks end, new ones begin, and the ladder goes to whoever carries it now.
 
     Gives back the new owners' clocks by handoff.
     """
-    cancel([move.handoff.id for move in leaving], reason="moved", now=now, clock="owner")
+    cancel([move.handoff.id for move in leaving], reason="moved", now=now, clock="owner", held=held)
     lost = [move.handoff for move in leaving if not move.gains_owner]
     if lost:
         company_takes_ladder(lost, now=now)
@@ -403,9 +422,9 @@ def _tell(news: Sequence[_Move], *, now: datetime, actor: str) -> None:
     stranded = [move for move in live if move.becomes_unrouted]
     helpless = any(move.outcome.fallback_missing for move in news)
     if stranded:
-        fallback = fallback_of()
-        helpless = helpless or fallback is None
-        recipients = [fallback.id] if fallback else []
+        fallback_id = load_setup().fallback_id
+        helpless = helpless or fallback_id is None
+        recipients = [fallback_id] if fallback_id else []
         messages += [_unrouted(move, recipients) for move in stranded]
     if helpless:
         _report_missing_fallback(now)
@@ -430,13 +449,14 @@ def _data(move: _Move) -> dict[str, str]:
 
 
 def _messages(move: _Move, delay: int) -> Iterable[Message]:
+    data = _data(move)
     if move.assignment is not None:
         yield Message(
             kind="lead.assigned",
             event_id=move.assignment.id,
             subject=move.subject,
             member_ids=[move.assignment.member_id],
-            data=_data(move),
+            data=data,
             priority=_PRIORITY_ASSIGNED,
             delay_seconds=delay,
         )
@@ -446,7 +466,7 @@ def _messages(move: _Move, delay: int) -> Iterable[Message]:
             event_id=move.outcome.decision.id,
             subject=move.subject,
             member_ids=[move.old_member_id],
-            data=_data(move),
+            data=data,
             delay_seconds=delay,
         )
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,16 +27,19 @@ from handoff.moves import MoveRequest, MoveResult, reassign
 from leads.models import Assignment, Handoff
 from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
-from routing.selectors import fallback_of
+from routing.facts import load_setup
 from sla.ladder import MESSAGES, Climb, Rung, climb, recipient
 from sla.models import Finding, Target, Timer
 from sla.policies import load_policy, plan_of
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.selectors import chains_of, tenants_with_due_timers
 from sla.services import Answer, cancel, meet_all
+from sla.tiers import Action
 from tenants.bulk import insert_rows
 from tenants.clock import Clock, database_clock
+from tenants.config import steady_config
 from tenants.context import current_tenant_id, tenant_scope
+from tenants.roundtrips import write
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +114,7 @@ def sweep_tenant(tenant_id: UUID, *, clock: Clock = database_clock, limit: int =
         timers = _lock_due_timers(list(handoffs), clock())
         now = clock()  # after the locks: whoever answered before us has committed, and is seen
         try:
-            with transaction.atomic():
+            with transaction.atomic(), steady_config():
                 result = _fire(handoffs, timers, now)
                 connection.check_constraints()  # deferred keys too: a bad row must fail here, not at commit
         except Exception as error:
@@ -136,11 +140,11 @@ def _claim(moment: datetime, limit: int) -> dict[UUID, Handoff]:
     ids = set(claimed)
     if not ids:
         return {}
-    return {handoff.id: handoff for handoff in Handoff.objects.filter(id__in=ids).defer("verdict")}
+    return {handoff.id: handoff for handoff in Handoff.objects.filter(id__among=ids).defer("verdict")}
 
 
 def _lock_due_timers(handoff_ids: Sequence[UUID], moment: datetime) -> list[TimerRow]:
-    timers = Timer.objects.filter(handoff_id__in=handoff_ids, next_at__isnull=False, next_at__lte=moment)
+    timers = Timer.objects.filter(handoff_id__among=handoff_ids, next_at__lte=moment)
     return read_timers(timers.order_by("id").select_for_update(no_key=True))
 
 
@@ -176,9 +180,11 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: dat
         meet_all(answered, now=now)
     if stray:
         cancel([timer.handoff_id for timer in stray], reason="closed", now=now)
-    _write_timers(firings)
+    moving = [firing for firing in firings if firing.moves]
+    _write_timers([firing for firing in firings if not firing.moves])
     _write_events(firings, now)
-    moves = _move(firings, now)
+    moves = _move(moving, now)
+    _write_timers([firing for firing in moving if firing.timer.closed_at is None])  # the others ended there
     _tell(firings, moves, now)
     # Those that moved were marked when they did.
     moved = {handoff_id for handoff_id, result in moves.items() if result.assignment}
@@ -200,6 +206,7 @@ def _answer_of(handoff: Handoff, timer: TimerRow) -> Answer | None:
 
 
 def _firing(handoff: Handoff, timer: TimerRow, now: datetime) -> _Firing:
+    """Climb the ladder of a due timer, in memory: what is changed on it here is written later."""
     owner_clock = timer.clock == Timer.Clock.OWNER
     owned = handoff.owner_id is not None
     steps = climb(
@@ -210,6 +217,10 @@ def _firing(handoff: Handoff, timer: TimerRow, now: datetime) -> _Firing:
         carries=owner_clock or not owned,
         now=now,
     )
+    timer.next_step, timer.next_at = steps.next_step, steps.next_at
+    timer.attempts = 0
+    if steps.breaches:
+        timer.state, timer.breached_at = Timer.State.BREACHED, timer.due_at
     return _Firing(timer, handoff, steps, owned)
 
 
@@ -218,12 +229,6 @@ def _lateness_ms(at: datetime, now: datetime) -> int:
 
 
 def _write_timers(firings: Sequence[_Firing]) -> None:
-    for firing in firings:
-        timer = firing.timer
-        timer.next_step, timer.next_at = firing.climb.next_step, firing.climb.next_at
-        timer.attempts = 0
-        if firing.climb.breaches:
-            timer.state, timer.breached_at = Timer.State.BREACHED, timer.due_at
     fields = ["state", "breached_at", "next_step", "next_at", "attempts"]
     update_timers([firing.timer for firing in firings], fields)
 
@@ -244,57 +249,62 @@ def _write_events(firings: Sequence[_Firing], now: datetime) -> None:
     rows: list[tuple[Any, ...]] = []
     for firing in firings:
         timer = firing.timer
-        timer_id, handoff_id = str(timer.id), str(timer.handoff_id)
         for rung in firing.climb.rungs:
             event_id = uuid7()
             firing.event_ids.append(event_id)
             rows.append(
                 (
-                    str(event_id),
-                    timer_id,
-                    handoff_id,
+                    event_id,
+                    timer.id,
+                    timer.handoff_id,
                     timer.generation,
                     rung.index,
                     rung.percent,
-                    json.dumps(rung.actions),
+                    _as_json(rung.actions),
                     rung.at,
                     _lateness_ms(rung.at, now),
                 )
             )
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT_EVENTS, [str(current_tenant_id()), now, *columns])
+        write(_INSERT_EVENTS, [str(current_tenant_id()), now, *columns])
+
+
+@cache
+def _as_json(actions: tuple[Action, ...]) -> str:
+    return json.dumps(actions)
 
 
 def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
     """Move on the leads whose owners broke a promise, each once even if two of its targets broke; by
     handoff.
     """
-    leaving = {firing.handoff.id: firing.handoff for firing in firings if firing.moves}
-    if not leaving:
+    if not firings:
         return {}
+    leaving = {firing.handoff.id: firing.handoff for firing in firings}
+    held = {firing.timer.id: firing.timer for firing in firings}
     requests = [
         MoveRequest(handoff, Assignment.EndReason.BREACH, why="Its last owner did not answer in time.")
         for handoff in leaving.values()
     ]
-    return {result.handoff_id: result for result in reassign(requests, now=now, actor=ACTOR)}
+    return {result.handoff_id: result for result in reassign(requests, now=now, actor=ACTOR, held=held)}
 
 
 def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: datetime) -> None:
     """Queue what the steps say. A reminder that its own breach has overtaken is written, and expires
     unsent.
     """
-    person = fallback_of()
     owners = {firing.timer.member_id for firing in firings if firing.timer.member_id}
-    chains = chains_of(owners, fallback_id=person.id if person else None)
+    chains = chains_of(owners, fallback_id=load_setup().fallback_id)
     messages = []
     for firing in firings:
         chain = chains[firing.timer.member_id if firing.owned else None]
         for rung, event_id in zip(firing.climb.rungs, firing.event_ids, strict=True):
-            for action in rung.actions:
-                if action == "reassign":
-                    continue
+            telling = [action for action in rung.actions if action != "reassign"]
+            if not telling:
+                continue
+            data = _data(firing, rung, event_id, moves.get(firing.handoff.id), now)
+            for action in telling:
                 told = recipient(action, chain)
                 kind, priority = MESSAGES[action]
                 messages.append(
@@ -303,7 +313,7 @@ def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: dat
                         event_id=event_id,
                         subject=f"handoff:{firing.handoff.id}",
                         member_ids=[told] if told else [],
-                        data=_data(firing, rung, event_id, moves.get(firing.handoff.id), now),
+                        data=data,
                         priority=priority,
                     )
                 )

@@ -11,7 +11,6 @@ Data that the texts understand, all optional, ids as strings: "lead", "handoff",
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from tenants.config import configured
 from tenants.context import current_tenant_id
 from tenants.roundtrips import write
 
+_encode: Final = DjangoJSONEncoder().encode
 MEMBER_CHANNELS: Final = ("email", "inapp")  # by which every member is told
 WEBHOOK: Final = "webhook"
 
@@ -112,16 +112,28 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
         return 0
     told: list[list[Any]] = [
         list(range(len(messages))),
-        [str(message.event_id) for message in messages],
+        [message.event_id for message in messages],
         [message.kind for message in messages],
         [message.subject for message in messages],
         [message.priority for message in messages],
-        [json.dumps(message.data, cls=DjangoJSONEncoder) for message in messages],
+        _texts(messages),
         [now + timedelta(seconds=m.delay_seconds) if m.delay_seconds else now for m in messages],
     ]
     columns = [list(column) for column in zip(*copies, strict=True)]
     new = write(_INSERT, [str(current_tenant_id()), now, *told, *columns])
     return len(copies) if new is None else new
+
+
+def _texts(messages: Sequence[Message]) -> list[str]:
+    """The data of each message as JSON; what several say of one thing is written out once."""
+    known: dict[int, str] = {}
+    texts = []
+    for message in messages:
+        text = known.get(id(message.data))
+        if text is None:
+            text = known[id(message.data)] = _encode(message.data)
+        texts.append(text)
+    return texts
 
 
 @configured
@@ -152,11 +164,11 @@ def expire(subjects: Iterable[str], *, now: datetime, kinds: Collection[str] | N
     kinds: only these; None means all. A person's message that waits for another try is taken back too; a
     webhook that has begun its tries is not, since it reports a fact.
     """
-    wanted = list(dict.fromkeys(subjects))
+    wanted = set(subjects)
     if not wanted:
         return 0
     unsent = Q(state=OutboxMessage.State.PENDING) | Q(state=OutboxMessage.State.TAKEN, endpoint__isnull=True)
-    rows = OutboxMessage.objects.filter(unsent, subject__in=wanted)
+    rows = OutboxMessage.objects.filter(unsent, subject__among=wanted)
     if kinds is not None:
         rows = rows.filter(kind__in=list(kinds))
     return rows.update(state=OutboxMessage.State.EXPIRED, closed_at=now)

@@ -56,7 +56,13 @@ class TimerRow:
 AnyTimer: TypeAlias = Timer | TimerRow
 
 _NAMES = tuple(each.name for each in fields(TimerRow))
-_values = attrgetter(*_NAMES)
+#: What a timer that nothing has happened to has: the others stay empty.
+_NEW_NAMES = tuple(
+    name
+    for name in _NAMES
+    if name not in ("met_at", "breached_at", "closed_at", "business_seconds", "wall_seconds", "repaired_at")
+)
+_new_values = attrgetter(*_NEW_NAMES)
 
 
 def read_timers(timers: QuerySet[Timer]) -> list[TimerRow]:
@@ -66,7 +72,7 @@ def read_timers(timers: QuerySet[Timer]) -> list[TimerRow]:
 
 def insert_timers(rows: Sequence[TimerRow]) -> None:
     """Insert new timers of the tenant in force in one statement."""
-    insert_values(Timer, _NAMES, [_values(row) for row in rows])
+    insert_values(Timer, _NEW_NAMES, [_new_values(row) for row in rows])
 
 
 def update_timers(rows: Sequence[AnyTimer], names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from sla.ladder import Chain
 from sla.models import EngineCycle, Finding, Timer
 from sla.status import Status, status_of
 from tenants.calendars import load_calendar
+from tenants.config import configured
 from tenants.models import Member
 from tenants.selectors import active_tenants as active_tenants
 
@@ -20,24 +21,32 @@ from tenants.selectors import active_tenants as active_tenants
 def chains_of(member_ids: Iterable[UUID], *, fallback_id: UUID | None) -> Mapping[UUID | None, Chain]:
     """Whom the timers of these owners tell, by owner; under None for a lead that nobody owns.
 
-    Managers and directors who left are passed over: the named fallback person stands in. Two queries.
+    Managers and directors who left are passed over: the named fallback person stands in. One query.
     """
-    rows = list(
-        Member.objects.filter(id__in=set(member_ids)).values_list(
-            "id", "is_active", "team__manager_id", "team__director_id"
-        )
-    )
-    leaders = {leader for row in rows for leader in row[2:] if leader is not None}
-    active = set(Member.objects.filter(id__in=leaders, is_active=True).values_list("id", flat=True))
     chains: dict[UUID | None, Chain] = {None: Chain(None, None, None, fallback_id)}
-    for member_id, is_active, manager_id, director_id in rows:
+    for member_id, is_active, manager_id, manages, director_id, directs in _leaders(frozenset(member_ids)):
         chains[member_id] = Chain(
             owner=member_id if is_active else None,
-            manager=manager_id if manager_id in active else None,
-            director=director_id if director_id in active else None,
+            manager=manager_id if manages else None,
+            director=director_id if directs else None,
             fallback=fallback_id,
         )
     return chains
+
+
+@configured
+def _leaders(member_ids: frozenset[UUID]) -> list[tuple[UUID, bool, UUID | None, bool, UUID | None, bool]]:
+    """(member, active, manager, active, director, active) of each."""
+    return list(
+        Member.objects.filter(id__among=member_ids).values_list(
+            "id",
+            "is_active",
+            "team__manager_id",
+            "team__manager__is_active",
+            "team__director_id",
+            "team__director__is_active",
+        )
+    )
 
 
 def status_now(timer: Timer, *, now: datetime) -> Status:

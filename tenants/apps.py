@@ -6,4 +6,4 @@ class TenantsConfig(AppConfig):
     verbose_name = "Organisations"
 
     def ready(self) -> None:
-        from tenants import startup  # noqa: F401 - registers the check of the database role
+        from tenants import ids, lookups, startup  # noqa: F401 - they register what they bring

@@ -1,0 +1,39 @@
+"""Arm, meet, cancel and move timers. All take lists and write with one statement a table: one handoff is a
+list of one.
+
+The caller holds the lock of every handoff whose timers it changes (handoffs before timers, everywhere), and
+has read `now` after that. Times of events (`at`) decide whether a target was met; `now` only says when we
+heard of it.
+"""
+
+from sla.services.answers import Answer, Met, meet, meet_all
+from sla.services.arming import arm_company, arm_owner
+from sla.services.carrying import company_takes_ladder, company_yields_ladder
+from sla.services.closing import record_silent_breaches
+from sla.services.endings import cancel, reopen, settle_history
+from sla.services.matching import TierMatch, counts_as_response, match_tier, match_tiers
+from sla.services.pulse import record_cycle, record_lateness
+from sla.services.rearming import StricterTier, rearm_stricter
+
+__all__ = [
+    "Answer",
+    "Met",
+    "StricterTier",
+    "TierMatch",
+    "arm_company",
+    "arm_owner",
+    "cancel",
+    "company_takes_ladder",
+    "company_yields_ladder",
+    "counts_as_response",
+    "match_tier",
+    "match_tiers",
+    "meet",
+    "meet_all",
+    "rearm_stricter",
+    "record_cycle",
+    "record_lateness",
+    "record_silent_breaches",
+    "reopen",
+    "settle_history",
+]

@@ -1,0 +1,194 @@
+"""Clocks begin: the company's when a handoff opens, an owner's with every assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from leads.models import Assignment, Handoff
+from sla import ladder
+from sla.models import Target, Timer
+from sla.policies import load_policy
+from sla.rows import TimerRow, insert_timers
+from sla.tiers import Policy, TargetSpec, Tier
+from sla.timers import Schedule, schedule, schedule_of_rest, warn_at
+from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
+from tenants.context import current_tenant_id
+from tenants.models import Tenant
+
+_COMPANY: Final = Timer.Clock.COMPANY
+_OWNER: Final = Timer.Clock.OWNER
+
+
+def arm_company(handoffs: Sequence[Handoff]) -> list[TimerRow]:
+    """Start the company clocks of newly opened handoffs, at their MQL, on the organisation's calendar.
+
+    Each handoff has its policy version and tier. Call it before or after routing: an unowned handoff's clock
+    carries the ladder until `company_yields_ladder`.
+    """
+    calendar_version_id = house_calendar_version()
+    promises = _Promises()
+    armed = []
+    for handoff, policy, tier in _with_tier(handoffs):
+        for spec in tier.targets:
+            version_id = None if spec.wall else calendar_version_id
+            carries = handoff.owner_id is None
+            promise = promises.of(policy, spec, handoff.started_at, version_id, carries=carries)
+            timer = _armed(handoff, promise, spec.target, version_id)
+            armed.append(timer)
+    insert_timers(armed)
+    return armed
+
+
+def arm_owner(
+    assignments: Sequence[Assignment],
+    *,
+    handoffs: Mapping[UUID, Handoff],
+    calendars: Mapping[UUID, UUID | None] | None = None,
+) -> list[TimerRow]:
+    """Start the owner clocks of new assignments: each target of the tier that is not answered yet.
+
+    handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
+    read. The former owner's clocks must have been cancelled before (`cancel(..., clock="owner")`).
+    """
+    if not assignments:
+        return []
+    if calendars is None:
+        members = {assignment.member_id for assignment in assignments}
+        calendars = member_calendar_versions(tenant=_tenant(), member_ids=members)
+    by_handoff = {assignment.handoff_id: assignment for assignment in assignments}
+    used = _time_used_before(assignments, handoffs)
+    promises = _Promises()
+    armed = []
+    for handoff, policy, tier in _with_tier([handoffs[handoff_id] for handoff_id in by_handoff]):
+        assignment = by_handoff[handoff.id]
+        for spec in tier.targets:
+            if _answered(handoff, spec.target):
+                continue
+            version_id = None if spec.wall else calendars[assignment.member_id]
+            promise = promises.of(policy, spec, assignment.started_at, version_id, carries=True)
+            plan = promise.plan
+            spent = used.get((handoff.id, spec.target), 0) if used else 0
+            if 0 < spent < plan.duration_seconds:
+                plan = schedule_of_rest(plan.started_at, plan.duration_seconds - spent, plan.calendar)
+                promise = _promise(policy, plan, carries=True)
+            timer = _armed(handoff, promise, spec.target, version_id, assignment=assignment)
+            armed.append(timer)
+    insert_timers(armed)
+    return armed
+
+
+def _time_used_before(
+    assignments: Sequence[Assignment], handoffs: Mapping[UUID, Handoff]
+) -> dict[tuple[UUID, str], int]:
+    """Seconds that earlier owners used of each target, where the policy lets the clock go on at a move.
+
+    Only clocks that were cancelled count: of a broken promise nothing is left to go on with, so it starts
+    afresh.
+    """
+    going_on = []
+    for assignment in assignments:
+        version_id = handoffs[assignment.handoff_id].policy_version_id
+        if assignment.hop and version_id and load_policy(version_id).on_reassign == "continue":
+            going_on.append(assignment.handoff_id)
+    if not going_on:
+        return {}
+    used: dict[tuple[UUID, str], int] = {}
+    earlier = Timer.objects.filter(handoff_id__in=going_on, clock=_OWNER).order_by("id")
+    for handoff_id, target, state, seconds in earlier.values_list(
+        "handoff_id", "target", "state", "business_seconds"
+    ):
+        if state == Timer.State.CANCELLED:
+            used[handoff_id, target] = used.get((handoff_id, target), 0) + (seconds or 0)
+        else:
+            used[handoff_id, target] = 0
+    return used
+
+
+def _with_tier(handoffs: Iterable[Handoff]) -> Iterable[tuple[Handoff, Policy, Tier]]:
+    for handoff in handoffs:
+        if handoff.policy_version_id is None:
+            continue
+        policy = load_policy(handoff.policy_version_id)
+        tier = policy.tier(handoff.tier)
+        if tier is not None:
+            yield handoff, policy, tier
+
+
+def _answered(handoff: Handoff, target: str) -> bool:
+    if target == Target.FIRST_TOUCH:
+        return handoff.first_touch_at is not None
+    return handoff.accepted_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """A schedule with all that follows from it for a new clock."""
+
+    plan: Schedule
+    warn_at: datetime
+    next_step: int
+    next_at: datetime | None
+
+
+def _promise(policy: Policy, plan: Schedule, *, carries: bool) -> _Promise:
+    return _Promise(plan, warn_at(plan, policy), *ladder.first_look(policy, plan, carries=carries))
+
+
+class _Promises:
+    """The promises of one call: clocks of one target that start together on one calendar share theirs."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, datetime, UUID | None, bool], _Promise] = {}
+
+    def of(
+        self,
+        policy: Policy,
+        spec: TargetSpec,
+        start: datetime,
+        calendar_version_id: UUID | None,
+        *,
+        carries: bool,
+    ) -> _Promise:
+        """The promise of a target that starts at `start`. Policies outlive the call, so identity will do."""
+        key = (id(policy), id(spec), start, calendar_version_id, carries)
+        found = self._known.get(key)
+        if found is None:
+            plan = schedule(spec, start, load_calendar(calendar_version_id))
+            found = self._known[key] = _promise(policy, plan, carries=carries)
+        return found
+
+
+def _armed(
+    handoff: Handoff,
+    promise: _Promise,
+    target: str,
+    calendar_version_id: UUID | None,
+    *,
+    assignment: Assignment | None = None,
+) -> TimerRow:
+    plan = promise.plan
+    assert handoff.policy_version_id is not None  # it has a tier, so it has a policy
+    return TimerRow(
+        handoff_id=handoff.id,
+        assignment_id=assignment.id if assignment else None,
+        member_id=assignment.member_id if assignment else None,
+        target=target,
+        clock=_OWNER if assignment else _COMPANY,
+        policy_version_id=handoff.policy_version_id,
+        tier=handoff.tier,
+        calendar_version_id=calendar_version_id,
+        started_at=plan.started_at,
+        duration_seconds=plan.duration_seconds,
+        warn_at=promise.warn_at,
+        due_at=plan.due_at,
+        next_step=promise.next_step,
+        next_at=None if handoff.is_history else promise.next_at,
+    )
+
+
+def _tenant() -> Tenant:
+    return Tenant.objects.get(id=current_tenant_id())
