@@ -219,14 +219,15 @@ def _re_engage(again: Sequence[Arrival]) -> None:
     }
     if not live:
         return
-    stricter = _stricter(live)
+    stricter, broken = _stricter(live), sla.overdue(live)
     now = next(iter(live.values())).at
     messages = []
     for handoff_id, arrival in live.items():
         handoff = arrival.handoff
         if handoff is None or handoff.owner_id is None:
             continue
-        if handoff.accepted_at is None and handoff_id not in stricter:
+        waits = handoff.accepted_at is None and handoff_id not in broken
+        if waits and handoff_id not in stricter:
             continue
         messages.append(
             outbox.Message(

@@ -199,7 +199,7 @@ def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     leads.move_stage(
         handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone"
     )
-    sla.reopen([handoff.id], Target.DECISION, now=now)
+    sla.rejudge(handoff, Target.DECISION, answers=(), now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.accepted"})
     leads.mark_dirty([handoff.id], now)
     return handoff
@@ -369,7 +369,7 @@ def _holds(handoff: Handoff, at: datetime) -> bool:
 
 @transaction.atomic
 def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> Touch:
-    """Take a touch back within 10 s; the first-touch clock goes on unless another touch had answered it."""
+    """Take a touch back within 10 s; the first-touch clocks are judged by the touches that remain."""
     touch: Touch | None = (
         Touch.objects.select_related("lead", "handoff").filter(id=touch_id, lead_id=lead_id).first()
     )
@@ -391,34 +391,26 @@ def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> 
         return touch
     if handoff.state == Handoff.State.CLOSED:
         raise Conflict("This handoff was closed meanwhile, so the touch stays in its record.")
-    first = _first_response(handoff, without=touch.id)
-    leads.undo_touch(touch, first_touch_at=first, now=now)
-    if _was_the_answer(touch, handoff, first):
-        sla.reopen([handoff.id], Target.FIRST_TOUCH, now=now)
-        if first is not None:
-            _meet(handoff, Target.FIRST_TOUCH, first, now)
+    responses = _responses(handoff, without=touch.id)
+    handoff.first_touch_at = min(responses, default=None)
+    leads.undo_touch(touch, first_touch_at=handoff.first_touch_at, now=now)
+    if not touch.automatic and _is_response(handoff, touch.kind):
+        sla.rejudge(handoff, Target.FIRST_TOUCH, answers=responses, now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.touched"})
     return touch
 
 
-def _first_response(handoff: Handoff, *, without: UUID) -> datetime | None:
-    """When the earliest touch that counts was made, one left out."""
+def _responses(handoff: Handoff, *, without: UUID) -> list[datetime]:
+    """When the touches that count were made, one left out."""
     touches = Touch.objects.filter(handoff=handoff, undone_at__isnull=True, automatic=False)
-    others = touches.exclude(id=without).order_by("at").values_list("at", "kind")
-    return next((at for at, kind in others if _is_response(handoff, kind)), None)
+    others = touches.exclude(id=without).values_list("at", "kind")
+    return [at for at, kind in others if _is_response(handoff, kind)]
 
 
 def _is_response(handoff: Handoff, kind: str) -> bool:
     """Whether a touch of this kind answers the first-touch promise, by the policy that the handoff began
     with."""
     return sla.counts_as_response(handoff.policy_version_id, kind)
-
-
-def _was_the_answer(touch: Touch, handoff: Handoff, first: datetime | None) -> bool:
-    """Whether the first-touch clock stopped for this touch and for none of the others."""
-    if touch.automatic or not _is_response(handoff, touch.kind):
-        return False
-    return first is None or touch.at < first
 
 
 # --- Moves ---
@@ -442,6 +434,18 @@ def reassign_lead(
     if not actor.oversees:
         raise NotOwner("Only a manager may reassign a lead.")
     return _move(lead_id, why, Assignment.EndReason.REASSIGNED, actor, clock, to)
+
+
+@transaction.atomic
+def try_again(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
+    """Ask the rules once more about a lead that nobody owns. Raises Conflict where somebody has it by now."""
+    if not actor.oversees:
+        raise NotOwner("Only a manager may assign a lead.")
+    handoff = _lock_handoff(lead_id)
+    if handoff.owner is not None:
+        raise Conflict(f"{handoff.owner.name} has this lead by now.")
+    (result,) = moves.assign_new([moves.AssignRequest(handoff)], trigger="drain", now=clock(), actor=actor.key)
+    return result
 
 
 def _move(

@@ -10,10 +10,11 @@ from sla.services.answers import Answer, Met, meet, meet_all
 from sla.services.arming import arm_company, arm_owner
 from sla.services.carrying import company_takes_ladder, company_yields_ladder
 from sla.services.closing import record_silent_breaches
-from sla.services.endings import cancel, reopen, settle_history
+from sla.services.endings import cancel, settle_history
 from sla.services.matching import TierMatch, counts_as_response, match_tier, match_tiers
 from sla.services.pulse import record_cycle, record_lateness
 from sla.services.rearming import StricterTier, rearm_stricter
+from sla.services.undoing import rejudge
 
 __all__ = [
     "Answer",
@@ -34,6 +35,6 @@ __all__ = [
     "record_cycle",
     "record_lateness",
     "record_silent_breaches",
-    "reopen",
+    "rejudge",
     "settle_history",
 ]

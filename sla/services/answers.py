@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from leads.models import Assignment
 from sla.models import Timer, TimerEvent
 from sla.policies import load_policy
 from sla.rows import AnyTimer, update_timers
@@ -54,19 +55,38 @@ def meet_all(answers: Sequence[Answer], *, now: datetime) -> list[Met]:
     clock is judged by an answer within that owner's span; a later owner's clock simply ends. Calling it again
     with a later answer changes nothing, with an earlier one mends the record.
     """
-    by_key = {(answer.handoff_id, answer.target): answer for answer in answers}
+    by_key = {(answer.handoff_id, answer.target): answer.at for answer in answers}
     handoff_ids = {answer.handoff_id for answer in answers}
     timers = Timer.objects.filter(handoff_id__in=handoff_ids, target__in={a.target for a in answers})
+    pairs = [
+        (timer, by_key[timer.handoff_id, timer.target])
+        for timer in timers.order_by("id")
+        if (timer.handoff_id, timer.target) in by_key
+    ]
+    return judge(pairs, began=began_at([timer for timer, _ in pairs]), now=now)
+
+
+def began_at(timers: Sequence[Timer]) -> dict[UUID, datetime]:
+    """When the owner of each re-armed clock got the lead, by assignment: a re-armed clock starts anew with
+    the same owner, whose answer before that counts too.
+    """
+    rearmed = {timer.assignment_id for timer in timers if timer.assignment_id and timer.generation > 1}
+    if not rearmed:
+        return {}
+    return dict(Assignment.objects.filter(id__in=rearmed).values_list("id", "started_at"))
+
+
+def judge(
+    pairs: Sequence[tuple[Timer, datetime]], *, began: Mapping[UUID, datetime], now: datetime
+) -> list[Met]:
+    """Judge each clock by one answer and write what comes of it, breaches that no sweep has seen included."""
     outcomes: list[Met] = []
     changed: list[Timer] = []
     missed: list[Timer] = []  # breached without any sweep having seen it
     repaired: list[UUID] = []
-    for timer in timers.order_by("id"):
-        answer = by_key.get((timer.handoff_id, timer.target))
-        if answer is None:
-            continue
+    for timer, at in pairs:
         was_running = timer.state in OPEN
-        outcome = _judge(timer, answer.at, now)
+        outcome = _judge(timer, at, now, began=began)
         if outcome is None:
             continue
         changed.append(timer)
@@ -83,10 +103,10 @@ def meet_all(answers: Sequence[Answer], *, now: datetime) -> list[Met]:
 
 
 def _judge(
-    timer: Timer, at: datetime, now: datetime
+    timer: Timer, at: datetime, now: datetime, *, began: Mapping[UUID, datetime]
 ) -> Literal["met", "late", "repaired", "answered"] | None:
     """Apply one answer to one timer in place; None where it changes nothing."""
-    in_span = _in_span(timer, at)
+    in_span = within_span(timer, at, began=began)
     if timer.state in (Timer.State.MET, Timer.State.CANCELLED):
         if not in_span or at > timer.due_at or (timer.met_at is not None and timer.met_at <= at):
             return None
@@ -95,9 +115,12 @@ def _judge(
     if timer.met_at is not None and timer.met_at <= at:
         return None  # answered late before this
     if not in_span:
-        if timer.state not in OPEN:
+        if timer.state in OPEN:
+            close(timer, Timer.State.CANCELLED, now, reason="answered")
+        elif timer.closed_at is None:  # it was broken and climbs no further
+            close(timer, timer.state, now, reason="answered")
+        else:
             return None
-        close(timer, Timer.State.CANCELLED, now, reason="answered")
         return "answered"
     if at <= timer.due_at:
         was_broken = timer.breached_at is not None
@@ -112,10 +135,12 @@ def _judge(
     return "late"
 
 
-def _in_span(timer: AnyTimer, at: datetime) -> bool:
-    """Whether an answer at `at` was given on this clock's watch. A company clock always watches."""
+def within_span(timer: AnyTimer, at: datetime, *, began: Mapping[UUID, datetime]) -> bool:
+    """Whether an answer at `at` was given on this clock's watch. A company clock always watches.
+
+    began: as `began_at`.
+    """
     if timer.clock == _COMPANY:
         return True
-    # A re-armed clock starts anew with the same owner, whose earlier answer counts too.
-    began = timer.generation > 1 or timer.started_at <= at
-    return began and (timer.closed_at is None or at <= timer.closed_at)
+    start = began.get(timer.assignment_id, timer.started_at) if timer.assignment_id else timer.started_at
+    return start <= at and (timer.closed_at is None or at <= timer.closed_at)

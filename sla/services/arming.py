@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -48,11 +48,12 @@ def arm_owner(
     *,
     handoffs: Mapping[UUID, Handoff],
     calendars: Mapping[UUID, UUID | None] | None = None,
+    targets: Collection[str] | None = None,
 ) -> list[TimerRow]:
     """Start the owner clocks of new assignments: each target of the tier that is not answered yet.
 
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
-    read. The former owner's clocks must have been cancelled before (`cancel(..., clock="owner")`).
+    read. targets: only these. The former owner's clocks must have been cancelled before (`cancel(..., clock="owner")`).
     """
     if not assignments:
         return []
@@ -66,7 +67,7 @@ def arm_owner(
     for handoff, policy, tier in _with_tier([handoffs[handoff_id] for handoff_id in by_handoff]):
         assignment = by_handoff[handoff.id]
         for spec in tier.targets:
-            if _answered(handoff, spec.target):
+            if _answered(handoff, spec.target) or (targets is not None and spec.target not in targets):
                 continue
             version_id = None if spec.wall else calendars[assignment.member_id]
             promise = promises.of(policy, spec, assignment.started_at, version_id, carries=True)

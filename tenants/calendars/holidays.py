@@ -33,7 +33,7 @@ def countries() -> tuple[Country, ...]:
 
 
 def _spaced(name: str) -> str:
-    """ "UnitedStates" as "United States"."""
+    """Such as "UnitedStates" as "United States"."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
 
 

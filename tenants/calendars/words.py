@@ -21,12 +21,12 @@ TOLD_DATES: Final = 12
 
 
 def hours_words(intervals: Sequence[Sequence[str]]) -> str:
-    """ "09:00-12:30, 13:30-18:00"; "Closed" for none."""
+    """Such as "09:00-12:30, 13:30-18:00"; "Closed" for none."""
     return ", ".join(f"{start}-{end}" for start, end in intervals) or "Closed"
 
 
 def week_words(weekly: Mapping[str, Sequence[Sequence[str]]]) -> str:
-    """ "Mon to Fri 09:00-17:30; Sat 10:00-14:00". Days without hours are left out."""
+    """Such as "Mon to Fri 09:00-17:30; Sat 10:00-14:00". Days without hours are left out."""
     said = []
     for hours, days in groupby(DAYS, key=lambda day: hours_words(weekly.get(day, ()))):
         names = [DAYS[day] for day in days]
@@ -35,10 +35,10 @@ def week_words(weekly: Mapping[str, Sequence[Sequence[str]]]) -> str:
     return "; ".join(said) or "Never open"
 
 
-def day_words(day: str) -> str:
-    """ "Thu 24 Dec 2026" for an ISO date."""
+def day_words(day: str, *, year: bool = True) -> str:
+    """Such as "Thu 24 Dec 2026", for an ISO date; without its year where that is plain."""
     found = date.fromisoformat(day)
-    return f"{found:%a} {found.day} {found:%b %Y}"
+    return f"{found:%a} {found.day} {found:{'%b %Y' if year else '%b'}}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

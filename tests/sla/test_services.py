@@ -20,7 +20,7 @@ from sla.services import (
     match_tier,
     meet,
     rearm_stricter,
-    reopen,
+    rejudge,
     settle_history,
 )
 from tests.engine.scenes import clock_of, give, open_handoff
@@ -135,21 +135,22 @@ def test_a_tier_never_moves_a_deadline_back(in_acme: Org, now: datetime) -> None
 def test_an_undone_answer_lets_both_clocks_run_on_to_the_same_deadline(in_acme: Org, now: datetime) -> None:
     handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
     meet([handoff.id], "first_touch", at=now + minutes(1), now=now + minutes(1))
-    assert reopen([handoff.id], "first_touch", now=now + minutes(1.1)) == 2
+    rejudge(handoff, "first_touch", answers=(), now=now + minutes(1.1))
     timer = clock_of(handoff)
     assert (timer.state, timer.met_at, timer.due_at) == ("running", None, now + minutes(5))
     assert timer.next_at == now + minutes(2.5)
     assert clock_of(handoff, "company").next_at == now + minutes(5)
 
 
-def test_an_undone_repair_is_a_breach_again(in_acme: Org, now: datetime) -> None:
+def test_an_undone_repair_is_a_late_answer_again(in_acme: Org, now: datetime) -> None:
     handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
     meet([handoff.id], "first_touch", at=now + minutes(6), now=now + minutes(6))
     meet([handoff.id], "first_touch", at=now + minutes(4), now=now + minutes(7))
     assert clock_of(handoff).repaired_at == now + minutes(7)
-    reopen([handoff.id], "first_touch", now=now + minutes(8))
+    rejudge(handoff, "first_touch", answers=[now + minutes(6)], now=now + minutes(8))
     timer = clock_of(handoff)
     assert (timer.state, timer.breached_at, timer.repaired_at) == ("breached", now + minutes(5), None)
+    assert timer.met_at == now + minutes(6)
     assert set(TimerEvent.objects.values_list("repaired_at", flat=True)) == {None}
 
 

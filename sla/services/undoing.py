@@ -1,0 +1,83 @@
+"""An answer is taken back: every clock of its target is judged anew by the answers that remain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from leads.models import Assignment, Handoff
+from sla import ladder
+from sla.models import Timer, TimerEvent
+from sla.policies import load_policy, plan_of
+from sla.rows import update_timers
+from sla.services.answers import judge, within_span
+from sla.services.arming import arm_owner
+from sla.services.closing import CLOSING, close
+from sla.tiers import BREACH
+
+_COMPANY: Final = Timer.Clock.COMPANY
+
+
+def rejudge(handoff: Handoff, target: str, *, answers: Sequence[datetime], now: datetime) -> None:
+    """Write the clocks of one target as if only these answers had ever been given.
+
+    answers: when those that remain were made. The rows of the handoff and its assignments must be as they
+    are after the undoing. The company's clock goes by the earliest answer; an owner's by the earliest within
+    that owner's time, and without one it ends as it did when the lead moved on, or runs again. Deadlines stay
+    where they were: what passed meanwhile fires at the next sweep. An owner who got the lead while it was
+    answered, and so has no clock, gets one.
+    """
+    timers = list(Timer.objects.filter(handoff_id=handoff.id, target=target).order_by("id"))
+    spans = {span.id: span for span in Assignment.objects.filter(handoff_id=handoff.id)}
+    began = {span_id: span.started_at for span_id, span in spans.items()}
+    events = TimerEvent.objects.filter(timer_id__in=[timer.id for timer in timers])
+    broken = set(events.filter(percent__gte=BREACH).values_list("timer_id", flat=True))
+    for timer in timers:
+        span = spans[timer.assignment_id] if timer.assignment_id else None
+        _unanswer(timer, handoff, span, broken=timer.id in broken)
+    update_timers(timers, CLOSING)
+    events.update(repaired_at=None)
+    first = min(answers, default=None)
+    pairs = []
+    for timer in timers:
+        own = [at for at in answers if within_span(timer, at, began=began)]
+        if own or (first is not None and timer.closed_at is None):
+            pairs.append((timer, min(own) if own else first))
+    judge([(timer, at) for timer, at in pairs if at is not None], began=began, now=now)
+    _arm_missing(handoff, target, timers, spans.values(), answered=first is not None)
+
+
+def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken: bool) -> None:
+    """The timer as it would be now if nobody had ever answered."""
+    timer.met_at = timer.repaired_at = None
+    if span is not None and span.ended_at is not None:
+        if broken or timer.due_at < span.ended_at:
+            timer.breached_at = timer.due_at
+            close(timer, Timer.State.BREACHED, span.ended_at, reason="moved")
+        else:
+            timer.breached_at = None
+            close(timer, Timer.State.CANCELLED, span.ended_at, reason="moved")
+        return
+    timer.breached_at = timer.due_at if broken else None
+    timer.state = Timer.State.BREACHED if broken else Timer.State.RUNNING
+    timer.closed_at = timer.business_seconds = timer.wall_seconds = None
+    timer.close_reason = ""
+    carries = timer.clock != _COMPANY or handoff.owner_id is None
+    policy = load_policy(timer.policy_version_id)
+    timer.next_at = (
+        None
+        if handoff.is_history
+        else ladder.next_look(policy, plan_of(timer), next_step=timer.next_step, carries=carries)
+    )
+
+
+def _arm_missing(
+    handoff: Handoff, target: str, timers: Sequence[Timer], spans: Sequence[Assignment], *, answered: bool
+) -> None:
+    """Give the present owner the clock that nobody needed while the target was answered."""
+    current = next((span for span in spans if span.ended_at is None), None)
+    clocks: set[UUID | None] = {timer.assignment_id for timer in timers}
+    if current is not None and current.id not in clocks and not answered:
+        arm_owner([current], handoffs={handoff.id: handoff}, targets=(target,))
