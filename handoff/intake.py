@@ -26,6 +26,7 @@ from leads.services import Arrival, Terms
 from notifications import outbox
 from sla import services as sla
 from sla.rows import AnyTimer
+from sla.selectors import overdue_handoffs
 from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.config import steady_config
@@ -219,7 +220,7 @@ def _re_engage(again: Sequence[Arrival]) -> None:
     }
     if not live:
         return
-    stricter, broken = _stricter(live), sla.overdue(live)
+    stricter, broken = _stricter(live), overdue_handoffs(live)
     now = next(iter(live.values())).at
     messages = []
     for handoff_id, arrival in live.items():

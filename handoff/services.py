@@ -444,7 +444,9 @@ def try_again(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
     handoff = _lock_handoff(lead_id)
     if handoff.owner is not None:
         raise Conflict(f"{handoff.owner.name} has this lead by now.")
-    (result,) = moves.assign_new([moves.AssignRequest(handoff)], trigger="drain", now=clock(), actor=actor.key)
+    (result,) = moves.assign_new(
+        [moves.AssignRequest(handoff)], trigger="drain", now=clock(), actor=actor.key
+    )
     return result
 
 

@@ -33,7 +33,7 @@ def _padded(clock: str) -> str:
 
 
 def read_hours(text: str) -> list[list[str]]:
-    """Such as "9:00-12:30, 13:30-18:00" as intervals; empty for a closed day. Raises forms.ValidationError."""
+    """Intervals from "9:00-12:30, 13:30-18:00"; none for a closed day. Raises forms.ValidationError."""
     if text.strip().lower() in ("", "closed", "-"):
         return []
     spans = []

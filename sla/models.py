@@ -56,7 +56,8 @@ class Timer(TenantModel):
     duration_seconds = models.PositiveIntegerField()  # working seconds from start to due
     warn_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
-    first_step = models.PositiveSmallIntegerField(default=0)  # where this generation began on the ladder
+    # Where this generation began on the ladder. The database's default serves code that does not know it yet.
+    first_step = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_step = models.PositiveSmallIntegerField(default=0)  # index into the ladder
     next_at = models.DateTimeField(null=True)  # when the sweep must look again; null: never
     met_at = models.DateTimeField(null=True)

@@ -75,6 +75,14 @@ def possible(status: Status, *, now: datetime) -> Q:
     return running & Q(due_at__gte=now)
 
 
+def overdue_handoffs(handoff_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these handoffs with a broken promise that is still unanswered."""
+    open_ones = Timer.objects.filter(
+        handoff_id__in=list(handoff_ids), state=Timer.State.BREACHED, closed_at__isnull=True
+    )
+    return set(open_ones.values_list("handoff_id", flat=True))
+
+
 def open_findings() -> list[Finding]:
     """What the auditor found wrong in this organisation and is not put right yet."""
     return list(Finding.objects.filter(cleared_at__isnull=True).order_by("found_at", "id"))

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.errors import DomainError
 from handoff import selectors, services
 from handoff.forms import MoveForm
 from handoff.services import Actor
@@ -77,9 +78,13 @@ def _move(request: TenantRequest, lead_id: UUID, service: Callable[..., Any], *,
 def retry(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Ask the routing rules once more about a lead that nobody owns."""
     found = lead_of(request, lead_id)
-    result = services.reassign_lead(
-        lead_id=found.id, why="Tried again.", actor=Actor.person(request.member), clock=base.deciding_clock
-    )
+    try:
+        result = services.try_again(
+            lead_id=found.id, actor=Actor.person(request.member), clock=base.deciding_clock
+        )
+    except DomainError as refusal:
+        messages.warning(request, refusal.message)
+        return go(request, reverse("handoff:unrouted"))
     if result.new_member_id is None:
         messages.warning(request, f"Still nobody can take {found.full_name}.")
     else:

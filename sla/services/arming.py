@@ -53,7 +53,8 @@ def arm_owner(
     """Start the owner clocks of new assignments: each target of the tier that is not answered yet.
 
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
-    read. targets: only these. The former owner's clocks must have been cancelled before (`cancel(..., clock="owner")`).
+    read. targets: only these. The former owner's clocks must have been cancelled before
+    (`cancel(..., clock="owner")`).
     """
     if not assignments:
         return []

@@ -46,7 +46,7 @@ def rejudge(handoff: Handoff, target: str, *, answers: Sequence[datetime], now: 
         if own or (first is not None and timer.closed_at is None):
             pairs.append((timer, min(own) if own else first))
     judge([(timer, at) for timer, at in pairs if at is not None], began=began, now=now)
-    _arm_missing(handoff, target, timers, spans.values(), answered=first is not None)
+    _arm_missing(handoff, target, timers, list(spans.values()), answered=first is not None)
 
 
 def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken: bool) -> None:

@@ -9,10 +9,14 @@ import pytest
 
 from core.errors import Conflict, NotFound, NotOwner, ValidationFailed
 from handoff import services
+from handoff.intake import receive_lead
 from handoff.services import Actor
 from handoff.sweep import sweep_tenant
+from leads.incoming import EngagementIn, LeadIn
 from leads.models import Lead, Touch
-from sla.models import TimerEvent
+from notifications.models import OutboxMessage
+from sla.auditor import audit_tenant
+from sla.models import Timer, TimerEvent
 from tenants.clock import fixed_clock
 from tests.factories import POLICY, Org, make_org
 from tests.handoff.conftest import handoff_of, new_lead, owner_of, someone_else, timer_of
@@ -206,3 +210,149 @@ def test_a_touch_of_a_closed_handoff_stays(acme: Org, ruth: Lead, later: datetim
     with pytest.raises(Conflict, match="closed meanwhile"):
         undo(acme, ruth, touch, later + timedelta(seconds=3), actor)
     assert timer_of(acme, ruth, "first_touch").state == "met"
+
+
+# --- Undone after the lead had moved: each clock is judged by the touches that remain ---
+
+
+def boss() -> Actor:
+    return Actor("key:boss", None, oversees=True)
+
+
+def move(org: Org, lead: Lead, at: datetime) -> None:
+    with org.scope():
+        services.reassign_lead(lead_id=lead.id, why="Away.", actor=boss(), clock=fixed_clock(at))
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+def clocks_of(org: Org, lead: Lead) -> dict[Any, Any]:
+    """First-touch clocks by whom they judge, None for the company's: (state, met_at, reason)."""
+    with org.scope():
+        timers = Timer.objects.filter(handoff__lead=lead, target="first_touch").order_by("started_at", "id")
+        return {timer.member_id: (timer.state, timer.met_at, timer.close_reason) for timer in timers}
+
+
+def nothing_is_amiss(org: Org, at: datetime) -> bool:
+    with org.scope():
+        return audit_tenant(now=at, full=True) == []
+
+
+def test_undo_of_an_earlier_owners_touch_leaves_that_owner_without_an_answer(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    first = owner_of(acme, ruth)
+    move(acme, ruth, now + minutes(2))
+    second = owner_of(acme, ruth)
+    touch = log(acme, ruth, now + minutes(3), at=now + minutes(1), actor=Actor.person(first))
+    undo(acme, ruth, touch, now + minutes(3.1), actor=Actor.person(first))
+    assert clocks_of(acme, ruth) == {
+        None: ("running", None, ""),
+        first.id: ("cancelled", None, "moved"),
+        second.id: ("running", None, ""),
+    }
+    assert nothing_is_amiss(acme, now + minutes(3.1))
+
+
+def test_undo_of_a_touch_that_had_repaired_a_breach_breaks_it_again(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    first = owner_of(acme, ruth)
+    sweep_tenant(acme.id, clock=fixed_clock(now + minutes(5.1)))
+    second = owner_of(acme, ruth)
+    touch = log(acme, ruth, now + minutes(7), at=now + minutes(1), actor=Actor.person(first))
+    assert clocks_of(acme, ruth)[first.id][0] == "met"
+    undo(acme, ruth, touch, now + minutes(7.1), actor=Actor.person(first))
+    assert clocks_of(acme, ruth) == {
+        None: ("breached", None, ""),
+        first.id: ("breached", None, "moved"),
+        second.id: ("running", None, ""),
+    }
+    with acme.scope():
+        assert set(TimerEvent.objects.values_list("repaired_at", flat=True)) == {None}
+    assert nothing_is_amiss(acme, now + minutes(7.1))
+
+
+def test_undo_of_the_present_owners_touch_leaves_an_earlier_owners_as_the_answer(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    first = owner_of(acme, ruth)
+    move(acme, ruth, now + minutes(2))
+    second = owner_of(acme, ruth)
+    own = log(acme, ruth, now + minutes(3))
+    log(acme, ruth, now + minutes(3.05), at=now + minutes(1), actor=Actor.person(first))
+    undo(acme, ruth, own, now + minutes(3.1), actor=Actor.person(second))
+    assert clocks_of(acme, ruth) == {
+        None: ("met", now + minutes(1), ""),
+        first.id: ("met", now + minutes(1), ""),
+        second.id: ("cancelled", None, "answered"),
+    }
+    assert handoff_of(acme, ruth).first_touch_at == now + minutes(1)
+
+
+def test_an_owner_who_got_an_answered_lead_gets_a_clock_when_the_answer_is_undone(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    first = owner_of(acme, ruth)
+    touch = log(acme, ruth, now + minutes(1))
+    move(acme, ruth, now + minutes(1.05))
+    second = owner_of(acme, ruth)
+    assert second.id not in clocks_of(acme, ruth)
+    undo(acme, ruth, touch, now + minutes(1.1), actor=Actor.person(first))
+    assert clocks_of(acme, ruth)[second.id] == ("running", None, "")
+    assert timer_of(acme, ruth, "first_touch").due_at == now + minutes(6.05)
+    assert nothing_is_amiss(acme, now + minutes(1.1))
+
+
+def test_an_undone_acceptance_gives_the_next_owner_a_decision_clock(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    with acme.scope():
+        services.accept_lead(
+            lead_id=ruth.id, actor=Actor.person(owner_of(acme, ruth)), clock=fixed_clock(now + minutes(1))
+        )
+    move(acme, ruth, now + minutes(1.05))
+    with acme.scope():
+        services.undo_accept(lead_id=ruth.id, actor=boss(), clock=fixed_clock(now + minutes(1.1)))
+    decision = timer_of(acme, ruth, "decision")
+    assert (decision.state, decision.member_id) == ("running", owner_of(acme, ruth).id)
+    assert nothing_is_amiss(acme, now + minutes(1.1))
+
+
+def test_a_clock_that_was_brought_forward_takes_no_touch_from_before_its_owner_had_the_lead(
+    acme: Org, now: datetime
+) -> None:
+    lead = new_lead(acme, now, kind="contact_form")
+    first = owner_of(acme, lead)
+    move(acme, lead, now + minutes(10))
+    second = owner_of(acme, lead)
+    with acme.scope():
+        receive_lead(
+            item=LeadIn(
+                email="ruth@okapi.example", engagements=(EngagementIn("demo_request", "", now + minutes(12)),)
+            ),
+            actor="key:test",
+            clock=fixed_clock(now + minutes(12)),
+        )
+    log(acme, lead, now + minutes(13), at=now + minutes(5), actor=Actor.person(first))
+    assert clocks_of(acme, lead)[first.id] == ("met", now + minutes(5), "")
+    assert clocks_of(acme, lead)[second.id] == ("cancelled", None, "answered")
+
+
+def test_the_owner_of_an_overdue_lead_hears_that_it_came_back(acme: Org, now: datetime) -> None:
+    lead = new_lead(acme, now, kind="contact_form")
+    for _ in range(6):  # until nobody is left to move it to
+        due_at = timer_of(acme, lead, "first_touch").due_at
+        sweep_tenant(acme.id, clock=fixed_clock(due_at + minutes(0.1)))
+    assert timer_of(acme, lead, "first_touch").state == "breached"
+    again = due_at + minutes(3)
+    with acme.scope():
+        receive_lead(
+            item=LeadIn(email="ruth@okapi.example", engagements=(EngagementIn("demo_request", "", again),)),
+            actor="key:test",
+            clock=fixed_clock(again),
+        )
+        told = OutboxMessage.objects.filter(kind="lead.engaged").values_list("member_id", flat=True)
+        assert set(told) - {None} == {owner_of(acme, lead).id}
