@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import FieldError, ValidationFailed
-from handoff import explain, services
+from handoff import explain, pauses, services
 from handoff.explain import decision_document, timer_row
 from handoff.serializers import (
     AcceptInSerializer,
@@ -22,6 +22,7 @@ from handoff.serializers import (
     DecisionSerializer,
     ExplainSerializer,
     NurtureInSerializer,
+    PauseInSerializer,
     ReassignInSerializer,
     RejectInSerializer,
     StageInSerializer,
@@ -52,6 +53,7 @@ _READERS: dict[type, Callable[..., dict[str, Any]]] = {
         AcceptInSerializer,
         RejectInSerializer,
         NurtureInSerializer,
+        PauseInSerializer,
         StageInSerializer,
         ReassignInSerializer,
     )
@@ -208,6 +210,36 @@ class NurtureView(ActView):
                 clock=self.clock,
             )
         return self.answer(lead_id, "nurture")
+
+
+class PauseView(ActView):
+    shape = PauseInSerializer
+
+    @extend_schema(operation_id="lead_pause", request=PauseInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Let the lead's clocks stand still for a reason that the policy allows. They go on at `until`, with
+        resume, or when the lead comes back."""
+        said = self.said(request)
+        pauses.pause_lead(
+            lead_id=lead_id,
+            reason=said["reason"],
+            until=said.get("until"),
+            note=said.get("note", ""),
+            actor=self.acting(said),
+            clock=self.clock,
+        )
+        return self.answer(lead_id, "paused")
+
+
+class ResumeView(ActView):
+    shape = AcceptInSerializer
+
+    @extend_schema(operation_id="lead_resume", request=AcceptInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Let the clocks of a paused lead go on; deadlines move by the working time that the pause took."""
+        said = self.said(request)
+        pauses.resume_lead(lead_id=lead_id, actor=self.acting(said), clock=self.clock)
+        return self.answer(lead_id, "resumed")
 
 
 class StageView(ActView):

@@ -13,8 +13,12 @@ from django import forms
 from core.errors import DomainError
 from feedback.models import Reason
 from handoff.selectors import Person
+from handoff.words import moment
 from leads.lifecycle import Stage
 from leads.models import Touch
+from sla.services import latest_end
+from sla.tiers import PauseRule
+from sla.words import length_words
 
 _NOTE_LIMIT = 4000
 
@@ -68,6 +72,46 @@ class NurtureForm(RejectForm):
         help_text="On this day marketing is asked to look at the lead again.",
     )
     field_order = ("reason", "until", "note")
+
+
+class PauseForm(forms.Form):
+    """Why the clocks of a lead may stand still, and until when."""
+
+    reason = forms.ChoiceField(widget=forms.RadioSelect, error_messages={"required": "Choose a reason."})
+    until = forms.DateTimeField(
+        label="Until",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )
+    note = forms.CharField(
+        label="Note", required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, rules: Sequence[PauseRule], now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rules = rules
+        field: Any = self.fields["reason"]
+        field.choices = [(rule.reason, rule.name) for rule in rules]
+        if rules:
+            latest = max(latest_end(rule, now=now) for rule in rules)
+            self.fields["until"].help_text = f"Empty: as long as may be. {moment(latest)} at the latest."
+            if len(rules) == 1:
+                self.initial.setdefault("reason", rules[0].reason)
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """The reasons as the dialog draws them."""
+        chosen = self["reason"].value()
+        return [
+            {
+                "slug": rule.reason,
+                "label": rule.name,
+                "hint": f"At most {length_words(rule.at_most)}.",
+                "chosen": rule.reason == chosen,
+            }
+            for rule in self._rules
+        ]
 
 
 class TouchForm(forms.Form):

@@ -25,6 +25,7 @@ from leads.models import Assignment, Handoff, Lead
 from leads.services import Arrival, Terms
 from notifications import outbox
 from sla import services as sla
+from sla.models import Pause
 from sla.rows import AnyTimer
 from sla.selectors import overdue_handoffs
 from tenants.bulk import insert_rows
@@ -220,8 +221,11 @@ def _re_engage(again: Sequence[Arrival]) -> None:
     }
     if not live:
         return
-    stricter, broken = _stricter(live), overdue_handoffs(live)
     now = next(iter(live.values())).at
+    sla.resume(
+        live, end_reason=Pause.EndReason.ENGAGED, actor="engine", now=now
+    )  # whom it waited for is here
+    stricter, broken = _stricter(live), overdue_handoffs(live)
     messages = []
     for handoff_id, arrival in live.items():
         handoff = arrival.handoff

@@ -18,6 +18,7 @@ from leads.models import Account, Assignment, Handoff, Lead
 from routing.models import Decision
 from routing.selectors import explain_layers
 from sla.models import Timer
+from sla.services import pause_rules
 from tenants.models import Member, Role
 
 #: What a rep wants to know of a contact, in this order.
@@ -67,6 +68,7 @@ class LeadPage:
     attempts: int
     channels: int
     actions: set[str]
+    pause: Item | None
     moved: str
 
     @property
@@ -101,6 +103,7 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
     ]
     if handoff is not None:
         attempts = [item for item in attempts if item.at >= handoff.started_at]
+    pause = _open_pause(items)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
     contact = [_line(lead, name, label) for name, label in _CONTACT]
     return LeadPage(
@@ -118,7 +121,8 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
         timeline=items,
         attempts=len(attempts),
         channels=len({item.data["kind"] for item in attempts}),
-        actions=allowed(handoff, member),
+        actions=allowed(handoff, member, paused=pause is not None),
+        pause=pause,
         moved=_moved(handoff, member),
     )
 
@@ -141,7 +145,13 @@ def clock_panels(
     return panels, assignment
 
 
-def allowed(handoff: Handoff | None, member: Member) -> set[str]:
+def _open_pause(items: Sequence[Item]) -> Item | None:
+    """The pause that lasts, from a timeline with the newest first."""
+    last = next((item for item in items if item.kind in ("pause", "pause_end")), None)
+    return last if last and last.kind == "pause" else None
+
+
+def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False) -> set[str]:
     """What this member may do with the lead now: names of actions. Services check again under the lock."""
     if handoff is None or member.role not in ACTS:
         return set()
@@ -153,6 +163,10 @@ def allowed(handoff: Handoff | None, member: Member) -> set[str]:
     found = {"touch", "nurture", "reassign" if oversees and handoff.owner_id != member.id else "hand_over"}
     if handoff.owner_id is None:
         return {"reassign"} if oversees else set()
+    if paused:
+        found.add("resume")
+    elif pause_rules(handoff, role="manager" if oversees else "rep"):
+        found.add("pause")
     if handoff.accepted_at is None:
         found |= {"accept", "reject"}
     else:

@@ -23,9 +23,9 @@ from notifications.outbox import Message, enqueue, expire
 from routing.facts import Setup, load_setup
 from routing.models import Decision
 from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest, route_batch
-from sla.models import Finding
+from sla.models import Finding, Pause
 from sla.rows import AnyTimer, TimerRow
-from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder
+from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder, resume
 from tenants.bulk import insert_rows, update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
@@ -296,6 +296,9 @@ def _apply(
     """Write spans, owners, clocks and messages of decisions that are made."""
     news = [move for move in moves if _is_news(move)]
     leaving = [move for move in moves if move.leaves_owner]
+    if leaving:  # the next owner has not agreed to wait
+        ids = [move.handoff.id for move in leaving]
+        resume(ids, end_reason=Pause.EndReason.MOVED, actor=actor, now=now)
     gaining = [move for move in moves if move.gains_owner]
     stranded = [move for move in news if move.becomes_unrouted]
     _end_spans(leaving, now)

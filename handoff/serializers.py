@@ -74,6 +74,19 @@ class NurtureInSerializer(serializers.Serializer[Any]):
     by = _by()
 
 
+class PauseInSerializer(serializers.Serializer[Any]):
+    """The clocks stand still."""
+
+    reason = _text(40, "One that the policy allows: waiting_for_lead, ...", required=True)
+    until = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="The clocks go on then; absent: as late as the policy allows.",
+    )
+    note = _text(300)
+    by = _by()
+
+
 class StageInSerializer(serializers.Serializer[Any]):
     """A later stage."""
 

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner, ValidationFailed
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
-from handoff import moves
+from handoff import moves, words
 from leads import services as leads
 from leads.incoming import EARLIEST
 from leads.lifecycle import Stage
@@ -72,7 +72,7 @@ class Rejected:
     new_owner_id: UUID | None = None
 
 
-def _lock_handoff(lead_id: UUID) -> Handoff:
+def lock_handoff(lead_id: UUID) -> Handoff:
     """The lead's open handoff, locked; AlreadyDecided when it has only closed ones, NotFound when it has
     none.
 
@@ -94,19 +94,13 @@ def _lock_handoff(lead_id: UUID) -> Handoff:
     raise NotFound("There is no such lead.")
 
 
-def _moment(at: datetime) -> str:
-    """An instant for a sentence, in the zone of whoever asks: "17 Nov, 14:12 CET"."""
-    local = timezone.localtime(at)
-    return f"{local.day} {local:%b, %H:%M} {local.tzname()}"
-
-
-def _check_owner(handoff: Handoff, actor: Actor) -> None:
+def check_owner(handoff: Handoff, actor: Actor) -> None:
     """A rep answers for their own leads. After a reassignment the former owner is told whose it is now."""
     if actor.oversees or (actor.member is not None and actor.member.id == handoff.owner_id):
         return
     if handoff.owner is None:
         raise NotOwner("Nobody owns this lead now.")
-    when = f" since {_moment(handoff.owned_since)}" if handoff.owned_since else ""
+    when = f" since {words.moment(handoff.owned_since)}" if handoff.owned_since else ""
     raise NotOwner(f"This lead belongs to {handoff.owner.name}{when}.", owner=str(handoff.owner_id))
 
 
@@ -147,6 +141,7 @@ def _close(handoff: Handoff, outcome: Handoff.Outcome, now: datetime) -> None:
     if handoff.accepted_at is None:
         _meet(handoff, Target.DECISION, now, now)
     sla.cancel([handoff.id], reason=str(outcome), now=now)
+    sla.end_with_handoff([handoff.id], actor="engine", now=now)
     leads.close_handoffs([handoff], outcome=outcome, now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds=_MOOT)
     leads.mark_dirty([handoff.id], now)
@@ -161,14 +156,14 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
 
     Raises NotOwner after a reassignment, AlreadyDecided the second time.
     """
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     now = clock()
-    _check_owner(handoff, actor)
+    check_owner(handoff, actor)
     if handoff.owner_id is None:
         raise NotOwner("Nobody owns this lead now: assign it first.")
     if handoff.accepted_at is not None:
         raise AlreadyDecided(
-            f"This lead was accepted before, on {_moment(handoff.accepted_at)}.", outcome="accepted"
+            f"This lead was accepted before, on {words.moment(handoff.accepted_at)}.", outcome="accepted"
         )
     by_id = actor.member.id if actor.member else handoff.owner_id
     feedback.record_disposition(
@@ -187,9 +182,9 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
 def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     """Take an acceptance back within 10 s: recorded, and the decision clock goes on as if it had never
     stopped."""
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     now = clock()
-    _check_owner(handoff, actor)
+    check_owner(handoff, actor)
     if handoff.accepted_at is None:
         raise Conflict("This lead has not been accepted.")
     _check_undo(handoff.accepted_at, now)
@@ -219,9 +214,9 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
 
     Raises ValidationFailed without a reason (or a note where the reason needs one), NotOwner, AlreadyDecided.
     """
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     now = clock()
-    _check_owner(handoff, actor)
+    check_owner(handoff, actor)
     if handoff.accepted_at is not None:
         raise AlreadyDecided(
             "This lead was accepted: send it to nurture or mark it disqualified instead.", outcome="accepted"
@@ -273,9 +268,9 @@ def nurture_lead(
 
     Raises ValidationFailed without a reason or with a day that has gone, NotOwner, AlreadyDecided.
     """
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     now = clock()
-    _check_owner(handoff, actor)
+    check_owner(handoff, actor)
     chosen = feedback.choose_reason(kind=Reason.Kind.NURTURE, slug=reason, note=note)
     if until is not None and until <= timezone.localdate(now):
         message = "Choose a day to come: on it the lead is looked at again."
@@ -441,7 +436,7 @@ def try_again(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
     """Ask the rules once more about a lead that nobody owns. Raises Conflict where somebody has it by now."""
     if not actor.oversees:
         raise NotOwner("Only a manager may assign a lead.")
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     if handoff.owner is not None:
         raise Conflict(f"{handoff.owner.name} has this lead by now.")
     (result,) = moves.assign_new(
@@ -457,9 +452,9 @@ def _move(
         raise ValidationFailed(
             "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]
         )
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     now = clock()
-    _check_owner(handoff, actor)
+    check_owner(handoff, actor)
     before = handoff.owner_id
     if to is not None:
         _check_receiver(to, before)
@@ -506,9 +501,9 @@ def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Cloc
         message = f"Use one of: {known}. {hint}".strip()
         raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])
     stage = Stage(to)
-    handoff = _lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id)
     now = clock()
-    _check_owner(handoff, actor)
+    check_owner(handoff, actor)
     if stage in CLOSING and not why.strip():
         raise ValidationFailed(
             "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from handoff.moves import drain_unrouted
+from handoff.pauses import end_pauses, tenants_with_ended_pauses
 from handoff.sweep import sweep
 from routing.selectors import fallback_of
 from sla.auditor import audit
@@ -46,6 +47,20 @@ def drain_unrouted_tick() -> int:
         except Exception:
             logger.exception("Draining an organisation failed.", extra={"tenant": str(tenant_id)})
     return found
+
+
+def end_pauses_tick() -> int:
+    """Let the clocks go on whose pause has had its time; returns of how many leads.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    ended = 0
+    for tenant_id in tenants_with_ended_pauses(database_clock()):
+        try:
+            ended += end_pauses(tenant_id, clock=database_clock)
+        except Exception:
+            logger.exception("Ending an organisation's pauses failed.", extra={"tenant": str(tenant_id)})
+    return ended
 
 
 def audit_tick() -> int:

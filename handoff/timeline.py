@@ -27,7 +27,7 @@ from handoff.selectors import names_of
 from leads.lifecycle import Stage
 from leads.models import Assignment, Engagement, Lead, StageChange, Touch
 from notifications.models import OutboxMessage
-from sla.models import TimerEvent
+from sla.models import Pause, TimerEvent
 from sla.tiers import BREACH
 
 #: Engagements that the list goes back to; the other kinds are few.
@@ -117,6 +117,7 @@ def timeline(
         *_assignments(story),
         *_touches(story),
         *_dispositions(story),
+        *_pauses(story),
         *_events(story),
     ]
     # Of what happened in one instant the later step stands above the earlier one.
@@ -171,7 +172,20 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], *, sla_only: bool) -> list[_
         undone_at=F("undone_at"),
         until=F("until"),
     )
-    parts = [stages, touches, answers]
+    paused = Pause.objects.filter(handoff_id__in=handoff_ids)
+    pauses = _columns(
+        paused, "pause", "reason", "name", "until", at=F("started_at"), note=F("note"), actor=F("started_by")
+    )
+    resumed = _columns(
+        paused.filter(ended_at__isnull=False),
+        "pause_end",
+        "end_reason",
+        "name",
+        "reason",
+        at=F("ended_at"),
+        actor=F("ended_by"),
+    )
+    parts = [stages, touches, answers, pauses, resumed]
     if not sla_only:
         did = _columns(Engagement.objects.filter(lead=lead), "engagement", "kind", "subject", "source")
         parts.insert(0, did.order_by("-at")[:MOST_ENGAGEMENTS])
@@ -180,7 +194,7 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], *, sla_only: bool) -> list[_
     return sorted(rows, key=lambda fact: (fact.at, _RANK[fact.source]))
 
 
-_RANK: Final = {"engagement": 0, "stage": 1, "touch": 2, "disposition": 3}
+_RANK: Final = {"engagement": 0, "stage": 1, "pause_end": 2, "touch": 3, "disposition": 4, "pause": 5}
 
 
 def _columns(
@@ -345,6 +359,31 @@ def _dispositions(story: _Story) -> Iterable[Item]:
                 "reason": each.second or None,
                 "undone": bool(each.undone_at),
             },
+        )
+
+
+def _pauses(story: _Story) -> Iterable[Item]:
+    for each in story.of("pause"):
+        until = datetime.fromisoformat(each.second)
+        yield Item(
+            "pause",
+            each.at,
+            "player-pause",
+            "Paused",
+            f"{words.lower_first(each.first)}, until {words.moment(until)},"
+            f" by {who(each.actor, story.names)}",
+            body=each.note,
+            data={"reason": each.kind, "name": each.first, "until": until.isoformat()},
+        )
+    for each in story.of("pause_end"):
+        why = str(Pause.EndReason(each.kind).label)
+        yield Item(
+            "pause_end",
+            each.at,
+            "player-play",
+            "Clocks go on",
+            f"{words.lower_first(why)}, by {who(each.actor, story.names)}",
+            data={"reason": each.second, "why": each.kind},
         )
 
 

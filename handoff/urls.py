@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff.views import acts, board, inbox, lead, lists, moves
+from handoff.views import acts, board, inbox, lead, lists, moves, pauses
 
 app_name = "handoff"
 urlpatterns = [
@@ -20,6 +20,8 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/hand-over", moves.hand_over, name="hand_over"),
     path("leads/<uuid:lead_id>/reassign", moves.reassign, name="reassign"),
     path("leads/<uuid:lead_id>/retry", moves.retry, name="retry"),
+    path("leads/<uuid:lead_id>/pause", pauses.pause, name="pause"),
+    path("leads/<uuid:lead_id>/resume", pauses.resume, name="resume"),
     path("leads/<uuid:lead_id>/stage", acts.stage, name="stage"),
     path("leads/<uuid:lead_id>/undo/accept", acts.undo_accept, name="undo_accept"),
     path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", acts.undo_touch, name="undo_touch"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
+
+from django.utils import timezone
 
 TARGETS: Final = {
     "first_touch": "First touch",
@@ -123,3 +126,9 @@ def lower_first(text: str) -> str:
 def listed(parts: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def moment(at: datetime) -> str:
+    """An instant for a sentence, in the zone of whoever asks: "17 Nov, 14:12 CET"."""
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b, %H:%M} {local.tzname()}"

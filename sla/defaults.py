@@ -36,4 +36,12 @@ DEFAULT_POLICY: dict[str, Any] = {
     ],
     "responses": ["call", "email", "meeting", "linkedin", "sms"],
     "on_reassign": "restart",
+    "pauses": [
+        {
+            "reason": "waiting_for_lead",
+            "name": "Waiting for the lead",
+            "at_most": {"business_days": 5},
+            "who": ["rep", "manager"],
+        }
+    ],
 }

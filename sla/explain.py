@@ -137,12 +137,13 @@ def explain_timer(timer: Timer, *, now: datetime) -> Explanation:
     if timer.calendar_version_id:
         calendar = CalendarVersion.objects.select_related("calendar").get(id=timer.calendar_version_id)
     plan = plan_of(timer)
-    lines = day_lines(calendar.spec if calendar else None, plan.started_at, plan.due_at)
+    lines = day_lines(calendar.spec if calendar else None, plan.started_at, plan.due_at, plan.gaps)
     owner = Member.objects.filter(id=timer.member_id).values_list("name", flat=True).first()
     remaining = None
     if timer.closed_at is None:
         hours = load_calendar(timer.calendar_version_id)
-        remaining = seconds_between(hours, now, plan.due_at) or -seconds_between(hours, plan.due_at, now)
+        at = timer.paused_at or now
+        remaining = seconds_between(hours, at, plan.due_at) or -seconds_between(hours, plan.due_at, at)
     return Explanation(
         timer=timer,
         owner=owner or "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from tenants.models import TenantModel, VersionedModel, tenant_fk
 
@@ -67,6 +67,11 @@ class Timer(TenantModel):
     business_seconds = models.PositiveIntegerField(null=True)  # working time used when met (or closed)
     wall_seconds = models.PositiveIntegerField(null=True)
     repaired_at = models.DateTimeField(null=True)  # a touch logged late, made in time, mended the record
+    # When the clock stood still: [[start, end, "pause"], ...] as sla.gaps writes them; `paused_at` since when
+    # it stands now, null while it runs.
+    gaps = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    paused_at = models.DateTimeField(null=True)
+    paused_seconds = models.PositiveIntegerField(null=True)  # working time in pauses, when met (or closed)
     attempts = models.PositiveSmallIntegerField(default=0)  # failed tries of the sweep
     last_error = models.CharField(max_length=300, blank=True)
 
@@ -114,6 +119,40 @@ class TimerEvent(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "handoff", "fired_at"], name="timer_event_by_handoff"),
             models.Index(fields=["tenant", "fired_at"], name="timer_event_by_time"),
+        ]
+
+
+class Pause(TenantModel):
+    """[started_at, ended_at) in which the clocks of a handoff stood still; open while `ended_at` is null."""
+
+    class EndReason(models.TextChoices):
+        RESUMED = "resumed", "Somebody went on with it"
+        TIME_UP = "time_up", "Its time was up"
+        ENGAGED = "engaged", "The lead came back"
+        MOVED = "moved", "The lead went to somebody else"
+        CLOSED = "closed", "The handoff ended"
+
+    handoff = tenant_fk("leads.Handoff", related_name="pauses", on_delete=models.CASCADE)
+    reason = models.CharField(max_length=40)  # slug of the policy's list of allowed reasons
+    name = models.CharField(max_length=80)  # how that reason was called then
+    note = models.CharField(max_length=300, blank=True)
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=80)
+    until = models.DateTimeField()  # the clocks go on by themselves then
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=80, blank=True)
+    end_reason = models.CharField(max_length=8, choices=EndReason.choices, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "handoff"], condition=Q(ended_at__isnull=True), name="one_pause_at_a_time"
+            ),
+            models.CheckConstraint(condition=Q(until__gt=models.F("started_at")), name="pause_forward"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "handoff", "started_at"], name="pause_by_handoff"),
+            models.Index(fields=["tenant", "until"], condition=Q(ended_at__isnull=True), name="pause_open"),
         ]
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from core.businesstime import WorkCalendar
 from core.errors import Conflict
@@ -37,7 +37,6 @@ from tenants.models import Calendar, CalendarVersion, VersionState
 BATCH: Final = 250
 #: Clocks that a preview shows one by one, the most moved first; all are counted.
 SHOWN: Final = 50
-_OPEN: Final = (Timer.State.RUNNING, Timer.State.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +93,8 @@ def order_calendar_move(*, version: CalendarVersion, actor: str, now: datetime) 
 
 def _on_calendar(calendar: Calendar, now: datetime) -> QuerySet[Timer]:
     return Timer.objects.filter(
+        _alive(now),
         calendar_version__in=CalendarVersion.objects.filter(calendar=calendar).values("id"),
-        state__in=_OPEN,
-        due_at__gte=now,
     )
 
 
@@ -107,9 +105,9 @@ def _on_hours(timer: TimerRow, hours: WorkCalendar | None) -> Schedule:
     spec = tier.spec(timer.target) if tier else None
     old = plan_of(timer)
     if spec is not None and _is_whole(timer, spec, old):
-        return schedule(spec, timer.started_at, hours)
-    due_at = add_seconds(hours, timer.started_at, timer.duration_seconds)
-    return Schedule(timer.started_at, due_at, timer.duration_seconds, hours)
+        return schedule(spec, timer.started_at, hours, old.gaps)
+    due_at = add_seconds(hours, timer.started_at, timer.duration_seconds, old.gaps)
+    return Schedule(timer.started_at, due_at, timer.duration_seconds, hours, old.gaps)
 
 
 def _is_whole(timer: TimerRow, spec: TargetSpec, old: Schedule) -> bool:
@@ -142,9 +140,7 @@ def order_policy_move(*, version: PolicyVersion, actor: str, now: datetime) -> C
 
 
 def _under_others(version: PolicyVersion, now: datetime) -> QuerySet[Timer]:
-    return Timer.objects.filter(state__in=_OPEN, due_at__gte=now, handoff__is_history=False).exclude(
-        policy_version=version
-    )
+    return Timer.objects.filter(_alive(now), handoff__is_history=False).exclude(policy_version=version)
 
 
 def _under(timer: TimerRow, policy: Policy) -> Schedule | None:
@@ -157,18 +153,23 @@ def _under(timer: TimerRow, policy: Policy) -> Schedule | None:
     if spec is None:
         return None
     old = plan_of(timer)
-    plan = schedule(spec, timer.started_at, None if spec.wall else old.calendar)
+    plan = schedule(spec, timer.started_at, None if spec.wall else old.calendar, old.gaps)
     before = load_policy(timer.policy_version_id).tier(timer.tier)
     was = before.spec(timer.target) if before else None
     if was is None or _is_whole(timer, was, old):
         return plan
     used = schedule(was, timer.started_at, old.calendar).duration_seconds - timer.duration_seconds
     seconds = max(1, plan.duration_seconds - used)
-    due_at = add_seconds(plan.calendar, timer.started_at, seconds)
-    return Schedule(timer.started_at, due_at, seconds, plan.calendar)
+    due_at = add_seconds(plan.calendar, timer.started_at, seconds, old.gaps)
+    return Schedule(timer.started_at, due_at, seconds, plan.calendar, old.gaps)
 
 
 # --- Both ---
+
+
+def _alive(now: datetime) -> Q:
+    """Clocks that can still be kept: running towards a deadline to come, or standing."""
+    return Q(state=Timer.State.RUNNING, due_at__gte=now) | Q(state=Timer.State.PAUSED)
 
 
 def _preview(pairs: Iterable[tuple[TimerRow, datetime]], *, left: int, now: datetime) -> Preview:

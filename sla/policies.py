@@ -9,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from core.errors import Conflict, ValidationFailed
 from leads.criteria import SCHEMA
+from sla.gaps import read_gaps
 from sla.models import PolicyVersion
 from sla.rows import AnyTimer
 from sla.tiers import Policy, parse_policy
@@ -40,8 +41,9 @@ def policy_in_force() -> tuple[UUID, Policy]:
 
 def plan_of(timer: AnyTimer) -> Schedule:
     """The running promise that a timer stands for, on the calendar version it was armed with."""
+    calendar = load_calendar(timer.calendar_version_id)
     return Schedule(
-        timer.started_at, timer.due_at, timer.duration_seconds, load_calendar(timer.calendar_version_id)
+        timer.started_at, timer.due_at, timer.duration_seconds, calendar, gaps=read_gaps(timer.gaps)
     )
 
 

@@ -50,6 +50,9 @@ class TimerRow:
     attempts: int = 0
     last_error: str = ""
     first_step: int = 0
+    gaps: list[list[str]] = field(default_factory=list)
+    paused_at: datetime | None = None
+    paused_seconds: int | None = None
     id: UUID = field(default_factory=uuid7)
 
 

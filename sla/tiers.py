@@ -4,7 +4,9 @@ Content of a policy version (all rules are `core.rules` trees):
     {"tiers": [{"slug": "demo_request", "name": "Demo request", "when": tree | null, "targets": [
          {"target": "first_touch", "duration": {"minutes": 5}, "clock": "business"}, ...]}, ...],
      "ladder": [{"at": 80, "actions": ["warn_manager"]}, {"at": 100, "actions": ["reassign"]}, ...],
-     "responses": ["call", "email", ...], "on_reassign": "restart" | "continue"}
+     "responses": ["call", "email", ...], "on_reassign": "restart" | "continue",
+     "pauses": [{"reason": "waiting_for_lead", "name": "Waiting for the lead",
+                 "at_most": {"business_days": 5}, "who": ["rep", "manager"]}, ...]}
 Tiers are tried in order; the last has no condition, so that every lead has a tier. `at` is a share of the
 target's time in percent; the step at 100 is the breach.
 """
@@ -32,6 +34,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
 #: Targets that a tier can set; both start at the handoff.
 TARGETS: Final = ("first_touch", "decision")
 RESPONSES: Final = ("call", "email", "meeting", "linkedin", "sms")
+PAUSERS: Final = ("rep", "manager")
 BREACH: Final = 100
 DEFAULT_WARNING: Final = 80
 MOST_PERCENT: Final = 1_000
@@ -82,6 +85,19 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseRule:
+    """A reason for which the clocks of a handoff may stand still, for how long at most, and who may say so.
+
+    who: "rep" is the lead's owner, "manager" whoever oversees the owner.
+    """
+
+    reason: str
+    name: str
+    at_most: Duration
+    who: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A checked policy. `breach` is the index of the ladder's step at 100 percent."""
 
@@ -91,6 +107,11 @@ class Policy:
     on_reassign: Literal["restart", "continue"]
     breach: int
     warn_percent: int
+    pauses: tuple[PauseRule, ...] = ()
+
+    def pause(self, reason: str) -> PauseRule | None:
+        """The rule of this reason, where the policy allows it."""
+        return next((rule for rule in self.pauses if rule.reason == reason), None)
 
     def tier(self, slug: str) -> Tier | None:
         """The tier of this slug."""
@@ -121,7 +142,13 @@ def parse_policy(content: object, schema: Schema) -> Policy:
         on_reassign=written.get("on_reassign", "restart"),
         breach=shares.index(BREACH),
         warn_percent=warnings[0] if warnings else DEFAULT_WARNING,
+        pauses=tuple(_pause(rule) for rule in written.get("pauses", ())),
     )
+
+
+def _pause(written: Mapping[str, Any]) -> PauseRule:
+    ((unit, amount),) = written["at_most"].items()
+    return PauseRule(written["reason"], written["name"], Duration(unit, amount), frozenset(written["who"]))
 
 
 def _tier(written: Mapping[str, Any], schema: Schema) -> Tier:
@@ -143,7 +170,7 @@ def validate_policy(content: object, schema: Schema) -> list[FieldError]:
     """Everything wrong with a policy's content; empty when it may be published. Never raises."""
     if not isinstance(content, Mapping):
         return [FieldError("", "A policy is an object with tiers, a ladder and responses.", "type")]
-    known = ("tiers", "ladder", "responses", "on_reassign")
+    known = ("tiers", "ladder", "responses", "on_reassign", "pauses")
     errors = [
         FieldError(pointer(str(key)), f"There is no such part; the parts are {', '.join(known)}.", "unknown")
         for key in content
@@ -154,6 +181,33 @@ def validate_policy(content: object, schema: Schema) -> list[FieldError]:
     errors += _check_names(content.get("responses"), RESPONSES, pointer("responses"), "kind of touch")
     if content.get("on_reassign", "restart") not in ("restart", "continue"):
         errors.append(FieldError(pointer("on_reassign"), 'Must be "restart" or "continue".', "choice"))
+    return errors + _check_pauses(content.get("pauses", []))
+
+
+def _check_pauses(pauses: object) -> list[FieldError]:
+    if not _is_list(pauses):
+        return [FieldError(pointer("pauses"), "Needed: a list of reasons.", "type")]
+    errors: list[FieldError] = []
+    seen: set[object] = set()
+    for index, rule in enumerate(cast(Sequence[object], pauses)):
+        at = ("pauses", index)
+        if not isinstance(rule, Mapping):
+            errors.append(FieldError(pointer(*at), "A reason to pause is an object.", "type"))
+            continue
+        for key, longest in (("reason", 40), ("name", 80)):
+            value = rule.get(key)
+            if not isinstance(value, str) or not value.strip() or len(value) > longest:
+                message = f"Needed: a text of at most {longest} characters."
+                errors.append(FieldError(pointer(*at, key), message, "text"))
+        reason = rule.get("reason")
+        if isinstance(reason, str):
+            if reason in seen:
+                errors.append(
+                    FieldError(pointer(*at, "reason"), "This reason stands here twice.", "duplicate")
+                )
+            seen.add(reason)
+        errors += _check_length(rule.get("at_most"), pointer(*at, "at_most"))
+        errors += _check_names(rule.get("who"), PAUSERS, pointer(*at, "who"), "role")
     return errors
 
 
@@ -240,8 +294,14 @@ def _check_duration(target: Mapping[str, Any], at: tuple[str | int, ...]) -> lis
     clock = target.get("clock", "business")
     if clock not in ("business", "wall"):
         return [FieldError(pointer(*at, "clock"), 'Must be "business" or "wall".', "choice")]
-    duration = target.get("duration")
-    where = pointer(*at, "duration")
+    errors = _check_length(target.get("duration"), pointer(*at, "duration"))
+    if not errors and clock == "wall" and next(iter(target["duration"])) in ("business_days", "end_of_day"):
+        message = "Business days are counted on the business clock."
+        errors.append(FieldError(pointer(*at, "clock"), message, "clock"))
+    return errors
+
+
+def _check_length(duration: object, where: str) -> list[FieldError]:
     if not isinstance(duration, Mapping) or len(duration) != 1 or next(iter(duration)) not in UNITS:
         return [FieldError(where, f"Needed: exactly one of {', '.join(UNITS)}.", "choice")]
     ((unit, amount),) = duration.items()
@@ -253,10 +313,6 @@ def _check_duration(target: Mapping[str, Any], at: tuple[str | int, ...]) -> lis
                 f"Must be a whole number between {least} and {LARGEST[str(unit)]}.",
                 "range",
             )
-        ]
-    if clock == "wall" and unit in ("business_days", "end_of_day"):
-        return [
-            FieldError(pointer(*at, "clock"), "Business days are counted on the business clock.", "clock")
         ]
     return []
 

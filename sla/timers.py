@@ -6,11 +6,12 @@ A calendar of None is the wall clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from core.businesstime import WorkCalendar
+from core.businesstime import Gap, WorkCalendar, add_outside, elapsed_inside, elapsed_outside
 from sla.tiers import BREACH, Duration, Policy, TargetSpec
 
 _DAY_SECONDS: Final = 86_400
@@ -20,12 +21,16 @@ _EVERY_HOUR: Final = WorkCalendar.always("UTC")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One running promise: when it started, when it is due, and the working seconds between."""
+    """One running promise: when it started, when it is due, and the working seconds between.
+
+    gaps: when its clock stood still meanwhile, as `core.businesstime.tidy` leaves them.
+    """
 
     started_at: datetime
     due_at: datetime
     duration_seconds: int
     calendar: WorkCalendar | None
+    gaps: Sequence[Gap] = ()
 
     def at_percent(self, percent: int) -> datetime:
         """The instant at which `percent` of the time is used. 100 is the deadline itself, to the
@@ -33,23 +38,39 @@ class Schedule:
         """
         if percent == BREACH:
             return self.due_at
-        moment = add_seconds(self.calendar, self.started_at, self.duration_seconds * percent / 100)
+        seconds = self.duration_seconds * percent / 100
+        moment = add_seconds(self.calendar, self.started_at, seconds, self.gaps)
         # The stored duration is in whole seconds; a step must not slip past the deadline by the rest.
         return min(moment, self.due_at) if percent < BREACH else max(moment, self.due_at)
 
 
-def add_seconds(calendar: WorkCalendar | None, start: datetime, seconds: float) -> datetime:
-    """The instant at which so many seconds have passed on this clock."""
+def add_seconds(
+    calendar: WorkCalendar | None, start: datetime, seconds: float, gaps: Sequence[Gap] = ()
+) -> datetime:
+    """The instant at which so many seconds have passed on this clock, gaps left out."""
+    if gaps:
+        return add_outside(calendar or _EVERY_HOUR, start, seconds, gaps)
     if calendar is None:
         return start.astimezone(UTC) + timedelta(seconds=seconds)
     return calendar.add_seconds(start, seconds)
 
 
-def seconds_between(calendar: WorkCalendar | None, start: datetime, end: datetime) -> int:
-    """Whole seconds from `start` to `end` on this clock; 0 if `end` is not after `start`."""
+def seconds_between(
+    calendar: WorkCalendar | None, start: datetime, end: datetime, gaps: Sequence[Gap] = ()
+) -> int:
+    """Whole seconds from `start` to `end` on this clock, gaps left out; 0 if `end` is not after `start`."""
+    if gaps:
+        return round(elapsed_outside(calendar or _EVERY_HOUR, start, end, gaps))
     if calendar is None:
         return max(0, round((end - start).total_seconds()))
     return round(calendar.elapsed_seconds(start, end))
+
+
+def seconds_in_gaps(
+    calendar: WorkCalendar | None, start: datetime, end: datetime, gaps: Sequence[Gap], kind: str
+) -> int:
+    """Whole seconds of this clock's time from `start` to `end` that fell into gaps of one kind."""
+    return round(elapsed_inside(calendar or _EVERY_HOUR, start, end, gaps, kind=kind))
 
 
 def due_after(duration: Duration, start: datetime, calendar: WorkCalendar | None) -> datetime:
@@ -64,9 +85,14 @@ def due_after(duration: Duration, start: datetime, calendar: WorkCalendar | None
     return days.end_of_day(start, duration.amount)
 
 
-def schedule(spec: TargetSpec, start: datetime, calendar: WorkCalendar | None) -> Schedule:
+def schedule(
+    spec: TargetSpec, start: datetime, calendar: WorkCalendar | None, gaps: Sequence[Gap] = ()
+) -> Schedule:
     """The running promise of a target that starts at `start` on the given calendar (unused by wall-clock
     targets).
+
+    Its size is counted without gaps: a business day that a pause falls into is as long as any other, and ends
+    later.
     """
     clock = None if spec.wall else calendar
     due_at = due_after(spec.duration, start, clock)
@@ -74,7 +100,15 @@ def schedule(spec: TargetSpec, start: datetime, calendar: WorkCalendar | None) -
         seconds = spec.duration.amount * (60 if spec.duration.unit == "minutes" else 1)
     else:
         seconds = seconds_between(clock, start, due_at)
-    return Schedule(start, due_at, seconds, clock)
+    return paused_schedule(Schedule(start, due_at, seconds, clock), gaps)
+
+
+def paused_schedule(plan: Schedule, gaps: Sequence[Gap]) -> Schedule:
+    """The same promise with these gaps in its clock: due as much later as they take of its time."""
+    if not gaps:
+        return plan
+    due_at = add_seconds(plan.calendar, plan.started_at, plan.duration_seconds, gaps)
+    return replace(plan, due_at=due_at, gaps=gaps)
 
 
 def schedule_of_rest(start: datetime, seconds: int, calendar: WorkCalendar | None) -> Schedule:

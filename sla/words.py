@@ -44,6 +44,13 @@ def duration_words(duration: Duration, *, wall: bool) -> str:
     return f"within {_span(duration)} {'by the wall clock' if wall else 'of working time'}"
 
 
+def length_words(duration: Duration) -> str:
+    """Such as "5 business days" or "4 hours": a length without what it is counted on."""
+    if duration.unit in ("business_days", "end_of_day"):
+        return _count(duration.amount, "business day")
+    return _span(duration)
+
+
 def _span(duration: Duration) -> str:
     if duration.unit == "seconds" and duration.amount % 60:
         return _count(duration.amount, "second")

@@ -149,6 +149,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 ENGINE_TICKS: list[tuple[str, float]] = [
     ("handoff.tasks.sweep_tick", 5),
     ("notifications.tasks.deliver_tick", 2),
+    ("handoff.tasks.end_pauses_tick", 5),
     ("handoff.tasks.drain_unrouted_tick", 30),
     ("sla.tasks.move_clocks_tick", 5),
     ("reporting.tasks.drain_tick", 5),

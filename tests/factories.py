@@ -69,6 +69,20 @@ POLICY: dict[str, Any] = {
     ],
     "responses": ["call", "email", "meeting", "linkedin", "sms"],
     "on_reassign": "restart",
+    "pauses": [
+        {
+            "reason": "waiting_for_lead",
+            "name": "Waiting for the lead",
+            "at_most": {"business_days": 5},
+            "who": ["rep", "manager"],
+        },
+        {
+            "reason": "legal_check",
+            "name": "Legal check",
+            "at_most": {"business_days": 10},
+            "who": ["manager"],
+        },
+    ],
 }
 
 

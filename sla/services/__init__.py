@@ -12,6 +12,7 @@ from sla.services.carrying import company_takes_ladder, company_yields_ladder
 from sla.services.closing import record_silent_breaches
 from sla.services.endings import cancel, settle_history
 from sla.services.matching import TierMatch, counts_as_response, match_tier, match_tiers
+from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
 from sla.services.rearming import StricterTier, rearm_stricter
 from sla.services.undoing import rejudge
@@ -27,14 +28,19 @@ __all__ = [
     "company_takes_ladder",
     "company_yields_ladder",
     "counts_as_response",
+    "end_with_handoff",
+    "latest_end",
     "match_tier",
     "match_tiers",
     "meet",
     "meet_all",
+    "pause",
+    "pause_rules",
     "rearm_stricter",
     "record_cycle",
     "record_lateness",
     "record_silent_breaches",
     "rejudge",
+    "resume",
     "settle_history",
 ]

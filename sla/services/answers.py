@@ -122,7 +122,8 @@ def _judge(
         else:
             return None
         return "answered"
-    if at <= timer.due_at:
+    # A clock that stands cannot run out: its deadline moves with it.
+    if at <= timer.due_at or timer.state == Timer.State.PAUSED:
         was_broken = timer.breached_at is not None
         timer.breached_at = None
         timer.repaired_at = now if was_broken else None

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from sla.gaps import PAUSE, read_gaps, with_gap
 from sla.models import Timer, TimerEvent
 from sla.policies import load_policy
 from sla.rows import AnyTimer
 from sla.tiers import BREACH
-from sla.timers import seconds_between
+from sla.timers import seconds_between, seconds_in_gaps
 from tenants.bulk import insert_rows
 from tenants.calendars import load_calendar
 
@@ -26,6 +27,9 @@ CLOSING: Final = [
     "business_seconds",
     "wall_seconds",
     "repaired_at",
+    "gaps",
+    "paused_at",
+    "paused_seconds",
     "next_step",
     "next_at",
 ]
@@ -40,7 +44,11 @@ def close(
     timer.closed_at = at
     timer.close_reason = reason
     timer.next_at = None
-    timer.business_seconds = seconds_between(load_calendar(timer.calendar_version_id), timer.started_at, at)
+    if timer.paused_at is not None:
+        timer.gaps, timer.paused_at = with_gap(timer.gaps, timer.paused_at, at), None
+    calendar, gaps = load_calendar(timer.calendar_version_id), read_gaps(timer.gaps)
+    timer.business_seconds = seconds_between(calendar, timer.started_at, at, gaps)
+    timer.paused_seconds = seconds_in_gaps(calendar, timer.started_at, at, gaps, PAUSE) if gaps else 0
     timer.wall_seconds = seconds_between(None, timer.started_at, at)
 
 

@@ -22,6 +22,9 @@ _ENDING: Final = [
     "close_reason",
     "business_seconds",
     "wall_seconds",
+    "gaps",
+    "paused_at",
+    "paused_seconds",
     "next_step",
     "next_at",
     "attempts",
@@ -60,7 +63,7 @@ def cancel(
     for timer in ending:
         if timer.state not in OPEN:
             close(timer, timer.state, now, reason=reason)
-        elif timer.due_at < now:
+        elif timer.state == Timer.State.RUNNING and timer.due_at < now:
             timer.breached_at = timer.due_at
             timer.next_step = load_policy(timer.policy_version_id).breach + 1
             close(timer, Timer.State.BREACHED, now, reason=reason)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from leads.models import Assignment, Handoff
 from sla import ladder
-from sla.models import Timer, TimerEvent
+from sla.gaps import read_gaps, write_gaps
+from sla.models import Pause, Timer, TimerEvent
 from sla.policies import load_policy, plan_of
 from sla.rows import update_timers
 from sla.services.answers import judge, within_span
@@ -33,10 +34,13 @@ def rejudge(handoff: Handoff, target: str, *, answers: Sequence[datetime], now: 
     spans = {span.id: span for span in Assignment.objects.filter(handoff_id=handoff.id)}
     began = {span_id: span.started_at for span_id, span in spans.items()}
     events = TimerEvent.objects.filter(timer_id__in=[timer.id for timer in timers])
+    stopped = Pause.objects.filter(handoff_id=handoff.id, ended_at__isnull=True).first()
     broken = set(events.filter(percent__gte=BREACH).values_list("timer_id", flat=True))
     for timer in timers:
         span = spans[timer.assignment_id] if timer.assignment_id else None
         _unanswer(timer, handoff, span, broken=timer.id in broken)
+        if stopped is not None and timer.state == Timer.State.RUNNING:
+            _stand_still(timer, stopped)
     update_timers(timers, CLOSING)
     events.update(repaired_at=None)
     first = min(answers, default=None)
@@ -62,7 +66,7 @@ def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken
         return
     timer.breached_at = timer.due_at if broken else None
     timer.state = Timer.State.BREACHED if broken else Timer.State.RUNNING
-    timer.closed_at = timer.business_seconds = timer.wall_seconds = None
+    timer.closed_at = timer.business_seconds = timer.wall_seconds = timer.paused_seconds = None
     timer.close_reason = ""
     carries = timer.clock != _COMPANY or handoff.owner_id is None
     policy = load_policy(timer.policy_version_id)
@@ -71,6 +75,13 @@ def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken
         if handoff.is_history
         else ladder.next_look(policy, plan_of(timer), next_step=timer.next_step, carries=carries)
     )
+
+
+def _stand_still(timer: Timer, stopped: Pause) -> None:
+    """The handoff is paused: the clock that runs again stands as it did before it was answered."""
+    timer.state, timer.next_at = Timer.State.PAUSED, None
+    timer.paused_at = max(stopped.started_at, timer.started_at)
+    timer.gaps = write_gaps(gap for gap in read_gaps(timer.gaps) if gap.end <= stopped.started_at)
 
 
 def _arm_missing(

@@ -44,6 +44,7 @@ RESOLVER_TABLES = {
     "sla_timer",
     "sla_finding",
     "sla_clockmove",
+    "sla_pause",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -55,6 +56,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_due_messages(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_timers(timestamp with time zone)": "ids of tenants",
     "tenants_with_clock_moves()": "ids of tenants",
+    "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
 }

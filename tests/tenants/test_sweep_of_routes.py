@@ -57,6 +57,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "accept": {"by": "MEMBER"},
     "reject": {"by": "MEMBER", "reason": "wrong_title"},
     "nurture": {"by": "MEMBER", "reason": "not_evaluating"},
+    "pause": {"by": "MEMBER", "reason": "waiting_for_lead"},
+    "resume": {"by": "MEMBER"},
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "engagements": {"kind": "demo_request"},
