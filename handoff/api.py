@@ -14,19 +14,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import FieldError, ValidationFailed
-from handoff import explain, pauses, services
+from handoff import deadlines, explain, pauses, services
 from handoff.explain import decision_document, timer_row
 from handoff.serializers import (
     AcceptInSerializer,
     AnswerSerializer,
     DecisionSerializer,
     ExplainSerializer,
+    LedgerSerializer,
     NurtureInSerializer,
     PauseInSerializer,
     ReassignInSerializer,
     RejectInSerializer,
     StageInSerializer,
     TimelineSerializer,
+    TimerExplainSerializer,
     TimerRowSerializer,
     TouchInSerializer,
     TouchSerializer,
@@ -37,6 +39,7 @@ from leads import strict
 from leads.models import Handoff, Lead, Touch
 from leads.selectors import get_lead
 from routing.selectors import get_decision
+from sla.explain import explain_timer, get_timer, timers_of
 from sla.models import Timer
 from sla.selectors import possible, status_now
 from sla.status import Status
@@ -308,6 +311,37 @@ class ExplainView(TenantAPIView):
     def get(self, request: Request, lead_id: UUID) -> Response:
         """Why the lead qualified, why this person has it and not the others, why it is due when it is."""
         return Response(explain.explain_document(get_lead(lead_id=lead_id), now=self.clock()))
+
+
+class LedgerView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="lead_ledger", responses={200: LedgerSerializer})
+    def get(self, request: Request, lead_id: UUID) -> Response:
+        """Who had every second of the lead's last handoff: nobody, an owner, a pause, or closed hours."""
+        lead = get_lead(lead_id=lead_id)
+        handoff = Handoff.objects.filter(lead=lead).order_by("-number").first()
+        if handoff is None:
+            return Response({"lead": lead.id, "handoff": None, "wall_seconds": 0, "entries": []})
+        found = deadlines.ledger_of(handoff, timers_of(handoff), now=self.clock())
+        return Response(
+            {
+                "lead": lead.id,
+                "handoff": handoff.id,
+                "wall_seconds": found.wall,
+                "entries": deadlines.ledger_document(found),
+            }
+        )
+
+
+class TimerExplainView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="timer_explain", responses={200: TimerExplainSerializer})
+    def get(self, request: Request, timer_id: UUID) -> Response:
+        """Why this clock is due when it is, day by day; the days add up to its duration, to the second."""
+        timer = get_timer(timer_id=timer_id)
+        return Response(deadlines.explanation_document(explain_timer(timer, now=self.clock())))
 
 
 class DecisionView(TenantAPIView):

@@ -18,5 +18,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
     path("decisions/<uuid:decision_id>", api.DecisionView.as_view(), name="api-decision"),
+    path("leads/<uuid:lead_id>/ledger", api.LedgerView.as_view(), name="api-lead-ledger"),
+    path("timers/<uuid:timer_id>/explain", api.TimerExplainView.as_view(), name="api-timer-explain"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

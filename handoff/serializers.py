@@ -10,6 +10,7 @@ from rest_framework import serializers
 from handoff.services import LATER_STAGES
 from leads.lifecycle import Stage
 from leads.models import Handoff, Touch
+from sla.ledger import Kind
 from sla.models import Target, Timer
 from sla.status import Status
 
@@ -223,3 +224,61 @@ class ExplainSerializer(serializers.Serializer[Any]):
     assignment = serializers.DictField(allow_null=True)
     decision = DecisionSerializer(allow_null=True)
     deadline = serializers.DictField(allow_null=True)
+
+
+class LedgerEntrySerializer(serializers.Serializer[Any]):
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    kind = serializers.ChoiceField(choices=[str(kind) for kind in Kind])
+    member = serializers.UUIDField(allow_null=True)
+    seconds = serializers.FloatField()
+
+
+class LedgerSerializer(serializers.Serializer[Any]):
+    """Every second of a handoff in exactly one entry, in order and without a hole."""
+
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField(allow_null=True)
+    wall_seconds = serializers.FloatField()
+    entries = LedgerEntrySerializer(many=True)
+
+
+class ExplainedDaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    when = serializers.CharField(
+        allow_blank=True, help_text="The hours that counted, in the calendar's zone."
+    )
+    seconds = serializers.IntegerField()
+    total = serializers.IntegerField()
+    note = serializers.CharField(allow_blank=True, help_text="Why it did not count, or not in full.")
+
+
+class TimerMoveSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    old_due_at = serializers.DateTimeField()
+    new_due_at = serializers.DateTimeField()
+
+
+class TimerExplainSerializer(serializers.Serializer[Any]):
+    """How one deadline comes about."""
+
+    timer = serializers.UUIDField()
+    handoff = serializers.UUIDField()
+    target = serializers.CharField()
+    clock = serializers.CharField()
+    owner = serializers.UUIDField(allow_null=True)
+    promise = serializers.CharField(allow_blank=True)
+    tier = serializers.CharField()
+    tier_name = serializers.CharField()
+    rule = serializers.CharField(allow_blank=True, help_text="Whom the tier is for.")
+    policy_version = serializers.IntegerField()
+    calendar = serializers.DictField(allow_null=True, help_text="Null by the wall clock.")
+    started_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField()
+    duration_seconds = serializers.IntegerField()
+    total_seconds = serializers.IntegerField(help_text="The sum of the days.")
+    remaining_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Time left on this clock, negative when late; null once it is closed."
+    )
+    days = ExplainedDaySerializer(many=True)
+    moves = TimerMoveSerializer(many=True, help_text="When it was moved to another version by order.")

@@ -13,6 +13,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>", lead.lead, name="lead"),
     path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),
+    path("leads/<uuid:lead_id>/deadlines", lead.deadlines, name="deadlines"),
     path("leads/<uuid:lead_id>/accept", acts.accept, name="accept"),
     path("leads/<uuid:lead_id>/reject", acts.reject, name="reject"),
     path("leads/<uuid:lead_id>/nurture", acts.nurture, name="nurture"),

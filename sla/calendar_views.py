@@ -53,9 +53,10 @@ def _crumbs(here: str = "") -> list[dict[str, str]]:
 
 
 @require_safe
-@member_required(Role.MANAGER)
+@member_required()
 def calendars(request: HttpRequest) -> HttpResponse:
-    """GET /calendars: the hours of each calendar, whose they are, and its next days off."""
+    """GET /calendars: the hours of each calendar, whose they are, and its next days off. For everybody: a
+    deadline is worth what those who keep it know of its hours."""
     tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
     users = selectors.calendar_users(tenant=tenant)
     rows = [
@@ -85,7 +86,7 @@ def _coming(version: CalendarVersion, now: datetime) -> list[tuple[str, str]]:
 
 
 @require_safe
-@member_required(Role.MANAGER)
+@member_required()
 def calendar(request: HttpRequest, calendar_id: UUID) -> HttpResponse:
     """GET /calendars/<id>?at=&amount=&unit=: the hours, what comes, a moment tried, and the versions."""
     tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]

@@ -9,15 +9,18 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from core.businesstime import Day, Gap, WorkCalendar, breakdown
 from core.errors import NotFound
+from leads.models import Handoff
 from sla import words
-from sla.models import PolicyVersion, Timer, TimerMove
+from sla.models import Timer, TimerMove
 from sla.policies import find_policy, plan_of
 from sla.timers import seconds_between
-from tenants.calendars import compile_spec, days_off, load_calendar
+from tenants.calendars import compile_spec, days_off
 from tenants.calendars.words import DAYS
-from tenants.models import CalendarVersion, Member
+from tenants.models import CalendarVersion
 
 _GAP_WORDS = {"pause": "Paused", "leave": "On leave"}
 
@@ -119,35 +122,73 @@ class Explanation:
     remaining: int | None
 
 
+def _explainable() -> QuerySet[Timer]:
+    """Clocks with what an explanation needs of whom they judge and of their policy."""
+    whole: QuerySet[Timer] = Timer.objects.select_related("handoff", "member", "policy_version")
+    return whole.defer("policy_version__content", "handoff__verdict")
+
+
 def get_timer(*, timer_id: UUID) -> Timer:
-    """A clock of this organisation, with its handoff. Raises NotFound."""
-    timer: Timer | None = Timer.objects.select_related("handoff").filter(id=timer_id).first()
+    """A clock of this organisation. Raises NotFound."""
+    timer = _explainable().filter(id=timer_id).first()
     if timer is None:
         raise NotFound("There is no such clock.")
     return timer
 
 
+def timers_of(handoff: Handoff) -> list[Timer]:
+    """Every clock of a handoff: those that run first, then by their start."""
+    timers = list(_explainable().filter(handoff=handoff).order_by("started_at", "clock", "target", "id"))
+    return sorted(timers, key=lambda timer: timer.closed_at is not None)
+
+
+def explain_timers(timers: Sequence[Timer], *, now: datetime) -> list[Explanation]:
+    """How the deadline of each clock comes about, in the same order; the lines of each add up to its
+    duration, to the second. Two queries, however many clocks.
+
+    timers: as `timers_of` and `get_timer` give them.
+    """
+    calendars = CalendarVersion.objects.select_related("calendar").in_bulk(
+        {timer.calendar_version_id for timer in timers if timer.calendar_version_id}
+    )
+    moves: dict[UUID, list[TimerMove]] = {}
+    changed = [timer.id for timer in timers if timer.generation > 1]
+    if changed:
+        for move in TimerMove.objects.filter(timer__in=changed).order_by("at", "id"):
+            moves.setdefault(move.timer_id, []).append(move)
+    return [
+        _explained(
+            timer,
+            calendar=calendars.get(timer.calendar_version_id) if timer.calendar_version_id else None,
+            moves=moves.get(timer.id, ()),
+            now=now,
+        )
+        for timer in timers
+    ]
+
+
 def explain_timer(timer: Timer, *, now: datetime) -> Explanation:
-    """How the deadline of this clock comes about; the lines add up to its duration, to the second."""
-    version = PolicyVersion.objects.only("number").get(id=timer.policy_version_id)
+    """How the deadline of one clock comes about. See `explain_timers`."""
+    return explain_timers([timer], now=now)[0]
+
+
+def _explained(
+    timer: Timer, *, calendar: CalendarVersion | None, moves: Sequence[TimerMove], now: datetime
+) -> Explanation:
     policy = find_policy(timer.policy_version_id)
     tier = policy.tier(timer.tier) if policy else None
     spec = tier.spec(timer.target) if tier else None
-    calendar = None
-    if timer.calendar_version_id:
-        calendar = CalendarVersion.objects.select_related("calendar").get(id=timer.calendar_version_id)
     plan = plan_of(timer)
     lines = day_lines(calendar.spec if calendar else None, plan.started_at, plan.due_at, plan.gaps)
-    owner = Member.objects.filter(id=timer.member_id).values_list("name", flat=True).first()
     remaining = None
     if timer.closed_at is None:
-        hours = load_calendar(timer.calendar_version_id)
         at = timer.paused_at or now
-        remaining = seconds_between(hours, at, plan.due_at) or -seconds_between(hours, plan.due_at, at)
+        left = seconds_between(plan.calendar, at, plan.due_at, plan.gaps)
+        remaining = left or -seconds_between(plan.calendar, plan.due_at, at)
     return Explanation(
         timer=timer,
-        owner=owner or "",
-        policy_number=version.number,
+        owner=timer.member.name if timer.member else "",
+        policy_number=timer.policy_version.number,
         tier_name=tier.name if tier else timer.tier,
         rule=words.condition_words(tier) if tier else "",
         promise=words.target_words(spec) if spec else "",
@@ -155,6 +196,6 @@ def explain_timer(timer: Timer, *, now: datetime) -> Explanation:
         zone=calendar.spec["tz"] if calendar else "UTC",
         lines=lines,
         total=lines[-1].total if lines else 0,
-        moves=list(TimerMove.objects.filter(timer=timer).order_by("at", "id")),
+        moves=moves,
         remaining=remaining,
     )

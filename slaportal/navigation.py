@@ -38,7 +38,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Qualification", "leads:criteria", "certificate", (_MARKETING,)),
             Place("Routing", "routing:rules", "route", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("SLA tiers", "sla:policy", "hourglass"),
-            Place("Calendars", "sla:calendars", "calendar-clock", (_MANAGER,)),
+            Place("Calendars", "sla:calendars", "calendar-clock"),
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
             Place("Intake log", "integrations:intake", "file-import", (Role.ADMIN,)),

@@ -10,11 +10,13 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from handoff.deadlines import ledger_of
 from handoff.lead_page import clock_panels, decisions_view
 from handoff.timeline import assignments_of
 from handoff.views import base
 from handoff.views.base import TenantRequest, chosen_page, lead_of, reader
 from leads.models import Handoff
+from sla.explain import explain_timers, timers_of
 
 
 @never_cache
@@ -63,3 +65,28 @@ def decision(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     decisions = decisions_view(handoff.id) if handoff else []
     context = {"lead": found, "handoff": handoff, "decisions": decisions, "crumbs": crumbs, "now": now}
     return render(request, "handoff/decision.html", context)
+
+
+@never_cache
+@require_GET
+@reader
+def deadlines(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Why this lead is due when it is: every clock of its last handoff day by day, and who had the time."""
+    now = base.reading_clock()
+    found = lead_of(request, lead_id)
+    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    crumbs = [
+        {"label": "Inbox", "url": reverse("handoff:inbox")},
+        {"label": found.full_name, "url": reverse("handoff:lead", args=[found.id])},
+        {"label": "Why these deadlines"},
+    ]
+    timers = timers_of(handoff) if handoff else []
+    context = {
+        "lead": found,
+        "handoff": handoff,
+        "explained": explain_timers(timers, now=now),
+        "ledger": ledger_of(handoff, timers, now=now) if handoff else None,
+        "crumbs": crumbs,
+        "now": now,
+    }
+    return render(request, "handoff/deadlines.html", context)

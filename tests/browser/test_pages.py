@@ -20,6 +20,8 @@ PAGES: dict[str, list[str]] = {
         "/inbox?tab=done",
         "/leads/{lead}",
         "/leads/{lead}/decision",
+        "/leads/{lead}/deadlines",
+        "/leads/{lead}/pause",
         "/leads/{lead}/reject",
         "/leads/{lead}/nurture",
         "/leads/{lead}/touch",

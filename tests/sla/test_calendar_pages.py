@@ -60,15 +60,12 @@ def errors_of(response: Any) -> dict[str, list[str]]:
     return {name: list(errors) for name, errors in response.context["form"].errors.items()}
 
 
-@pytest.mark.parametrize(
-    ("role", "status"), [("admin", 200), ("manager", 200), ("marketing", 403), ("executive", 403)]
-)
-def test_managers_read_calendars_and_only_an_admin_may_change_them(acme: Org, role: str, status: int) -> None:
+@pytest.mark.parametrize("role", ["admin", "manager", "marketing", "executive"])
+def test_everybody_reads_calendars_and_only_an_admin_may_change_them(acme: Org, role: str) -> None:
     client = as_(getattr(acme, role))
-    page = client.get("/calendars")
-    assert page.status_code == status
+    assert client.get("/calendars").status_code == 200
     one = client.get(f"/calendars/{acme.tenant.calendar_id}")
-    assert one.status_code == status
+    assert one.status_code == 200
     edit = client.get(f"/calendars/{acme.tenant.calendar_id}/edit")
     assert edit.status_code == (200 if role == "admin" else 403)
     assert ("/edit" in one.content.decode()) is (role == "admin")
