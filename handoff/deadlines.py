@@ -79,7 +79,7 @@ def ledger_of(handoff: Handoff, timers: Sequence[Timer], *, now: datetime) -> Ti
 
 
 def _hours(timers: Sequence[Timer]) -> tuple[UUID | None, dict[UUID, UUID]]:
-    """Calendar versions: the organisation's, and those of each assignment's clocks that count working time."""
+    """Calendar versions: the organisation's, and by assignment those of clocks that count working time."""
     house = None
     own: dict[UUID, UUID] = {}
     for timer in timers:
