@@ -1,19 +1,24 @@
 """Keep the facts true: what was written down as changed is computed again, whole, from what is there.
 
 Facts hold nothing of their own, so building them twice gives the same rows, and a lost one is mended by
-`rebuild`. Drills and other test leads have none.
+`rebuild`. Drills and other test leads have none. The roll-ups of what changed are counted anew in the same
+transaction; the first drain of an organisation that has none counts all of them.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 
+from reporting import rollups
+from reporting.rollup_sql import COUNTED
+from reporting.rollups import NOBODY, Counted
 from tenants.context import current_tenant_id, tenant_scope
 
 logger = logging.getLogger(__name__)
@@ -25,9 +30,9 @@ TURNS: Final = 20
 #: First half of the advisory lock's key: one builder of facts per organisation at a time.
 _LOCK: Final = 0x5A1F
 
-_DELETE: Final = (
-    "delete from reporting_targetfact where tenant_id = %(tenant)s and handoff_id = any(%(handoffs)s::uuid[])"
-)
+_OF_HANDOFFS: Final = "handoff_id = any(%(handoffs)s::uuid[])"
+_DELETE: Final = "delete from reporting_targetfact where tenant_id = %(tenant)s and "
+_GIVE_BACK: Final = " returning "
 
 # Whom the company's clock counts for: who owned the lead when it was answered, else who owns it, else the
 # last who did. An owner's clock counts for its owner.
@@ -100,28 +105,41 @@ def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
         return len(handoffs)
 
 
-def rebuild(tenant_id: UUID) -> int:
-    """Build every fact of an organisation anew, in one transaction; how many there are then.
+def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = None) -> int:
+    """Build every fact of an organisation anew, and its roll-ups, in one transaction; how many facts there
+    are then.
 
     Waits for a drain that is at work. Dirty rows stay: draining them later changes nothing.
+    progress: see rollups.rebuild.
     """
     with tenant_scope(tenant_id), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         cursor.execute(_INSERT, {"tenant": tenant_id})
-        return int(cursor.rowcount)
+        count = int(cursor.rowcount)
+        rollups.rebuild(zone=rollups.zone_of_days(), progress=progress)
+        return count
 
 
 def _build(handoff_ids: Collection[UUID]) -> None:
     if not handoff_ids:
         return
+    zone = rollups.zone_of_days()
     values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
+        "zone": zone,
+        "nobody": str(NOBODY),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_DELETE, values)
-        cursor.execute(_INSERT + " and t.handoff_id = any(%(handoffs)s::uuid[])", values)
+        cursor.execute(_DELETE + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
+        before = {Counted(*row) for row in cursor.fetchall()}
+        cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
+        after = {Counted(*row) for row in cursor.fetchall()}
+    if rollups.are_complete(zone):
+        rollups.refresh(before ^ after, zone=zone)
+    else:
+        rollups.rebuild(zone=zone)
 
 
 def _tenants_with_dirty_handoffs() -> list[UUID]:

@@ -9,10 +9,16 @@ A clock belongs to the day on which it started, in the organisation's time zone.
   called off  closed before its deadline without an answer: the lead was closed or moved on.
 The rate is kept / (kept + broken). Running and called-off clocks are left out of its base, and said so.
 Response times are working seconds of answered clocks, in time or late.
+
+Roll-ups keep response times in buckets. A bucket is known by its lower end; it is a second wide under two
+minutes, 4 seconds under five, and from there on a thirtieth of 300, 600, 1,200 and so on. No bucket is wider
+than a thirtieth of its lower end, and none holds an end of RANGES inside.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,6 +51,12 @@ RANGES: Final = (
     (None, "8h+"),
 )
 NEVER: Final = "Never"
+
+#: Where the width of buckets changes, and the widths before the first end, between, and after the last.
+BUCKET_ENDS: Final = (120, *(300 * 2**octave for octave in range(23)))
+BUCKET_WIDTHS: Final = (1, 4, *(10 * 2**octave for octave in range(23)))
+#: A quantile from buckets is less than this off, in per cent.
+BUCKET_ERROR: Final = 3.4
 #: Points below the target that are still to be watched; further below is off target.
 WATCH_POINTS: Final = 10
 
@@ -133,6 +145,33 @@ class Rate:
             "median_business_seconds": self.median,
             "p90_business_seconds": self.p90,
         }
+
+
+def bucket_of(seconds: int) -> int:
+    """The lower end of the bucket of a response time."""
+    return seconds - seconds % BUCKET_WIDTHS[bisect_right(BUCKET_ENDS, seconds)]
+
+
+def place_of(seconds: int) -> int:
+    """Into which of RANGES a response time, or a bucket, falls, by its place."""
+    return sum(end is not None and end <= seconds for end, _ in RANGES)
+
+
+def quantiles(buckets: Mapping[int, tuple[int, int]], shares: tuple[int, ...]) -> dict[int, int | None]:
+    """Seconds within which so many per cent answered, from buckets (lower end: how many, seconds together).
+
+    The mean of the bucket that the exact value is in: less than BUCKET_ERROR off, exact where a bucket holds
+    one value only. None of nobody.
+    """
+    total = sum(count for count, _ in buckets.values())
+    found: dict[int, int | None] = dict.fromkeys(shares)
+    wanted, below = sorted(shares, reverse=True), 0
+    for start in sorted(buckets):
+        count, seconds = buckets[start]
+        below += count
+        while wanted and below * 100 >= wanted[-1] * total and count:
+            found[wanted.pop()] = round(seconds / count)
+    return found
 
 
 def standing(percent: float | None, target_percent: int) -> str | None:

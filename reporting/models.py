@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from tenants.models import TenantModel, tenant_fk
@@ -61,4 +62,69 @@ class TargetFact(TenantModel):
                 condition=models.Q(verdict__in=["missed", "open"], closed_at__isnull=True),
                 name="fact_unanswered",
             ),
+            # Deadlines that passed and that the engine has not noted yet: a handful at any moment.
+            models.Index(
+                fields=["tenant", "clock", "due_at"],
+                condition=models.Q(verdict="open"),
+                name="fact_open",
+            ),
         ]
+
+
+class RollUp(TenantModel):
+    """Facts counted together: the clocks that started on one day, or in one week, and have the same values
+    in the columns of one cube (reporting.rollups). Only there where it counts something.
+
+    Ids of no member and no team are `rollups.NOBODY`, so that keys compare. Response times are four lists of
+    one length: the lower end of a bucket (reporting.measures), how many answers in time and late fell into
+    it, and their seconds together.
+    """
+
+    cube = models.CharField(max_length=8)
+    days = models.PositiveSmallIntegerField()  # 1, or 7 from a Monday on
+    day = models.DateField()  # the first, in the organisation's time zone
+    clock = models.CharField(max_length=7)
+    target = models.CharField(max_length=12)
+    team_id = models.UUIDField()
+    member_id = models.UUIDField()
+    value = models.CharField(max_length=120, blank=True)  # a source or a campaign
+    tier = models.CharField(max_length=60)
+    tier_name = models.CharField(max_length=80, blank=True)
+    kept = models.PositiveIntegerField()
+    broken = models.PositiveIntegerField()
+    running = models.PositiveIntegerField()  # as stored: with deadlines that passed unnoted
+    called_off = models.PositiveIntegerField()
+    unanswered = models.PositiveIntegerField()  # of the broken
+    starts = ArrayField(models.PositiveIntegerField(), default=list)
+    in_time = ArrayField(models.PositiveIntegerField(), default=list)
+    late = ArrayField(models.PositiveIntegerField(), default=list)
+    seconds = ArrayField(models.PositiveBigIntegerField(), default=list)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "tenant",
+                    "cube",
+                    "days",
+                    "clock",
+                    "target",
+                    "day",
+                    "team_id",
+                    "member_id",
+                    "value",
+                    "tier",
+                ],
+                name="rollup_once",
+            )
+        ]
+
+
+class RollUpState(TenantModel):
+    """That the roll-ups of an organisation are complete, and whose days they count. Without it, or after the
+    organisation moved to another zone, reports count facts."""
+
+    zone = models.CharField(max_length=60)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="rollup_state_once")]

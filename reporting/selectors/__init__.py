@@ -6,6 +6,7 @@ from reporting.selectors.behind import clocks_behind, stories
 from reporting.selectors.names import Choices, Names, choices, humanise, load_names
 from reporting.selectors.numbers import Course, Group, Report, Totals, report
 from reporting.selectors.questions import CLOCKS, SPLITS, Question, sight_of
+from reporting.selectors.rolled import Ground, ground_of
 from reporting.selectors.volumes import Volume, leads_behind, volume
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "SPLITS",
     "Choices",
     "Course",
+    "Ground",
     "Group",
     "Names",
     "Question",
@@ -21,6 +23,7 @@ __all__ = [
     "Volume",
     "choices",
     "clocks_behind",
+    "ground_of",
     "humanise",
     "leads_behind",
     "load_names",

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from reporting.rollups import NOBODY
 from reporting.selectors.questions import Question, facts
+from reporting.selectors.rolled import Ground, cells, cube_for
 from tenants.models import Member
 
 
@@ -60,17 +62,23 @@ class Choices:
     teams: set[UUID]
 
 
-def choices(question: Question) -> Choices:
-    """Sources, tiers (slug: name) and teams that the period has; one query."""
+def choices(question: Question, *, ground: Ground | None = None) -> Choices:
+    """Sources, tiers (slug: name) and teams that the period has; one query. ground: see report."""
     plain = replace(question, team=None, member=None, source=None, campaign=None, tier=None, without=())
-    rows = facts(plain).order_by().values_list("source", "tier", "tier_name", "team_id").distinct()
+    columns = ["tier", "tier_name", "team_id"]
+    cube = cube_for(plain, "source", ground)
+    rows = (
+        facts(plain).values_list("source", *columns)
+        if cube is None
+        else cells(plain, cube).values_list("value", *columns)
+    )
     sources: set[str] = set()
     tiers: dict[str, str] = {}
     teams: set[UUID] = set()
-    for source, tier, tier_name, team_id in rows:
+    for source, tier, tier_name, team_id in rows.order_by().distinct():
         sources.add(source)
         tiers[tier] = tier_name or tiers.get(tier, "") or humanise(tier)
-        if team_id is not None:
+        if team_id not in (None, NOBODY):
             teams.add(team_id)
     return Choices(
         sorted(sources, key=str.casefold), dict(sorted(tiers.items(), key=lambda each: each[1])), teams

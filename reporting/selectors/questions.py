@@ -77,6 +77,11 @@ class Question:
         return replace(self, first=self.first - span, last=self.last - span)
 
     @property
+    def step_days(self) -> int:
+        """Days that a point of the course stands for."""
+        return 7 if self.by_week else 1
+
+    @property
     def by_week(self) -> bool:
         return self.days > MOST_DAYS_DRAWN
 
@@ -100,10 +105,13 @@ def in_sight(question: Question, team: str, member: str) -> Q:
     if reader is None:
         return Q()
     own = Q(**{member: reader.id})
-    if not question.leads_teams:
-        return own
+    return own | led_by(reader, team) if question.leads_teams else own
+
+
+def led_by(reader: Member, team: str) -> Q:
+    """The teams that somebody leads, stands in for, or is in, over the column of a team."""
     led = Team.objects.filter(Q(manager=reader) | Q(backup=reader)).values("id")
-    return own | Q(**{f"{team}__in": led}) | (Q(**{team: reader.team_id}) if reader.team_id else Q(pk__in=[]))
+    return Q(**{f"{team}__in": led}) | (Q(**{team: reader.team_id}) if reader.team_id else Q(pk__in=[]))
 
 
 def facts(question: Question) -> QuerySet[TargetFact]:

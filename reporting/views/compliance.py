@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
 from reporting.files import csv_response
-from reporting.measures import TARGETS, Rate, Verdict, standing
+from reporting.measures import BUCKET_ERROR, TARGETS, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
@@ -32,9 +32,10 @@ def compliance(request: HttpRequest) -> HttpResponse:
     asked = asked_by(request)
     question, now = asked.question, asked.now
     target: int = request.tenant.target_percent  # type: ignore[attr-defined]
-    offered = selectors.choices(question)
+    ground = selectors.ground_of(question)
+    offered = selectors.choices(question, ground=ground)
     names = selectors.load_names(offered.tiers)
-    report = selectors.report(question, asked.by, now=now, names=names)
+    report = selectors.report(question, asked.by, now=now, names=names, ground=ground)
     whole, course, groups = report.whole, report.course, report.groups
     only_open = params.choice(asked.query, "breaches", ("open", "all"), "open") == "open"
     page = page_of(
@@ -55,6 +56,7 @@ def compliance(request: HttpRequest) -> HttpResponse:
         "empty": not any(rate.all for rate in whole.rates.values()),
         "kpis": _kpis(asked, whole, report.before, target),
         "counted": _counted(whole),
+        "rounded": f"{BUCKET_ERROR:g}" if report.is_rounded else "",
         "trend": _trend(course),
         "trend_title": f"First touch on time, by {'week' if question.by_week else 'day'}",
         "trend_finding": _lowest(course),
@@ -223,8 +225,9 @@ def _tabs(asked: Asked) -> list[dict[str, Any]]:
 def compliance_csv(request: HttpRequest) -> HttpResponse:
     """GET /compliance.csv: the table of the page, one line a group, with bases and what was left out."""
     asked = asked_by(request)
-    names = selectors.load_names(selectors.choices(asked.question).tiers)
-    groups = selectors.report(asked.question, asked.by, now=asked.now, names=names).groups
+    ground = selectors.ground_of(asked.question)
+    names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)
+    report = selectors.report(asked.question, asked.by, now=asked.now, names=names, ground=ground)
     head = [selectors.SPLITS[asked.by][1]]
     for title in TARGETS.values():
         head += [
@@ -240,7 +243,7 @@ def compliance_csv(request: HttpRequest) -> HttpResponse:
         ]
     lines = [
         [group.name, *(cell for target in TARGETS for cell in _cells(group.rates[target]))]
-        for group in groups
+        for group in report.groups
     ]
     return csv_response(file_name(asked, f"compliance-by-{asked.by}"), head, lines)
 

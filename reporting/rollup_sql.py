@@ -1,0 +1,138 @@
+"""The statements of reporting.rollups, composed of what they share.
+
+Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of those about touched cells: days,
+clocks, targets, teams, members, sources, campaigns, tiers, lists of one length. Of those about a period:
+start and end (instants), first and after (days).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What tells the cells of all cubes apart.
+_KEY: Final = "day, clock, target, cube, team_id, member_id, value, tier"
+
+#: The columns of reporting.rollups.Counted, over rows of facts.
+COUNTED: Final = """id, (started_at at time zone %(zone)s)::date, clock, target,
+    coalesce(team_id, %(nobody)s::uuid), coalesce(member_id, %(nobody)s::uuid), source, campaign, tier,
+    tier_name, verdict, closed_at is null, case when met_at is not null then business_seconds end"""
+
+# The cells that a row is in, by cube.
+_CELLS: Final = """cross join lateral (values
+    ('team', {row}.team_id, %(nobody)s::uuid, ''), ('rep', {row}.team_id, {row}.member_id, ''),
+    ('source', {row}.team_id, %(nobody)s::uuid, {row}.source),
+    ('campaign', {row}.team_id, %(nobody)s::uuid, {row}.campaign)
+) as cell(cube, team_id, member_id, value)"""
+
+_TOUCHED: Final = """touched as materialized (
+    select distinct said.day, said.clock, said.target, cell.cube, cell.team_id, cell.member_id, cell.value,
+        said.tier
+    from unnest(%(days)s::date[], %(clocks)s::text[], %(targets)s::text[], %(teams)s::uuid[],
+        %(members)s::uuid[], %(sources)s::text[], %(campaigns)s::text[], %(tiers)s::text[])
+        as said(day, clock, target, team_id, member_id, source, campaign, tier)
+    {cells}
+), touched_week as materialized (
+    select distinct date_trunc('week', day)::date as day, clock, target, cube, team_id, member_id, value, tier
+    from touched
+)"""
+
+_ERASE: Final = """with {touched}, old as (
+    select 1 as days, touched.* from touched union all select 7, touched_week.* from touched_week
+)
+delete from reporting_rollup as kept using old
+where kept.tenant_id = %(tenant)s and kept.days = old.days and kept.day = old.day and kept.clock = old.clock
+    and kept.target = old.target and kept.cube = old.cube and kept.team_id = old.team_id
+    and kept.member_id = old.member_id and kept.value = old.value and kept.tier = old.tier
+"""
+
+# Facts of a period, from what the index fact_of_period holds.
+_FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, clock, target, source, campaign,
+    tier, tier_name, verdict, closed_at is null as is_open, coalesce(team_id, %(nobody)s::uuid) as team_id,
+    coalesce(member_id, %(nobody)s::uuid) as member_id,
+    case when met_at is not null then business_seconds end as seconds
+from reporting_targetfact
+where tenant_id = %(tenant)s and started_at >= {start} and started_at < {end}"""
+_FACTS_OF_TOUCHED_DAYS: Final = """(select distinct day, clock, target from touched) as wanted
+cross join lateral ({facts} and clock = wanted.clock and target = wanted.target) as fact"""
+
+# A cell is the sum of pieces: of one piece a fact,
+_PIECES_OF_FACTS: Final = """select fact.day, fact.clock, fact.target, cell.cube, cell.team_id,
+    cell.member_id, cell.value, fact.tier, fact.tier_name,
+    seconds - seconds %% (%(widths)s::int[])[1 + width_bucket(seconds, %(ends)s::int[])] as start,
+    (verdict = 'met')::int as kept, (verdict = 'missed')::int as broken,
+    (verdict in ('open', 'paused'))::int as running, (verdict = 'cancelled')::int as called_off,
+    (verdict = 'missed' and is_open)::int as unanswered,
+    (seconds is not null and verdict = 'met')::int as in_time,
+    (seconds is not null and verdict <> 'met')::int as late, seconds
+from {facts} {cells}"""
+# or, for a week, of some pieces a day: one for its counts, and one for each bucket of its response times.
+_PIECES_OF_DAYS: Final = """select {day} as day, one.clock, one.target, one.cube, one.team_id, one.member_id,
+    one.value, one.tier, one.tier_name, piece.*
+from {days}
+cross join lateral (
+    select null::int as start, kept, broken, running, called_off, unanswered, 0 as in_time, 0 as late,
+        null::bigint as seconds
+    union all
+    select bucket.start, 0, 0, 0, 0, 0, bucket.in_time, bucket.late, bucket.seconds
+    from unnest(one.starts, one.in_time, one.late, one.seconds) as bucket(start, in_time, late, seconds)
+) as piece"""
+_DAYS_OF_TOUCHED_WEEKS: Final = """touched_week as week join reporting_rollup as one on
+    one.tenant_id = %(tenant)s and one.days = 1 and one.day >= week.day and one.day < week.day + 7
+    and one.clock = week.clock and one.target = week.target and one.cube = week.cube
+    and one.team_id = week.team_id and one.member_id = week.member_id and one.value = week.value
+    and one.tier = week.tier"""
+_DAYS_OF_PERIOD: Final = """(select * from reporting_rollup
+    where tenant_id = %(tenant)s and days = 1 and day >= %(first)s and day < %(after)s) as one"""
+
+_LIST: Final = "coalesce(array_agg({what} order by start) filter (where start is not null), '{{}}')"
+_FILL: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier_name, kept, broken, running,
+    called_off, unanswered, starts, in_time, late, seconds)
+select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), sum(kept), sum(broken), sum(running),
+    sum(called_off), sum(unanswered), {starts}, {in_time}, {late}, {seconds}
+from (
+    select {key}, start, max(tier_name) as tier_name, sum(kept) as kept, sum(broken) as broken,
+        sum(running) as running, sum(called_off) as called_off, sum(unanswered) as unanswered,
+        sum(in_time) as in_time, sum(late) as late, sum(seconds) as seconds
+    from ({pieces}) as piece group by {key}, start
+) as binned group by {key}
+"""
+_WITH_TOUCHED: Final = "with {touched} {statement}"
+_ONLY_TOUCHED: Final = "select * from ({pieces}) as found where ({key}) in (select {key} from touched)"
+
+
+def _fill(length: int, pieces: str) -> str:
+    lists = {what: _LIST.format(what=what) for what in ("in_time", "late", "seconds")}
+    return _FILL.format(key=_KEY, length=length, pieces=pieces, starts=_LIST.format(what="start"), **lists)
+
+
+def _of_touched(statement: str) -> str:
+    return _WITH_TOUCHED.format(touched=_touched(), statement=statement)
+
+
+def _touched() -> str:
+    return _TOUCHED.format(cells=_CELLS.format(row="said"))
+
+
+def _pieces_of_facts(facts: str) -> str:
+    return _PIECES_OF_FACTS.format(facts=facts, cells=_CELLS.format(row="fact"))
+
+
+_TOUCHED_FACTS: Final = _FACTS_OF_TOUCHED_DAYS.format(
+    facts=_FACTS.format(
+        start="wanted.day::timestamp at time zone %(zone)s",
+        end="(wanted.day + 1)::timestamp at time zone %(zone)s",
+    )
+)
+_PERIOD_FACTS: Final = "({facts}) as fact".format(facts=_FACTS.format(start="%(start)s", end="%(end)s"))
+
+ERASE_TOUCHED: Final = _ERASE.format(touched=_touched())
+FILL_TOUCHED_DAYS: Final = _of_touched(
+    _fill(1, _ONLY_TOUCHED.format(pieces=_pieces_of_facts(_TOUCHED_FACTS), key=_KEY))
+)
+FILL_TOUCHED_WEEKS: Final = _of_touched(
+    _fill(7, _PIECES_OF_DAYS.format(day="week.day", days=_DAYS_OF_TOUCHED_WEEKS))
+)
+FILL_DAYS: Final = _fill(1, _pieces_of_facts(_PERIOD_FACTS))
+FILL_WEEKS: Final = _fill(
+    7, _PIECES_OF_DAYS.format(day="date_trunc('week', one.day)::date", days=_DAYS_OF_PERIOD)
+)

@@ -1,0 +1,127 @@
+"""Roll-ups: facts counted by day and by week, so that a report reads cells and not clocks.
+
+There are four cubes, each with the columns that questions ask for together:
+
+    team       team, tier
+    rep        team, member, tier
+    source     team, source, tier
+    campaign   team, campaign, tier
+
+A cube crosses no more than that, so that its cells stay few however many handoffs there are. What none of
+them answers (the reps of one source) is counted from the facts.
+
+A cell is never added to or taken from: the cells that a changed fact is in, or was in, are counted anew from
+the facts, in the transaction that builds these. So they cannot drift, and late or corrected events need no
+thought. The one thing that time alone changes, a deadline that passes unnoted, is left to the reader.
+
+Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Max, Min
+
+from reporting import rollup_sql
+from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
+from reporting.models import RollUp, RollUpState, TargetFact
+from tenants.context import current_tenant_id
+from tenants.models import Tenant
+
+#: The columns of facts that tell a cube's cells apart. The cheapest to read first.
+CUBES: Final[Mapping[str, frozenset[str]]] = {
+    "team": frozenset({"team_id", "tier"}),
+    "rep": frozenset({"team_id", "member_id", "tier"}),
+    "source": frozenset({"team_id", "source", "tier"}),
+    "campaign": frozenset({"team_id", "campaign", "tier"}),
+}
+#: Stands for no team and for no member; in cubes without members, for all of them.
+NOBODY: Final = UUID(int=0)
+#: Weeks that a rebuild counts at once.
+_CHUNK: Final = timedelta(weeks=4)
+
+
+class Counted(NamedTuple):
+    """All of a fact that a cell counts: two facts that are equal here count alike."""
+
+    id: UUID
+    day: date
+    clock: str
+    target: str
+    team_id: UUID
+    member_id: UUID
+    source: str
+    campaign: str
+    tier: str
+    tier_name: str
+    verdict: str
+    is_answerable: bool
+    seconds: int | None
+
+
+def zone_of_days() -> str:
+    """The zone whose days the organisation's reports count."""
+    zone: str = Tenant.objects.values_list("time_zone", flat=True).get(id=current_tenant_id())
+    return zone
+
+
+def are_complete(zone: str) -> bool:
+    """Whether every fact is rolled up by this zone's days."""
+    return bool(RollUpState.objects.filter(zone=zone).exists())
+
+
+def refresh(facts: Collection[Counted], *, zone: str) -> None:
+    """Count the cells anew that these facts are in, or were in. Three statements."""
+    cells = sorted({(*fact[1:9],) for fact in facts})
+    if not cells:
+        return
+    names = ("days", "clocks", "targets", "teams", "members", "sources", "campaigns", "tiers")
+    columns = {name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)}
+    for ids in ("teams", "members"):
+        columns[ids] = [str(each) for each in columns[ids]]
+    values = {**_constants(zone), **columns}
+    with connection.cursor() as cursor:
+        cursor.execute(rollup_sql.ERASE_TOUCHED, values)
+        cursor.execute(rollup_sql.FILL_TOUCHED_DAYS, values)
+        cursor.execute(rollup_sql.FILL_TOUCHED_WEEKS, values)
+
+
+def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
+    """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
+    RollUp.objects.all().delete()
+    ends = TargetFact.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
+    if ends["first"] is not None:
+        tz = ZoneInfo(zone)
+        first, last = (ends[name].astimezone(tz).date() for name in ("first", "last"))
+        monday = first - timedelta(days=first.weekday())
+        while monday <= last:
+            _fill(monday, monday + _CHUNK, zone=zone)
+            monday += _CHUNK
+            if progress is not None:
+                progress(min(monday - timedelta(days=1), last), last)
+    RollUpState.objects.update_or_create(defaults={"zone": zone})
+
+
+def _fill(monday: date, after: date, *, zone: str) -> None:
+    """Count the cells of whole weeks that have none."""
+    start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
+    values = {**_constants(zone), "start": start, "end": end, "first": monday, "after": after}
+    with connection.cursor() as cursor:
+        cursor.execute(rollup_sql.FILL_DAYS, values)
+        cursor.execute(rollup_sql.FILL_WEEKS, values)
+
+
+def _constants(zone: str) -> dict[str, Any]:
+    return {
+        "tenant": current_tenant_id(),
+        "zone": zone,
+        "nobody": str(NOBODY),
+        "ends": list(BUCKET_ENDS),
+        "widths": list(BUCKET_WIDTHS),
+    }

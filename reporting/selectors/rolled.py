@@ -1,0 +1,248 @@
+"""What a report counts, from roll-ups: the same figures at the cost of cells.
+
+Counts are those of the facts exactly, deadlines that passed a moment ago included; response times are the
+facts' to within measures.BUCKET_ERROR per cent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, TruncDate
+
+from reporting.measures import TARGETS, place_of, quantiles
+from reporting.models import RollUp, RollUpState
+from reporting.rollups import CUBES, NOBODY
+from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, is_true, key_of
+from reporting.selectors.questions import SPLITS, Question, facts, in_sight, led_by
+
+_VALUES: Final = {"source": "source", "campaign": "campaign"}  # columns of facts, by the cube that has them
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """That roll-ups may be read for a question. owns_elsewhere: the reader, who leads teams, has clocks of
+    their own outside of them, which only a cube with members can find."""
+
+    owns_elsewhere: bool = False
+
+
+def ground_of(question: Question) -> Ground | None:
+    """What a question may be counted on; None where the organisation's roll-ups are not complete. One
+    query."""
+    state = RollUpState.objects.filter(zone=question.zone.key)
+    reader = question.seen_by
+    if reader is None or not question.leads_teams:
+        return Ground() if state.exists() else None
+    monday = question.before.first - timedelta(days=6)
+    own = RollUp.objects.filter(
+        tenant_id=OuterRef("tenant_id"),
+        cube="rep",
+        days=7,
+        clock=question.clock,
+        target__in=list(TARGETS),
+        day__range=(monday, question.last),
+        member_id=reader.id,
+    ).exclude(led_by(reader, "team_id"))
+    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere", flat=True)[:1]
+    return next((Ground(elsewhere) for elsewhere in found), None)
+
+
+def cube_for(question: Question, column: str | None, ground: Ground | None) -> str | None:
+    """The cheapest cube that answers a question split by a column of facts; None where none does."""
+    if ground is None:
+        return None
+    needed = {column} if column else set()
+    chosen = {
+        "team_id": question.team,
+        "member_id": question.member,
+        "source": question.source,
+        "campaign": question.campaign,
+    }
+    needed |= {name for name, value in chosen.items() if value is not None} | set(question.without)
+    if question.seen_by is not None and (not question.leads_teams or ground.owns_elsewhere):
+        needed.add("member_id")
+    return next((cube for cube, columns in CUBES.items() if needed <= columns), None)
+
+
+def cells(question: Question, cube: str) -> QuerySet[RollUp]:
+    """The cells of a cube that a question is about: whole weeks where it is drawn by week, else days."""
+    found: QuerySet[RollUp] = RollUp.objects.filter(
+        _spans(question), cube=cube, clock=question.clock, target__in=list(TARGETS)
+    )
+    if question.seen_by is not None:
+        has_members = "member_id" in CUBES[cube]
+        seen = (
+            in_sight(question, "team_id", "member_id") if has_members else led_by(question.seen_by, "team_id")
+        )
+        found = found.filter(seen)
+    chosen = {"team_id": question.team, "member_id": question.member, "tier": question.tier}
+    chosen["value"] = (
+        question.source if cube == "source" else question.campaign if cube == "campaign" else None
+    )
+    found = found.filter(**{name: value for name, value in chosen.items() if value is not None})
+    return found.filter(**dict.fromkeys(question.without, NOBODY))
+
+
+def _spans(question: Question) -> Q:
+    after = question.last + timedelta(days=1)
+    if not question.by_week:
+        return Q(days=1, day__gte=question.first, day__lt=after)
+    monday = question.first + timedelta(days=-question.first.weekday() % 7)
+    last_monday = after - timedelta(days=after.weekday())
+    edges = Q(day__gte=question.first, day__lt=monday) | Q(day__gte=last_monday, day__lt=after)
+    return Q(days=7, day__gte=monday, day__lt=last_monday) | Q(edges, days=1)
+
+
+# Cells of the period, of the one before (without key and step, for they are told as a whole only), and the
+# facts whose deadlines passed unnoted, which cells count as running.
+_REPORT: Final = """
+set local jit = off;
+with cell as materialized (
+    select true as present, key, (day - %s) / %s as step, target, kept, broken, running, called_off,
+        unanswered, starts, in_time, late, seconds
+    from ({present}) as now
+    union all
+    select false, null, null, target, kept, broken, running, called_off, unanswered, starts, in_time,
+        late, seconds
+    from ({before}) as former
+    union all
+    select present, case when present then key end, case when present then (day - %s) / %s end, target, 0, 1,
+        -1, 0, is_open::int, '{{}}', '{{}}', '{{}}', '{{}}'
+    from ({passed}) as passed
+)
+select 'verdicts', present, key::text, target, array[sum(kept), sum(broken), sum(running), sum(called_off),
+    sum(unanswered)]::int[], null::int[], null::int[], null::bigint[]
+    from cell group by present, key, target
+union all
+select 'course', true, key::text, '', array_agg(step), array_agg(kept::int), array_agg(broken::int), null
+    from (
+        select key, step, sum(kept) as kept, sum(broken) as broken from cell
+        where present and target = 'first_touch' group by key, step having sum(kept + broken) > 0
+    ) as drawn group by key
+union all
+select 'times', present, key::text, target, array_agg(start), array_agg(in_time::int), array_agg(late::int),
+    array_agg(seconds::bigint)
+    from (
+        select present, key, target, bucket.start, sum(bucket.in_time) as in_time, sum(bucket.late) as late,
+            sum(bucket.seconds) as seconds
+        from cell
+        cross join lateral unnest(cell.starts, cell.in_time, cell.late, cell.seconds)
+            as bucket(start, in_time, late, seconds)
+        group by present, key, target, bucket.start
+    ) as binned group by present, key, target
+"""
+
+
+def count_cells(
+    question: Question, by: str, cube: str, *, before: str, now: datetime, first_step: date
+) -> Counted:
+    """Everything a report says of the question, and of the period before; one query.
+
+    cube, before: what the period and the one before are counted in. first_step: see count_facts.
+    """
+    counted = Counted()
+    whole_bins: dict[tuple[bool, str], dict[int, list[int]]] = {}
+    rows = _rows(question, by, cube, before, now, first_step)
+    for part, present, text, target, first, second, third, seconds in rows:
+        key = _key(by, text)
+        if part == "verdicts":
+            verdicts = dict(zip(("met", "missed", "open", "cancelled"), first, strict=False))
+            counted.add_to_whole(present, target, verdicts)
+            if present:
+                counted.add_to_group(key, target, verdicts)
+                counted.unanswered += first[4]
+        elif part == "course":
+            counted.courses[key] = {
+                "met": Counter(dict(zip(first, second, strict=True))),
+                "missed": Counter(dict(zip(first, third, strict=True))),
+            }
+        else:
+            bins = list(zip(first, second, third, seconds, strict=True))
+            _add(whole_bins.setdefault((present, target), {}), bins)
+            if present:
+                buckets = {start: (kept + late, total) for start, kept, late, total in bins}
+                shares = quantiles(buckets, OF_GROUP)
+                counted.group_times[key, target] = sum(n for n, _ in buckets.values()), shares
+    for (present, target), bins_of in whole_bins.items():
+        buckets = {start: (kept + late, total) for start, (kept, late, total) in bins_of.items()}
+        shares = quantiles(buckets, OF_WHOLE)
+        counted.whole_times[present, target] = sum(n for n, _ in buckets.values()), shares
+    _draw_bars(counted, whole_bins.get((True, "first_touch"), {}))
+    return counted
+
+
+def _add(bins: dict[int, list[int]], more: Iterable[tuple[int, int, int, int]]) -> None:
+    for start, kept, late, seconds in more:
+        each = bins.setdefault(start, [0, 0, 0])
+        each[0] += kept
+        each[1] += late
+        each[2] += seconds
+
+
+def _draw_bars(counted: Counted, bins: dict[int, list[int]]) -> None:
+    """First touches by response time; the broken ones without any were never answered."""
+    for start, (kept, late, _) in bins.items():
+        bar = counted.bars[place_of(start)]
+        bar[0] += kept
+        bar[1] += late
+    broken = counted.whole.get((True, "first_touch"), Counter())["missed"]
+    counted.bars[-1][1] = broken - sum(late for _, late, _ in bins.values())
+
+
+def _key(by: str, text: str | None) -> Key:
+    key = key_of(by, text)
+    return None if key == NOBODY else key
+
+
+def _rows(
+    question: Question, by: str, cube: str, before: str, now: datetime, first_step: date
+) -> list[tuple[Any, ...]]:
+    column = SPLITS[by][0]
+    measures = (
+        "kept",
+        "broken",
+        "running",
+        "called_off",
+        "unanswered",
+        "starts",
+        "in_time",
+        "late",
+        "seconds",
+    )
+    present = cells(question, cube).annotate(key=F("value" if column in _VALUES else column))
+    passed = (
+        facts(replace(question, first=question.before.first))
+        .filter(verdict="open", due_at__lt=now)
+        .annotate(
+            key=Coalesce(column, Value(NOBODY)) if column.endswith("_id") else F(column),
+            present=is_true(Q(started_at__gte=question.start)),
+            day=TruncDate("started_at", tzinfo=question.zone),
+            is_open=is_true(Q(closed_at__isnull=True)),
+        )
+    )
+    parts = (
+        present.values("key", "day", "target", *measures),
+        cells(question.before, before).values("target", *measures),
+        passed.values("key", "present", "day", "target", "is_open"),
+    )
+    try:
+        (now_sql, a), (former_sql, b), (passed_sql, c) = (
+            part.order_by().query.sql_with_params() for part in parts
+        )
+    except EmptyResultSet:
+        return []
+    steps: list[Any] = [first_step, question.step_days]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REPORT.format(present=now_sql, before=former_sql, passed=passed_sql),
+            [*steps, *a, *b, *steps, *c],
+        )
+        return list(cursor.fetchall())
