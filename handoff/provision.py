@@ -1,7 +1,7 @@
 """Set up an organisation that works at once: calendar, criteria, routing, policy, reasons.
 
-Sign-up, the demo and the command line all come through here; what a tenant starts with is written in each
-app's defaults.
+The demo and the command line come through here; what a tenant starts with is written in each app's
+defaults.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ class _Builder:
     plan: TenantPlan
     now: datetime
     calendars: dict[str, Calendar] = field(default_factory=dict)
+    people: dict[str, Member] = field(default_factory=dict)  # by e-mail
     reps: dict[str, Member] = field(default_factory=dict)
 
     def build(self) -> None:
@@ -152,14 +153,18 @@ class _Builder:
         return self.calendars[wanted.name]
 
     def person(self, plan: PersonPlan, team: Team | None = None) -> Member:
-        return add_member(
-            tenant=self.tenant,
-            name=plan.name,
-            email=plan.email,
-            role=plan.role,
-            team=team,
-            password=self.plan.password,
-        )
+        """The person of this e-mail, added the first time they are named: one may be several things."""
+        email = plan.email.strip().lower()
+        if email not in self.people:
+            self.people[email] = add_member(
+                tenant=self.tenant,
+                name=plan.name,
+                email=plan.email,
+                role=plan.role,
+                team=team,
+                password=self.plan.password,
+            )
+        return self.people[email]
 
     def may_own(self, member: Member, plan: PersonPlan, time_zone: str) -> None:
         """Give a member hours, caps and the row that counts their leads."""
