@@ -96,9 +96,11 @@ def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute(
-            "delete from leads_dirtyhandoff where tenant_id = %s and id in (select id from leads_dirtyhandoff"
-            " where tenant_id = %s order by at limit %s for update skip locked) returning handoff_id",
-            [tenant_id, tenant_id, limit],
+            # Materialized: as a plain subquery it may be run again for each row, and take more than the limit.
+            "with taken as materialized (select id from leads_dirtyhandoff where tenant_id = %s"
+            " order by at limit %s for update skip locked) delete from leads_dirtyhandoff d using taken"
+            " where d.tenant_id = %s and d.id = taken.id returning d.handoff_id",
+            [tenant_id, limit, tenant_id],
         )
         handoffs = [row[0] for row in cursor.fetchall()]
         _build(set(handoffs))

@@ -66,8 +66,6 @@ def _colleagues() -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
-def watched(member: Member) -> Q | None:
-    """Which owners' handoffs a board shows to this member; None for all."""
-    if member.role in SEES_ALL:
-        return None
-    return Q(owner__team_id__in=teams_of(member)) | Q(owner=member)
+def watched(member: Member) -> list[UUID] | None:
+    """The teams whose people a board shows to this member, besides the member; None for everybody's."""
+    return None if member.role in SEES_ALL else teams_of(member)

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from handoff.selectors.access import SEES_ALL, teams_of
 from routing.models import RepLoad
 from sla.status import Status
 from tenants.models import Leave, Member, RepProfile
@@ -50,11 +49,13 @@ class Person:
         return "idle" if self.load is None else "risk" if self.load >= 100 else "brand"
 
 
-def people_watched(member: Member, *, now: datetime) -> list[Person]:
-    """Everybody who may own leads and whom the member watches, with load, cap and absence. Three queries."""
+def people_watched(member: Member, *, teams: list[UUID] | None, now: datetime) -> list[Person]:
+    """Everybody who may own leads and whom the member watches, with load, cap and absence. Three queries.
+
+    teams: those of `watched`.
+    """
     profiles = RepProfile.objects.filter(member__is_active=True).select_related("member", "member__team")
-    if member.role not in SEES_ALL:
-        teams = teams_of(member)
+    if teams is not None:
         profiles = profiles.filter(Q(member__team_id__in=teams) | Q(member=member))
     found = [
         Person(profile.member, profile=profile, cap_open=profile.cap_open)

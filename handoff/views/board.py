@@ -36,6 +36,7 @@ def board(request: TenantRequest) -> HttpResponse:
         "kpis": _board_kpis(found),
         "may_move": request.member.role in (Role.MANAGER, Role.ADMIN),
         "here": request.get_full_path(),
+        "back": f"?{urlencode({'next': request.get_full_path()})}",
         "now": now,
     }
     return render(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_urlconf, reverse
 
 from reporting import params, selectors
 from reporting.selectors import Question
@@ -28,7 +29,13 @@ def address(query: Mapping[str, str], view: str, **changes: str | None) -> str:
         if value is None:
             kept.pop(name, None)
     text = urlencode(kept)
-    return reverse(f"reporting:{view}") + (f"?{text}" if text else "")
+    return _path(view, get_urlconf()) + (f"?{text}" if text else "")
+
+
+@cache
+def _path(view: str, urlconf: str | None) -> str:
+    """Looked up once: a page links to the same few views hundreds of times."""
+    return reverse(f"reporting:{view}", urlconf=urlconf)
 
 
 @dataclass(frozen=True, slots=True)
