@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import views
+from handoff.views import acts, board, inbox, lead, lists, moves
 
 app_name = "handoff"
 urlpatterns = [
-    path("inbox", views.inbox, name="inbox"),
-    path("leads", views.leads, name="leads"),
-    path("leads/<uuid:lead_id>", views.lead, name="lead"),
-    path("leads/<uuid:lead_id>/clocks", views.lead_clocks, name="clocks"),
-    path("leads/<uuid:lead_id>/decision", views.decision, name="decision"),
-    path("leads/<uuid:lead_id>/accept", views.accept, name="accept"),
-    path("leads/<uuid:lead_id>/reject", views.reject, name="reject"),
-    path("leads/<uuid:lead_id>/nurture", views.nurture, name="nurture"),
-    path("leads/<uuid:lead_id>/touch", views.touch, name="touch"),
-    path("leads/<uuid:lead_id>/hand-over", views.hand_over, name="hand_over"),
-    path("leads/<uuid:lead_id>/reassign", views.reassign, name="reassign"),
-    path("leads/<uuid:lead_id>/retry", views.retry, name="retry"),
-    path("leads/<uuid:lead_id>/stage", views.stage, name="stage"),
-    path("leads/<uuid:lead_id>/undo/accept", views.undo_accept, name="undo_accept"),
-    path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", views.undo_touch, name="undo_touch"),
-    path("board", views.board, name="board"),
-    path("unrouted", views.unrouted, name="unrouted"),
-    path("needs-data", views.needs_data, name="needs_data"),
-    path("search", views.search, name="search"),
+    path("inbox", inbox.inbox, name="inbox"),
+    path("leads", lists.leads, name="leads"),
+    path("leads/<uuid:lead_id>", lead.lead, name="lead"),
+    path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
+    path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),
+    path("leads/<uuid:lead_id>/accept", acts.accept, name="accept"),
+    path("leads/<uuid:lead_id>/reject", acts.reject, name="reject"),
+    path("leads/<uuid:lead_id>/nurture", acts.nurture, name="nurture"),
+    path("leads/<uuid:lead_id>/touch", acts.touch, name="touch"),
+    path("leads/<uuid:lead_id>/hand-over", moves.hand_over, name="hand_over"),
+    path("leads/<uuid:lead_id>/reassign", moves.reassign, name="reassign"),
+    path("leads/<uuid:lead_id>/retry", moves.retry, name="retry"),
+    path("leads/<uuid:lead_id>/stage", acts.stage, name="stage"),
+    path("leads/<uuid:lead_id>/undo/accept", acts.undo_accept, name="undo_accept"),
+    path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", acts.undo_touch, name="undo_touch"),
+    path("board", board.board, name="board"),
+    path("unrouted", lists.unrouted, name="unrouted"),
+    path("needs-data", lists.needs_data, name="needs_data"),
+    path("search", lists.search, name="search"),
 ]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from handoff import views
 from handoff.intake import receive_lead
+from handoff.views import base
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.models import Handoff, Lead
 from sla.models import Timer
@@ -91,7 +91,7 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Let the pages live at this moment."""
 
     def stand_still(moment: datetime) -> None:
-        monkeypatch.setattr(views, "database_clock", fixed_clock(moment))
-        monkeypatch.setattr(views, "reading_clock", fixed_clock(moment))
+        monkeypatch.setattr(base, "deciding_clock", fixed_clock(moment))
+        monkeypatch.setattr(base, "reading_clock", fixed_clock(moment))
 
     return stand_still

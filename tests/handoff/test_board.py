@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from handoff import clocks, selectors
+from handoff.selectors import boards
 from leads.models import Assignment, Handoff, Lead
 from sla.models import Target, Timer
 from sla.selectors import status_now
@@ -121,7 +122,7 @@ def crowded(acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Client
         new_lead(
             acme, now + timedelta(seconds=number), f"p{number}@c{number}.example", first_name=f"P{number}"
         )
-    monkeypatch.setattr(selectors, "PRESSING", 2)
+    monkeypatch.setattr(boards, "PRESSING", 2)
     return browser(acme.manager)
 
 

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from reporting import views
 from reporting.models import TargetFact
+from reporting.views import asked, volume
 from tenants.models import Member
 from tests.factories import Org
 from tests.reporting.scenes import browser, drain, hand_over, second_team, week_of_work
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def at_now(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
-    monkeypatch.setattr(views, "database_clock", lambda: now)
+    for module in (asked, volume):
+        monkeypatch.setattr(module, "database_clock", lambda: now)
     return now
 
 

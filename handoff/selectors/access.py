@@ -1,0 +1,73 @@
+"""Who may see and do what. What a person may not see is not there: NotFound."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from core.errors import NotFound
+from leads.models import Assignment, Handoff, Lead
+from tenants.models import Member, Role, Team, Tenant
+
+#: Who reads every lead of the organisation.
+SEES_ALL: Final = (Role.ADMIN, Role.MARKETING, Role.EXECUTIVE)
+#: Who may act on leads.
+ACTS: Final = (Role.REP, Role.MANAGER, Role.ADMIN)
+
+
+def teams_of(member: Member) -> list[UUID]:
+    """The teams that a manager watches: those they lead or stand in for, and their own."""
+    ids = set(Team.objects.filter(Q(manager=member) | Q(backup=member)).values_list("id", flat=True))
+    if member.team_id is not None:
+        ids.add(member.team_id)
+    return sorted(ids)
+
+
+def visible_leads(member: Member) -> QuerySet[Lead]:
+    """The leads that a member may open: a rep's own and former ones; a manager's teams' and those that no
+    rep ever had; everybody's for the roles that read all."""
+    leads: QuerySet[Lead] = Lead.objects.all()
+    if member.role in SEES_ALL:
+        return leads
+    owned = Assignment.objects.filter(handoff__lead_id=OuterRef("pk"))
+    if member.role == Role.MANAGER:
+        theirs = owned.filter(Q(member__team_id__in=teams_of(member)) | Q(member=member))
+        # Unrouted, or not handed over yet: any manager may take care of it.
+        return leads.filter(Q(owner__isnull=True) & ~Exists(owned) | Q(Exists(theirs)) | _unrouted_now())
+    return leads.filter(Exists(owned.filter(member=member)))
+
+
+def _unrouted_now() -> Q:
+    waiting = Handoff.objects.filter(lead_id=OuterRef("pk"), state=Handoff.State.OPEN, owner__isnull=True)
+    return Q(Exists(waiting))
+
+
+def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
+    """A lead that this member may open, with its account. NotFound for others' and for none alike."""
+    lead: Lead | None = (
+        visible_leads(member)
+        .annotate(colleagues=_colleagues())
+        .filter(tenant=tenant, id=lead_id)
+        .select_related("account", "account__owner")
+        .first()
+    )
+    if lead is None:
+        raise NotFound("There is no such lead.")
+    return lead
+
+
+def _colleagues() -> Coalesce:
+    """How many other leads the lead's account has."""
+    same = Lead.objects.filter(account_id=OuterRef("account_id")).exclude(id=OuterRef("id")).order_by()
+    counted = same.values("account_id").annotate(number=Count("id")).values("number")
+    return Coalesce(Subquery(counted), 0)
+
+
+def watched(member: Member) -> Q | None:
+    """Which owners' handoffs a board shows to this member; None for all."""
+    if member.role in SEES_ALL:
+        return None
+    return Q(owner__team_id__in=teams_of(member)) | Q(owner=member)

@@ -1,0 +1,199 @@
+"""What a rep does with a lead: accept, touch, reject, nurture, move on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from feedback.models import Reason
+from feedback.selectors import active_reasons
+from handoff import selectors, services
+from handoff.forms import NurtureForm, RejectForm, StageForm, TouchForm, minute_of
+from handoff.services import LATER_STAGES, Actor
+from handoff.views import base
+from handoff.views.base import TenantRequest, go, lead_of, way_on, worker
+from handoff.views.dialogs import after, answer, dialog, posted
+from leads.lifecycle import Stage, can_move
+from leads.models import Handoff
+
+
+@require_POST
+@worker
+def accept(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Take the lead, with ten seconds to take it back."""
+    found = lead_of(request, lead_id)
+    services.accept_lead(lead_id=found.id, actor=Actor.person(request.member), clock=base.deciding_clock)
+    undo = reverse("handoff:undo_accept", args=[found.id])
+    messages.success(request, f"{found.full_name} is accepted.", extra_tags=f"undo={undo}")
+    return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+
+@require_POST
+@worker
+def undo_accept(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Take an acceptance back."""
+    found = lead_of(request, lead_id)
+    services.undo_accept(lead_id=found.id, actor=Actor.person(request.member), clock=base.deciding_clock)
+    messages.success(request, f"{found.full_name} is undecided again.")
+    return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+
+@require_POST
+@worker
+def undo_touch(request: TenantRequest, lead_id: UUID, touch_id: UUID) -> HttpResponse:
+    """Take a touch back, and the acceptance that was given with it."""
+    found = lead_of(request, lead_id)
+    actor = Actor.person(request.member)
+    with transaction.atomic():
+        if request.GET.get("accept"):
+            services.undo_accept(lead_id=found.id, actor=actor, clock=base.deciding_clock)
+        services.undo_touch(lead_id=found.id, touch_id=touch_id, actor=actor, clock=base.deciding_clock)
+    messages.success(request, "The touch is taken back.")
+    return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def reject(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Refuse the lead with a reason."""
+    found = lead_of(request, lead_id)
+    form = RejectForm(posted(request), reasons=active_reasons(Reason.Kind.REJECT))
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"Reject {found.full_name}?"
+        return dialog(request, found, form, part="_reject.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        result = services.reject_lead(
+            lead_id=found.id,
+            reason=form.cleaned_data["reason"],
+            note=form.cleaned_data["note"],
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        if result.outcome == "rerouted":
+            names = selectors.names_of([result.new_owner_id])
+            owner = names.get(str(result.new_owner_id), "the next free person, who is being looked for")
+            messages.success(request, f"{found.full_name} goes to {owner}.")
+        else:
+            messages.success(request, f"{found.full_name} is rejected. Marketing sees your reason.")
+        return go(request, after(request))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def nurture(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Not now: back to marketing, with a day to look again."""
+    found = lead_of(request, lead_id)
+    form = NurtureForm(posted(request), reasons=active_reasons(Reason.Kind.NURTURE))
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"Send {found.full_name} to nurture?"
+        return dialog(request, found, form, part="_nurture.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        services.nurture_lead(
+            lead_id=found.id,
+            reason=form.cleaned_data["reason"],
+            until=form.cleaned_data["until"],
+            note=form.cleaned_data["note"],
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        messages.success(request, f"{found.full_name} goes back to marketing.")
+        return go(request, after(request))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def touch(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Log an attempt to reach the lead, and accept it in the same step where that is still owed."""
+    found = lead_of(request, lead_id)
+    now = base.reading_clock()
+    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    undecided = bool(
+        handoff
+        and handoff.state == Handoff.State.OPEN
+        and handoff.owner_id == request.member.id
+        and handoff.accepted_at is None
+    )
+    start = {"kind": "call", "at": timezone.localtime(minute_of(now)), "accept": True}
+    form = TouchForm(posted(request), initial=start, may_accept=undecided)
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"Log a touch with {found.full_name}"
+        return dialog(request, found, form, part="_touch.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        actor = Actor.person(request.member)
+        logged = services.log_touch(
+            lead_id=found.id,
+            kind=form.cleaned_data["kind"],
+            at=_made_at(form.cleaned_data["at"], handoff, now),
+            outcome=form.cleaned_data["outcome"],
+            note=form.cleaned_data["note"],
+            actor=actor,
+            clock=base.deciding_clock,
+        )
+        also = bool(form.cleaned_data.get("accept"))
+        if also:
+            services.accept_lead(lead_id=found.id, actor=actor, clock=base.deciding_clock)
+        undo = reverse("handoff:undo_touch", args=[found.id, logged.id]) + ("?accept=1" if also else "")
+        text = f"{logged.get_kind_display()} logged" + (f", {found.full_name} is accepted." if also else ".")
+        messages.success(request, text, extra_tags=f"undo={undo}")
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+def _made_at(said: datetime, handoff: Handoff | None, now: datetime) -> datetime | None:
+    """A form knows minutes only: the present one means now, and the one in which the handoff began, its
+    beginning."""
+    if minute_of(said) == minute_of(now):
+        return None
+    if handoff is not None and minute_of(said) == minute_of(handoff.owned_since or handoff.started_at):
+        return handoff.owned_since or handoff.started_at
+    return said
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Report how it went on after acceptance: SQL, opportunity, won, lost, disqualified."""
+    found = lead_of(request, lead_id)
+    stages = [each for each in LATER_STAGES if can_move(Stage(found.stage), each)]
+    form = StageForm(posted(request), stages=stages)
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"Move {found.full_name} on"
+        return dialog(request, found, form, part="_stage.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        to = Stage(form.cleaned_data["to"])
+        services.move_to_stage(
+            lead_id=found.id,
+            to=to,
+            why=form.cleaned_data["why"],
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        messages.success(request, f"{found.full_name} is now: {to.label}.")
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)

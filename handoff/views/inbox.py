@@ -1,0 +1,141 @@
+"""A rep's inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from handoff import clocks, selectors
+from handoff.badges import remember
+from handoff.lead_page import why_line
+from handoff.views import base
+from handoff.views.base import TenantRequest, chosen_page, is_part, reader
+from sla.status import Status
+
+
+@never_cache
+@require_GET
+@reader
+def inbox(request: TenantRequest) -> HttpResponse:
+    """A rep's leads, the most pressing first, and the chosen one beside them."""
+    now = base.reading_clock()
+    tab = request.GET.get("tab", "decide")
+    tab = tab if tab in selectors.TABS else "decide"
+    found = selectors.inbox(member=request.member, tab=tab, now=now)
+    remember(request, undecided=found.counts["decide"])
+    wanted = _uuid_or_none(request.GET.get("lead", ""))
+    rows = [row for group in _groups(found) for row in group["rows"]]
+    chosen = wanted or (rows[0].handoff.lead_id if rows else None)
+    page = None if is_part(request, "queue") else chosen_page(request, chosen, now)
+    context = {
+        "inbox": found,
+        "groups": _queue_groups(found, chosen=chosen, now=now),
+        "hidden": found.total - len(found.rows),
+        "page": page,
+        "chosen": chosen,
+        "explicit": wanted is not None,
+        "here": request.get_full_path(),
+        "now": now,
+        **_neighbours(rows, chosen, tab),
+    }
+    if is_part(request, "queue"):
+        return render(request, "handoff/_queue.html", context)
+    return render(request, "handoff/inbox.html", context)
+
+
+_GROUPS: tuple[tuple[str, str, tuple[Status | None, ...]], ...] = (
+    ("Overdue", "bad", (Status.OVERDUE,)),
+    ("At risk: most of the time is used", "risk", (Status.AT_RISK,)),
+    ("On time", "", (Status.ON_TIME,)),
+    ("Paused", "", (Status.CLOSED_HOURS, Status.PAUSED)),
+    ("Nothing owed now", "", (None, Status.MET, Status.MISSED, Status.CANCELLED)),
+)
+
+
+def _groups(found: selectors.Inbox) -> list[dict[str, Any]]:
+    if found.tab == "done":
+        return [{"title": "Last answered", "tone": "", "rows": found.rows}]
+    groups = [
+        {"title": title, "tone": tone, "rows": found.group(*statuses)} for title, tone, statuses in _GROUPS
+    ]
+    return [group for group in groups if group["rows"]]
+
+
+def _queue_groups(found: selectors.Inbox, *, chosen: UUID | None, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": group["title"],
+            "tone": group["tone"],
+            "total": len(group["rows"]),
+            "rows": [queue_row(row, tab=found.tab, chosen=chosen, now=now) for row in group["rows"]],
+        }
+        for group in _groups(found)
+    ]
+
+
+def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetime) -> dict[str, Any]:
+    """A row of the queue, for web/_queue_row.html."""
+    handoff, reading = row.handoff, row.reading
+    lead = handoff.lead
+    company = lead.account.name if lead.account else lead.company_name
+    attempts = f"{row.touches} attempt{'' if row.touches == 1 else 's'}"
+    return {
+        "id": lead.id,
+        "url": f"{reverse('handoff:inbox')}?{urlencode({'tab': tab, 'lead': lead.id})}",
+        "name": lead.full_name,
+        "sub": " · ".join(part for part in (company, lead.title) if part),
+        "status": reading.status if reading else Status.MET,
+        "seconds": reading.seconds if reading else None,
+        "running": reading.running if reading else False,
+        "next_change": reading.next_change if reading else None,
+        "due": _queue_due(row, tab=tab, now=now),
+        "tier": handoff.tier_name,
+        "hot": handoff.priority > 0,
+        "source": handoff.source,
+        "why": attempts if tab == "working" else why_line(handoff),
+        "selected": lead.id == chosen,
+    }
+
+
+def _queue_due(row: selectors.Row, *, tab: str, now: datetime) -> str:
+    handoff, reading = row.handoff, row.reading
+    if tab == "done":
+        return f"{handoff.get_outcome_display()} {clocks.due_text(handoff.closed_at, now)}"
+    if reading is None:
+        return "answered"
+    if reading.resumes is not None:
+        return f"resumes {clocks.due_text(reading.resumes, now)}"
+    return clocks.due_line(reading, now=now)
+
+
+def _neighbours(rows: list[selectors.Row], chosen: UUID | None, tab: str) -> dict[str, Any]:
+    """The leads before and after the chosen one, for J and K."""
+    ids = [row.handoff.lead_id for row in rows]
+    if chosen not in ids:
+        return {"place": 0, "of": len(ids)}
+    place = ids.index(chosen)
+
+    def link(index: int) -> str:
+        return f"{reverse('handoff:inbox')}?{urlencode({'tab': tab, 'lead': ids[index]})}"
+
+    return {
+        "place": place + 1,
+        "of": len(ids),
+        "previous": link(place - 1) if place else "",
+        "following": link(place + 1) if place + 1 < len(ids) else "",
+    }
+
+
+def _uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,65 @@
+"""Everything about one lead."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from handoff.lead_page import clock_panels, decisions_view
+from handoff.timeline import assignments_of
+from handoff.views import base
+from handoff.views.base import TenantRequest, chosen_page, lead_of, reader
+from leads.models import Handoff
+
+
+@never_cache
+@require_GET
+@reader
+def lead(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Everything about one lead, and what can be done with it."""
+    now = base.reading_clock()
+    page = chosen_page(request, lead_id, now)
+    crumbs = [
+        {"label": "Inbox", "url": reverse("handoff:inbox")},
+        {"label": page.lead.full_name if page else ""},
+    ]
+    return render(
+        request,
+        "handoff/lead.html",
+        {"page": page, "crumbs": crumbs, "here": request.get_full_path(), "now": now},
+    )
+
+
+@never_cache
+@require_GET
+@reader
+def lead_clocks(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """The clocks of a lead, to be renewed in place."""
+    now = base.reading_clock()
+    found = lead_of(request, lead_id)
+    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    panels, _ = clock_panels(handoff, assignments_of([handoff.id] if handoff else []), now=now)
+    return render(request, "handoff/_clocks.html", {"clocks": panels, "lead": found, "now": now})
+
+
+@never_cache
+@require_GET
+@reader
+def decision(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Why this person and not another: every routing decision about the lead's present handoff."""
+    now = base.reading_clock()
+    found = lead_of(request, lead_id)
+    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    crumbs = [
+        {"label": "Inbox", "url": reverse("handoff:inbox")},
+        {"label": found.full_name, "url": reverse("handoff:lead", args=[found.id])},
+        {"label": "Why this person"},
+    ]
+    decisions = decisions_view(handoff.id) if handoff else []
+    context = {"lead": found, "handoff": handoff, "decisions": decisions, "crumbs": crumbs, "now": now}
+    return render(request, "handoff/decision.html", context)

@@ -1,0 +1,84 @@
+"""Lists of leads: without an owner, without data, all of them, and those that a search finds."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from handoff import selectors
+from handoff.badges import remember
+from handoff.lead_page import needs_text
+from handoff.views import base
+from handoff.views.base import TenantRequest, is_part, reader, watcher
+from leads.lifecycle import Stage
+from leads.selectors import waiting_for_data
+from tenants.models import Role
+from web.pagination import next_url, page_of
+
+
+@never_cache
+@require_GET
+@watcher
+def unrouted(request: TenantRequest) -> HttpResponse:
+    """Leads that nobody owns, why, and since when."""
+    now = base.reading_clock()
+    total = selectors.unrouted_count()
+    remember(request, unrouted=total)
+    context = {
+        "waiting": selectors.unrouted(now=now),
+        "total": total,
+        "may_move": request.member.role in (Role.MANAGER, Role.ADMIN),
+        "here": reverse("handoff:unrouted"),
+        "now": now,
+    }
+    part = is_part(request, "unrouted")
+    return render(request, "handoff/_unrouted.html" if part else "handoff/unrouted.html", context)
+
+
+@never_cache
+@require_GET
+@watcher
+def needs_data(request: TenantRequest) -> HttpResponse:
+    """Leads that qualify and lack something that a handoff requires."""
+    leads, missing = waiting_for_data(limit=selectors.SHOWN)
+    rows = [{"lead": each, "needs": needs_text(each.needs)} for each in leads]
+    often = [(needs_text([name]), count) for name, count in missing.most_common(4)]
+    return render(
+        request, "handoff/needs_data.html", {"rows": rows, "often": often, "now": base.reading_clock()}
+    )
+
+
+@never_cache
+@require_GET
+@reader
+def leads(request: TenantRequest) -> HttpResponse:
+    """Every lead that the member may open, the latest change first, by stage and source where asked."""
+    stage, source = request.GET.get("stage", ""), request.GET.get("source", "").replace("\x00", "")[:80]
+    found = selectors.visible_leads(request.member).select_related("account", "owner")
+    if stage in Stage.values:
+        found = found.filter(stage=stage)
+    if source:
+        found = found.filter(source=source)
+    page = page_of(found, cursor=request.GET.get("cursor", ""))
+    context = {
+        "found": page.rows,
+        "following": next_url(request, page.next),
+        "stages": Stage.choices,
+        "stage": stage,
+        "source": source,
+        "now": base.reading_clock(),
+    }
+    return render(request, "handoff/leads.html", context)
+
+
+@never_cache
+@require_GET
+@reader
+def search(request: TenantRequest) -> HttpResponse:
+    """Leads by e-mail, name, company or outside id."""
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    found = selectors.search(member=request.member, text=text)
+    return render(request, "handoff/search.html", {"text": text, "found": found, "now": base.reading_clock()})

@@ -1,0 +1,88 @@
+"""A lead goes to somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from handoff import selectors, services
+from handoff.forms import MoveForm
+from handoff.services import Actor
+from handoff.views import base
+from handoff.views.base import TenantRequest, go, lead_of, overseer, worker
+from handoff.views.dialogs import after, answer, dialog, posted
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def hand_over(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """The owner gives the lead on."""
+    return _move(request, lead_id, services.hand_over, verb="Hand over")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@overseer
+def reassign(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """A manager gives the lead to somebody, also one that nobody owns."""
+    return _move(request, lead_id, services.reassign_lead, verb="Reassign")
+
+
+def _move(request: TenantRequest, lead_id: UUID, service: Callable[..., Any], *, verb: str) -> HttpResponse:
+    found = lead_of(request, lead_id)
+    now = base.reading_clock()
+    people = selectors.receivers(now=now, exclude=found.owner_id)
+    form = MoveForm(posted(request), people=people)
+
+    def show(status: int = 200) -> HttpResponse:
+        return dialog(
+            request,
+            found,
+            form,
+            part="_move.html",
+            title=f"{verb} {found.full_name}",
+            status=status,
+            verb=verb,
+            now=now,
+        )
+
+    def act() -> HttpResponse:
+        result = service(
+            lead_id=found.id,
+            why=form.cleaned_data["why"],
+            to=form.receiver,
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        if result.outcome in ("stays", "unrouted"):
+            messages.warning(request, f"Nobody else can take {found.full_name} now, so it stays where it is.")
+        else:
+            name = selectors.names_of([result.new_member_id]).get(str(result.new_member_id), "somebody else")
+            messages.success(request, f"{found.full_name} goes to {name}.")
+        return go(request, after(request))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@require_POST
+@overseer
+def retry(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Ask the routing rules once more about a lead that nobody owns."""
+    found = lead_of(request, lead_id)
+    result = services.reassign_lead(
+        lead_id=found.id, why="Tried again.", actor=Actor.person(request.member), clock=base.deciding_clock
+    )
+    if result.new_member_id is None:
+        messages.warning(request, f"Still nobody can take {found.full_name}.")
+    else:
+        name = selectors.names_of([result.new_member_id]).get(str(result.new_member_id), "somebody")
+        messages.success(request, f"{found.full_name} goes to {name}.")
+    return go(request, reverse("handoff:unrouted"))

@@ -1,0 +1,31 @@
+"""Reads of the facts, a module a subject; what others call is named here."""
+
+from __future__ import annotations
+
+from reporting.selectors.behind import clocks_behind, stories
+from reporting.selectors.names import Choices, Names, choices, humanise, load_names
+from reporting.selectors.numbers import Course, Group, Report, Totals, report
+from reporting.selectors.questions import CLOCKS, SPLITS, Question, sight_of
+from reporting.selectors.volumes import Volume, leads_behind, volume
+
+__all__ = [
+    "CLOCKS",
+    "SPLITS",
+    "Choices",
+    "Course",
+    "Group",
+    "Names",
+    "Question",
+    "Report",
+    "Totals",
+    "Volume",
+    "choices",
+    "clocks_behind",
+    "humanise",
+    "leads_behind",
+    "load_names",
+    "report",
+    "sight_of",
+    "stories",
+    "volume",
+]

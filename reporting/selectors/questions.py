@@ -1,0 +1,126 @@
+"""What a report is asked: one `Question`; everything shown about it is filtered alike.
+
+Runs within the tenant's scope, as every read here. The number of queries does not depend on that of the
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+
+from handoff.selectors import SEES_ALL
+from reporting.measures import TARGETS
+from reporting.models import TargetFact
+from tenants.models import Member, Role, Team
+
+#: What a report may be split by: the column of the facts, and the word for a table's head.
+SPLITS: Final[Mapping[str, tuple[str, str]]] = {
+    "rep": ("member_id", "Rep"),
+    "team": ("team_id", "Team"),
+    "source": ("source", "Source"),
+    "campaign": ("campaign", "Campaign"),
+    "tier": ("tier", "Tier"),
+}
+
+CLOCKS: Final = ("company", "owner")
+
+#: Longer periods are drawn by week.
+MOST_DAYS_DRAWN: Final = 92
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which clocks a report is about.
+
+    first, last: days in the organisation's zone, both included. seen_by: the reader, where they may see
+    only their own clocks; with `leads_teams` also those of the teams that they lead, stand in for, or are in.
+    The rest are chosen filters; None is all, "" is a value (no source given).
+    """
+
+    zone: ZoneInfo
+    first: date
+    last: date
+    clock: str = "company"
+    seen_by: Member | None = None
+    leads_teams: bool = False
+    team: UUID | None = None
+    member: UUID | None = None
+    without: tuple[str, ...] = ()  # of "member_id", "team_id": only clocks that have none
+    source: str | None = None
+    campaign: str | None = None
+    tier: str | None = None
+
+    @property
+    def start(self) -> datetime:
+        return midnight(self.first, self.zone)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant after the period."""
+        return midnight(self.last + timedelta(days=1), self.zone)
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> Question:
+        """The same question about as many days right before."""
+        span = timedelta(days=self.days)
+        return replace(self, first=self.first - span, last=self.last - span)
+
+    @property
+    def by_week(self) -> bool:
+        return self.days > MOST_DAYS_DRAWN
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins in a zone."""
+    return datetime.combine(day, time(), tzinfo=zone)
+
+
+def sight_of(member: Member) -> dict[str, Any]:
+    """What this reader's questions are limited to: a rep to themselves, a manager to their teams, others to
+    nothing."""
+    if member.role in SEES_ALL:
+        return {}
+    return {"seen_by": member, "leads_teams": member.role == Role.MANAGER}
+
+
+def in_sight(question: Question, team: str, member: str) -> Q:
+    """What the reader may see, over the columns of a team and of a member."""
+    reader = question.seen_by
+    if reader is None:
+        return Q()
+    own = Q(**{member: reader.id})
+    if not question.leads_teams:
+        return own
+    led = Team.objects.filter(Q(manager=reader) | Q(backup=reader)).values("id")
+    return own | Q(**{f"{team}__in": led}) | (Q(**{team: reader.team_id}) if reader.team_id else Q(pk__in=[]))
+
+
+def facts(question: Question) -> QuerySet[TargetFact]:
+    """Every clock that the question is about."""
+    found: QuerySet[TargetFact] = TargetFact.objects.filter(
+        clock=question.clock,
+        target__in=list(TARGETS),
+        started_at__gte=question.start,
+        started_at__lt=question.end,
+    )
+    found = found.filter(in_sight(question, "team_id", "member_id"))
+    chosen = {
+        "team_id": question.team,
+        "member_id": question.member,
+        "source": question.source,
+        "campaign": question.campaign,
+        "tier": question.tier,
+    }
+    found = found.filter(**{name: value for name, value in chosen.items() if value is not None})
+    return found.filter(**{f"{column}__isnull": True for column in question.without})

@@ -1,0 +1,1 @@
+"""The pages that managers read: compliance, the leads behind each number, and volume with its history."""

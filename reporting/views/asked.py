@@ -1,0 +1,71 @@
+"""What a request asks, and the addresses and words that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from reporting import params, selectors
+from reporting.selectors import Question
+from tenants.clock import database_clock
+from tenants.models import Role
+
+#: What an address keeps when a link on the page changes one thing.
+KEPT: Final = ("period", "from", "to", "clock", "team", "rep", "source", "campaign", "tier", "by", "breaches")
+
+
+def address(query: Mapping[str, str], view: str, **changes: str | None) -> str:
+    """The address of a view with this page's period and filters, some changed; None takes one away."""
+    kept = {name: query[name] for name in KEPT if query.get(name)}
+    kept |= {name: value for name, value in changes.items() if value is not None}
+    for name, value in changes.items():
+        if value is None:
+            kept.pop(name, None)
+    text = urlencode(kept)
+    return reverse(f"reporting:{view}") + (f"?{text}" if text else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What this request asks, and who asks."""
+
+    query: dict[str, str]
+    question: Question
+    by: str
+    now: datetime
+    own: bool  # a rep, who sees only what is theirs
+    may_reassign: bool = False
+
+    def link(self, view: str, **changes: str | None) -> str:
+        return address(self.query, view, **changes)
+
+
+def asked_by(request: HttpRequest) -> Asked:
+    now = database_clock()
+    query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
+    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)  # type: ignore[attr-defined]
+    own = request.member.role == Role.REP  # type: ignore[attr-defined]
+    by = params.choice(query, "by", tuple(selectors.SPLITS), "tier" if own else "rep")
+    may = request.member.role in (Role.MANAGER, Role.ADMIN)  # type: ignore[attr-defined]
+    return Asked(query, question, by, now, own, may)
+
+
+def day_text(value: date, year: bool = False) -> str:
+    return f"{value.day} {value:%b %Y}" if year else f"{value.day} {value:%b}"
+
+
+def period_text(question: Question) -> str:
+    if question.first == question.last:
+        return day_text(question.first, year=True)
+    same = question.first.year == question.last.year
+    return f"{day_text(question.first, year=not same)} to {day_text(question.last, year=True)}"
+
+
+def file_name(asked: Asked, what: str) -> str:
+    return f"{what}-{asked.question.first}-to-{asked.question.last}.csv"

@@ -1,0 +1,65 @@
+"""The filters above a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reporting import params, selectors
+from reporting.views.asked import Asked, period_text
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One select of the filters: (value, words, chosen)."""
+
+    name: str
+    label: str
+    options: list[tuple[str, str, bool]]
+
+
+def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names) -> dict[str, Any]:
+    query, chosen = asked.query, params.period_name(asked.query)
+    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
+    if not chosen:
+        periods.insert(0, ("", period_text(asked.question), True))
+    teams = [(str(key), name) for key, name in names.teams.items() if key in offered.teams]
+    selects = [
+        Filter(
+            "clock", "Clock", _options([("company", "Company"), ("owner", "Owner")], asked.question.clock, "")
+        ),
+        Filter("tier", "Tier", _options(offered.tiers.items(), query.get("tier", ""))),
+        Filter("source", "Source", _options(_named(offered.sources), query.get("source", ""))),
+    ]
+    if not asked.own:
+        selects.insert(1, Filter("team", "Team", _options(teams, query.get("team", ""))))
+    hidden = [(name, query[name]) for name in ("by", "rep", "campaign", "breaches") if query.get(name)]
+    if not chosen:
+        hidden += [(name, query[name]) for name in ("from", "to") if query.get(name)]
+    return {"periods": periods, "selects": selects, "hidden": hidden, "set": _chips(asked, names)}
+
+
+def _named(sources: Iterable[str]) -> list[tuple[str, str]]:
+    return [(source or params.NONE, source or "No source given") for source in sources]
+
+
+def _options(
+    pairs: Iterable[tuple[str, str]], chosen: str, everything: str = "All"
+) -> list[tuple[str, str, bool]]:
+    found = [(value, text, value == chosen) for value, text in pairs]
+    if chosen and not any(mark for *_, mark in found):
+        found.append((chosen, "None in this period", True))
+    return [("", everything, not chosen), *found] if everything else found
+
+
+def _chips(asked: Asked, names: selectors.Names) -> list[dict[str, str]]:
+    """Filters that a link set and no select shows, each with the address without it."""
+    chips = []
+    if asked.query.get("rep") and not asked.own:
+        name = names.of("rep", asked.question.member)[0]
+        chips.append({"text": f"Rep: {name}", "url": asked.link("compliance", rep=None)})
+    if asked.query.get("campaign"):
+        name = asked.question.campaign or "none given"
+        chips.append({"text": f"Campaign: {name}", "url": asked.link("compliance", campaign=None)})
+    return chips

@@ -1,0 +1,142 @@
+"""Volume: how many leads were handed over and how many were won."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from reporting import params, selectors
+from reporting.files import csv_response
+from reporting.views.asked import Asked, address, file_name, period_text
+from reporting.views.clocks import PAGE_SIZE
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.models import Role
+from web.pagination import next_url, page_of
+
+_VOLUME_BY: Final = {"source": "Source", "month": "Month", "owner": "Owner"}
+
+
+def _volume_question(request: HttpRequest) -> tuple[Asked, str]:
+    query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
+    if not any(query.get(name) for name in ("period", "from", "to")):
+        query["period"] = "365d"
+    if query.get("owner"):
+        query["rep"] = query["owner"]
+    now = database_clock()
+    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)  # type: ignore[attr-defined]
+    own = request.member.role == Role.REP  # type: ignore[attr-defined]
+    query.pop("rep", None)
+    by = params.choice(query, "by", tuple(_VOLUME_BY), "source")
+    query.pop("by", None)
+    return Asked(query, question, by, now, own), by
+
+
+def _volume_link(asked: Asked, view: str, **changes: str | None) -> str:
+    link = asked.link(view, **changes)
+    owner = asked.query.get("owner")
+    if owner and "owner" not in changes:
+        link += f"{'&' if '?' in link else '?'}{urlencode({'owner': owner})}"
+    return link
+
+
+@require_safe
+@member_required()
+def volume(request: HttpRequest) -> HttpResponse:
+    """GET /volume: how many leads were handed over and how many were won, by source, month and owner."""
+    asked, by = _volume_question(request)
+    names = selectors.load_names()
+    rows = selectors.volume(asked.question, by, names=names)
+    most = max((row.mqls for row in rows), default=0)
+    chosen = params.period_name(asked.query)
+    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
+    if not chosen:
+        periods.insert(0, ("", period_text(asked.question), True))
+    context = {
+        "asked": asked,
+        "crumbs": [{"label": "Insight"}, {"label": "Volume"}],
+        "period": period_text(asked.question),
+        "periods": periods,
+        "hidden": [
+            (name, asked.query[name])
+            for name in ("source", "owner", *(() if chosen else ("from", "to")))
+            if asked.query.get(name)
+        ]
+        + [("by", by)],
+        "tabs": [
+            {"label": f"By {each}", "url": _volume_link(asked, "volume", by=each), "current": each == by}
+            for each in _VOLUME_BY
+        ],
+        "head": _VOLUME_BY[by],
+        "rows": [_volume_row(asked, by, row, most) for row in rows],
+        "mqls": sum(row.mqls for row in rows),
+        "won": sum(row.won for row in rows),
+        "csv_url": _volume_link(asked, "volume_csv", by=by),
+    }
+    return render(request, "reporting/volume.html", context)
+
+
+def _volume_row(asked: Asked, by: str, row: selectors.Volume, most: int) -> dict[str, Any]:
+    if by == "month" and isinstance(row.key, date):
+        after = date(row.key.year + row.key.month // 12, row.key.month % 12 + 1, 1)
+        first, last = (
+            max(row.key, asked.question.first),
+            min(date.fromordinal(after.toordinal() - 1), asked.question.last),
+        )
+        changes: dict[str, str | None] = {"period": None, "from": first.isoformat(), "to": last.isoformat()}
+    else:
+        changes = {by: params.NONE if row.key in (None, "") else str(row.key)}
+    return {
+        "name": row.name,
+        "mqls": row.mqls,
+        "won": row.won,
+        "share": row.mqls / most * 100 if most else 0,
+        "mqls_url": _volume_link(asked, "volume_leads", **changes),
+        "won_url": _volume_link(asked, "volume_leads", won="1", **changes),
+    }
+
+
+@require_safe
+@member_required()
+def volume_csv(request: HttpRequest) -> HttpResponse:
+    """GET /volume.csv: the table of the page."""
+    asked, by = _volume_question(request)
+    rows = selectors.volume(asked.question, by, names=selectors.load_names())
+    lines = [[row.name, row.mqls, row.won] for row in rows]
+    return csv_response(file_name(asked, f"volume-by-{by}"), [_VOLUME_BY[by], "MQLs", "Won"], lines)
+
+
+@require_safe
+@member_required()
+def volume_leads(request: HttpRequest) -> HttpResponse:
+    """GET /volume/leads: the leads behind a number of the volume page."""
+    asked, _ = _volume_question(request)
+    won = params.choice(asked.query, "won", ("", "1"), "") == "1"
+    found = selectors.leads_behind(asked.question, won=won)
+    order = ("-closed_at", "-id") if won else ("-started_at", "-id")
+    page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=order)
+    names = selectors.load_names()
+    context = {
+        "title": "Won leads" if won else "MQLs",
+        "crumbs": [{"label": "Volume", "url": address({}, "volume")}, {"label": "Leads"}],
+        "count": found.count(),
+        "period": period_text(asked.question),
+        "chosen": [each for each in _chosen_volume(asked, names) if each],
+        "rows": page.rows,
+        "next_url": next_url(request, page.next),
+    }
+    return render(request, "reporting/volume_leads.html", context)
+
+
+def _chosen_volume(asked: Asked, names: selectors.Names) -> list[str]:
+    question, found = asked.question, []
+    if question.source is not None:
+        found.append(f"Source: {question.source or 'none given'}")
+    if asked.query.get("owner"):
+        found.append(f"Owner: {names.of('rep', question.member)[0]}")
+    return found
