@@ -333,7 +333,7 @@ class _Batch:
         insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])
 
     def write_known(self) -> None:
-        """Write what known leads became. Raises _Raced where another lead took one's new address meanwhile."""
+        """Write what known leads became. Raises _Raced where another lead took a new address meanwhile."""
         known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
         if not self.gains_address:
             update_rows(known, _CHANGING)
