@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, ValidationFailed
@@ -199,13 +199,18 @@ def save_team(
     now: datetime,
 ) -> Team:
     """Make a team, or change the one given. Raises ValidationFailed for a name that another team has."""
-    if Team.objects.filter(name=name).exclude(id=team.id if team else None).exists():
-        raise ValidationFailed.at("/name", "There is a team of that name already.", "taken")
     action = "changed" if team else "created"
     saved = team or Team(tenant=tenant)
     saved.name, saved.manager, saved.director, saved.backup = name, manager, director, backup
     saved.calendar = calendar
-    saved.save()
+    taken = ValidationFailed.at("/name", "There is a team of that name already.", "taken")
+    if Team.objects.filter(name=name).exclude(id=saved.id).exists():
+        raise taken
+    try:
+        with transaction.atomic():
+            saved.save()
+    except IntegrityError as error:  # somebody saved that name meanwhile
+        raise taken from error
     record_change(
         actor=actor,
         action=action,

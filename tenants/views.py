@@ -10,11 +10,10 @@ from django.contrib import messages
 from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import get_random_string
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -27,6 +26,7 @@ from tenants.demo import demo_logins, is_demo_login
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
 from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
+from tenants.ways import asked_way
 
 # Where each role begins; the first that is routed.
 LANDING: dict[str, tuple[str, ...]] = {
@@ -62,18 +62,12 @@ def home(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
-def _next_path(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else "/"
-
-
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     """GET, POST /login."""
     if request.user.is_authenticated and request.method != "POST":
-        return redirect(_next_path(request))
+        return HttpResponseRedirect(asked_way(request) or "/")
     form = forms.LoginForm(request.POST or None)
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -88,13 +82,13 @@ def login(request: HttpRequest) -> HttpResponse:
         if isinstance(user, User):
             forgive(request, form.cleaned_data["email"], window)
             _enter(request, user)
-            return redirect(_next_path(request))
+            return HttpResponseRedirect(asked_way(request) or "/")
         form.add_error(None, "E-mail or password is wrong.")
     return _login_page(request, form, status)
 
 
 def _login_page(request: HttpRequest, form: forms.LoginForm, status: int) -> HttpResponse:
-    context = {"form": form, "next": _next_path(request), "demo": demo_logins()}
+    context = {"form": form, "next": asked_way(request) or "/", "demo": demo_logins()}
     return render(request, "tenants/login.html", context, status=status)
 
 

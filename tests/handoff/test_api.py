@@ -308,6 +308,11 @@ def test_pages_of_timers_follow_each_other(acme: Org, now: datetime) -> None:
         ("due_before=tomorrow", "/due_before"),
         ("due_before=2026-11-17T12:00:00", "/due_before"),
         ("cursor=!!", "/cursor"),
+        # ["0001-01-01T00:00:00+23:59", "0198..."]: a time before all years
+        (
+            "cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwiMDE5ODAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAwIl0",
+            "/cursor",
+        ),
         ("limit=0", "/limit"),
     ],
 )

@@ -296,6 +296,19 @@ WRONG_FILTERS = [
     ({"limit": "0"}, "/limit"),
     ({"limit": "x"}, "/limit"),
     ({"cursor": "zzz"}, "/cursor"),
+    # Times before and after all years, once their offset is taken away.
+    (
+        {
+            "cursor": "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwiMDE5ODAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAwIl0"
+        },
+        "/cursor",
+    ),
+    (
+        {
+            "cursor": "WyI5OTk5LTEyLTMxVDIzOjU5OjU5LTIzOjU5IiwiMDE5ODAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAwIl0"
+        },
+        "/cursor",
+    ),
     ({"owner": "nobody"}, "/owner"),
     ({"source": "a\x00"}, "/source"),
     ({"sort": "name"}, "/sort"),
