@@ -164,7 +164,8 @@ def _document(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
     if isinstance(error, django_errors.RequestDataTooBig):
         return problem("too_large", 413, "The body is too large; split a bulk call into smaller ones."), {}
     if isinstance(error, InterfaceError | OperationalError):
-        # Lock waits, deadlocks, a restarting server, a connection that it cut: nothing was written, and asking again is right.
+        # Lock waits, deadlocks, a restarting server, a connection that it cut: nothing was written, and
+        # asking again is right.
         logger.warning("database refused the request", exc_info=error)
         return problem("busy", 503, "The database is busy. Nothing was written; send it again."), {
             "Retry-After": "1"
