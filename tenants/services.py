@@ -39,8 +39,9 @@ def add_member(
 ) -> Member:
     """Add a person to the organisation in scope; the login is made if the e-mail has none yet.
 
-    A login that exists keeps its password. With `now` the audit gets an entry (set-up and tests leave it
-    out).
+    For who sets the whole installation up: an admin of one organisation asks people to join instead
+    (`tenants.invitations`). A login that exists keeps its password. With `now` the audit gets an
+    entry (set-up and tests leave it out).
     """
     address = email.strip().lower()
     user = User.objects.filter(email=address).first()
@@ -85,8 +86,11 @@ _PROFILE_FIELDS = ("time_zone", "weight", "cap_open", "cap_per_day", "on_rotatio
 def change_member(
     *, member: Member, name: str, role: Role, team: Team | None, is_active: bool, actor: str, now: datetime
 ) -> Member:
-    """Change who a person is here. Raises Conflict for the last admin, and for one who still carries work."""
+    """Change who a person is here. Raises Conflict for the last admin, for one who still carries work, and
+    where somebody who was asked to join is switched on before they said yes."""
     locked: Member = Member.objects.select_for_update().get(id=member.id)
+    if locked.invited_at is not None and is_active:
+        raise Conflict(f"{locked.name} has not accepted the invitation yet: nobody else can do that.")
     before = {
         "role": locked.role,
         "team": str(locked.team_id) if locked.team_id else None,

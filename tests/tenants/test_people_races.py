@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from tenants.clock import database_clock
-from tenants.models import Team
+from tenants.models import Member, Team, User
 from tests.factories import Org, make_org
 from tests.threads import in_threads
 
@@ -45,3 +45,16 @@ def test_a_team_of_one_name_is_made_once(org: Org) -> None:
         assert sum("There is a team of that name already." in page for _, page in answers) == 3
         with org.scope():
             assert Team.objects.filter(name=f"Team {number}").count() == 1
+
+
+def test_one_e_mail_is_invited_once(org: Org) -> None:
+    for number in range(3):
+        email = f"nia{number}@new.example"
+        data = {"name": "Nia", "email": email, "role": "rep", "team": ""}
+        answers = sent_at_once(org, "/people/new", data)
+        assert {status for status, _ in answers} == {200}
+        assert sum("invitation-link" in page for _, page in answers) == 1
+        assert sum("Somebody here has this e-mail already." in page for _, page in answers) == RIVALS - 1
+        assert User.objects.filter(email=email).count() == 1
+        with org.scope():
+            assert Member.objects.filter(email=email).count() == 1
