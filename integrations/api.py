@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import UnreadablePostError
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -42,6 +44,8 @@ from web.idempotency import REPLAYED
 from web.openapi import PAGE_PARAMETERS, page_serializer
 from web.pagination import api_page
 from web.problems import domain_problem
+
+logger = logging.getLogger("slaportal.intake")
 
 _read_lead = strict.reader_of(LeadInSerializer)
 _read_engagement = strict.reader_of(EngagementInSerializer)
@@ -87,8 +91,12 @@ class IntakeView(TenantAPIView):
         """The work was rolled back: say so in the log, in a transaction of its own."""
         response = super().handle_exception(exc)
         if self.entry_id is not None:
-            with tenant_scope(self.tenant_id):
-                refuse_entry(self.entry_id, status=response.status_code, problem=response.data)
+            try:
+                with tenant_scope(self.tenant_id):
+                    refuse_entry(self.entry_id, status=response.status_code, problem=response.data)
+            except (InterfaceError, OperationalError) as error:
+                # The database went away: the sender still gets the answer, and the entry stays open.
+                logger.warning("the intake log could not be written", exc_info=error)
         return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

@@ -2,8 +2,8 @@
 
 Set-based: 1,000 arrivals cost as many statements as one. Locks are taken in one order (handoffs of known
 leads, known leads, accounts, outside ids, new leads), each by ascending key. Where somebody else brings the
-same person at the same moment, the slower one finds that out by the unique keys, and starts again with the
-person known.
+same person at the same moment, or gives another lead the same address, the slower one finds that out by the
+unique keys, and starts again with the person known.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection
+from psycopg2.errors import DeadlockDetected
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
@@ -30,7 +31,7 @@ from leads.people import find_people
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
-from tenants.roundtrips import write
+from tenants.roundtrips import send_waiting, write
 from tenants.versions import published_version
 
 TRIES = 5
@@ -89,7 +90,11 @@ def upsert_leads(
     for _ in range(TRIES):
         try:
             answers = _Batch(items, now, clock, version).run()
-        except _Raced:
+        except (_Raced, OperationalError) as error:
+            # Batches that give known leads each other's addresses can wait for one another in a ring; whoever
+            # the database picks to give way takes its turn again.
+            if isinstance(error, OperationalError) and not isinstance(error.__cause__, DeadlockDetected):
+                raise
             with connection.cursor() as cursor:
                 cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         else:
@@ -125,6 +130,7 @@ class _Batch:
         self.tenant_id = current_tenant_id()
         self.errors: dict[int, DomainError] = {}
         self.people: list[Person] = []
+        self.gains_address = False  # a known lead gets an e-mail that it did not have
 
     def run(self) -> list[Arrival | DomainError]:
         self.people, self.errors = find_people(self.items, self.now)
@@ -197,12 +203,14 @@ class _Batch:
                 created_at=self.now,
                 stage=Stage.SUBSCRIBER,
             )
-        lead = person.lead
+        lead, address = person.lead, person.lead.email
         for index, item in person.items:
             # What happened before the last thing we know of only fills gaps.
             newer = person.latest is None or item.occurred_at is None or item.occurred_at >= person.latest
             self.merge_item(lead, item, newer=newer)
             person.engagements[index] = self.new_engagements(person, item)
+        if not person.is_new and lead.email != address:
+            self.gains_address = True
         if person.account is not None:
             lead.account_id = person.account.id
         lead.search_name = f"{lead.first_name} {lead.last_name}".strip().lower()[:170]
@@ -297,8 +305,7 @@ class _Batch:
     # --- Writing --------------------------------------------------------------------------------------------
 
     def write(self) -> None:
-        known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
-        update_rows(known, _CHANGING)
+        self.write_known()
         ids = [
             fresh(
                 LeadExternalId,
@@ -324,6 +331,21 @@ class _Batch:
             raise _Raced
         kept = [row for person in self.people for rows in person.engagements.values() for row in rows]
         insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])
+
+    def write_known(self) -> None:
+        """Write what known leads became. Raises _Raced where another lead took a new address meanwhile."""
+        known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
+        if not self.gains_address:
+            update_rows(known, _CHANGING)
+            return
+        try:
+            update_rows(known, _CHANGING)
+            # Here, and not with a later statement: there nobody could tell whose key was met.
+            send_waiting()
+        except IntegrityError as error:
+            if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") != "lead_email_once":
+                raise
+            raise _Raced from error
 
     def answers(self) -> list[Arrival | DomainError]:
         found: dict[int, Arrival | DomainError] = dict(self.errors)

@@ -96,7 +96,7 @@ def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute(
-            # Materialized: as a plain subquery it may be run again for each row, and take more than the limit.
+            # Materialized: a plain subquery may be run again for each row, and take more than the limit.
             "with taken as materialized (select id from leads_dirtyhandoff where tenant_id = %s"
             " order by at limit %s for update skip locked) delete from leads_dirtyhandoff d using taken"
             " where d.tenant_id = %s and d.id = taken.id returning d.handoff_id",

@@ -64,7 +64,7 @@ class EmailBackend(BaseBackend):
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One organisation that a logged-in person may enter."""
+    """One organisation that a logged-in person may enter, or is asked to join."""
 
     tenant_id: UUID
     tenant_name: str
@@ -79,6 +79,20 @@ def memberships_of(user_id: UUID) -> list[Membership]:
             "select tenant_id, tenant_name, member_id, role from resolve_memberships(%s)", [user_id]
         )
         return [Membership(row[0], row[1], row[2], Role(row[3])) for row in cursor.fetchall()]
+
+
+def standing_of(user_id: UUID) -> tuple[list[Membership], list[Membership]]:
+    """(memberships, invitations that wait for an answer) of a user, each by tenant name; one round trip."""
+    columns = "tenant_id, tenant_name, member_id, role"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {columns}, false from resolve_memberships(%s)"  # noqa: S608  (names of our own)
+            f" union all select {columns}, true from resolve_invitations(%s) order by 5, 2, 3",
+            [user_id, user_id],
+        )
+        rows = cursor.fetchall()
+    found = [(Membership(row[0], row[1], row[2], Role(row[3])), row[4]) for row in rows]
+    return [one for one, asked in found if not asked], [one for one, asked in found if asked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +199,8 @@ def member_required(*roles: Role) -> Callable[[Callable[..., HttpResponse]], Cal
                 return HttpResponseRedirect(
                     f"{resolve_url('tenants:login')}?{urlencode({'next': request.get_full_path()})}"
                 )
+            if request.member is None and request.invitations:
+                return HttpResponseRedirect(resolve_url("tenants:invitations"))
             if request.member is None:
                 raise PermissionDenied("You are not a member of any organisation.")
             if roles and request.member.role not in (*roles, Role.ADMIN):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChange
+from django.contrib.auth.forms import SetPasswordForm
 
 from tenants.auth import SCOPES
 from tenants.models import Calendar, Member, RepProfile, Role, Team, User
@@ -37,6 +38,10 @@ class LoginForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+
+class FirstPasswordForm(SetPasswordForm):
+    """The first password of a new person, twice."""
 
 
 class PasswordForm(DjangoPasswordChange):
@@ -69,8 +74,10 @@ class MemberForm(forms.Form):
         label="Active", required=False, help_text="Someone who left cannot sign in and gets no leads."
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, pending: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if pending:  # only their own yes makes them active
+            del self.fields["is_active"]
         _choose_from(self, team=Team.objects.order_by("name"))
 
 

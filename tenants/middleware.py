@@ -14,16 +14,29 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from tenants.auth import Membership, memberships_of
+from tenants.auth import Membership, standing_of
 from tenants.context import tenant_scope
 from tenants.models import Member, Tenant
 
 SESSION_TENANT = "tenant_id"
+# Answered outside of every organisation: whoever is asked to join one is in none, or in another.
+OUTSIDE = "/invitation"
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
+def chosen_membership(request: HttpRequest, memberships: list[Membership]) -> Membership | None:
+    """The organisation of this session, else the one last worked in, else the first by name."""
+    by_tenant = {membership.tenant_id: membership for membership in memberships}
+    in_session = request.session.get(SESSION_TENANT)
+    for wanted in (UUID(in_session) if in_session else None, request.user.last_tenant_id):  # type: ignore[union-attr]
+        if wanted in by_tenant:
+            return by_tenant[wanted]
+    return memberships[0] if memberships else None
+
+
 class TenantMiddleware:
-    """Sets request.tenant, request.member and request.memberships for a logged-in person.
+    """Sets request.tenant, request.member, request.memberships and request.invitations for a logged-in
+    person.
 
     API paths are left to tenants.auth.ApiKeyAuthentication: their tenant comes from the key, never from a
     session.
@@ -36,12 +49,14 @@ class TenantMiddleware:
         request.tenant = None  # type: ignore[attr-defined]
         request.member = None  # type: ignore[attr-defined]
         request.memberships = []  # type: ignore[attr-defined]
+        request.invitations = []  # type: ignore[attr-defined]
         if request.path.startswith("/api/v1/") or not request.user.is_authenticated:
             return self.get_response(request)
-        memberships = memberships_of(request.user.pk)
-        chosen = self._choose(request, memberships)
+        memberships, invitations = standing_of(request.user.pk)
+        chosen = chosen_membership(request, memberships)
         request.memberships = memberships  # type: ignore[attr-defined]
-        if chosen is None:
+        request.invitations = invitations  # type: ignore[attr-defined]
+        if chosen is None or request.path.startswith(OUTSIDE):
             return self.get_response(request)
         with tenant_scope(chosen.tenant_id):
             request.tenant = Tenant.objects.get(id=chosen.tenant_id)  # type: ignore[attr-defined]
@@ -62,14 +77,6 @@ class TenantMiddleware:
         """The view raised: whatever answer is made of it, nothing that it wrote may stay."""
         if connection.in_atomic_block:
             request.roll_back = True  # type: ignore[attr-defined]
-
-    @staticmethod
-    def _choose(request: HttpRequest, memberships: list[Membership]) -> Membership | None:
-        wanted = request.session.get(SESSION_TENANT)
-        for membership in memberships:
-            if wanted and membership.tenant_id == UUID(wanted):
-                return membership
-        return memberships[0] if memberships else None
 
     @staticmethod
     def _member(member_id: UUID) -> Member:

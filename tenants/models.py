@@ -40,6 +40,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     theme = models.CharField(max_length=5, choices=Theme.choices, default=Theme.AUTO)
     shortcuts = models.BooleanField(default=True)  # single-key shortcuts on pages
+    last_tenant_id = models.UUIDField(null=True)  # the organisation last worked in: a sign-in leads there
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -180,10 +181,17 @@ class Member(TenantModel):
     role = models.CharField(max_length=12, choices=Role.choices)
     team = tenant_fk("tenants.Team", null=True)
     is_active = models.BooleanField(default=True)
+    # Since when somebody is asked to join and has not said yes; only their own yes makes them active.
+    invited_at = models.DateTimeField(null=True)
+    # Of the link's secret, while there is an answer to be given; empty once it was declined or withdrawn.
+    invitation_hash = models.CharField(max_length=128, null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [
+            models.CheckConstraint(
+                condition=Q(invited_at__isnull=True) | Q(is_active=False), name="member_joins_by_own_yes"
+            ),
             models.UniqueConstraint(fields=["tenant", "user"], name="member_once_per_tenant"),
             models.UniqueConstraint(fields=["tenant", "email"], name="member_email_once"),
             models.CheckConstraint(condition=Q(email=Lower("email")), name="member_email_is_lower_case"),

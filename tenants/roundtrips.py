@@ -67,7 +67,7 @@ def travelling_together() -> Iterator[None]:
     try:
         with connection.execute_wrapper(_carry):
             yield
-        _send_waiting()
+        send_waiting()
     finally:
         _waiting.reset(token)
 
@@ -91,7 +91,8 @@ def _carry(
     return execute(f"{before};\n{sql}", together, False, context)
 
 
-def _send_waiting() -> None:
+def send_waiting() -> None:
+    """Send what waits now: for a write that may meet a key, and must fail here and not somewhere later."""
     waiting = _waiting.get()
     if waiting is not None and waiting.statements:
         with connection.cursor() as cursor:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, ValidationFailed
@@ -39,8 +39,9 @@ def add_member(
 ) -> Member:
     """Add a person to the organisation in scope; the login is made if the e-mail has none yet.
 
-    A login that exists keeps its password. With `now` the audit gets an entry (set-up and tests leave it
-    out).
+    For who sets the whole installation up: an admin of one organisation asks people to join instead
+    (`tenants.invitations`). A login that exists keeps its password. With `now` the audit gets an
+    entry (set-up and tests leave it out).
     """
     address = email.strip().lower()
     user = User.objects.filter(email=address).first()
@@ -85,8 +86,11 @@ _PROFILE_FIELDS = ("time_zone", "weight", "cap_open", "cap_per_day", "on_rotatio
 def change_member(
     *, member: Member, name: str, role: Role, team: Team | None, is_active: bool, actor: str, now: datetime
 ) -> Member:
-    """Change who a person is here. Raises Conflict for the last admin, and for one who still carries work."""
+    """Change who a person is here. Raises Conflict for the last admin, for one who still carries work, and
+    where somebody who was asked to join is switched on before they said yes."""
     locked: Member = Member.objects.select_for_update().get(id=member.id)
+    if locked.invited_at is not None and is_active:
+        raise Conflict(f"{locked.name} has not accepted the invitation yet: nobody else can do that.")
     before = {
         "role": locked.role,
         "team": str(locked.team_id) if locked.team_id else None,
@@ -199,13 +203,18 @@ def save_team(
     now: datetime,
 ) -> Team:
     """Make a team, or change the one given. Raises ValidationFailed for a name that another team has."""
-    if Team.objects.filter(name=name).exclude(id=team.id if team else None).exists():
-        raise ValidationFailed.at("/name", "There is a team of that name already.", "taken")
     action = "changed" if team else "created"
     saved = team or Team(tenant=tenant)
     saved.name, saved.manager, saved.director, saved.backup = name, manager, director, backup
     saved.calendar = calendar
-    saved.save()
+    taken = ValidationFailed.at("/name", "There is a team of that name already.", "taken")
+    if Team.objects.filter(name=name).exclude(id=saved.id).exists():
+        raise taken
+    try:
+        with transaction.atomic():
+            saved.save()
+    except IntegrityError as error:  # somebody saved that name meanwhile
+        raise taken from error
     record_change(
         actor=actor,
         action=action,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenants import views
+from tenants import invitation_views, views
 
 app_name = "tenants"
 urlpatterns = [
@@ -12,9 +12,12 @@ urlpatterns = [
     path("account", views.account, name="account"),
     path("account/theme", views.theme, name="theme"),
     path("account/password", views.password, name="password"),
+    path("invitations", invitation_views.answer, name="invitations"),
+    path("invitation", invitation_views.link, name="invitation"),
     path("people", views.people, name="people"),
     path("people/new", views.new_member, name="new_member"),
     path("people/<uuid:member_id>", views.member, name="member"),
+    path("people/<uuid:member_id>/invitation", invitation_views.manage, name="manage_invitation"),
     path("people/<uuid:member_id>/leave", views.add_leave, name="add_leave"),
     path("leave/<uuid:leave_id>/remove", views.remove_leave, name="remove_leave"),
     path("teams/new", views.team, name="new_team"),

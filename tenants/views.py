@@ -10,11 +10,9 @@ from django.contrib import messages
 from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
-from django.utils.crypto import get_random_string
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -24,9 +22,12 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.demo import demo_logins, is_demo_login
+from tenants.invitation_views import BACKEND, invited_page
+from tenants.invitations import invite_member, remember_tenant
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
 from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
+from tenants.ways import asked_way
 
 # Where each role begins; the first that is routed.
 LANDING: dict[str, tuple[str, ...]] = {
@@ -36,7 +37,6 @@ LANDING: dict[str, tuple[str, ...]] = {
     Role.MARKETING: ("reporting:compliance",),
     Role.EXECUTIVE: ("reporting:compliance",),
 }
-BACKEND = "tenants.auth.EmailBackend"
 
 
 def _refused(form: Any, error: ValidationFailed) -> None:
@@ -61,18 +61,12 @@ def home(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
-def _next_path(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else "/"
-
-
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     """GET, POST /login."""
     if request.user.is_authenticated and request.method != "POST":
-        return redirect(_next_path(request))
+        return HttpResponseRedirect(asked_way(request) or "/")
     form = forms.LoginForm(request.POST or None)
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -87,13 +81,13 @@ def login(request: HttpRequest) -> HttpResponse:
         if isinstance(user, User):
             forgive(request, form.cleaned_data["email"], window)
             _enter(request, user)
-            return redirect(_next_path(request))
+            return HttpResponseRedirect(asked_way(request) or "/")
         form.add_error(None, "E-mail or password is wrong.")
     return _login_page(request, form, status)
 
 
 def _login_page(request: HttpRequest, form: forms.LoginForm, status: int) -> HttpResponse:
-    context = {"form": form, "next": _next_path(request), "demo": demo_logins()}
+    context = {"form": form, "next": asked_way(request) or "/", "demo": demo_logins()}
     return render(request, "tenants/login.html", context, status=status)
 
 
@@ -133,6 +127,7 @@ def switch(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     if tenant_id not in {one.tenant_id for one in request.memberships}:  # type: ignore[attr-defined]
         raise NotFound("There is no such organisation.")
     request.session[SESSION_TENANT] = str(tenant_id)
+    remember_tenant(cast(User, request.user), tenant_id)
     return redirect("/")
 
 
@@ -225,29 +220,29 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def new_member(request: HttpRequest) -> HttpResponse:
-    """GET, POST /people/new. A new login gets a first password, shown once."""
+    """GET, POST /people/new: ask somebody to join; the link for them is shown once."""
     form = forms.NewMemberForm(request.POST or None, initial={"role": Role.REP})
     if request.method != "POST" or not form.is_valid():
         return render(
             request, "tenants/new_member.html", {"form": form, "crumbs": _crumbs("Add", people=True)}
         )
     data = form.cleaned_data
-    is_new = not User.objects.filter(email=data["email"]).exists()
-    first_password = get_random_string(16) if is_new else ""
-    added = services.add_member(
-        tenant=request.tenant,  # type: ignore[attr-defined]
-        name=data["name"],
-        email=data["email"],
-        role=Role(data["role"]),
-        team=data["team"],
-        password=first_password or None,
-        actor=member_actor(request.member),  # type: ignore[attr-defined]
-        now=database_clock(),
-    )
-    context = {"added": added, "first_password": first_password, "crumbs": _crumbs(added.name, people=True)}
-    response = render(request, "tenants/member_added.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    try:
+        asked, key = invite_member(
+            tenant=request.tenant,  # type: ignore[attr-defined]
+            name=data["name"],
+            email=data["email"],
+            role=Role(data["role"]),
+            team=data["team"],
+            actor=member_actor(request.member),  # type: ignore[attr-defined]
+            now=database_clock(),
+        )
+    except ValidationFailed as refusal:
+        _refused(form, refusal)
+        return render(
+            request, "tenants/new_member.html", {"form": form, "crumbs": _crumbs("Add", people=True)}
+        )
+    return invited_page(request, asked, key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -260,6 +255,7 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
     which = request.POST.get("form", "")
     person_form = forms.MemberForm(
         request.POST if which == "person" else None,
+        pending=found.invited_at is not None,
         initial={"name": found.name, "role": found.role, "team": found.team_id, "is_active": found.is_active},
     )
     profile_form = forms.ProfileForm(
@@ -274,7 +270,7 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
             name=data["name"],
             role=Role(data["role"]),
             team=data["team"],
-            is_active=data["is_active"],
+            is_active=data.get("is_active", False),
             actor=member_actor(me),
             now=now,
         )
@@ -332,7 +328,8 @@ def add_leave(request: HttpRequest, member_id: UUID) -> HttpResponse:
             return redirect("tenants:member", member_id)
     profile = RepProfile.objects.filter(member=found).first()
     person_form = forms.MemberForm(
-        initial={"name": found.name, "role": found.role, "team": found.team_id, "is_active": found.is_active}
+        pending=found.invited_at is not None,
+        initial={"name": found.name, "role": found.role, "team": found.team_id, "is_active": found.is_active},
     )
     profile_form = forms.ProfileForm(initial=forms.ProfileForm.present(profile, time_zone=tenant.time_zone))
     return _member_page(request, found, person_form, profile_form, form)

@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -127,8 +127,10 @@ def _typed(field: Any, value: Any) -> Any:
     ):
         raise ValueError("no value of a cursor")
     typed = field.to_python(value)
-    if isinstance(typed, datetime) and typed.utcoffset() is None:
-        raise ValueError("a cursor's time has a zone")
+    if isinstance(typed, datetime):
+        if typed.utcoffset() is None:
+            raise ValueError("a cursor's time has a zone")
+        typed.astimezone(UTC)  # raises where the offset leads out of the years that there are
     if isinstance(field, models.IntegerField) and not -(2**31) <= typed < 2**31:
         raise ValueError("beyond the column")
     if _plain(typed) != value:

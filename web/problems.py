@@ -16,7 +16,7 @@ from typing import Any
 
 from django.core import exceptions as django_errors
 from django.core.signals import got_request_exception
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions, status
@@ -163,8 +163,9 @@ def _document(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
         return problem("invalid", 400, " ".join(error.messages), errors=messages), {}
     if isinstance(error, django_errors.RequestDataTooBig):
         return problem("too_large", 413, "The body is too large; split a bulk call into smaller ones."), {}
-    if isinstance(error, OperationalError):
-        # Lock waits, deadlocks, a restarting server: nothing was written, and asking again is right.
+    if isinstance(error, InterfaceError | OperationalError):
+        # Lock waits, deadlocks, a restarting server, a connection that it cut: nothing was written, and
+        # asking again is right.
         logger.warning("database refused the request", exc_info=error)
         return problem("busy", 503, "The database is busy. Nothing was written; send it again."), {
             "Retry-After": "1"

@@ -169,6 +169,7 @@ def page_shell(request: HttpRequest) -> dict[str, Any]:
             }
             for one in request.memberships  # type: ignore[attr-defined]
         ],
+        "invitations": request.invitations,  # type: ignore[attr-defined]
         "theme": user.theme,  # type: ignore[union-attr]
         "theme_url": reverse("tenants:theme"),
         "sign_out_url": reverse("tenants:logout"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.encoding import iri_to_uri
 
 from handoff import selectors
 from handoff.lead_page import LeadPage, lead_page
@@ -16,6 +16,7 @@ from leads.models import Lead
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Member, Role, Tenant
+from tenants.ways import asked_way
 
 
 class TenantRequest(HttpRequest):
@@ -47,18 +48,14 @@ def lead_of(request: TenantRequest, lead_id: UUID) -> Lead:
 
 def way_on(request: HttpRequest, fallback: str) -> str:
     """Where to go after an act: the page it was done from, if it is one of ours."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if safe and wanted.startswith("/") else fallback
+    return asked_way(request) or fallback
 
 
 def go(request: TenantRequest, url: str) -> HttpResponse:
     """Leave for another page: by a header where htmx asked, since it would swap a redirect's page into the
     dialog."""
     if request.htmx:
-        return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponse(headers={"HX-Redirect": iri_to_uri(url)})
     return HttpResponseRedirect(url)
 
 

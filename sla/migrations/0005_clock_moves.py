@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("leads", "0003_stamp_criteria"),
         ("sla", "0004_stamp_policies"),
-        ("tenants", "0005_versions_of_a_calendar"),
+        ("tenants", "0006_versions_of_a_calendar"),
     ]
 
     operations = [

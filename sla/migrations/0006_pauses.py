@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("leads", "0003_stamp_criteria"),
         ("sla", "0005_clock_moves"),
-        ("tenants", "0005_versions_of_a_calendar"),
+        ("tenants", "0006_versions_of_a_calendar"),
     ]
 
     operations = [

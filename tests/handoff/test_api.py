@@ -18,6 +18,7 @@ from leads.models import Assignment, Handoff, Lead, Touch
 from routing.models import Decision, Pool
 from tenants.clock import fixed_clock
 from tenants.services import create_api_key
+from tests.cursors import BEFORE_ALL_YEARS
 from tests.factories import Org
 from tests.handoff.conftest import handoff_of, new_lead, owner_of, someone_else, timer_of
 from web.api import TenantAPIView
@@ -308,6 +309,7 @@ def test_pages_of_timers_follow_each_other(acme: Org, now: datetime) -> None:
         ("due_before=tomorrow", "/due_before"),
         ("due_before=2026-11-17T12:00:00", "/due_before"),
         ("cursor=!!", "/cursor"),
+        (f"cursor={BEFORE_ALL_YEARS}", "/cursor"),
         ("limit=0", "/limit"),
     ],
 )

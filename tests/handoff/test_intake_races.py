@@ -99,3 +99,47 @@ def test_a_waiting_arrival_sees_the_handoff_that_was_opened_meanwhile(org: Org) 
             (opened,) = Handoff.objects.filter(lead__email=email)
         assert [answer.handoff.id for answer in answers if answer.handoff] == [opened.id] * 5
         assert sum(answer.assignment is not None for answer in answers) == 1
+
+
+# Addresses
+
+
+def named(external_id: str, email: str = "") -> LeadIn:
+    return LeadIn(external_system="crm", external_id=external_id, email=email)
+
+
+def test_a_known_lead_and_a_new_one_race_for_an_address_and_each_caller_gets_an_answer(org: Org) -> None:
+    """Whoever comes second either is the same person by then, or is told that the address is another's."""
+    for number in range(ROUNDS * 4):
+        email, known = f"ann@race{number}.com", f"u{number}"
+        taken(org, [named(known)])
+        answers = at_once(org, *[[named(known, email)], [LeadIn(email=email)]] * 3)
+        refused = [answer.error for answer in answers if answer.error]
+        assert {getattr(error, "status", 500) for error in refused} <= {409}
+        with org.scope():
+            assert Lead.objects.filter(email=email).count() == 1
+
+
+def test_of_known_leads_that_claim_one_address_the_first_gets_it_and_the_others_are_refused(org: Org) -> None:
+    for number in range(ROUNDS * 2):
+        email, keys = f"bea@claim{number}.com", [f"k{number}x{place}" for place in range(4)]
+        taken(org, [named(key) for key in keys])
+        answers = at_once(org, *[[named(key, email)] for key in keys])
+        refused = [answer.error for answer in answers if answer.error]
+        assert [error.status for error in refused] == [409] * 3
+        assert {error.data["conflict"] for error in refused} == {"identity"}
+
+
+def test_batches_that_give_known_leads_each_others_addresses_are_all_answered(org: Org) -> None:
+    """Whatever the order in which the addresses are claimed, nobody is sent away by a deadlock."""
+    for number in range(ROUNDS):
+        keys = [f"s{number}x{place}" for place in range(20)]
+        emails = [f"p{place}@swap{number}.com" for place in range(20)]
+        taken(org, [named(key) for key in keys])
+        taken(org, [named(f"{key}b") for key in keys])
+        one = [named(key, email) for key, email in zip(keys, emails, strict=True)]
+        other = [named(f"{key}b", email) for key, email in zip(keys, emails[::-1], strict=True)]
+        answers = at_once(org, one, other, other[::-1])
+        assert {error.status for answer in answers if (error := answer.error)} <= {409}
+        with org.scope():
+            assert Lead.objects.filter(email__in=emails).count() == 20

@@ -350,6 +350,22 @@ def test_a_dialog_answers_htmx_with_itself_and_success_with_a_redirect(
     assert (done.status_code, done["HX-Redirect"]) == (200, "/inbox")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "led_to"),
+    [
+        ("/inbox\r\nA: b", "/leads/{id}"),
+        ("/inbox?\x00", "/leads/{id}"),
+        ("//evil.example", "/leads/{id}"),
+        ("/board?q=Zoë", "/board?q=Zo%C3%AB"),
+    ],
+)
+def test_an_act_of_htmx_leads_to_a_clean_path_whatever_was_asked_for(
+    ruth: Lead, rep: Client, wanted: str, led_to: str
+) -> None:
+    done = rep.post(f"/leads/{ruth.id}/accept", {"next": wanted}, headers={"HX-Request": "true"})
+    assert (done.status_code, done["HX-Redirect"]) == (200, led_to.format(id=ruth.id))
+
+
 def test_nurture_and_stage_by_form(
     acme: Org, ruth: Lead, rep: Client, at_hand: AtHand, later: datetime
 ) -> None:

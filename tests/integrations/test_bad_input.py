@@ -12,6 +12,7 @@ from notifications.models import OutboxMessage
 from routing.models import Decision, Pool
 from sla.models import Timer
 from tenants.services import create_api_key, revoke_api_key
+from tests.cursors import AFTER_ALL_YEARS, BEFORE_ALL_YEARS
 from tests.factories import Org
 
 GOOD: dict[str, Any] = {"email": "ann@example.com", "engagements": [{"kind": "demo_request"}]}
@@ -296,6 +297,8 @@ WRONG_FILTERS = [
     ({"limit": "0"}, "/limit"),
     ({"limit": "x"}, "/limit"),
     ({"cursor": "zzz"}, "/cursor"),
+    ({"cursor": BEFORE_ALL_YEARS}, "/cursor"),
+    ({"cursor": AFTER_ALL_YEARS}, "/cursor"),
     ({"owner": "nobody"}, "/owner"),
     ({"source": "a\x00"}, "/source"),
     ({"sort": "name"}, "/sort"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from integrations import api
 from integrations.models import IntakeEntry
 
 GOOD = {"email": "ann@example.com", "engagements": [{"kind": "demo_request"}]}
@@ -39,3 +43,19 @@ def test_another_organisation_and_other_roles_do_not_see_it(client, post, acme, 
     client.force_login(acme.reps[0].user, backend="tenants.auth.EmailBackend")
     assert client.get("/intake").status_code == 403
     assert client.get(f"/intake/{entry.id}").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "gone", [OperationalError("terminating connection"), InterfaceError("already closed")]
+)
+def test_a_database_that_goes_away_in_the_middle_is_busy_even_where_the_log_cannot_say_so(
+    post, acme, monkeypatch, gone
+):
+    def fail(*args, **kwargs):
+        raise gone
+
+    monkeypatch.setattr(api, "receive_lead", fail)
+    monkeypatch.setattr(api, "refuse_entry", fail)
+    answer = post(acme, "leads", GOOD)
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer["Retry-After"] == "1"

@@ -41,7 +41,8 @@ def test_an_organisation_is_made_whose_admin_signs_in_and_whose_leads_are_handle
         (member,) = Member.objects.all()
         assert (member.role, member.name) == (Role.ADMIN, "ada")
         fallback = fallback_of()
-        assert fallback is not None and fallback.id == member.id
+        assert fallback is not None
+        assert fallback.id == member.id
         result = receive_lead(
             item=LeadIn(
                 email="ann@customer.example",

@@ -49,6 +49,7 @@ RESOLVER_TABLES = {
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
     "resolve_memberships(uuid)": "where a person who has signed in is a member",
+    "resolve_invitations(uuid)": "where a person who has signed in is asked to join",
     "resolve_api_key(text)": "which key has this prefix; the caller must still know the secret",
     "resolve_active_tenants()": "ids and slugs, for work that goes round",
     "tenants_with_unrouted()": "ids of tenants",
@@ -63,7 +64,7 @@ RESOLVER_FUNCTIONS = {
 # Indexes that do not begin with the tenant, and who needs them.
 OTHER_INDEXES = {
     "api_key_by_prefix": "resolve_api_key",
-    "tenants_member_user_id": "resolve_memberships",
+    "tenants_member_user_id": "resolve_memberships, resolve_invitations",
     "delivery_due_anywhere": "tenants_with_due_messages",
     "outbox_pending_anywhere": "tenants_with_due_messages",
     "timer_due_anywhere": "tenants_with_due_timers, engine_metrics",

@@ -54,6 +54,14 @@ def test_next_never_leads_elsewhere(org: Org, foreign: str) -> None:
     assert answer["Location"] == "/"
 
 
+@pytest.mark.parametrize("no_path", ["x", "0", "tenants:account", "account", "/x\r\nA: b", "/x\ty"])
+def test_next_that_is_no_path_leads_to_the_start(org: Org, no_path: str) -> None:
+    client, answer = sign_in("rep1@acme.example", next=no_path)
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    again = client.get("/login", {"next": no_path})
+    assert (again.status_code, again["Location"]) == (302, "/")
+
+
 def test_ten_failures_make_this_account_wait_at_this_address_only(org: Org) -> None:
     for _ in range(10):
         assert sign_in("rep1@acme.example", "wrong")[1].status_code == 200

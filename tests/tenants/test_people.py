@@ -197,25 +197,6 @@ def test_leave_that_is_over_or_backward_is_refused(acme: Org, first: str, last: 
         assert not Leave.objects.exists()
 
 
-def test_a_new_person_gets_a_first_password_once_and_can_sign_in(acme: Org) -> None:
-    import re
-
-    data = {"name": "Nia", "email": "Nia@acme.example", "role": "rep", "team": str(acme.team.id)}
-    page = as_(acme.admin).post("/people/new", data)
-    password = re.search(r'id="first-password"[^>]*>([^<]+)<', page.content.decode())[1]
-    assert page["Cache-Control"] == "no-store"
-    assert Client().post("/login", {"email": "nia@acme.example", "password": password}).status_code == 302
-
-
-def test_somebody_known_elsewhere_keeps_the_password(acme: Org, globex: Org) -> None:
-    data = {"name": "Rep", "email": globex.reps[0].email, "role": "rep", "team": ""}
-    before = globex.reps[0].user.password
-    page = as_(acme.admin).post("/people/new", data).content
-    assert b"first-password" not in page
-    globex.reps[0].user.refresh_from_db()
-    assert globex.reps[0].user.password == before
-
-
 def test_an_e_mail_is_here_once(acme: Org) -> None:
     data = {"name": "Rep", "email": acme.reps[0].email, "role": "rep", "team": ""}
     assert b"has this e-mail already" in as_(acme.admin).post("/people/new", data).content

@@ -32,6 +32,8 @@ from tests.tenants.rows import TENANT_MODELS, Rows, make_rows
 PUBLIC = {
     "login",
     "login/demo",
+    "invitation",
+    "invitations",
     "healthz",
     "healthz/engine",
     "metrics",

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0004_config_stamp"),
+        ("tenants", "0005_invitations"),
     ]
 
     operations = [
