@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from core.errors import Conflict, StaleVersion, pointer
 from tenants.audit import names_of_actors, record_change
@@ -167,10 +168,13 @@ def save_draft(
 def discard_draft(
     version: VersionedModel, *, actor: str, now: datetime, expected_revision: int | None = None
 ) -> None:
-    """Throw the draft away. Raises as `save_draft`."""
+    """Throw the draft away. Raises as `save_draft`, and Conflict where something stands on it already."""
     locked = _locked_draft(version, expected_revision)
     _record(locked, "discarded", actor=actor, before={"number": locked.number}, now=now)
-    locked.delete()
+    try:
+        locked.delete()
+    except ProtectedError as error:
+        raise Conflict(f"Version {locked.number} is in use: it cannot be discarded.") from error
 
 
 def _locked_draft(version: V, expected_revision: int | None) -> V:
