@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
-from core.errors import Conflict, ValidationFailed
+from core.errors import Conflict, NotFound, ValidationFailed
 from leads.criteria import SCHEMA
 from sla.models import PolicyVersion
 from sla.rows import AnyTimer
@@ -51,3 +51,11 @@ def find_policy(version_id: UUID) -> Policy | None:
         return load_policy(version_id)
     except (ObjectDoesNotExist, ValidationFailed):
         return None
+
+
+def get_version(version_id: UUID) -> PolicyVersion:
+    """A version of this organisation's policy. Raises NotFound."""
+    found: PolicyVersion | None = PolicyVersion.objects.filter(id=version_id).first()
+    if found is None:
+        raise NotFound("There is no such version.")
+    return found

@@ -23,14 +23,19 @@ _NEW_TARGETS: Final[tuple[dict[str, Any], ...]] = (
 _STEP_APART: Final = 50
 
 
+def listed(written: object) -> list[Any]:
+    """A list as written; an empty one for whatever else a draft of the API may say."""
+    return written if isinstance(written, list) else []
+
+
 def tiers_of(content: Content) -> list[dict[str, Any]]:
     """The tiers as written; what is no tier is left out."""
-    return [tier for tier in content.get("tiers") or () if isinstance(tier, dict)]
+    return [tier for tier in listed(content.get("tiers")) if isinstance(tier, dict)]
 
 
 def steps_of(content: Content) -> list[dict[str, Any]]:
     """The steps of the ladder as written."""
-    return [step for step in content.get("ladder") or () if isinstance(step, dict)]
+    return [step for step in listed(content.get("ladder")) if isinstance(step, dict)]
 
 
 def tier_of(content: Content, slug: str) -> dict[str, Any] | None:

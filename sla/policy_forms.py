@@ -16,7 +16,7 @@ from core.rules import validate
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.defaults import engaged
 from sla import words
-from sla.policy_edit import replace_tier, simple_condition, steps_of
+from sla.policy_edit import listed, replace_tier, simple_condition, steps_of
 from sla.tiers import ACTIONS, LARGEST, MOST_PERCENT, RESPONSES, TARGETS, UNITS
 
 _UNIT_LABELS: Final = {
@@ -56,7 +56,9 @@ class PolicyForm(forms.Form):
     when_was = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40_000)
     new_tier = forms.CharField(label="Name of the new tier", required=False, max_length=80)
     responses = forms.MultipleChoiceField(
-        label="A first touch is", required=False, widget=forms.CheckboxSelectMultiple
+        label="A first touch is",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one: else no touch would ever stop the clock."},
     )
     on_reassign = forms.ChoiceField(
         label="When a lead moves, its new owner",
@@ -138,10 +140,10 @@ class PolicyForm(forms.Form):
         )
 
     def _written_target(self, target: str) -> Mapping[str, Any] | None:
-        listed = self._tier.get("targets") or ()
-        return next(
-            (each for each in listed if isinstance(each, dict) and each.get("target") == target), None
-        )
+        for each in listed(self._tier.get("targets")):
+            if isinstance(each, dict) and each.get("target") == target:
+                return each
+        return None
 
     def _step_count(self) -> int:
         if not self.is_bound:
@@ -197,7 +199,7 @@ class PolicyForm(forms.Form):
         if self.errors:
             return data
         known = [target for target in targets if target]
-        others = [each for each in self._tier.get("targets") or () if not _is_known(each)]
+        others = [each for each in listed(self._tier.get("targets")) if not _is_known(each)]
         tier = {**self._tier, "name": data["name"], "when": when, "targets": [*known, *others]}
         self.content = replace_tier(self._before, str(self._tier.get("slug")), tier)
         self.content["ladder"] = [self._read_step(index, data) for index in range(self._step_count())]
@@ -251,7 +253,7 @@ class PolicyForm(forms.Form):
 
     def _read_step(self, index: int, data: Mapping[str, Any]) -> dict[str, Any]:
         step = self._written_step(index)
-        before, chosen = step.get("actions") or [], data[f"step_{index}_do"]
+        before, chosen = listed(step.get("actions")), data[f"step_{index}_do"]
         if {action for action in before if isinstance(action, str)} == set(chosen):
             actions = before
         else:

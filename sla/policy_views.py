@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from core.errors import Conflict, NotFound, StaleVersion, ValidationFailed
+from core.errors import Conflict, StaleVersion, ValidationFailed
 from core.rules.schema import spoken
 from leads.criteria import SCHEMA
 from leads.defaults import INTENT_KINDS, engaged
@@ -25,7 +25,7 @@ from leads.models import Handoff
 from sla import moving, policy_edit, words
 from sla.defaults import DEFAULT_POLICY
 from sla.models import PolicyVersion
-from sla.policies import find_policy
+from sla.policies import find_policy, get_version
 from sla.policy_changes import changes
 from sla.policy_forms import MOST_STEPS, PolicyForm
 from sla.policy_review import Review, place_of, review
@@ -379,14 +379,6 @@ def _number(request: HttpRequest, name: str) -> int | None:
     """A number that a hidden field carries; None where it is none."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def get_version(version_id: UUID) -> PolicyVersion:
-    """A version of this organisation's policy. Raises NotFound."""
-    found: PolicyVersion | None = PolicyVersion.objects.filter(id=version_id).first()
-    if found is None:
-        raise NotFound("There is no such version.")
-    return found
 
 
 # --- Versions ---

@@ -466,3 +466,27 @@ def test_without_any_policy_the_first_draft_is_the_usual_one(acme: Org) -> None:
     assert draft_of(acme).copy_of is None
     assert "Nothing is in force yet." in text_of(client.get(CHECK))
     assert client.post(CHECK, {"revision": 1, "against": 0}).status_code == 302
+
+
+# --- Drafts that came over the API and make no sense ---
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"tiers": 5, "ladder": 5, "responses": 5, "on_reassign": 5},
+        {"tiers": [5, {}], "ladder": [5, {}], "responses": [5, {}]},
+        {"tiers": [{"slug": 5, "name": [], "when": 5, "targets": 5}], "ladder": [{"at": [], "actions": 5}]},
+        {"tiers": [{"slug": "a", "when": {"all": 5}, "targets": [5, {"target": [], "duration": []}]}]},
+        {"tiers": [{"slug": "a", "targets": [{"target": "decision", "duration": {"minutes": [1]}}]}]},
+        {"tiers": [{"slug": [], "when": {"engagements": {"kind": [], "within_days": {}}}}]},
+    ],
+)
+def test_a_draft_of_nonsense_is_shown_with_what_is_wrong_and_never_published(
+    acme: Org, content: dict[str, Any]
+) -> None:
+    client = editing(acme, content)
+    assert client.get(DRAFT, follow=True).status_code == 200
+    assert "Before it can be published" in text_of(client.get(CHECK))
+    assert "Nothing is published." in text_of(client.post(CHECK, {"revision": 1, "against": 1}))
