@@ -6,9 +6,14 @@ class HandoffConfig(AppConfig):
     verbose_name = "Handoff"
 
     def ready(self) -> None:
-        """Lend the message texts their facts, and the page shell the numbers beside our places."""
+        """Lend the message texts their facts, the page shell the numbers beside our places, and the policy's
+        pages the fallback person.
+        """
         from handoff import badges, departures, message_context
+        from routing.selectors import fallback_of
+        from sla.recipients import read_fallback
 
         message_context.install()
         badges.register()
         departures.register()
+        read_fallback.append(fallback_of)

@@ -1,10 +1,10 @@
-"""Addresses of the API about calendars, under /api/v1/."""
+"""Addresses of the API about calendars and the SLA policy, under /api/v1/."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_api
+from sla import calendar_api, policy_api
 
 urlpatterns = [
     path("calendars", calendar_api.CalendarsView.as_view(), name="api-calendars"),
@@ -15,4 +15,14 @@ urlpatterns = [
         name="api-calendar-preview",
     ),
     path("calendars/<uuid:calendar_id>/try", calendar_api.CalendarTryView.as_view(), name="api-calendar-try"),
+    path("policy", policy_api.PolicyView.as_view(), name="api-policy"),
+    path("policy/versions", policy_api.PolicyVersionsView.as_view(), name="api-policy-versions"),
+    path("policy/draft", policy_api.PolicyDraftView.as_view(), name="api-policy-draft"),
+    path("policy/draft/check", policy_api.PolicyDraftCheckView.as_view(), name="api-policy-check"),
+    path("policy/publish", policy_api.PolicyPublishView.as_view(), name="api-policy-publish"),
+    path(
+        "policy/versions/<uuid:policy_version_id>/roll-back",
+        policy_api.PolicyRollBackView.as_view(),
+        name="api-policy-roll-back",
+    ),
 ]

@@ -18,13 +18,14 @@ from django.db.models import F, Q, QuerySet
 
 from core.businesstime import WorkCalendar
 from core.errors import Conflict
+from leads.criteria import SCHEMA
 from leads.models import Handoff
 from leads.services import mark_dirty
 from sla import ladder
 from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
 from sla.policies import load_policy, plan_of
 from sla.rows import TimerRow, read_timers, update_timers
-from sla.tiers import Policy, TargetSpec
+from sla.tiers import Policy, TargetSpec, parse_policy
 from sla.timers import Schedule, add_seconds, schedule, warn_at
 from tenants.audit import record_change
 from tenants.bulk import insert_rows, update_rows
@@ -119,11 +120,15 @@ def _is_whole(timer: TimerRow, spec: TargetSpec, old: Schedule) -> bool:
 
 
 def preview_policy(version: PolicyVersion, *, now: datetime) -> Preview:
-    """What the open leads' clocks would do under this version. Writes nothing."""
+    """What the open leads' clocks would do under this version, a draft or one not even saved. Writes nothing.
+
+    Raises ValidationFailed where its content is no policy.
+    """
+    policy = parse_policy(version.content, SCHEMA)  # never remembered: a draft's content still changes
     timers = read_timers(_under_others(version, now).order_by("id"))
     pairs, left = [], 0
     for timer in timers:
-        plan = _under(timer, load_policy(version.id))
+        plan = _under(timer, policy)
         if plan is None:
             left += 1
         else:

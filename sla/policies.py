@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
-from core.errors import Conflict, ValidationFailed
+from core.errors import Conflict, NotFound, ValidationFailed
 from leads.criteria import SCHEMA
 from sla.gaps import read_gaps
 from sla.models import PolicyVersion
@@ -53,3 +53,11 @@ def find_policy(version_id: UUID) -> Policy | None:
         return load_policy(version_id)
     except (ObjectDoesNotExist, ValidationFailed):
         return None
+
+
+def get_version(version_id: UUID) -> PolicyVersion:
+    """A version of this organisation's policy. Raises NotFound."""
+    found: PolicyVersion | None = PolicyVersion.objects.filter(id=version_id).first()
+    if found is None:
+        raise NotFound("There is no such version.")
+    return found

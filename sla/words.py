@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
+from core.errors import ValidationFailed
+from core.rules import describe
+from core.rules.schema import spoken
+from leads.criteria import SCHEMA
 from sla.models import Target
 from sla.tiers import BREACH, RESPONSES, Action, Duration, Step, TargetSpec, Tier
 
@@ -15,6 +19,13 @@ _HAPPENS: Final[dict[Action, str]] = {
     "tell_manager": "the manager is told",
     "tell_director": "the director is told",
     "reassign": "the lead moves to the next person",
+}
+_ORDERS: Final[dict[Action, str]] = {
+    "remind_owner": "remind the owner",
+    "warn_manager": "warn the manager",
+    "tell_manager": "tell the manager",
+    "tell_director": "tell the director",
+    "reassign": "move the lead on",
 }
 _RESPONSES: Final = {
     "call": "call",
@@ -79,12 +90,87 @@ def condition_words(tier: Tier) -> str:
 def step_words(step: Step) -> str:
     """ "At 80 % of the time the manager is warned."."""
     when = f"At the deadline ({BREACH} %)" if step.at == BREACH else f"At {step.at} % of the time"
+    return f"{when} {happens_words(step)}."
+
+
+def happens_words(step: Step) -> str:
+    """What a step does: "the manager is told and the lead moves to the next person"."""
     happens = _listed((_HAPPENS[action] for action in step.actions), "and") if step.actions else ""
-    return f"{when} {happens or 'the breach is recorded'}."
+    return happens or "the breach is recorded"
 
 
 def responses_words(responses: Iterable[str]) -> str:
     """The touches that stop the first-touch clock: "a call, e-mail or meeting"."""
     counted = set(responses)
     words = [_RESPONSES[kind] for kind in RESPONSES if kind in counted]
+    if not words:
+        return "nothing"
     return f"{'an' if words[0][0] in 'ae' else 'a'} {_listed(words, 'or')}"
+
+
+_ON_REASSIGN: Final = {
+    "restart": "gets the full time again",
+    "continue": "has the time that is left",
+}
+
+
+def order_words(action: Action) -> str:
+    """An action as one gives it: "tell the manager"."""
+    return _ORDERS.get(action, spoken(action))
+
+
+def response_word(kind: str) -> str:
+    """A kind of touch: "e-mail"."""
+    return _RESPONSES.get(kind, spoken(kind))
+
+
+def on_reassign_words(on_reassign: object) -> str:
+    """What the new owner of a lead that moved has: "gets the full time again"."""
+    return _ON_REASSIGN.get(str(on_reassign), "has what is not said yet")
+
+
+def when_words(when: Any) -> str:
+    """Whom a condition as written is for: "demo request at least once within 30 days". Raises InvalidRule."""
+    return lower_first(EVERYONE_ELSE if when is None else describe(when, SCHEMA))
+
+
+def target_label(target: str) -> str:
+    """ "First touch", also for a target that this code does not know."""
+    return Target(target).label if target in Target.values else spoken(target)
+
+
+def lower_first(text: str) -> str:
+    """As it stands inside a sentence."""
+    return text[:1].lower() + text[1:]
+
+
+# --- Policies as written, drafts among them ---
+
+_UNREADABLE: Final = "something that is not complete"
+
+
+def parts_by(parts: object, key: str) -> dict[str, Mapping[str, Any]]:
+    """The parts of a list as written, by the member that names them."""
+    listed = parts if isinstance(parts, Sequence) and not isinstance(parts, str) else ()
+    return {str(part.get(key)): part for part in listed if isinstance(part, Mapping)}
+
+
+def say_safely(say: Callable[[Any], str], part: object) -> str:
+    """What `say` says of a part, of which a draft may have written anything."""
+    try:
+        return say(part)
+    except (ValidationFailed, KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return _UNREADABLE
+
+
+def promises(tier: Mapping[str, Any]) -> dict[str, str]:
+    """What a tier as written promises, by target: "first touch within 5 minutes of working time"."""
+    return {
+        name: f"{target_label(name).lower()} {say_safely(_within, target)}"
+        for name, target in parts_by(tier.get("targets"), "target").items()
+    }
+
+
+def _within(target: Mapping[str, Any]) -> str:
+    ((unit, amount),) = target["duration"].items()
+    return duration_words(Duration(unit, int(amount)), wall=target.get("clock") == "wall")

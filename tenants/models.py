@@ -289,6 +289,11 @@ class VersionedModel(TenantModel):
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.DRAFT)
     content = models.JSONField()
+    # Counts the saves of a draft, so that two who edit it do not write over each other.
+    revision = models.PositiveIntegerField(default=1, db_default=1)
+    saved_at = models.DateTimeField(null=True)
+    saved_by = models.CharField(max_length=80, blank=True, default="", db_default="")
+    copy_of = models.PositiveIntegerField(null=True)  # number of the version that it began as
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=80)
     published_at = models.DateTimeField(null=True)

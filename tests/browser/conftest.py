@@ -18,9 +18,12 @@ from handoff.services import Actor, accept_lead, log_touch, reject_lead
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.models import Lead
 from reporting.tasks import drain_tick
+from sla.models import PolicyVersion
+from tenants.audit import member_actor
 from tenants.clock import database_clock, fixed_clock
 from tenants.models import Member
-from tests.factories import Org, make_org
+from tenants.versions import start_draft
+from tests.factories import POLICY, Org, make_org
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -42,6 +45,21 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def policy_draft() -> dict[str, Any]:
+    """The policy with a longer first touch, a tier that no lead reaches, and one with a rule of its own."""
+    first, *others = POLICY["tiers"]
+    slower = {**first["targets"][0], "duration": {"minutes": 45}}
+    german = {"all": [first["when"], {"field": "lead.country", "op": "equals", "value": "DE"}]}
+    return {
+        **POLICY,
+        "tiers": [
+            {**first, "targets": [slower, first["targets"][1]]},
+            {**first, "slug": "german", "name": "German demo request", "when": german},
+            *others,
+        ],
+    }
 
 
 @pytest.fixture
@@ -84,6 +102,7 @@ def brightpath(transactional_db: None) -> Org:
         reject_lead(lead_id=mine[1].id, reason="wrong_title", actor=actor, clock=fixed_clock(now))
         org.extra["leads"] = [lead.id for lead in mine[2:]]
         org.extra["done"] = mine[0].id
+        start_draft(PolicyVersion, content=policy_draft(), actor=member_actor(org.admin), now=now)
     drain_tick()
     return org
 

@@ -41,13 +41,17 @@ PAGES: dict[str, list[str]] = {
         "/calendars",
         "/calendars/{calendar}",
         "/calendars/{calendar}/edit",
+        "/policy",
+        "/policy/draft",
+        "/policy/draft/check",
+        "/policy/versions",
         "/keys",
         "/webhooks",
         "/compliance?by=source",
         "/volume",
         "/api/docs/",
     ],
-    "marketing": ["/compliance", "/volume", "/intake"],
+    "marketing": ["/compliance", "/volume", "/intake", "/policy"],
     "executive": ["/compliance"],
 }
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}

@@ -1,0 +1,93 @@
+"""What is different between two policies as written, in words; either may be a draft that makes no sense yet.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from core.rules.schema import spoken
+from sla import words
+from sla.tiers import Step
+
+_TOLD: Final = ("tiers", "ladder", "responses", "on_reassign")
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What is different, a sentence each; empty where the two say the same."""
+    said = [*_tier_changes(before, after), *_ladder_changes(before, after)]
+    old, new = (words.say_safely(words.responses_words, each.get("responses")) for each in (before, after))
+    if old != new:
+        said.append(f"First touch: {old}, now {new}.")
+    old, new = (words.on_reassign_words(each.get("on_reassign", "restart")) for each in (before, after))
+    if old != new:
+        said.append(f"When a lead moves, its new owner {old}; now it {new}.")
+    others = [
+        name for name in {**before, **after} if name not in _TOLD and before.get(name) != after.get(name)
+    ]
+    return [*said, *(f"Also changed: {spoken(name).lower()}." for name in others)]
+
+
+def _tier_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    old, new = (words.parts_by(each.get("tiers"), "slug") for each in (before, after))
+    said = []
+    for slug, tier in new.items():
+        if slug not in old:
+            promises = "; ".join(words.promises(tier).values()) or "nothing promised"
+            said.append(f"New tier {_name(tier)}, for {_whom(tier)}: {promises}.")
+        else:
+            said += _one_tier_changes(old[slug], tier)
+    said += [f"Tier {_name(tier)} is gone." for slug, tier in old.items() if slug not in new]
+    kept = [[slug for slug in each if slug in old and slug in new] for each in (old, new)]
+    if kept[0] != kept[1]:
+        said.append(f"Tiers are tried in another order: {', '.join(_name(tier) for tier in new.values())}.")
+    return said
+
+
+def _one_tier_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    name = _name(new)
+    said = [f"Tier {_name(old)} is now called {name}."] if _name(old) != name else []
+    was, now = words.promises(old), words.promises(new)
+    for target in [*was, *(target for target in now if target not in was)]:
+        if was.get(target) == now.get(target):
+            continue
+        label = words.target_label(target).lower()
+        if target not in was:
+            said.append(f"{name}: {now[target]}, a new promise.")
+        elif target not in now:
+            said.append(f"{name}: {was[target]} is promised no more.")
+        else:
+            said.append(f"{name}: {was[target]}, now {now[target].removeprefix(label).strip()}.")
+    if old.get("when") != new.get("when"):
+        said.append(f"{name} was for {_whom(old)}, now for {_whom(new)}.")
+    return said
+
+
+def _ladder_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    old, new = (words.parts_by(each.get("ladder"), "at") for each in (before, after))
+    said = []
+    for at, step in new.items():
+        if at not in old:
+            said.append(f"New step: {words.lower_first(words.say_safely(_step_said, step))}")
+        elif old[at] != step:
+            said.append(
+                f"{words.say_safely(_step_said, step)} Until now {words.say_safely(_happens_said, old[at])}."
+            )
+    return [*said, *(f"No step at {at} % any more." for at in old if at not in new)]
+
+
+def _name(tier: Mapping[str, Any]) -> str:
+    return str(tier.get("name") or tier.get("slug") or "without a name")
+
+
+def _whom(tier: Mapping[str, Any]) -> str:
+    return words.say_safely(words.when_words, tier.get("when"))
+
+
+def _step_said(step: Mapping[str, Any]) -> str:
+    return words.step_words(Step(step["at"], tuple(step["actions"])))
+
+
+def _happens_said(step: Mapping[str, Any]) -> str:
+    return words.happens_words(Step(step["at"], tuple(step["actions"])))

@@ -1,0 +1,292 @@
+"""The editor of a policy draft: one tier in sentences, the ladder, and what counts.
+
+The fields of targets and actions are made from the constants of `sla.tiers`; what a draft says beyond them is
+kept as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+
+from core.rules import validate
+from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
+from leads.defaults import engaged
+from sla import words
+from sla.policy_edit import listed, replace_tier, simple_condition, steps_of
+from sla.tiers import ACTIONS, LARGEST, MOST_PERCENT, RESPONSES, TARGETS, UNITS
+
+_UNIT_LABELS: Final = {
+    "seconds": "seconds",
+    "minutes": "minutes",
+    "hours": "hours",
+    "business_days": "business days",
+    "end_of_day": "business days, by closing time",
+}
+_CLOCKS: Final = (("business", "working time"), ("wall", "clock time"))
+_AS_WRITTEN: Final = "as written under Advanced"
+#: Steps that one form carries; far more than a ladder needs.
+MOST_STEPS: Final = 50
+MOST_DAYS: Final = 3_650
+
+
+class PolicyForm(forms.Form):
+    """A draft with one of its tiers open. After `is_valid`, `content` is the draft as it was written.
+
+    content: the draft as it stands; tier: the one that is open.
+    """
+
+    revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    steps = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=MOST_STEPS)
+    name = forms.CharField(label="Name", max_length=80)
+    kind = forms.ChoiceField(label="Engaged with", required=False)
+    days = forms.IntegerField(
+        label="Within days", required=False, min_value=1, max_value=MOST_DAYS, initial=30
+    )
+    when = forms.CharField(
+        label="Condition as a rule",
+        required=False,
+        max_length=40_000,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text="JSON, as the rules of the API are written. Changed here, it goes before the sentence.",
+    )
+    when_was = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40_000)
+    new_tier = forms.CharField(label="Name of the new tier", required=False, max_length=80)
+    responses = forms.MultipleChoiceField(
+        label="A first touch is",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one: else no touch would ever stop the clock."},
+    )
+    on_reassign = forms.ChoiceField(
+        label="When a lead moves, its new owner",
+        widget=forms.RadioSelect,
+        choices=[
+            ("restart", "gets the full time again"),
+            ("continue", "has the time that is left; after a breach the time starts anew"),
+        ],
+    )
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        content: Mapping[str, Any],
+        tier: Mapping[str, Any],
+        revision: int,
+    ) -> None:
+        self._before, self._tier = content, tier
+        self.is_default = tier.get("when") is None
+        self.content: dict[str, Any] = dict(content)
+        initial = {
+            "revision": revision,
+            "steps": len(steps_of(content)),
+            "responses": content.get("responses"),
+            "on_reassign": content.get("on_reassign", "restart"),
+            **self._tier_initial(tier),
+        }
+        super().__init__(data, initial=initial)
+        if self.is_default:
+            for name in ("kind", "days", "when", "when_was"):
+                del self.fields[name]
+        else:
+            self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
+        self.fields["responses"].choices = [  # type: ignore[attr-defined]
+            (kind, words.response_word(kind)) for kind in RESPONSES
+        ]
+        for target in TARGETS:
+            self._add_target(target)
+        for index in range(self._step_count()):
+            self._add_step(index)
+
+    # --- What it shows ---
+
+    def _tier_initial(self, tier: Mapping[str, Any]) -> dict[str, Any]:
+        when = tier.get("when")
+        kind, days = simple_condition(when) or ("", 30)
+        rule = json.dumps(when, indent=2, ensure_ascii=False)
+        return {"name": tier.get("name"), "kind": kind, "days": days, "when": rule, "when_was": rule}
+
+    def _kinds(self) -> list[tuple[str, str]]:
+        labels = dict(ENGAGEMENT_KINDS)
+        kind = (simple_condition(self._tier.get("when")) or ("",))[0]
+        if kind and kind not in labels:
+            labels[kind] = kind
+        named = [(name, words.lower_first(label)) for name, label in labels.items()]
+        return named if kind else [("", _AS_WRITTEN), *named]
+
+    def _add_target(self, target: str) -> None:
+        written = self._written_target(target)
+        label = words.target_label(target)
+        unit, amount = _shown(written.get("duration") if written else None)
+        units = [name for name in _units() if name != "seconds" or unit == "seconds"]
+        self.fields[f"{target}_on"] = forms.BooleanField(label=label, required=False)
+        self.fields[f"{target}_amount"] = forms.IntegerField(
+            label=f"{label}: within", required=False, min_value=0, max_value=max(LARGEST.values())
+        )
+        self.fields[f"{target}_unit"] = forms.ChoiceField(
+            label=f"{label}: unit", choices=[(name, _UNIT_LABELS.get(name, name)) for name in units]
+        )
+        self.fields[f"{target}_clock"] = forms.ChoiceField(label=f"{label}: counted in", choices=_CLOCKS)
+        self.initial.update(
+            {
+                f"{target}_on": written is not None,
+                f"{target}_amount": amount,
+                f"{target}_unit": unit,
+                f"{target}_clock": written.get("clock", "business") if written else "business",
+            }
+        )
+
+    def _written_target(self, target: str) -> Mapping[str, Any] | None:
+        for each in listed(self._tier.get("targets")):
+            if isinstance(each, dict) and each.get("target") == target:
+                return each
+        return None
+
+    def _step_count(self) -> int:
+        if not self.is_bound:
+            return int(self.initial["steps"])
+        text = str(self.data.get("steps", ""))
+        return min(int(text), MOST_STEPS) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+    def _add_step(self, index: int) -> None:
+        step = self._written_step(index)
+        self.fields[f"step_{index}_at"] = forms.IntegerField(
+            label=f"Step {index + 1}: at percent of the time", min_value=1, max_value=MOST_PERCENT
+        )
+        self.fields[f"step_{index}_do"] = forms.MultipleChoiceField(
+            label=f"Step {index + 1}: what happens",
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            choices=[(action, words.order_words(action)) for action in ACTIONS],
+        )
+        self.initial[f"step_{index}_at"] = step.get("at")
+        self.initial[f"step_{index}_do"] = step.get("actions")
+
+    def _written_step(self, index: int) -> dict[str, Any]:
+        steps = steps_of(self._before)
+        return steps[index] if index < len(steps) else {}
+
+    @property
+    def targets(self) -> list[dict[str, Any]]:
+        """The sentence of each target: label, on, amount, unit, clock, and what is wrong with it."""
+        parts = ("on", "amount", "unit", "clock")
+        return [
+            {
+                "label": words.target_label(target),
+                "errors": [error for part in parts for error in self[f"{target}_{part}"].errors],
+                **{part: self[f"{target}_{part}"] for part in parts},
+            }
+            for target in TARGETS
+        ]
+
+    @property
+    def ladder(self) -> list[dict[str, Any]]:
+        """The sentence of each step: index, at (percent), do (what happens)."""
+        return [
+            {"index": index, "at": self[f"step_{index}_at"], "do": self[f"step_{index}_do"]}
+            for index in range(self._step_count())
+        ]
+
+    # --- What was written ---
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        targets = [self._read_target(target, data) for target in TARGETS]
+        when = None if self.is_default else self._read_condition(data)
+        if self.errors:
+            return data
+        known = [target for target in targets if target]
+        others = [each for each in listed(self._tier.get("targets")) if not _is_known(each)]
+        tier = {**self._tier, "name": data["name"], "when": when, "targets": [*known, *others]}
+        self.content = replace_tier(self._before, str(self._tier.get("slug")), tier)
+        self.content["ladder"] = [self._read_step(index, data) for index in range(self._step_count())]
+        self.content["responses"] = data["responses"]
+        self.content["on_reassign"] = data["on_reassign"]
+        return data
+
+    def _read_target(self, target: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
+        if not data.get(f"{target}_on"):
+            return None
+        amount, unit = data.get(f"{target}_amount"), data.get(f"{target}_unit")
+        field = f"{target}_amount"
+        if amount is None or unit is None:
+            if field not in self.errors and unit is not None:
+                self.add_error(field, "How long? Write a whole number.")
+            return None
+        least, most = (0 if unit == "end_of_day" else 1), _largest(unit)
+        if not least <= amount <= most:
+            self.add_error(field, f"Must be a whole number between {least} and {most:,}.")
+            return None
+        return {
+            **(self._written_target(target) or {"target": target}),
+            "duration": _stored(unit, amount),
+            "clock": data.get(f"{target}_clock"),
+        }
+
+    def _read_condition(self, data: Mapping[str, Any]) -> Any:
+        """The rule where it was changed, else the sentence; what is refused stays as it was."""
+        before = self._tier.get("when")
+        text, shown = str(data.get("when") or "").strip(), str(data.get("when_was") or "").strip()
+        if text.split() != shown.split():
+            return self._read_rule(text, before)
+        kind, days = data.get("kind"), data.get("days")
+        if not kind:
+            return before
+        if days is None:
+            if "days" not in self.errors:
+                self.add_error("days", "Within how many days? Write a whole number.")
+            return before
+        return engaged(kind, days=days)
+
+    def _read_rule(self, text: str, before: Any) -> Any:
+        try:
+            rule = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            self.add_error("when", f"This is no JSON: {error}.")
+            return before
+        for wrong in validate(rule, SCHEMA):
+            self.add_error("when", f"{wrong.path or 'The rule'}: {wrong.message}")
+        return rule
+
+    def _read_step(self, index: int, data: Mapping[str, Any]) -> dict[str, Any]:
+        step = self._written_step(index)
+        before, chosen = listed(step.get("actions")), data[f"step_{index}_do"]
+        if {action for action in before if isinstance(action, str)} == set(chosen):
+            actions = before
+        else:
+            others = [action for action in before if action not in ACTIONS]
+            actions = [*(action for action in ACTIONS if action in chosen), *others]
+        return {**step, "at": data[f"step_{index}_at"], "actions": actions}
+
+
+def _is_known(target: object) -> bool:
+    return isinstance(target, Mapping) and target.get("target") in TARGETS
+
+
+def _units() -> list[str]:
+    """The units that people choose from: hours too, which are kept as minutes."""
+    named: list[str] = list(UNITS)
+    if "hours" not in named:
+        named.insert(named.index("minutes") + 1, "hours")
+    return named
+
+
+def _largest(unit: str) -> int:
+    return LARGEST[unit] if unit in LARGEST else LARGEST["minutes"] // 60
+
+
+def _stored(unit: str, amount: int) -> dict[str, int]:
+    return {unit: amount} if unit in UNITS else {"minutes": amount * 60}
+
+
+def _shown(duration: object) -> tuple[str, Any]:
+    """(unit, amount) as people say it: 240 minutes are 4 hours."""
+    if not isinstance(duration, Mapping) or len(duration) != 1:
+        return "minutes", None
+    ((unit, amount),) = duration.items()
+    if unit == "minutes" and isinstance(amount, int) and amount and amount % 60 == 0:
+        return "hours", amount // 60
+    return (unit, amount) if unit in _units() else ("minutes", None)

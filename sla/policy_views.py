@@ -1,0 +1,414 @@
+"""The pages of the SLA policy: the one in force in sentences and the versions so far, for everybody; a draft
+of the next, its check and its publication, for admins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from core.errors import Conflict, StaleVersion, ValidationFailed
+from core.rules.schema import spoken
+from leads.criteria import SCHEMA
+from leads.defaults import INTENT_KINDS, engaged
+from leads.models import Handoff
+from sla import moving, policy_edit, words
+from sla.defaults import DEFAULT_POLICY
+from sla.models import PolicyVersion
+from sla.policies import find_policy, get_version
+from sla.policy_changes import changes
+from sla.policy_forms import MOST_STEPS, PolicyForm
+from sla.policy_review import Review, place_of, review
+from sla.presenting import move_rows
+from sla.tiers import Policy, parse_policy, validate_policy
+from tenants import versions
+from tenants.audit import member_actor, names_of_actors
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.models import Role, VersionState
+
+COUNTED_DAYS = 30
+SHOWN_VERSIONS = 5
+PAGE = 20
+
+
+def _crumbs(here: str = "") -> list[dict[str, str]]:
+    above = [{"label": "Set up", "url": ""}, {"label": "SLA tiers", "url": "/policy" if here else ""}]
+    return [*above, {"label": here, "url": ""}] if here else above
+
+
+def _actor(request: HttpRequest) -> str:
+    return member_actor(request.member)  # type: ignore[attr-defined]
+
+
+def _is_admin(request: HttpRequest) -> bool:
+    return bool(request.member.role == Role.ADMIN)  # type: ignore[attr-defined]
+
+
+@member_required()
+@require_safe
+def policy(request: HttpRequest) -> HttpResponse:
+    """GET /policy. Everybody reads it: the promise is worth what those who keep it know of it."""
+    history = list(PolicyVersion.objects.defer("content").order_by("-number")[:SHOWN_VERSIONS])
+    current = (
+        PolicyVersion.objects.filter(state=VersionState.PUBLISHED)
+        .defer("content")
+        .order_by("-number")
+        .first()
+    )
+    found = find_policy(current.id) if current else None
+    actors = names_of_actors(version.published_by or version.created_by for version in history)
+    context: dict[str, Any] = {
+        "current": current,
+        "policy": _in_words(found, now=database_clock()) if found else None,
+        "days": COUNTED_DAYS,
+        "history": [
+            {"version": version, "by": actors[version.published_by or version.created_by]}
+            for version in history
+        ],
+        "draft": any(version.state == VersionState.DRAFT for version in history),
+        "may_change": _is_admin(request),
+        "crumbs": _crumbs(),
+    }
+    return render(request, "sla/policy.html", context)
+
+
+def _in_words(found: Policy, *, now: datetime) -> dict[str, Any]:
+    """The policy as the template reads it: tiers, ladder, what counts as a response."""
+    counts = leads_by_tier(now=now)
+    tiers = [
+        {
+            "name": tier.name,
+            "promise": words.tier_words(tier),
+            "condition": words.condition_words(tier),
+            "leads": counts.pop(tier.slug, 0),
+        }
+        for tier in found.tiers
+    ]
+    return {
+        "tiers": tiers,
+        "elsewhere": sum(counts.values()),
+        "ladder": [{"at": step.at, "sentence": words.step_words(step)} for step in found.ladder],
+        "responses": words.responses_words(found.responses),
+        "restarts": found.on_reassign == "restart",
+    }
+
+
+def leads_by_tier(*, now: datetime) -> dict[str, int]:
+    """How many leads became MQL in the last 30 days, by the slug of their tier; imported history left out."""
+    lately = Handoff.objects.filter(started_at__gte=now - timedelta(days=COUNTED_DAYS), is_history=False)
+    return dict(lately.values_list("tier").annotate(number=Count("lead", distinct=True)).order_by("tier"))
+
+
+# --- A draft ---
+
+
+@require_POST
+@member_required(Role.ADMIN)
+def start(request: HttpRequest) -> HttpResponse:
+    """POST /policy/draft/start: begin the next version, or go on with the one that is begun."""
+    content = None if versions.published_version(PolicyVersion) else DEFAULT_POLICY
+    try:
+        versions.start_draft(PolicyVersion, actor=_actor(request), now=database_clock(), content=content)
+    except Conflict as refusal:
+        messages.info(request, refusal.message)
+    return redirect("sla:policy_draft")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def draft(request: HttpRequest) -> HttpResponse:
+    """GET /policy/draft?tier=<slug>: the editor with one tier open. POST {..., do}: save what was written,
+    then do what the button says: "save", "check", "tier:<slug>" (open it), "add-tier", "remove-tier", "up",
+    "down", "add-step", "remove-step:<index>".
+    """
+    found = versions.open_draft(PolicyVersion)
+    if found is None:
+        messages.info(request, "There is no draft. Begin one here.")
+        return redirect("sla:policy")
+    tiers = policy_edit.tiers_of(found.content)
+    asked = request.POST.get("tier") if request.method == "POST" else request.GET.get("tier")
+    tier = policy_edit.tier_of(found.content, asked or "")
+    if tier is None and request.method == "POST":
+        messages.error(request, "Somebody removed this tier meanwhile. Nothing is saved.")
+        return redirect("sla:policy_draft")
+    tier = tier or (tiers[0] if tiers else None)
+    if tier is None:
+        return _without_tiers(request)
+    form = PolicyForm(request.POST or None, content=found.content, tier=tier, revision=found.revision)
+    context: dict[str, Any] = {"form": form, "draft": found, "tier": tier}
+    if request.method == "POST" and form.is_valid():
+        answer = _save(request, found, form, tier, context)
+        if answer is not None:
+            return answer
+    return render(request, "sla/policy_draft.html", {**context, **_draft_context(found, tier)})
+
+
+def _without_tiers(request: HttpRequest) -> HttpResponse:
+    """A draft that came over the API with no tier in it: nothing to write a sentence about."""
+    messages.error(request, "The draft has no tiers. Write some over the API, or discard it.")
+    return redirect("sla:policy_check")
+
+
+def _draft_context(found: PolicyVersion, tier: Mapping[str, Any]) -> dict[str, Any]:
+    by = found.saved_by or found.created_by
+    counts = leads_by_tier(now=database_clock())
+    tiers = policy_edit.tiers_of(found.content)
+    condition = tier.get("when")
+    return {
+        "saved_by": names_of_actors([by])[by],
+        "saved_at": found.saved_at or found.created_at,
+        "tiers": [
+            {
+                "slug": each.get("slug"),
+                "name": each.get("name"),
+                "promise": _short_promise(each),
+                "leads": counts.get(str(each.get("slug")), 0),
+                "open": each is tier or each.get("slug") == tier.get("slug"),
+            }
+            for each in tiers
+        ],
+        "condition": words.say_safely(words.when_words, condition),
+        "simple": policy_edit.simple_condition(condition) is not None,
+        "places": [place_of(error, found.content) for error in validate_policy(found.content, SCHEMA)],
+        "may_add_step": len(policy_edit.steps_of(found.content)) < MOST_STEPS,
+        "is_first": tiers[0].get("slug") == tier.get("slug"),
+        "is_before_default": len(tiers) < 3 or tiers[-2].get("slug") == tier.get("slug"),
+        "crumbs": _crumbs(f"Draft of version {found.number}"),
+    }
+
+
+def _short_promise(tier: Mapping[str, Any]) -> str:
+    return ", ".join(words.promises(tier).values()) or "Nothing promised"
+
+
+def _save(
+    request: HttpRequest,
+    found: PolicyVersion,
+    form: PolicyForm,
+    tier: Mapping[str, Any],
+    context: dict[str, Any],
+) -> HttpResponse | None:
+    """Save, do what was asked, and go where it leads; None where the form is to be shown again."""
+    do, slug = request.POST.get("do", "save"), str(tier.get("slug"))
+    content = form.content
+    if do == "add-tier":
+        name = form.cleaned_data["new_tier"].strip()
+        if not name:
+            form.add_error("new_tier", "Give the new tier a name first.")
+            return None
+        content, slug = policy_edit.add_tier(content, name, when=engaged(INTENT_KINDS[0]))
+    elif do == "remove-tier":
+        content, slug = policy_edit.remove_tier(content, slug), ""
+    elif do in ("up", "down"):
+        content = policy_edit.move_tier(content, slug, -1 if do == "up" else 1)
+    elif do == "add-step":
+        content = policy_edit.add_step(content)
+    elif do.startswith("remove-step:") and do[12:].isdecimal():
+        content = policy_edit.remove_step(content, int(do[12:]))
+    elif do.startswith("tier:"):
+        slug = do[5:]
+    try:
+        versions.save_draft(
+            found,
+            content=content,
+            expected_revision=form.cleaned_data["revision"],
+            actor=_actor(request),
+            now=database_clock(),
+        )
+    except StaleVersion as stale:
+        _show_stale(request, form, stale, context)
+        return None
+    except Conflict as refusal:
+        messages.error(request, refusal.message)
+        return redirect("sla:policy")
+    if do == "check":
+        return redirect("sla:policy_check")
+    if do == "save":
+        messages.success(request, "The draft is saved. Nothing is in force before it is published.")
+    anchor = "#ladder" if "step" in do else ""
+    return redirect(f"{reverse('sla:policy_draft')}?{urlencode({'tier': slug})}{anchor}")
+
+
+def _show_stale(request: HttpRequest, form: PolicyForm, stale: StaleVersion, context: dict[str, Any]) -> None:
+    """Say what came between; the next save starts from what they have just read."""
+    context["stale"] = {
+        "text": stale.message,
+        "changes": [
+            _place_words(change["path"], change["before"], change["after"])
+            for change in stale.data["changes"]
+        ],
+    }
+    again = request.POST.copy()
+    again["revision"] = str(stale.data["revision"])
+    form.data = again
+
+
+def _place_words(path: str, before: object, after: object) -> str:
+    """ "Tiers, demo request, targets, first touch, duration, minutes: 5, now 10."."""
+    where = spoken(", ".join(part.replace("_", " ") for part in path.strip("/").split("/")))
+    plain = all(each is None or isinstance(each, str | int) for each in (before, after))
+    told = f": {'nothing' if before is None else before}, now {'nothing' if after is None else after}"
+    return f"{where}{told if plain else ' changed'}."
+
+
+@require_POST
+@member_required(Role.ADMIN)
+def discard(request: HttpRequest) -> HttpResponse:
+    """POST /policy/draft/discard {revision}."""
+    found = versions.open_draft(PolicyVersion)
+    if found is not None:
+        try:
+            versions.discard_draft(
+                found,
+                actor=_actor(request),
+                now=database_clock(),
+                expected_revision=_number(request, "revision") or 0,
+            )
+        except Conflict as refusal:
+            messages.error(request, refusal.message)
+            return redirect("sla:policy_draft")
+        messages.success(request, f"The draft of version {found.number} is gone.")
+    return redirect("sla:policy")
+
+
+# --- Putting a version in force ---
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def check(request: HttpRequest) -> HttpResponse:
+    """GET /policy/draft/check: what publishing would do. POST {revision, against, move}: do so."""
+    found = versions.open_draft(PolicyVersion)
+    if found is None:
+        messages.info(request, "There is no draft. Begin one here.")
+        return redirect("sla:policy")
+    refused = None
+    if request.method == "POST":
+        try:
+            published = versions.publish(
+                found,
+                actor=_actor(request),
+                now=database_clock(),
+                expected_revision=_number(request, "revision") or 0,
+                against=_number(request, "against") or 0,
+                validate=lambda content: parse_policy(content, SCHEMA),
+            )
+        except (Conflict, ValidationFailed) as refusal:
+            refused = refusal.message
+            found.refresh_from_db()
+        else:
+            return _published(request, published)
+    context = {"draft": found, "number": found.number, "refused": refused, "title": "Check and publish"}
+    return _show_check(request, found, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def use_again(request: HttpRequest, policy_version_id: UUID) -> HttpResponse:
+    """GET /policy/versions/<id>/use: what going back to a version would do. POST {against, move}: do it."""
+    old = get_version(policy_version_id)
+    refused = None
+    if request.method == "POST":
+        try:
+            published = versions.roll_back(
+                old,
+                actor=_actor(request),
+                now=database_clock(),
+                against=_number(request, "against") or 0,
+                validate=lambda content: parse_policy(content, SCHEMA),
+            )
+        except (Conflict, ValidationFailed) as refusal:
+            refused = refusal.message
+        else:
+            return _published(request, published)
+    if old.state != VersionState.RETIRED and not refused:
+        messages.info(request, f"Version {old.number} is not one of earlier.")
+        return redirect("sla:policy_versions")
+    newest = PolicyVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    context = {
+        "old": old,
+        "number": newest + 1,
+        "refused": refused,
+        "title": f"Use version {old.number} again",
+    }
+    return _show_check(request, old, context)
+
+
+def _show_check(request: HttpRequest, version: PolicyVersion, context: dict[str, Any]) -> HttpResponse:
+    current = versions.published_version(PolicyVersion)
+    looked: Review = review(
+        version,
+        current=current,
+        tenant=request.tenant,  # type: ignore[attr-defined]
+        now=database_clock(),
+    )
+    context |= {
+        "current": current,
+        "review": looked,
+        "preview": looked.preview,
+        "rows": move_rows(looked.preview) if looked.preview else [],
+        "crumbs": _crumbs(context["title"]),
+    }
+    return render(request, "sla/policy_check.html", context)
+
+
+def _published(request: HttpRequest, version: PolicyVersion) -> HttpResponse:
+    """Order the move where it was chosen, and say what is in force now."""
+    text = f"Version {version.number} is in force. "
+    if request.POST.get("move") == "open":
+        order = moving.order_policy_move(version=version, actor=_actor(request), now=database_clock())
+        text += f"{order.expected} running clocks are being moved to it."
+    else:
+        text += "Running clocks keep their deadlines."
+    messages.success(request, text)
+    return redirect("sla:policy")
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    """A number that a hidden field carries; None where it is none."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+# --- Versions ---
+
+
+@require_GET
+@member_required()
+def history(request: HttpRequest) -> HttpResponse:
+    """GET /policy/versions?before=<number>: who put what in force and when, in words."""
+    before = request.GET.get("before", "")
+    listed = PolicyVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")
+    if before.isascii() and before.isdigit() and len(before) < 10:
+        listed = listed.filter(number__lt=int(before))
+    found = list(listed[: PAGE + 1])
+    actors = names_of_actors(each.published_by or each.created_by for each in found)
+    older: list[PolicyVersion | None] = [*found[1:], None]
+    rows = [
+        {
+            "version": version,
+            "by": actors[version.published_by or version.created_by],
+            "changes": changes(previous.content, version.content) if previous else [],
+            "first": previous is None,
+            "again": version.copy_of if previous and version.copy_of != previous.number else None,
+        }
+        for version, previous in zip(found, older, strict=True)
+    ]
+    context = {
+        "rows": rows[:PAGE],
+        "next": found[PAGE - 1].number if len(found) > PAGE else None,
+        "may_change": _is_admin(request),
+        "crumbs": _crumbs("Versions"),
+    }
+    return render(request, "sla/policy_versions.html", context)
