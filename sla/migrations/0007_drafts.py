@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sla", "0005_clock_moves"),
+        ("sla", "0006_pauses"),
     ]
 
     operations = [
