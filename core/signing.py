@@ -16,7 +16,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from secrets import choice, token_bytes
+from secrets import choice
 from typing import Final
 
 from core.errors import Unauthenticated
@@ -52,11 +52,6 @@ class InvalidSignature(Unauthenticated):
 
 
 # Webhooks
-
-
-def generate_webhook_secret() -> str:
-    """A new secret of 32 random bytes, as "whsec_" and base64."""
-    return SECRET_PREFIX + base64.b64encode(token_bytes(_NEW_SECRET_BYTES)).decode()
 
 
 def sign_webhook(

@@ -69,7 +69,7 @@ class NurtureForm(RejectForm):
         label="Look at it again on",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="On this day marketing is asked to look at the lead again.",
+        help_text="For marketing: shown with the lead. Nothing happens by itself on that day.",
     )
     field_order = ("reason", "until", "note")
 

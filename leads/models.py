@@ -11,7 +11,7 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 class CriteriaVersion(VersionedModel):
     """What makes an MQL, as written: {"rule": <core.rules tree>, "fit": <tree or null>, "required": [field,
-    ...], "exclude": [<tree>, ...]}. `fit` is what makes a Subscriber a Lead. `required` are the handoff
+    ...], "exclude": [{"name", "when": <tree>}, ...]}. `fit` is what makes a Subscriber a Lead. `required` are the handoff
     requirements."""
 
     class Meta(VersionedModel.Meta):

@@ -2,7 +2,7 @@
 
 `enqueue` turns messages into rows, one a recipient and channel, in one statement whatever their number;
 `expire` takes back what has become moot before it left. Rows hold ids and times only: texts are made when
-they are sent (notifications.tasks).
+they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug); "at" and

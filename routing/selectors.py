@@ -28,12 +28,6 @@ def get_decision(*, decision_id: UUID) -> Decision:
     return found
 
 
-def decisions_of(*, handoff_id: UUID) -> list[Decision]:
-    """Every decision about a handoff, the first one first."""
-    rows = Decision.objects.select_related("pool", "member").filter(handoff_id=handoff_id)
-    return list(rows.order_by("at", "id"))
-
-
 _STATES = {"1": "met", "0": "not_met", "?": "missing"}
 
 

@@ -280,11 +280,6 @@ def release(counts: Mapping[UUID, int], *, now: datetime) -> None:
     _shift_open({member_id: -number for member_id, number in counts.items()}, now=now)
 
 
-def take_back(counts: Mapping[UUID, int], *, now: datetime) -> None:
-    """Raise the open leads of members again: a closing was undone. It is no new lead of the day."""
-    _shift_open(dict(counts), now=now)
-
-
 @transaction.atomic
 def _shift_open(changes: Mapping[UUID, int], *, now: datetime) -> None:
     wanted = {member_id: change for member_id, change in changes.items() if change}

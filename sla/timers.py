@@ -14,7 +14,6 @@ from typing import Final
 from core.businesstime import Gap, WorkCalendar, add_outside, elapsed_inside, elapsed_outside
 from sla.tiers import BREACH, Duration, Policy, TargetSpec
 
-_DAY_SECONDS: Final = 86_400
 #: A wall clock still has days: UTC ones, where an organisation has no calendar at all.
 _EVERY_HOUR: Final = WorkCalendar.always("UTC")
 

@@ -14,7 +14,7 @@ from core.rules import Facts
 from leads.models import Handoff
 from routing.decide import TURN
 from routing.models import Decision, Pool, PoolSeat, RepLoad, RuleSetVersion
-from routing.selectors import decisions_of, explain_layers, fallback_of, get_decision
+from routing.selectors import explain_layers, fallback_of, get_decision
 from routing.services import (
     RouteOutcome,
     RouteRequest,
@@ -22,7 +22,6 @@ from routing.services import (
     release,
     route_batch,
     simulate,
-    take_back,
 )
 from tenants.models import Member, RepProfile
 from tenants.services import add_leave
@@ -121,13 +120,13 @@ class TestCounters:
         assert not give_credit(member_id=in_acme.fallback.id, pool_id=in_acme.pool.id)
         assert not give_credit(member_id=in_acme.reps[0].id, pool_id=uuid4())
 
-    def test_loads_go_down_and_up_again(self, in_acme: Org, handoffs: list[Handoff], now: datetime) -> None:
+    def test_loads_go_down_and_never_below_nothing(
+        self, in_acme: Org, handoffs: list[Handoff], now: datetime
+    ) -> None:
         route(handoffs, now)
         rep = in_acme.reps[0]
         release({rep.id: 1}, now=now)
         assert load(rep).open_leads == 1
-        take_back({rep.id: 1}, now=now)
-        assert (load(rep).open_leads, load(rep).leads_today) == (2, 2)
         release({rep.id: 9}, now=now)
         assert load(rep).open_leads == 0
 
@@ -140,7 +139,6 @@ class TestRecords:
         decision = get_decision(decision_id=outcome.decision.id)
         assert decision.rule_set_version_id == in_acme.rule_set.id
         assert decision.pool == in_acme.pool
-        assert decisions_of(handoff_id=handoffs[0].id) == [decision]
         assert explain_layers(decision)["pools"] == [
             {"name": "Everyone", "result": "match", "sentence": "Everyone else", "conditions": []}
         ]
