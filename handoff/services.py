@@ -223,7 +223,7 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
         )
     chosen = feedback.choose_reason(kind=Reason.Kind.REJECT, slug=reason, note=note)
     if chosen.side == Reason.Side.ROUTING:
-        return _reroute(handoff, chosen, actor, now)
+        return _reroute(handoff, chosen, note, actor, now)
     by_id = actor.member.id if actor.member else handoff.owner_id
     feedback.record_disposition(
         handoff=handoff,
@@ -251,13 +251,38 @@ def _give_turn_back(handoff_id: UUID, member_id: UUID) -> None:
         routing.give_credit(member_id=member_id, pool_id=decision.pool_id)
 
 
-def _reroute(handoff: Handoff, reason: Reason, actor: Actor, now: datetime) -> Rejected:
+def _reroute(handoff: Handoff, reason: Reason, note: str, actor: Actor, now: datetime) -> Rejected:
+    before = handoff.owner_id
+    why = f"{reason.label}: {note.strip()}" if note.strip() else reason.label
     (result,) = moves.reassign(
-        [moves.MoveRequest(handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=reason.label)],
+        [moves.MoveRequest(handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=why[:120])],
         now=now,
         actor=actor.key,
     )
+    _record_move(handoff, before, result, Assignment.EndReason.REROUTED, actor, now)
     return Rejected("rerouted", result.new_member_id)
+
+
+def _record_move(
+    handoff: Handoff,
+    before: UUID | None,
+    result: moves.MoveResult,
+    why: Assignment.EndReason,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Audit that somebody had the lead moved; nothing where it stayed."""
+    if result.new_member_id == before:
+        return
+    record_change(
+        actor=actor.key,
+        action=str(why),
+        object_type="handoff",
+        object_id=handoff.id,
+        before={"owner": str(before) if before else None},
+        after={"owner": str(result.new_member_id) if result.new_member_id else None},
+        now=now,
+    )
 
 
 @transaction.atomic
@@ -463,16 +488,7 @@ def _move(
         now=now,
         actor=actor.key,
     )
-    if result.new_member_id != before:
-        record_change(
-            actor=actor.key,
-            action=str(end_reason),
-            object_type="handoff",
-            object_id=handoff.id,
-            before={"owner": str(before) if before else None},
-            after={"owner": str(result.new_member_id) if result.new_member_id else None},
-            now=now,
-        )
+    _record_move(handoff, before, result, end_reason, actor, now)
     return result
 
 

@@ -11,8 +11,10 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 class CriteriaVersion(VersionedModel):
     """What makes an MQL, as written: {"rule": <core.rules tree>, "fit": <tree or null>, "required": [field,
-    ...], "exclude": [{"name", "when": <tree>}, ...]}. `fit` is what makes a Subscriber a Lead. `required` are the handoff
-    requirements."""
+    ...], "exclude": [{"name", "when": <tree>}, ...]}.
+
+    `fit` is what makes a Subscriber a Lead. `required` are the handoff requirements.
+    """
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="criteria_version_once")]

@@ -14,6 +14,7 @@ from leads.models import Assignment, Lead
 from routing.models import Pool, RepLoad
 from sla.models import Timer
 from tenants.clock import fixed_clock
+from tenants.models import AuditEntry
 from tests.factories import Org
 from tests.handoff.conftest import handoff_of, new_lead, owner_of, timer_of
 
@@ -83,7 +84,7 @@ def test_a_reason_of_routing_moves_the_lead_and_rejects_nothing(
     acme: Org, ruth: Lead, later: datetime
 ) -> None:
     before = owner_of(acme, ruth)
-    result = reject(acme, ruth, later, "wrong_territory")
+    result = reject(acme, ruth, later, "wrong_territory", note="Hers is Austria.")
     handoff = handoff_of(acme, ruth)
     assert result.outcome == "rerouted"
     assert result.new_owner_id == handoff.owner_id != before.id
@@ -91,6 +92,12 @@ def test_a_reason_of_routing_moves_the_lead_and_rejects_nothing(
     with acme.scope():
         assert Disposition.objects.count() == 0
         assert Assignment.objects.get(handoff=handoff, member=before).end_reason == "rerouted"
+        assert (
+            "Hers is Austria." in Assignment.objects.get(handoff=handoff, member=result.new_owner_id).reason
+        )
+        entry = AuditEntry.objects.get(action="rerouted", object_id=handoff.id)
+    assert entry.before == {"owner": str(before.id)}
+    assert entry.after == {"owner": str(result.new_owner_id)}
 
 
 def test_bad_contact_data_gives_the_turn_back(acme: Org, ruth: Lead, later: datetime) -> None:
