@@ -240,7 +240,7 @@ WEBHOOK_ALLOW: list[str] = env.list("WEBHOOK_ALLOW", default=[])
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.auth.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.auth.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["web.renderers.ApiRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.parsers.StrictJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["web.throttling.KeyRateThrottle"],
     "DEFAULT_SCHEMA_CLASS": "web.openapi.ProblemAutoSchema",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from django.conf import settings
@@ -44,8 +44,9 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValidationFailed.at("", "The body must be a JSON object.", "not_an_object")
     # Most bodies are flat and plain: the walk is for those whose bytes allow for trouble.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or _SUSPICIOUS.search(raw):
-        _walk(value)
+    suspicious = _SUSPICIOUS.search(raw) is not None
+    if suspicious or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _walk(value, texts=suspicious)
     return value
 
 
@@ -88,9 +89,10 @@ def _finite(text: str) -> float:
     return number
 
 
-def _walk(value: dict[str, Any]) -> None:
-    """Raise for texts that cannot be stored and for too much depth; without recursion, as depth is what is
-    asked."""
+def _walk(value: dict[str, Any], *, texts: bool) -> None:
+    """Raise for too much depth and, if asked, for texts that cannot be stored; without recursion, as depth is
+    what is asked."""
+    inside = (dict, list, str) if texts else (dict, list)
     waiting: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
     while waiting:
         item, path = waiting.pop()
@@ -100,15 +102,13 @@ def _walk(value: dict[str, Any]) -> None:
             if len(path) >= MAX_DEPTH:
                 raise MalformedBody(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
             if isinstance(item, dict):
-                for key in item:
-                    _check_text(key, (*path,))
-                waiting.extend((inner, (*path, key)) for key, inner in item.items())
+                if texts:
+                    for key in item:
+                        _check_text(key, (*path,))
+                parts: Iterable[tuple[str | int, Any]] = item.items()
             else:
-                waiting.extend(
-                    (inner, (*path, index))
-                    for index, inner in enumerate(item)
-                    if isinstance(inner, str | dict | list)
-                )
+                parts = enumerate(item)
+            waiting.extend((inner, (*path, place)) for place, inner in parts if isinstance(inner, inside))
 
 
 def _check_text(text: str, path: tuple[str | int, ...]) -> None:
