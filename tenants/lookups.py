@@ -25,7 +25,7 @@ class Among(Lookup):  # type: ignore[type-arg]  # it takes none when it runs
     def get_prep_lookup(self) -> str:
         return as_array(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)
         kind = str(self.lhs.output_field.db_type(connection)).split("(")[0]
-        return f"{column} = any(%s::{kind}[])", [*parameters, self.rhs]
+        return f"{column} = any(%s::{kind}[])", (*parameters, self.rhs)
