@@ -12,6 +12,7 @@ from handoff.selectors import names_of
 from leads.models import Assignment, Handoff, Lead
 from routing.models import Decision
 from routing.selectors import explain_layers
+from routing.traces import candidates_of
 from sla.models import PolicyVersion, Timer, TimerEvent
 from sla.selectors import status_now
 from tenants.models import CalendarVersion
@@ -41,7 +42,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
     """A routing decision with its trace: the rules in words, every candidate with the numbers for and
     against."""
     trace = decision.trace
-    lines = trace.get("candidates", ())
+    lines = candidates_of(trace)
     names = names_of([line["member"] for line in lines])
     lead_id = Handoff.objects.values_list("lead_id", flat=True).get(id=decision.handoff_id)
     return {

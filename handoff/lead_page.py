@@ -17,6 +17,7 @@ from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
 from routing.models import Decision
 from routing.selectors import explain_layers
+from routing.traces import candidates_of
 from sla.models import Timer
 from sla.services import pause_rules
 from tenants.models import Member, Role
@@ -254,7 +255,7 @@ def _company(account: Account | None) -> list[dict[str, Any]]:
 def decision_view(decision: Decision) -> dict[str, Any]:
     """A routing decision in words: the rules that were tried, and every candidate with the reason."""
     trace = decision.trace
-    lines = trace.get("candidates", ())
+    lines = candidates_of(trace)
     names = names_of([line["member"] for line in lines] + [decision.member_id])
     return {
         "decision": decision,

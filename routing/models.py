@@ -71,8 +71,8 @@ class Decision(TenantModel):
     """The trace: why this person and not the others. Holds ids, never names.
 
     trace: {"layers": {"pools": [{"name", "result": "match"|"no"|"skipped", "leaves": "10?"}], "priorities":
-    [...]}, "candidates": [{"member", "result": "chosen"|"next"|"refused", "reason", ...numbers}],
-    "tie_break": str, "pool": slug|null, "priority": int}. docs/routing.md explains it.
+    [...]}, "columns": [names], "candidates": [[values], ...], "tie_break": str, "pool": slug|null,
+    "priority": int}. routing.traces spells the candidates out; docs/routing.md explains it.
     """
 
     handoff = tenant_fk("leads.Handoff", related_name="decisions", on_delete=models.CASCADE)

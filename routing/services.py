@@ -20,6 +20,7 @@ from routing import facts as reading
 from routing.decide import DecisionResult, Match, Openings, RuleSet, choose, match, with_credit
 from routing.facts import Board, Setup
 from routing.models import Decision, Pool, PoolSeat
+from routing.traces import packed
 from tenants.bulk import fresh, insert_rows
 from tenants.models import RepProfile
 
@@ -254,7 +255,7 @@ class _Round:
             member_id=UUID(result.member_id) if result.member_id else None,
             outcome=result.outcome,
             reason=result.reason,
-            trace=result.trace,
+            trace=packed(result.trace),
         )
 
 

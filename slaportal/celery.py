@@ -45,6 +45,14 @@ def refuse_unsafe_role(**_: Any) -> None:
         raise SystemExit(reason)
 
 
+@worker_init.connect
+def look_less_for_garbage(**_: Any) -> None:
+    """Its processes are forked from this one, so that they have it as well."""
+    from slaportal.collector import look_less
+
+    look_less()
+
+
 @app.task(name="slaportal.tick")  # type: ignore[untyped-decorator]
 def tick(name: str) -> int:
     """Run one tick of settings.ENGINE_TICKS."""

@@ -1,6 +1,5 @@
 """The web process: `gunicorn slaportal.wsgi`."""
 
-import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -11,14 +10,10 @@ application = get_wsgi_application()
 
 from django.db import connections  # noqa: E402
 
+from slaportal.collector import look_less  # noqa: E402
 from tenants.startup import assert_safe_role  # noqa: E402
 
 assert_safe_role()
 # A server that loads the application before it forks must not hand one connection to all its workers.
 connections.close_all()
-
-# What is loaded stays: the collector need not look at it again and again. A call makes tens of thousands of
-# objects that die by themselves, so it looks less often, too.
-gc.collect()
-gc.freeze()
-gc.set_threshold(20_000, 20, 20)
+look_less()

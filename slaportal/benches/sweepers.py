@@ -26,6 +26,9 @@ def main() -> None:
 
     django.setup()
     import handoff.sweep  # noqa: F401 - loaded before the first fork, so that children have it
+    from slaportal.collector import look_less
+
+    look_less()  # as a worker does
 
     if options.wait:
         print("ready", flush=True)

@@ -23,6 +23,7 @@ from routing.services import (
     route_batch,
     simulate,
 )
+from routing.traces import candidates_of
 from tenants.models import Member, RepProfile
 from tenants.services import add_leave
 from tests.factories import Org
@@ -194,6 +195,6 @@ class TestSimulation:
         assert {row.open_leads for row in RepLoad.objects.all()} == {0}
         (live,) = route(handoffs[:1], now)
         assert dry["member"] == str(live.member_id)
-        assert dry["trace"]["candidates"] == live.decision.trace["candidates"]
+        assert dry["trace"]["candidates"] == candidates_of(live.decision.trace)
         in_acme.pool.refresh_from_db()
         assert in_acme.pool.counters[str(live.member_id)] == TURN

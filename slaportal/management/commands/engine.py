@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connections
 
+from slaportal.collector import look_less
 from slaportal.ticks import run_tick, tick_names
 from tenants.startup import assert_safe_role
 
@@ -41,6 +42,7 @@ class Command(BaseCommand):
 
     def _loop(self, names: list[str]) -> None:
         """A thread a tick, each with its own connection, so that a slow mail server holds up no deadline."""
+        look_less()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
