@@ -1,4 +1,4 @@
-"""An invitation as a browser shows it: the admin's link, the new person's page, the note of somebody known."""
+"""An invitation in a browser: the admin's link, the new person's page, the note of somebody known."""
 
 from __future__ import annotations
 
