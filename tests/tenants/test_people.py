@@ -237,10 +237,3 @@ def test_a_key_needs_a_known_scope(acme: Org) -> None:
     assert answer.status_code == 200
     with acme.scope():
         assert not ApiKey.objects.filter(name="CRM").exists()
-
-
-def test_calendars_are_shown_with_their_days_off(acme: Org) -> None:
-    page = as_(acme.manager).get("/calendars").content.decode()
-    assert "Office hours" in page
-    assert "09:00 to 17:30" in page
-    assert "Europe/Berlin" in page
