@@ -41,6 +41,7 @@ PAGES: dict[str, list[str]] = {
         "/calendars/{calendar}/edit",
         "/keys",
         "/webhooks",
+        "/engine",
         "/compliance?by=source",
         "/volume",
         "/api/docs/",
