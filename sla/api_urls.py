@@ -1,10 +1,10 @@
-"""Addresses of the API about calendars and the SLA policy, under /api/v1/."""
+"""Addresses of the API about calendars, the SLA policy and the engine, under /api/v1/."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_api, policy_api
+from sla import calendar_api, engine_api, policy_api
 
 urlpatterns = [
     path("calendars", calendar_api.CalendarsView.as_view(), name="api-calendars"),
@@ -24,5 +24,11 @@ urlpatterns = [
         "policy/versions/<uuid:policy_version_id>/roll-back",
         policy_api.PolicyRollBackView.as_view(),
         name="api-policy-roll-back",
+    ),
+    path("engine", engine_api.EngineView.as_view(), name="api-engine"),
+    path(
+        "engine/timers/<uuid:timer_id>/retry",
+        engine_api.RetryTimerView.as_view(),
+        name="api-engine-retry",
     ),
 ]

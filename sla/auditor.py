@@ -42,7 +42,7 @@ _LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
 #: Findings of one kind that are written at most: the first hundred say what a million would.
 MOST: Final = 100
 #: A tick is silent when its last pulse is older than this many of its intervals, and than PATIENCE.
-SILENT_INTERVALS: Final = 12
+SILENT_INTERVALS: Final = 3
 KINDS: Final = (
     "timer_late",
     "timer_missing",
@@ -242,6 +242,11 @@ def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:
         return list(cursor.fetchall())
 
 
+def patience_with(pause: float) -> timedelta:
+    """How old the last pulse of a tick may be that runs every `pause` seconds."""
+    return max(PATIENCE, timedelta(seconds=SILENT_INTERVALS * pause))
+
+
 def late_cycles(ticks: Sequence[str], *, now: datetime, patience: timedelta = PATIENCE) -> list[str]:
     """One sentence for each tick whose pulse is missing or too old."""
     from django.conf import settings
@@ -250,7 +255,7 @@ def late_cycles(ticks: Sequence[str], *, now: datetime, patience: timedelta = PA
     pulses = cycles()
     lines = []
     for tick in ticks:
-        allowed = max(patience, timedelta(seconds=SILENT_INTERVALS * pauses.get(tick, 0)))
+        allowed = max(patience, patience_with(pauses.get(tick, 0)))
         pulse = pulses.get(tick)
         if pulse is None:
             lines.append(f"{tick} has never run.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_views, policy_views
+from sla import calendar_views, engine_views, policy_views
 
 app_name = "sla"
 
@@ -21,4 +21,6 @@ urlpatterns = [
     path("calendars/<uuid:calendar_id>", calendar_views.calendar, name="calendar"),
     path("calendars/<uuid:calendar_id>/edit", calendar_views.edit_calendar, name="edit_calendar"),
     path("calendars/<uuid:calendar_id>/remove", calendar_views.remove_calendar, name="remove_calendar"),
+    path("engine", engine_views.engine_page, name="engine"),
+    path("engine/timers/<uuid:timer_id>/retry", engine_views.retry, name="retry_timer"),
 ]

@@ -8,24 +8,27 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from sla.auditor import PATIENCE, patience_with
 from sla.models import EngineCycle
 from tenants.clock import database_clock
 
-# A tick may miss two of its turns, and always has a minute, before it counts as standing still.
-MISSED_TURNS, LEAST_PATIENCE = 3, 60.0
-LATEST_TIMER = 60.0  # seconds that a due timer may wait for its sweep
+#: Upper edges of the lateness histogram, in seconds: the sweep's interval, and what alarms are set to.
+LATENESS_EDGES: Final = (1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 30.0, 60.0, 300.0, 3600.0)
+#: What the histogram counts: long enough to hold something, short enough to read at each scrape.
+LATENESS_OF: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,11 @@ class Engine:
             age = self.ages.get(tick)
             if age is None:
                 # Beat waits a pause before a tick's first turn: an hourly one says nothing of a young engine.
-                if pause <= LEAST_PATIENCE:
+                if pause <= PATIENCE.total_seconds():
                     found.append(f"{tick} has never run.")
-            elif age > max(MISSED_TURNS * pause, LEAST_PATIENCE):
+            elif age > patience_with(pause).total_seconds():
                 found.append(f"{tick} ran last {age:.0f} s ago, and should every {pause:g} s.")
-        if self.latest > LATEST_TIMER:
+        if self.latest > PATIENCE.total_seconds():
             found.append(f"A timer has been due for {self.latest:.0f} s.")
         if self.failed:
             found.append(f"{self.failed} timers failed and wait for a person.")
@@ -157,6 +160,50 @@ class EngineCollector(Collector):
         yield _gauge("slaportal_outbox_pending", "Messages that are due now.", engine.outbox_pending)
         yield _gauge("slaportal_outbox_oldest_seconds", "How long the oldest waited.", engine.outbox_oldest)
         yield _gauge("slaportal_outbox_dead", "Deliveries that were given up.", engine.outbox_dead)
+        now = database_clock()
+        yield _lateness(now)
+        yield from _by_tenant(now)
+
+
+def _lateness(now: datetime) -> Metric:
+    """How late the steps of the last minutes fired. A snapshot and no counter: what was fired is rows, which
+    any process can count, and no process has counted them all.
+    """
+    buckets, seconds = [0] * (len(LATENESS_EDGES) + 1), 0.0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select bucket, firings, seconds from lateness_metrics(%s, %s)",
+            [now - LATENESS_OF, list(LATENESS_EDGES)],
+        )
+        for bucket, firings, late in cursor.fetchall():
+            buckets[bucket] += firings
+            seconds += late
+    edges = [*(str(edge) for edge in LATENESS_EDGES), "+Inf"]
+    return GaugeHistogramMetricFamily(
+        "slaportal_firing_lateness_seconds",
+        f"How late the steps of the last {LATENESS_OF.total_seconds():.0f} s fired.",
+        buckets=list(zip(edges, accumulate(buckets), strict=True)),
+        gsum_value=seconds,
+    )
+
+
+_OF_TENANTS: Final = {
+    "armed": "Timers of an organisation that the sweep will look at.",
+    "due": "Timers of an organisation that are due now.",
+    "failed": "Timers of an organisation that wait for a person.",
+    "findings": "Open findings of the auditor, by organisation.",
+}
+
+
+def _by_tenant(now: datetime) -> Iterator[Metric]:
+    with connection.cursor() as cursor:
+        cursor.execute("select slug, armed, due, failed, findings from engine_metrics_by_tenant(%s)", [now])
+        rows = cursor.fetchall()
+    for place, (name, help_text) in enumerate(_OF_TENANTS.items(), start=1):
+        gauge = GaugeMetricFamily(f"slaportal_tenant_{name}", help_text, labels=["tenant"])
+        for row in rows:
+            gauge.add_metric([row[0]], row[place])
+        yield gauge
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:

@@ -42,6 +42,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
             Place("Intake log", "integrations:intake", "file-import", (Role.ADMIN,)),
+            Place("Engine", "sla:engine", "activity", (Role.ADMIN,)),
         ),
     ),
 )

@@ -47,6 +47,7 @@ PAGES: dict[str, list[str]] = {
         "/policy/versions",
         "/keys",
         "/webhooks",
+        "/engine",
         "/compliance?by=source",
         "/volume",
         "/api/docs/",

@@ -42,6 +42,7 @@ RESOLVER_TABLES = {
     "notifications_delivery",
     "notifications_outboxmessage",
     "sla_timer",
+    "sla_timerevent",
     "sla_finding",
     "sla_clockmove",
     "sla_pause",
@@ -60,6 +61,8 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
+    "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",
+    "lateness_metrics(timestamp with time zone,double precision[])": "counts and sums of seconds",
 }
 # Indexes that do not begin with the tenant, and who needs them.
 OTHER_INDEXES = {

@@ -1,0 +1,50 @@
+"""What the engine's page calls things, and what to do for each finding."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Ticks by what they do; one that is not here is called by its name.
+TICKS: Final = {
+    "handoff.tasks.sweep_tick": "Fires the steps that are due",
+    "notifications.tasks.deliver_tick": "Sends messages",
+    "handoff.tasks.drain_unrouted_tick": "Finds owners for leads without one",
+    "sla.tasks.move_clocks_tick": "Moves clocks to another version",
+    "reporting.tasks.drain_tick": "Brings reports up to date",
+    "handoff.tasks.audit_tick": "Audits all this",
+    "web.tasks.prune_tick": "Removes what has expired",
+}
+CLOCKS: Final = {"company": "company's clock", "owner": "owner's clock"}
+
+#: (what is wrong, what to do), by kind.
+FINDINGS: Final = {
+    "timer_late": (
+        "A step is overdue and has not fired",
+        "It fires once, as soon as the engine runs. If every tick is alive, look for what holds the lead.",
+    ),
+    "timer_missing": (
+        "A clock is missing",
+        "Work the lead by hand and report this as a fault: nobody is warned of this deadline.",
+    ),
+    "timer_orphaned": (
+        "A clock runs on a closed lead",
+        "Nothing fires: the next sweep that finds it due ends it. Report this as a fault.",
+    ),
+    "event_missing": (
+        "A step left no record",
+        "Compare the lead's history with its messages and report this as a fault. The deadline stands.",
+    ),
+    "message_missing": (
+        "A step told nobody",
+        "Tell the owner's manager yourself, then name a manager for the team and a fallback person.",
+    ),
+    "timer_failed": (
+        "A clock failed six times and was set aside",
+        "Mend what its error names, then try it again. The lead's other clocks run on.",
+    ),
+    "fallback_missing": (
+        "Nobody catches leads that find no owner",
+        "Name an active fallback person under Routing. This clears within a minute.",
+    ),
+}
+OTHER_FINDING: Final = ("Something else is wrong", "Read the detail and report it as a fault.")
