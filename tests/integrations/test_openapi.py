@@ -1,7 +1,8 @@
 """The API against its own description: whatever is sent, no 5xx, and no answer that it does not name."""
 
-from __future__ import re
+from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
