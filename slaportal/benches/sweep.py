@@ -26,13 +26,12 @@ from django.db import connection, connections
 from sla.selectors import tenants_with_due_timers
 from slaportal.benches.crowd import Company, counts, make_company, seed
 from slaportal.benches.database import Scratch, scale, scratch_database
+from slaportal.benches.engines import PROJECT, engines, settle
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 
-PROJECT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 COMPANIES = 8
-SWEEP = "handoff.tasks.sweep_tick"
 
 
 def run(
@@ -62,7 +61,7 @@ def run(
 
 def _rate(report: dict[str, Any], scratch: Scratch, size: int) -> None:
     swept = _companies("rate", COMPANIES, size)
-    _settle()
+    settle()
     ids = [company.tenant_id for company in swept]
     before = counts(ids)
     with _sweepers(scratch) as process:
@@ -72,7 +71,7 @@ def _rate(report: dict[str, Any], scratch: Scratch, size: int) -> None:
         work = _cpu_seconds([*workers, *_backends(besides=_own_backend())])
     after = counts(ids)
     floored = _companies("floor", COMPANIES, size)
-    _settle()
+    settle()
     floor_seconds, floor_work = _floor(floored)
     written = _written(before, after)
     floor_written = _written(before, counts([company.tenant_id for company in floored]))
@@ -110,12 +109,6 @@ def _companies(name: str, number: int, size: int, **options: Any) -> list[Compan
     for company in made:
         seed(company, size=size // number, started=now - timedelta(minutes=6), **options)
     return made
-
-
-def _settle() -> None:
-    """Statistics as a database that has run for a while has them."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("analyze")
 
 
 def _until_nothing_is_due() -> float:
@@ -266,7 +259,7 @@ def _sample() -> tuple[str, str]:
 
 def _kills(report: dict[str, Any], scratch: Scratch, size: int, kills: int) -> None:
     companies = _companies("kills", COMPANIES, size)
-    _settle()
+    settle()
     ids = [company.tenant_id for company in companies]
     before = counts(ids)
     chance = random.Random(50)
@@ -324,8 +317,8 @@ def _lateness(report: dict[str, Any], scratch: Scratch, armed: int, minutes: flo
     number = round(per_second * 60 * minutes)
     # Both first-touch clocks of a handoff fall due together, so half as many handoffs begin a second.
     apart = timedelta(seconds=2 / per_second)
-    _settle()
-    with _engines(scratch, WORKERS):
+    settle()
+    with engines(scratch, WORKERS):
         start = database_clock() + timedelta(seconds=5)
         seed(due_company, size=number // 2, started=start - timedelta(minutes=5), apart=apart)
         end = start + apart * (number // 2)
@@ -392,20 +385,3 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
     if stream is None:
         raise AssertionError("The process was started with pipes.")
     return stream
-
-
-@contextmanager
-def _engines(scratch: Scratch, number: int) -> Iterator[None]:
-    """The product's own engine, so many of them."""
-    command = [sys.executable, "manage.py", "engine", "--tick", SWEEP]
-    running = [
-        subprocess.Popen(command, cwd=PROJECT, env=scratch.environment, stdout=subprocess.DEVNULL)
-        for _ in range(number)
-    ]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(timeout=30)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from datetime import timedelta
-from pathlib import Path
-from uuid import UUID
 
 import pytest
 from django.db import connection
 
 from slaportal.benches.crowd import Company, counts, make_company, seed
-from slaportal.benches.database import environment_for
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
+from tests.engine.killing import sweep_with_kills
 
-PROJECT = Path(__file__).resolve().parents[2]
 HANDOFFS = 1_250  # in each of four organisations; two timers of each are due
 KILLS = 20
 
@@ -52,7 +43,7 @@ def test_twenty_killed_workers_lose_nothing_and_double_nothing(companies: list[C
     total = 2 * HANDOFFS * len(companies)
     assert before["due"] == total == 10_000
 
-    killed = _sweep_with_kills(ids, kills=KILLS)
+    killed = sweep_with_kills(total, kills=KILLS, processes=2)
 
     assert killed == KILLS
     after = counts(ids)
@@ -81,41 +72,3 @@ def test_twenty_killed_workers_lose_nothing_and_double_nothing(companies: list[C
         " from notifications_outboxmessage o where o.tenant_id = e.tenant_id and o.event_id = e.id)",
     )
     assert untold == []
-
-
-def _sweep_with_kills(tenant_ids: list[UUID], *, kills: int) -> int:
-    """Let two processes sweep, killing one at a random moment again and again while work is left."""
-    chance = random.Random(20)
-    command = [sys.executable, "-m", "slaportal.benches.sweepers", "--processes", "2", "--turn", "200"]
-    process = subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=environment_for(connection.settings_dict["NAME"]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
-    alive: list[int] = []
-    killed = 0
-    deadline = time.monotonic() + 240
-    try:
-        while time.monotonic() < deadline:
-            alive += [int(line.split()[1]) for line in process.stdout]
-            left = counts(tenant_ids)["due"]
-            if alive and left and killed < kills:
-                # Spread over the work: a kill for each twentieth of it, at a random moment in a turn.
-                time.sleep(chance.uniform(0.0, 0.15))
-                victim = alive.pop(chance.randrange(len(alive)))
-                os.kill(victim, signal.SIGKILL)
-                killed += 1
-            elif left == 0:
-                break
-            else:
-                time.sleep(0.02)
-    finally:
-        process.stdin.close()
-        process.wait(timeout=60)
-    return killed
