@@ -257,7 +257,7 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
         request.POST if which == "profile" else None,
         initial=forms.ProfileForm.present(profile, time_zone=request.tenant.time_zone),
     )
-    now = database_clock()
+    now, status = database_clock(), 200
     if which == "person" and me.role == Role.ADMIN and person_form.is_valid():
         data = person_form.cleaned_data
         try:
@@ -271,7 +271,10 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
                 now=now,
             )
         except DomainError as refusal:
+            if request.htmx:
+                raise
             take_errors(person_form, refusal)
+            status = refusal.status
         else:
             messages.success(request, "Saved.")
             return redirect("tenants:member", member_id)
@@ -281,11 +284,14 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
                 member=found, actor=member_actor(me), now=now, **profile_form.cleaned_data
             )
         except DomainError as refusal:
+            if request.htmx:
+                raise
             take_errors(profile_form, refusal)
+            status = refusal.status
         else:
             messages.success(request, "Saved.")
             return redirect("tenants:member", member_id)
-    return _member_page(request, found, person_form, profile_form, forms.LeaveForm())
+    return _member_page(request, found, person_form, profile_form, forms.LeaveForm(), status=status)
 
 
 def _member_page(
@@ -294,6 +300,8 @@ def _member_page(
     person_form: forms.MemberForm,
     profile_form: forms.ProfileForm,
     leave_form: forms.LeaveForm,
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     (person,) = selectors.people(members=[found], now=database_clock())
     context = {
@@ -305,7 +313,7 @@ def _member_page(
         "zone": selectors.time_zone_of(member=found, tenant=request.tenant),
         "crumbs": _crumbs(found.name, people=True),
     }
-    return render(request, "tenants/member.html", context)
+    return render(request, "tenants/member.html", context, status=status)
 
 
 @require_POST
