@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django import forms
 
-from core.errors import DomainError
 from feedback.models import Reason
 from handoff.selectors import Person
 from handoff.words import moment
@@ -21,16 +20,6 @@ from sla.tiers import PauseRule
 from sla.words import length_words
 
 _NOTE_LIMIT = 4000
-
-
-def take_errors(form: forms.Form, error: DomainError) -> None:
-    """Put a refusal of a service where it belongs in the form: by its paths, else on top."""
-    if not error.field_errors:
-        form.add_error(None, error.message)
-        return
-    for each in error.field_errors:
-        name = each.path.strip("/")
-        form.add_error(name if name in form.fields else None, each.message)
 
 
 class RejectForm(forms.Form):

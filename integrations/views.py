@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -15,6 +15,7 @@ from integrations import selectors
 from integrations.models import IntakeEntry
 from tenants.auth import member_required
 from tenants.models import Role
+from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 
 SHOWN = 50
@@ -31,7 +32,7 @@ OUTCOMES: dict[str, str] = {
 
 @member_required(Role.MARKETING)
 @require_safe
-def intake(request: HttpRequest) -> HttpResponse:
+def intake(request: TenantRequest) -> HttpResponse:
     """GET /intake?outcome=&cursor=: the log, the latest first."""
     outcome = request.GET.get("outcome", "")
     if outcome not in OUTCOMES:
@@ -60,7 +61,7 @@ def intake(request: HttpRequest) -> HttpResponse:
 
 @member_required(Role.MARKETING)
 @require_safe
-def intake_entry(request: HttpRequest, entry_id: UUID) -> HttpResponse:
+def intake_entry(request: TenantRequest, entry_id: UUID) -> HttpResponse:
     """GET /intake/<id>: one payload in full, and what became of it."""
     try:
         entry = selectors.get_entry(entry_id=entry_id)

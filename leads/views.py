@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
@@ -24,13 +24,14 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.requests import TenantRequest
 
 
 @member_required(Role.MARKETING, Role.MANAGER)
 @require_http_methods(["GET", "HEAD", "POST"])
-def criteria(request: HttpRequest) -> HttpResponse:
+def criteria(request: TenantRequest) -> HttpResponse:
     """GET, POST /qualification. Marketing and managers read it; an admin publishes the next version."""
-    may_edit = request.member.role == Role.ADMIN  # type: ignore[attr-defined]
+    may_edit = request.member.role == Role.ADMIN
     history = selectors.criteria_history()
     current = next((version for version in history if version.state == "published"), None)
     content = current.content if current else DEFAULT_CRITERIA
@@ -77,14 +78,14 @@ def _forms(
     return filled, AdvancedForm(initial={"based_on": based_on, "content": text})
 
 
-def _publish(request: HttpRequest, form: CriteriaForm | AdvancedForm) -> int | None:
+def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> int | None:
     """The number of the version that was published; None where it was refused, which the form then says."""
     content = form.cleaned_data["content"] if isinstance(form, AdvancedForm) else form.content()
     try:
         version = publish_criteria(
             content,
             based_on=form.cleaned_data["based_on"],
-            actor=member_actor(request.member),  # type: ignore[attr-defined]
+            actor=member_actor(request.member),
             now=database_clock(),
         )
     except DomainError as error:

@@ -21,6 +21,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Member, Role, Tenant
+from tenants.refusals import take_errors
 from web.pagination import next_url, page_of
 
 
@@ -71,8 +72,7 @@ def webhooks(request: TenantRequest) -> HttpResponse:
                 now=database_clock(),
             )
         except ValidationFailed as error:
-            for one in error.field_errors:
-                form.add_error(one.path.lstrip("/") or None, one.message)
+            take_errors(form, error)
         else:
             made, form = {"secret": secret, "url": endpoint.url}, EndpointForm()
     context = {

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,6 +20,8 @@ from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.refusals import take_errors
+from tenants.requests import TenantRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,14 @@ class _Refusal:
 
 @member_required(Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
 @require_safe
-def rules(request: HttpRequest) -> HttpResponse:
+def rules(request: TenantRequest) -> HttpResponse:
     """GET /routing. Managers, marketing and executives read it; an admin changes seats and the fallback."""
     return _page(request)
 
 
 @require_POST
 @member_required(Role.ADMIN)
-def change_settings(request: HttpRequest) -> HttpResponse:
+def change_settings(request: TenantRequest) -> HttpResponse:
     """POST /routing/settings {fallback, max_hops}."""
     form = SettingsForm(request.POST, people=overview.possible_owners())
     if form.is_valid():
@@ -48,7 +50,7 @@ def change_settings(request: HttpRequest) -> HttpResponse:
                 fallback_id=form.fallback_id(), max_hops=form.cleaned_data["max_hops"], **_by(request)
             )
         except ValidationFailed as refusal:
-            _show(form, refusal)
+            take_errors(form, refusal)
         else:
             messages.success(request, "Saved. It counts from the next lead on.")
             return redirect("routing:rules")
@@ -57,7 +59,7 @@ def change_settings(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required(Role.ADMIN)
-def add_seat(request: HttpRequest, pool_id: UUID) -> HttpResponse:
+def add_seat(request: TenantRequest, pool_id: UUID) -> HttpResponse:
     """POST /routing/pools/<id>/seats {member, weight}."""
     overview.get_pool(pool_id=pool_id)
     form = SeatForm(request.POST, people=overview.possible_owners(), auto_id=f"id_{pool_id}_%s")
@@ -70,7 +72,7 @@ def add_seat(request: HttpRequest, pool_id: UUID) -> HttpResponse:
                 **_by(request),
             )
         except ValidationFailed as refusal:
-            _show(form, refusal)
+            take_errors(form, refusal)
         else:
             messages.success(request, f"{seat.member.name} takes part in the rotation now.")
             return redirect("routing:rules")
@@ -79,7 +81,7 @@ def add_seat(request: HttpRequest, pool_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.ADMIN)
-def change_weight(request: HttpRequest, pool_seat_id: UUID) -> HttpResponse:
+def change_weight(request: TenantRequest, pool_seat_id: UUID) -> HttpResponse:
     """POST /routing/seats/<id>/weight {weight}."""
     seat = overview.get_seat(seat_id=pool_seat_id)
     form = WeightForm(request.POST, auto_id=f"id_{seat.id}_%s")
@@ -92,7 +94,7 @@ def change_weight(request: HttpRequest, pool_seat_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.ADMIN)
-def remove_seat(request: HttpRequest, pool_seat_id: UUID) -> HttpResponse:
+def remove_seat(request: TenantRequest, pool_seat_id: UUID) -> HttpResponse:
     """POST /routing/seats/<id>/remove."""
     seat = overview.get_seat(seat_id=pool_seat_id)
     try:
@@ -103,21 +105,14 @@ def remove_seat(request: HttpRequest, pool_seat_id: UUID) -> HttpResponse:
     return redirect("routing:rules")
 
 
-def _by(request: HttpRequest) -> dict[str, Any]:
-    return {"actor": member_actor(request.member), "clock": database_clock}  # type: ignore[attr-defined]
-
-
-def _show(form: SeatForm | SettingsForm, refusal: ValidationFailed) -> None:
-    """Say a refusal of the domain at the field that it names."""
-    for one in refusal.field_errors:
-        name = one.path.lstrip("/")
-        form.add_error(name if name in form.fields else None, one.message)
+def _by(request: TenantRequest) -> dict[str, Any]:
+    return {"actor": member_actor(request.member), "clock": database_clock}
 
 
 def _page(
-    request: HttpRequest, *, refused: _Refusal | None = None, why_not: str = "", status: int = 200
+    request: TenantRequest, *, refused: _Refusal | None = None, why_not: str = "", status: int = 200
 ) -> HttpResponse:
-    may_edit = request.member.role == Role.ADMIN  # type: ignore[attr-defined]
+    may_edit = request.member.role == Role.ADMIN
     pools = overview.pools_with_seats()
     in_force = overview.rules_in_force(pools, now=database_clock())
     setting = overview.settings_in_force()

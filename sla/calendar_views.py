@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -39,6 +39,7 @@ from tenants.calendars import (
 from tenants.calendars.words import DAYS, changes, day_words, hours_words, week_words
 from tenants.clock import database_clock
 from tenants.models import Calendar, CalendarVersion, Role
+from tenants.requests import TenantRequest
 
 NEXT_DAYS_OFF: Final = 6
 MOST_VERSIONS: Final = 30
@@ -54,10 +55,10 @@ def _crumbs(here: str = "") -> list[dict[str, str]]:
 
 @require_safe
 @member_required()
-def calendars(request: HttpRequest) -> HttpResponse:
+def calendars(request: TenantRequest) -> HttpResponse:
     """GET /calendars: the hours of each calendar, whose they are, and its next days off. For everybody: a
     deadline is worth what those who keep it know of its hours."""
-    tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
+    tenant, now = request.tenant, database_clock()
     users = selectors.calendar_users(tenant=tenant)
     rows = [
         {
@@ -70,7 +71,7 @@ def calendars(request: HttpRequest) -> HttpResponse:
         }
         for calendar, version in selectors.calendars(tenant=tenant)
     ]
-    may_change = request.member.role == Role.ADMIN  # type: ignore[attr-defined]
+    may_change = request.member.role == Role.ADMIN
     return render(
         request, "sla/calendars.html", {"rows": rows, "may_change": may_change, "crumbs": _crumbs()}
     )
@@ -87,9 +88,9 @@ def _coming(version: CalendarVersion, now: datetime) -> list[tuple[str, str]]:
 
 @require_safe
 @member_required()
-def calendar(request: HttpRequest, calendar_id: UUID) -> HttpResponse:
+def calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
     """GET /calendars/<id>?at=&amount=&unit=: the hours, what comes, a moment tried, and the versions."""
-    tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
+    tenant, now = request.tenant, database_clock()
     found, version = selectors.get_calendar(tenant=tenant, calendar_id=calendar_id)
     zone = ZoneInfo(version.spec["tz"])
     history = list(CalendarVersion.objects.filter(calendar=found).order_by("-number")[:MOST_VERSIONS])
@@ -114,7 +115,7 @@ def calendar(request: HttpRequest, calendar_id: UUID) -> HttpResponse:
             }
             for each, older in zip(history, [*history[1:], None], strict=True)
         ],
-        "may_change": request.member.role == Role.ADMIN,  # type: ignore[attr-defined]
+        "may_change": request.member.role == Role.ADMIN,
         "crumbs": _crumbs(found.name),
         **_tried(request, version, now),
     }
@@ -133,7 +134,7 @@ def _clock_change(zone: ZoneInfo, now: datetime) -> str:
     return ""
 
 
-def _tried(request: HttpRequest, version: CalendarVersion, now: datetime) -> dict[str, Any]:
+def _tried(request: TenantRequest, version: CalendarVersion, now: datetime) -> dict[str, Any]:
     """The form to try a moment, filled in, and what came of it."""
     zone = ZoneInfo(version.spec["tz"])
     with timezone.override(zone):
@@ -166,9 +167,9 @@ def _tried(request: HttpRequest, version: CalendarVersion, now: datetime) -> dic
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def new_calendar(request: HttpRequest) -> HttpResponse:
+def new_calendar(request: TenantRequest) -> HttpResponse:
     """GET, POST /calendars/new."""
-    tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
+    tenant, now = request.tenant, database_clock()
     office = make_spec(
         tz=tenant.time_zone,
         weekly={day: [["09:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")},
@@ -182,7 +183,7 @@ def new_calendar(request: HttpRequest) -> HttpResponse:
                 tenant=tenant,
                 name=form.cleaned_data["name"],
                 spec=form.spec,
-                actor=member_actor(request.member),  # type: ignore[attr-defined]
+                actor=member_actor(request.member),
                 now=now,
             )
         except ValidationFailed as refusal:
@@ -196,13 +197,13 @@ def new_calendar(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def edit_calendar(request: HttpRequest, calendar_id: UUID) -> HttpResponse:
+def edit_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
     """GET, POST /calendars/<id>/edit {..., step: preview | save | holidays, move: new | open}.
 
     `preview` shows what would change and which running clocks would move; `save` writes the next version, and
     moves them only if `move` is "open"; `holidays` shows the boxes of the country chosen.
     """
-    tenant, now = request.tenant, database_clock()  # type: ignore[attr-defined]
+    tenant, now = request.tenant, database_clock()
     found, version = selectors.get_calendar(tenant=tenant, calendar_id=calendar_id)
     present = CalendarForm.present(version.spec, name=found.name, number=version.number)
     form = CalendarForm(request.POST or None, initial=present, now=now, before=version.spec)
@@ -224,15 +225,15 @@ def edit_calendar(request: HttpRequest, calendar_id: UUID) -> HttpResponse:
     return render(request, "sla/calendar_edit.html", context)
 
 
-def _step(request: HttpRequest) -> str:
+def _step(request: TenantRequest) -> str:
     return request.POST.get("step", "preview")
 
 
 def _save(
-    request: HttpRequest, found: Calendar, form: CalendarForm, context: dict[str, Any], now: datetime
+    request: TenantRequest, found: Calendar, form: CalendarForm, context: dict[str, Any], now: datetime
 ) -> HttpResponse | None:
     """Write the version, and order the move where it was chosen; None where the form is to be shown again."""
-    actor = member_actor(request.member)  # type: ignore[attr-defined]
+    actor = member_actor(request.member)
     try:
         version = change_calendar(
             calendar=found,
@@ -262,11 +263,11 @@ def _save(
 
 @require_POST
 @member_required(Role.ADMIN)
-def remove_calendar(request: HttpRequest, calendar_id: UUID) -> HttpResponse:
+def remove_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
     """POST /calendars/<id>/remove: for one that nobody uses and no clock has run on."""
-    found, _ = selectors.get_calendar(tenant=request.tenant, calendar_id=calendar_id)  # type: ignore[attr-defined]
+    found, _ = selectors.get_calendar(tenant=request.tenant, calendar_id=calendar_id)
     try:
-        delete_calendar(calendar=found, actor=member_actor(request.member), now=database_clock())  # type: ignore[attr-defined]
+        delete_calendar(calendar=found, actor=member_actor(request.member), now=database_clock())
     except Conflict as refusal:
         messages.error(request, refusal.message)
         return redirect("sla:calendar", calendar_id)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,6 +18,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.requests import TenantRequest
 from web.templatetags.sp import minutes_text
 
 
@@ -30,7 +31,7 @@ def _seconds(value: float | None) -> str:
 
 @require_safe
 @member_required(Role.ADMIN)
-def engine_page(request: HttpRequest) -> HttpResponse:
+def engine_page(request: TenantRequest) -> HttpResponse:
     """GET /engine: the ticks, the clocks, what the auditor found."""
     now = database_clock()
     ticks, figures = engine.ticks(now=now), engine.figures(now=now)
@@ -72,10 +73,10 @@ def engine_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required(Role.ADMIN)
-def retry(request: HttpRequest, timer_id: UUID) -> HttpResponse:
+def retry(request: TenantRequest, timer_id: UUID) -> HttpResponse:
     """POST /engine/timers/<id>/retry: have a failed clock looked at by the next sweep."""
     try:
-        retry_timer(timer_id=timer_id, actor=member_actor(request.member), clock=database_clock)  # type: ignore[attr-defined]
+        retry_timer(timer_id=timer_id, actor=member_actor(request.member), clock=database_clock)
     except Conflict as refusal:
         messages.error(request, refusal.message)
     else:

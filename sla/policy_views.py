@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
@@ -36,6 +36,7 @@ from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, VersionState
+from tenants.requests import TenantRequest
 
 COUNTED_DAYS = 30
 SHOWN_VERSIONS = 5
@@ -47,17 +48,17 @@ def _crumbs(here: str = "") -> list[dict[str, str]]:
     return [*above, {"label": here, "url": ""}] if here else above
 
 
-def _actor(request: HttpRequest) -> str:
-    return member_actor(request.member)  # type: ignore[attr-defined]
+def _actor(request: TenantRequest) -> str:
+    return member_actor(request.member)
 
 
-def _is_admin(request: HttpRequest) -> bool:
-    return bool(request.member.role == Role.ADMIN)  # type: ignore[attr-defined]
+def _is_admin(request: TenantRequest) -> bool:
+    return bool(request.member.role == Role.ADMIN)
 
 
 @member_required()
 @require_safe
-def policy(request: HttpRequest) -> HttpResponse:
+def policy(request: TenantRequest) -> HttpResponse:
     """GET /policy. Everybody reads it: the promise is worth what those who keep it know of it."""
     history = list(PolicyVersion.objects.defer("content").order_by("-number")[:SHOWN_VERSIONS])
     current = (
@@ -115,7 +116,7 @@ def leads_by_tier(*, now: datetime) -> dict[str, int]:
 
 @require_POST
 @member_required(Role.ADMIN)
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: TenantRequest) -> HttpResponse:
     """POST /policy/draft/start: begin the next version, or go on with the one that is begun."""
     content = None if versions.published_version(PolicyVersion) else DEFAULT_POLICY
     try:
@@ -127,7 +128,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def draft(request: HttpRequest) -> HttpResponse:
+def draft(request: TenantRequest) -> HttpResponse:
     """GET /policy/draft?tier=<slug>: the editor with one tier open. POST {..., do}: save what was written,
     then do what the button says: "save", "check", "tier:<slug>" (open it), "add-tier", "remove-tier", "up",
     "down", "add-step", "remove-step:<index>".
@@ -154,7 +155,7 @@ def draft(request: HttpRequest) -> HttpResponse:
     return render(request, "sla/policy_draft.html", {**context, **_draft_context(found, tier)})
 
 
-def _without_tiers(request: HttpRequest) -> HttpResponse:
+def _without_tiers(request: TenantRequest) -> HttpResponse:
     """A draft that came over the API with no tier in it: nothing to write a sentence about."""
     messages.error(request, "The draft has no tiers. Write some over the API, or discard it.")
     return redirect("sla:policy_check")
@@ -193,7 +194,7 @@ def _short_promise(tier: Mapping[str, Any]) -> str:
 
 
 def _save(
-    request: HttpRequest,
+    request: TenantRequest,
     found: PolicyVersion,
     form: PolicyForm,
     tier: Mapping[str, Any],
@@ -240,7 +241,9 @@ def _save(
     return redirect(f"{reverse('sla:policy_draft')}?{urlencode({'tier': slug})}{anchor}")
 
 
-def _show_stale(request: HttpRequest, form: PolicyForm, stale: StaleVersion, context: dict[str, Any]) -> None:
+def _show_stale(
+    request: TenantRequest, form: PolicyForm, stale: StaleVersion, context: dict[str, Any]
+) -> None:
     """Say what came between; the next save starts from what they have just read."""
     context["stale"] = {
         "text": stale.message,
@@ -264,7 +267,7 @@ def _place_words(path: str, before: object, after: object) -> str:
 
 @require_POST
 @member_required(Role.ADMIN)
-def discard(request: HttpRequest) -> HttpResponse:
+def discard(request: TenantRequest) -> HttpResponse:
     """POST /policy/draft/discard {revision}."""
     found = versions.open_draft(PolicyVersion)
     if found is not None:
@@ -287,7 +290,7 @@ def discard(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def check(request: HttpRequest) -> HttpResponse:
+def check(request: TenantRequest) -> HttpResponse:
     """GET /policy/draft/check: what publishing would do. POST {revision, against, move}: do so."""
     found = versions.open_draft(PolicyVersion)
     if found is None:
@@ -315,7 +318,7 @@ def check(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def use_again(request: HttpRequest, policy_version_id: UUID) -> HttpResponse:
+def use_again(request: TenantRequest, policy_version_id: UUID) -> HttpResponse:
     """GET /policy/versions/<id>/use: what going back to a version would do. POST {against, move}: do it."""
     old = get_version(policy_version_id)
     refused = None
@@ -345,12 +348,12 @@ def use_again(request: HttpRequest, policy_version_id: UUID) -> HttpResponse:
     return _show_check(request, old, context)
 
 
-def _show_check(request: HttpRequest, version: PolicyVersion, context: dict[str, Any]) -> HttpResponse:
+def _show_check(request: TenantRequest, version: PolicyVersion, context: dict[str, Any]) -> HttpResponse:
     current = versions.published_version(PolicyVersion)
     looked: Review = review(
         version,
         current=current,
-        tenant=request.tenant,  # type: ignore[attr-defined]
+        tenant=request.tenant,
         now=database_clock(),
     )
     context |= {
@@ -363,7 +366,7 @@ def _show_check(request: HttpRequest, version: PolicyVersion, context: dict[str,
     return render(request, "sla/policy_check.html", context)
 
 
-def _published(request: HttpRequest, version: PolicyVersion) -> HttpResponse:
+def _published(request: TenantRequest, version: PolicyVersion) -> HttpResponse:
     """Order the move where it was chosen, and say what is in force now."""
     text = f"Version {version.number} is in force. "
     if request.POST.get("move") == "open":
@@ -375,7 +378,7 @@ def _published(request: HttpRequest, version: PolicyVersion) -> HttpResponse:
     return redirect("sla:policy")
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
+def _number(request: TenantRequest, name: str) -> int | None:
     """A number that a hidden field carries; None where it is none."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
@@ -386,7 +389,7 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 @require_GET
 @member_required()
-def history(request: HttpRequest) -> HttpResponse:
+def history(request: TenantRequest) -> HttpResponse:
     """GET /policy/versions?before=<number>: who put what in force and when, in words."""
     before = request.GET.get("before", "")
     listed = PolicyVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")

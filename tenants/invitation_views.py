@@ -21,11 +21,13 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.middleware import SESSION_TENANT, chosen_membership
 from tenants.models import Member, Role, User
+from tenants.refusals import take_errors
+from tenants.requests import TenantRequest
 
 BACKEND = "tenants.auth.EmailBackend"
 
 
-def _answered(request: HttpRequest, tenant_id: UUID, tenant_name: str) -> None:
+def _answered(request: TenantRequest, tenant_id: UUID, tenant_name: str) -> None:
     """Carry out the answer of a form, as the person who is signed in."""
     user, said = cast(User, request.user), request.POST.get("answer", "")
     now = database_clock()
@@ -34,7 +36,7 @@ def _answered(request: HttpRequest, tenant_id: UUID, tenant_name: str) -> None:
         messages.success(request, f"You do not join {tenant_name}.")
     elif said == "accept":
         # Who works somewhere goes on there, now and after the next sign-in.
-        present = chosen_membership(request, request.memberships)  # type: ignore[attr-defined]
+        present = chosen_membership(request, request.memberships)
         invitations.accept_invitation(tenant_id=tenant_id, user=user, now=now)
         invitations.remember_tenant(user, present.tenant_id if present else tenant_id)
         messages.success(request, f"You are in {tenant_name} now.")
@@ -44,11 +46,11 @@ def _answered(request: HttpRequest, tenant_id: UUID, tenant_name: str) -> None:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def answer(request: HttpRequest) -> HttpResponse:
+def answer(request: TenantRequest) -> HttpResponse:
     """GET, POST /invitations {tenant, answer}: what the person who is signed in is asked to join."""
     if not request.user.is_authenticated:
         return redirect(f"{reverse('tenants:login')}?{urlencode({'next': request.path})}")
-    waiting = request.invitations  # type: ignore[attr-defined]
+    waiting = request.invitations
     if request.method == "POST":
         asked = next((one for one in waiting if str(one.tenant_id) == request.POST.get("tenant")), None)
         if asked is None:
@@ -70,7 +72,7 @@ def link(request: HttpRequest) -> HttpResponse:
     setting = request.method == "POST" and "new_password1" in request.POST
     form = forms.FirstPasswordForm(found.user, request.POST if setting else None)
     if request.method == "POST" and is_theirs:
-        _answered(request, found.tenant_id, found.tenant_name)
+        _answered(cast(TenantRequest, request), found.tenant_id, found.tenant_name)
         return redirect("/")
     if setting and not request.user.is_authenticated and form.is_valid():
         try:
@@ -78,7 +80,7 @@ def link(request: HttpRequest) -> HttpResponse:
                 invitation=found, password=form.cleaned_data["new_password1"], now=database_clock()
             )
         except ValidationFailed as refusal:
-            form.add_error(None, refusal.message)
+            take_errors(form, refusal)
         else:
             request.session.pop(SESSION_TENANT, None)
             start_session(request, user, backend=BACKEND)
@@ -98,7 +100,7 @@ def link(request: HttpRequest) -> HttpResponse:
 # The admin's side
 
 
-def invited_page(request: HttpRequest, asked: Member, key: str) -> HttpResponse:
+def invited_page(request: TenantRequest, asked: Member, key: str) -> HttpResponse:
     """The link, shown this once; the same page whether the e-mail has a login or not."""
     link_url = request.build_absolute_uri(f"{reverse('tenants:invitation')}?{urlencode({'key': key})}")
     crumbs = [{"label": "People", "url": reverse("tenants:people")}, {"label": asked.name, "url": ""}]
@@ -110,10 +112,10 @@ def invited_page(request: HttpRequest, asked: Member, key: str) -> HttpResponse:
 
 @require_POST
 @member_required(Role.ADMIN)
-def manage(request: HttpRequest, member_id: UUID) -> HttpResponse:
+def manage(request: TenantRequest, member_id: UUID) -> HttpResponse:
     """POST /people/<id>/invitation {act}: "renew" shows a new link, "withdraw" asks no longer."""
-    me = request.member  # type: ignore[attr-defined]
-    found = selectors.get_member(tenant=request.tenant, member_id=member_id)  # type: ignore[attr-defined]
+    me = request.member
+    found = selectors.get_member(tenant=request.tenant, member_id=member_id)
     actor, now = member_actor(me), database_clock()
     act = request.POST.get("act", "renew")
     if act == "withdraw":

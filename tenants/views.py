@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.errors import NotFound, ValidationFailed
+from core.errors import DomainError, NotFound, ValidationFailed
 from tenants import forms, selectors, services
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -27,6 +27,8 @@ from tenants.invitations import invite_member, remember_tenant
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
 from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
+from tenants.refusals import take_errors
+from tenants.requests import TenantRequest
 from tenants.ways import asked_way
 
 # Where each role begins; the first that is routed.
@@ -39,21 +41,14 @@ LANDING: dict[str, tuple[str, ...]] = {
 }
 
 
-def _refused(form: Any, error: ValidationFailed) -> None:
-    """Show a refusal of the domain at the form's field that it names."""
-    for one in error.field_errors:
-        name = one.path.lstrip("/")
-        form.add_error(name if name in form.fields else None, one.message)
-
-
 # Signing in
 
 
 @member_required()
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: TenantRequest) -> HttpResponse:
     """GET /: where this role begins."""
-    for view in (*LANDING.get(request.member.role, ()), "tenants:account"):  # type: ignore[attr-defined]
+    for view in (*LANDING.get(request.member.role, ()), "tenants:account"):
         try:
             return redirect(view)
         except NoReverseMatch:
@@ -122,9 +117,9 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required()
-def switch(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
+def switch(request: TenantRequest, tenant_id: UUID) -> HttpResponse:
     """POST /organisation/<id>: work in another of one's organisations."""
-    if tenant_id not in {one.tenant_id for one in request.memberships}:  # type: ignore[attr-defined]
+    if tenant_id not in {one.tenant_id for one in request.memberships}:
         raise NotFound("There is no such organisation.")
     request.session[SESSION_TENANT] = str(tenant_id)
     remember_tenant(cast(User, request.user), tenant_id)
@@ -136,13 +131,13 @@ def switch(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required()
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: TenantRequest) -> HttpResponse:
     """GET, POST /account: theme, shortcuts, time zone."""
-    user, member = request.user, request.member  # type: ignore[attr-defined]
+    user, member = request.user, request.member
     present = {
         "theme": user.theme,  # type: ignore[union-attr]
         "shortcuts": user.shortcuts,  # type: ignore[union-attr]
-        "time_zone": selectors.time_zone_of(member=member, tenant=request.tenant),  # type: ignore[attr-defined]
+        "time_zone": selectors.time_zone_of(member=member, tenant=request.tenant),
     }
     form = forms.AccountForm(request.POST or None, initial=present)
     if request.method == "POST" and form.is_valid():
@@ -163,12 +158,12 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required()
-def theme(request: HttpRequest) -> HttpResponse:
+def theme(request: TenantRequest) -> HttpResponse:
     """POST /account/theme {theme}: light, dark or auto."""
     chosen = request.POST.get("theme", "")
     if chosen not in User.Theme.values:
         raise ValidationFailed.at("/theme", "The theme is light, dark or auto.")
-    User.objects.filter(pk=request.member.user_id).update(theme=chosen)  # type: ignore[attr-defined]
+    User.objects.filter(pk=request.member.user_id).update(theme=chosen)
     if getattr(request, "htmx", False):
         return HttpResponse(status=204)
     return redirect("tenants:account")
@@ -176,7 +171,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required()
-def password(request: HttpRequest) -> HttpResponse:
+def password(request: TenantRequest) -> HttpResponse:
     """GET, POST /account/password. Other sessions of this person end."""
     form = forms.PasswordForm(cast(User, request.user), request.POST or None)
     if request.method == "POST":
@@ -206,9 +201,9 @@ def _crumbs(page: str, *, account: bool = False, people: bool = False) -> list[d
 
 @require_safe
 @member_required(Role.MANAGER)
-def people(request: HttpRequest) -> HttpResponse:
+def people(request: TenantRequest) -> HttpResponse:
     """GET /people: who is here, when they work, how much fits. A manager sees the own teams."""
-    tenant, me = request.tenant, request.member  # type: ignore[attr-defined]
+    tenant, me = request.tenant, request.member
     members = selectors.manageable_members(tenant=tenant, by=me)
     teams = Team.objects.select_related("manager", "director", "backup", "calendar").order_by("name")
     if me.role != Role.ADMIN:
@@ -224,7 +219,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def new_member(request: HttpRequest) -> HttpResponse:
+def new_member(request: TenantRequest) -> HttpResponse:
     """GET, POST /people/new: ask somebody to join; the link for them is shown once."""
     form = forms.NewMemberForm(request.POST or None, initial={"role": Role.REP})
     if request.method != "POST" or not form.is_valid():
@@ -234,16 +229,16 @@ def new_member(request: HttpRequest) -> HttpResponse:
     data = form.cleaned_data
     try:
         asked, key = invite_member(
-            tenant=request.tenant,  # type: ignore[attr-defined]
+            tenant=request.tenant,
             name=data["name"],
             email=data["email"],
             role=Role(data["role"]),
             team=data["team"],
-            actor=member_actor(request.member),  # type: ignore[attr-defined]
+            actor=member_actor(request.member),
             now=database_clock(),
         )
     except ValidationFailed as refusal:
-        _refused(form, refusal)
+        take_errors(form, refusal)
         return render(
             request, "tenants/new_member.html", {"form": form, "crumbs": _crumbs("Add", people=True)}
         )
@@ -252,10 +247,10 @@ def new_member(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.MANAGER)
-def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
+def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
     """GET, POST /people/<id>: role and team (admins), hours and caps, leave."""
-    me = request.member  # type: ignore[attr-defined]
-    found = selectors.get_manageable_member(tenant=request.tenant, by=me, member_id=member_id)  # type: ignore[attr-defined]
+    me = request.member
+    found = selectors.get_manageable_member(tenant=request.tenant, by=me, member_id=member_id)
     profile = RepProfile.objects.filter(member=found).first()
     which = request.POST.get("form", "")
     person_form = forms.MemberForm(
@@ -265,35 +260,53 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
     )
     profile_form = forms.ProfileForm(
         request.POST if which == "profile" else None,
-        initial=forms.ProfileForm.present(profile, time_zone=request.tenant.time_zone),  # type: ignore[attr-defined]
+        initial=forms.ProfileForm.present(profile, time_zone=request.tenant.time_zone),
     )
-    now = database_clock()
+    now, status = database_clock(), 200
     if which == "person" and me.role == Role.ADMIN and person_form.is_valid():
         data = person_form.cleaned_data
-        services.change_member(
-            member=found,
-            name=data["name"],
-            role=Role(data["role"]),
-            team=data["team"],
-            is_active=data.get("is_active", False),
-            actor=member_actor(me),
-            now=now,
-        )
-        messages.success(request, "Saved.")
-        return redirect("tenants:member", member_id)
+        try:
+            services.change_member(
+                member=found,
+                name=data["name"],
+                role=Role(data["role"]),
+                team=data["team"],
+                is_active=data.get("is_active", False),
+                actor=member_actor(me),
+                now=now,
+            )
+        except DomainError as refusal:
+            if request.htmx:
+                raise
+            take_errors(person_form, refusal)
+            status = refusal.status
+        else:
+            messages.success(request, "Saved.")
+            return redirect("tenants:member", member_id)
     if which == "profile" and profile_form.is_valid():
-        services.change_profile(member=found, actor=member_actor(me), now=now, **profile_form.cleaned_data)
-        messages.success(request, "Saved.")
-        return redirect("tenants:member", member_id)
-    return _member_page(request, found, person_form, profile_form, forms.LeaveForm())
+        try:
+            services.change_profile(
+                member=found, actor=member_actor(me), now=now, **profile_form.cleaned_data
+            )
+        except DomainError as refusal:
+            if request.htmx:
+                raise
+            take_errors(profile_form, refusal)
+            status = refusal.status
+        else:
+            messages.success(request, "Saved.")
+            return redirect("tenants:member", member_id)
+    return _member_page(request, found, person_form, profile_form, forms.LeaveForm(), status=status)
 
 
 def _member_page(
-    request: HttpRequest,
+    request: TenantRequest,
     found: Member,
     person_form: forms.MemberForm,
     profile_form: forms.ProfileForm,
     leave_form: forms.LeaveForm,
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     (person,) = selectors.people(members=[found], now=database_clock())
     context = {
@@ -301,18 +314,18 @@ def _member_page(
         "person_form": person_form,
         "profile_form": profile_form,
         "leave_form": leave_form,
-        "may_change": request.member.role == Role.ADMIN,  # type: ignore[attr-defined]
-        "zone": selectors.time_zone_of(member=found, tenant=request.tenant),  # type: ignore[attr-defined]
+        "may_change": request.member.role == Role.ADMIN,
+        "zone": selectors.time_zone_of(member=found, tenant=request.tenant),
         "crumbs": _crumbs(found.name, people=True),
     }
-    return render(request, "tenants/member.html", context)
+    return render(request, "tenants/member.html", context, status=status)
 
 
 @require_POST
 @member_required(Role.MANAGER)
-def add_leave(request: HttpRequest, member_id: UUID) -> HttpResponse:
+def add_leave(request: TenantRequest, member_id: UUID) -> HttpResponse:
     """POST /people/<id>/leave {first_day, last_day, reason}."""
-    me, tenant = request.member, request.tenant  # type: ignore[attr-defined]
+    me, tenant = request.member, request.tenant
     found = selectors.get_manageable_member(tenant=tenant, by=me, member_id=member_id)
     form = forms.LeaveForm(request.POST)
     if form.is_valid():
@@ -342,9 +355,9 @@ def add_leave(request: HttpRequest, member_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.MANAGER)
-def remove_leave(request: HttpRequest, leave_id: UUID) -> HttpResponse:
+def remove_leave(request: TenantRequest, leave_id: UUID) -> HttpResponse:
     """POST /leave/<id>/remove."""
-    me, tenant = request.member, request.tenant  # type: ignore[attr-defined]
+    me, tenant = request.member, request.tenant
     leave = selectors.get_leave(tenant=tenant, leave_id=leave_id)
     selectors.get_manageable_member(tenant=tenant, by=me, member_id=leave.member_id)
     services.remove_leave(leave=leave, actor=member_actor(me), now=database_clock())
@@ -354,9 +367,9 @@ def remove_leave(request: HttpRequest, leave_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def team(request: HttpRequest, team_id: UUID | None = None) -> HttpResponse:
+def team(request: TenantRequest, team_id: UUID | None = None) -> HttpResponse:
     """GET, POST /teams/new and /teams/<id>."""
-    tenant = request.tenant  # type: ignore[attr-defined]
+    tenant = request.tenant
     found = selectors.get_team(tenant=tenant, team_id=team_id) if team_id else None
     names = ("manager", "director", "backup", "calendar")
     present = {"name": found.name, **{name: getattr(found, f"{name}_id") for name in names}} if found else {}
@@ -367,11 +380,11 @@ def team(request: HttpRequest, team_id: UUID | None = None) -> HttpResponse:
                 tenant=tenant,
                 team=found,
                 **form.cleaned_data,
-                actor=member_actor(request.member),  # type: ignore[attr-defined]
+                actor=member_actor(request.member),
                 now=database_clock(),
             )
         except ValidationFailed as refusal:
-            _refused(form, refusal)
+            take_errors(form, refusal)
         else:
             messages.success(request, "Saved.")
             return redirect("tenants:people")
@@ -386,18 +399,18 @@ def team(request: HttpRequest, team_id: UUID | None = None) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
-def keys(request: HttpRequest) -> HttpResponse:
+def keys(request: TenantRequest) -> HttpResponse:
     """GET, POST /keys: the API keys; a new one's full text is shown once, on the answer to the POST."""
     form = forms.KeyForm(request.POST or None, initial={"scopes": ["leads:read", "leads:write"]})
     made = ""
     if request.method == "POST" and form.is_valid():
         now, days = database_clock(), form.cleaned_data["expires"]
         _, made = services.create_api_key(
-            tenant=request.tenant,  # type: ignore[attr-defined]
+            tenant=request.tenant,
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
             now=now,
-            created_by=request.member,  # type: ignore[attr-defined]
+            created_by=request.member,
             expires_at=now + timedelta(days=int(days)) if days else None,
         )
         form = forms.KeyForm(initial={"scopes": ["leads:read", "leads:write"]})
@@ -415,9 +428,9 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required(Role.ADMIN)
-def revoke_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+def revoke_key(request: TenantRequest, key_id: UUID) -> HttpResponse:
     """POST /keys/<id>/revoke: refuse it from the next call on."""
-    key = selectors.get_key(tenant=request.tenant, key_id=key_id)  # type: ignore[attr-defined]
-    services.revoke_api_key(key=key, actor=member_actor(request.member), now=database_clock())  # type: ignore[attr-defined]
+    key = selectors.get_key(tenant=request.tenant, key_id=key_id)
+    services.revoke_api_key(key=key, actor=member_actor(request.member), now=database_clock())
     messages.success(request, f"The key {key.name} is revoked.")
     return redirect("tenants:keys")

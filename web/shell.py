@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from tenants.calendars import load_calendar, member_calendar_versions
 from tenants.models import Role
+from tenants.requests import TenantRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ def path_or_none(view: str) -> str | None:
         return None
 
 
-def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
+def navigation_for(request: TenantRequest) -> list[dict[str, Any]]:
     """The rail's groups as base.html reads them: only what this role may open, the present place marked."""
-    role = request.member.role  # type: ignore[attr-defined]
+    role = request.member.role
     groups, items = [], []
     for group in import_string(settings.NAVIGATION):
         shown = [_item(request, place) for place in group.places if place.open_to(role)]
@@ -88,7 +89,7 @@ def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
-def _item(request: HttpRequest, place: Place) -> dict[str, Any] | None:
+def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
     url = path_or_none(place.view)
     if url is None:
         return None
@@ -104,7 +105,7 @@ def _item(request: HttpRequest, place: Place) -> dict[str, Any] | None:
     }
 
 
-def _badge(request: HttpRequest, name: str) -> Badge:
+def _badge(request: TenantRequest, name: str) -> Badge:
     source = _badges.get(name)
     # After a failed statement the page may still be made, but nothing more can be asked.
     if source is None or connection.needs_rollback:
@@ -120,11 +121,11 @@ def _mark_present(path: str, items: list[dict[str, Any]]) -> None:
         max(under, key=lambda item: len(item["url"]))["active"] = True
 
 
-def _clocks(request: HttpRequest, now: datetime) -> dict[str, Any]:
+def _clocks(request: TenantRequest, now: datetime) -> dict[str, Any]:
     """Whether the reader's clocks run now, and until or from when: {"running": True, "text": "..."}."""
     if connection.needs_rollback:
         return {}
-    member, tenant = request.member, request.tenant  # type: ignore[attr-defined]
+    member, tenant = request.member, request.tenant
     versions = member_calendar_versions(tenant=tenant, member_ids=[member.id])
     calendar = load_calendar(versions[member.id])
     if calendar is None:
@@ -143,7 +144,7 @@ def _when(at: datetime, now: datetime) -> str:
     return f"{local:%H:%M}" if same_day else f"{local:%a %H:%M}"
 
 
-def page_shell(request: HttpRequest) -> dict[str, Any]:
+def page_shell(request: TenantRequest) -> dict[str, Any]:
     """Context processor: `shell` and `nav` as base.html documents them; nothing for visitors.
 
     What costs a query is a function that the template calls, once: a fragment, which has no frame, pays
@@ -152,7 +153,7 @@ def page_shell(request: HttpRequest) -> dict[str, Any]:
     member = getattr(request, "member", None)
     if member is None:
         return {}
-    tenant, now = request.tenant, timezone.now()  # type: ignore[attr-defined]
+    tenant, now = request.tenant, timezone.now()
     # The REST framework, which serves the docs of the API, takes the person off the request.
     user = request.user or member.user
     shell = {
@@ -167,9 +168,9 @@ def page_shell(request: HttpRequest) -> dict[str, Any]:
                 "url": reverse("tenants:switch", args=[one.tenant_id]),
                 "current": one.tenant_id == tenant.id,
             }
-            for one in request.memberships  # type: ignore[attr-defined]
+            for one in request.memberships
         ],
-        "invitations": request.invitations,  # type: ignore[attr-defined]
+        "invitations": request.invitations,
         "theme": user.theme,  # type: ignore[union-attr]
         "theme_url": reverse("tenants:theme"),
         "sign_out_url": reverse("tenants:logout"),

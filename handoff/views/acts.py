@@ -19,10 +19,11 @@ from handoff import selectors, services
 from handoff.forms import NurtureForm, RejectForm, StageForm, TouchForm, minute_of
 from handoff.services import LATER_STAGES, Actor
 from handoff.views import base
-from handoff.views.base import TenantRequest, go, lead_of, way_on, worker
+from handoff.views.base import go, lead_of, way_on, worker
 from handoff.views.dialogs import after, answer, dialog, posted
 from leads.lifecycle import Stage, can_move
 from leads.models import Handoff
+from tenants.requests import TenantRequest
 
 
 @require_POST

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 
@@ -15,17 +14,9 @@ from handoff.lead_page import LeadPage, lead_page
 from leads.models import Lead
 from tenants.auth import member_required
 from tenants.clock import database_clock
-from tenants.models import Member, Role, Tenant
+from tenants.models import Role
+from tenants.requests import TenantRequest
 from tenants.ways import asked_way
-
-
-class TenantRequest(HttpRequest):
-    """A request of somebody who is logged in, as tenants.middleware makes it."""
-
-    tenant: Tenant
-    member: Member
-    htmx: Any
-
 
 reader = member_required()
 worker = member_required(Role.REP, Role.MANAGER)
@@ -46,7 +37,7 @@ def lead_of(request: TenantRequest, lead_id: UUID) -> Lead:
     return selectors.get_lead(tenant=request.tenant, member=request.member, lead_id=lead_id)
 
 
-def way_on(request: HttpRequest, fallback: str) -> str:
+def way_on(request: TenantRequest, fallback: str) -> str:
     """Where to go after an act: the page it was done from, if it is one of ours."""
     return asked_way(request) or fallback
 

@@ -14,9 +14,10 @@ from django.views.decorators.http import require_GET
 from handoff import selectors
 from handoff.badges import remember
 from handoff.views import base
-from handoff.views.base import TenantRequest, is_part, watcher
+from handoff.views.base import is_part, watcher
 from sla.status import Status
 from tenants.models import Role
+from tenants.requests import TenantRequest
 
 
 @never_cache

@@ -14,9 +14,10 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from core.errors import DomainError, NotFound
-from handoff.forms import take_errors
-from handoff.views.base import TenantRequest, way_on
+from handoff.views.base import way_on
 from leads.models import Lead
+from tenants.refusals import take_errors
+from tenants.requests import TenantRequest
 
 STATUS_OF_ERROR = 422  # what a refused form answers; htmx swaps it like 200
 

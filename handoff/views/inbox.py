@@ -17,8 +17,9 @@ from handoff import clocks, selectors
 from handoff.badges import remember
 from handoff.lead_page import why_line
 from handoff.views import base
-from handoff.views.base import TenantRequest, chosen_page, is_part, reader
+from handoff.views.base import chosen_page, is_part, reader
 from sla.status import Status
+from tenants.requests import TenantRequest
 
 
 @never_cache

@@ -14,9 +14,10 @@ from handoff.deadlines import ledger_of
 from handoff.lead_page import clock_panels, decisions_view
 from handoff.timeline import assignments_of
 from handoff.views import base
-from handoff.views.base import TenantRequest, chosen_page, lead_of, reader
+from handoff.views.base import chosen_page, lead_of, reader
 from leads.models import Handoff
 from sla.explain import explain_timers, timers_of
+from tenants.requests import TenantRequest
 
 
 @never_cache

@@ -12,10 +12,11 @@ from handoff import selectors
 from handoff.badges import remember
 from handoff.lead_page import needs_text
 from handoff.views import base
-from handoff.views.base import TenantRequest, is_part, reader, watcher
+from handoff.views.base import is_part, reader, watcher
 from leads.lifecycle import Stage
 from leads.selectors import waiting_for_data
 from tenants.models import Role
+from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 
 

@@ -17,8 +17,9 @@ from handoff import selectors, services
 from handoff.forms import MoveForm
 from handoff.services import Actor
 from handoff.views import base
-from handoff.views.base import TenantRequest, go, lead_of, overseer, worker
+from handoff.views.base import go, lead_of, overseer, worker
 from handoff.views.dialogs import after, answer, dialog, posted
+from tenants.requests import TenantRequest
 
 
 @never_cache

@@ -14,9 +14,10 @@ from handoff import pauses, words
 from handoff.forms import PauseForm
 from handoff.services import Actor
 from handoff.views import base
-from handoff.views.base import TenantRequest, go, lead_of, way_on, worker
+from handoff.views.base import go, lead_of, way_on, worker
 from handoff.views.dialogs import answer, dialog, posted
 from leads.models import Handoff
+from tenants.requests import TenantRequest
 
 
 @never_cache

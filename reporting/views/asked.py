@@ -9,13 +9,13 @@ from functools import cache
 from typing import Final
 from urllib.parse import urlencode
 
-from django.http import HttpRequest
 from django.urls import get_urlconf, reverse
 
 from reporting import params, selectors
 from reporting.selectors import Question
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.requests import TenantRequest
 
 #: What an address keeps when a link on the page changes one thing.
 KEPT: Final = ("period", "from", "to", "clock", "team", "rep", "source", "campaign", "tier", "by", "breaches")
@@ -53,13 +53,13 @@ class Asked:
         return address(self.query, view, **changes)
 
 
-def asked_by(request: HttpRequest) -> Asked:
+def asked_by(request: TenantRequest) -> Asked:
     now = database_clock()
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
-    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)  # type: ignore[attr-defined]
-    own = request.member.role == Role.REP  # type: ignore[attr-defined]
+    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
+    own = request.member.role == Role.REP
     by = params.choice(query, "by", tuple(selectors.SPLITS), "tier" if own else "rep")
-    may = request.member.role in (Role.MANAGER, Role.ADMIN)  # type: ignore[attr-defined]
+    may = request.member.role in (Role.MANAGER, Role.ADMIN)
     return Asked(query, question, by, now, own, may)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -19,6 +19,7 @@ from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, period_text
 from sla.models import Timer
 from tenants.auth import member_required
+from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 from web.templatetags.sp import DASH
 
@@ -87,7 +88,7 @@ def _behind(asked: Asked) -> tuple[Any, str]:
 
 @require_safe
 @member_required()
-def compliance_leads(request: HttpRequest) -> HttpResponse:
+def compliance_leads(request: TenantRequest) -> HttpResponse:
     """GET /compliance/leads: exactly the clocks that one number counts, with their leads."""
     asked = asked_by(request)
     found, what = _behind(asked)
@@ -147,7 +148,7 @@ def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
 
 @require_safe
 @member_required()
-def compliance_leads_csv(request: HttpRequest) -> HttpResponse:
+def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
     """GET /compliance/leads.csv: the same clocks as a file."""
     asked = asked_by(request)
     found, _ = _behind(asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -16,6 +16,7 @@ from reporting.views.asked import Asked, asked_by, day_text, file_name, period_t
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
 from tenants.auth import member_required
+from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 from web.templatetags.sp import DASH, minutes_text, pct, signed
 
@@ -27,11 +28,11 @@ BREACHES_SHOWN: Final = 20
 
 @require_safe
 @member_required()
-def compliance(request: HttpRequest) -> HttpResponse:
+def compliance(request: TenantRequest) -> HttpResponse:
     """GET /compliance: the signed numbers over a period, split, drawn, and down to the leads."""
     asked = asked_by(request)
     question, now = asked.question, asked.now
-    target: int = request.tenant.target_percent  # type: ignore[attr-defined]
+    target: int = request.tenant.target_percent
     ground = selectors.ground_of(question)
     offered = selectors.choices(question, ground=ground)
     names = selectors.load_names(offered.tiers)
@@ -222,7 +223,7 @@ def _tabs(asked: Asked) -> list[dict[str, Any]]:
 
 @require_safe
 @member_required()
-def compliance_csv(request: HttpRequest) -> HttpResponse:
+def compliance_csv(request: TenantRequest) -> HttpResponse:
     """GET /compliance.csv: the table of the page, one line a group, with bases and what was left out."""
     asked = asked_by(request)
     ground = selectors.ground_of(asked.question)

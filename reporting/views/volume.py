@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -17,20 +17,21 @@ from reporting.views.clocks import PAGE_SIZE
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 
 _VOLUME_BY: Final = {"source": "Source", "month": "Month", "owner": "Owner"}
 
 
-def _volume_question(request: HttpRequest) -> tuple[Asked, str]:
+def _volume_question(request: TenantRequest) -> tuple[Asked, str]:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     if not any(query.get(name) for name in ("period", "from", "to")):
         query["period"] = "365d"
     if query.get("owner"):
         query["rep"] = query["owner"]
     now = database_clock()
-    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)  # type: ignore[attr-defined]
-    own = request.member.role == Role.REP  # type: ignore[attr-defined]
+    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
+    own = request.member.role == Role.REP
     query.pop("rep", None)
     by = params.choice(query, "by", tuple(_VOLUME_BY), "source")
     query.pop("by", None)
@@ -47,7 +48,7 @@ def _volume_link(asked: Asked, view: str, **changes: str | None) -> str:
 
 @require_safe
 @member_required()
-def volume(request: HttpRequest) -> HttpResponse:
+def volume(request: TenantRequest) -> HttpResponse:
     """GET /volume: how many leads were handed over and how many were won, by source, month and owner."""
     asked, by = _volume_question(request)
     names = selectors.load_names()
@@ -103,7 +104,7 @@ def _volume_row(asked: Asked, by: str, row: selectors.Volume, most: int) -> dict
 
 @require_safe
 @member_required()
-def volume_csv(request: HttpRequest) -> HttpResponse:
+def volume_csv(request: TenantRequest) -> HttpResponse:
     """GET /volume.csv: the table of the page."""
     asked, by = _volume_question(request)
     rows = selectors.volume(asked.question, by, names=selectors.load_names())
@@ -113,7 +114,7 @@ def volume_csv(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @member_required()
-def volume_leads(request: HttpRequest) -> HttpResponse:
+def volume_leads(request: TenantRequest) -> HttpResponse:
     """GET /volume/leads: the leads behind a number of the volume page."""
     asked, _ = _volume_question(request)
     won = params.choice(asked.query, "won", ("", "1"), "") == "1"
