@@ -46,7 +46,7 @@ from sla.status import Status
 from tenants.models import Member, Role
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page
+from web.pagination import api_page, next_url, page_size
 
 TIMER_PAGE = page_serializer("TimerPage", TimerRowSerializer)
 _READERS: dict[type, Callable[..., dict[str, Any]]] = {
@@ -285,11 +285,21 @@ class ReassignView(ActView):
 class TimelineView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
 
-    @extend_schema(operation_id="lead_timeline", responses={200: TimelineSerializer})
+    @extend_schema(
+        operation_id="lead_timeline", parameters=PAGE_PARAMETERS, responses={200: TimelineSerializer}
+    )
     def get(self, request: Request, lead_id: UUID) -> Response:
-        """Everything that happened to the lead, the newest first."""
+        """Everything that happened to the lead, the newest first. `limit` counts engagements: a page has
+        besides whatever else happened in their time."""
         lead = get_lead(lead_id=lead_id)
         handoffs = list(Handoff.objects.filter(lead=lead).values_list("id", flat=True))
+        page = timeline(
+            lead,
+            handoffs,
+            assignments_of(handoffs),
+            cursor=request.query_params.get("cursor", ""),
+            size=page_size(request._request),
+        )
         results = [
             {
                 "kind": item.kind,
@@ -299,9 +309,9 @@ class TimelineView(TenantAPIView):
                 "note": item.body,
                 "data": item.data,
             }
-            for item in timeline(lead, handoffs, assignments_of(handoffs))
+            for item in page.items
         ]
-        return Response({"results": results, "next": None})
+        return Response({"results": results, "next": next_url(request._request, page.older)})
 
 
 class ExplainView(TenantAPIView):
