@@ -17,13 +17,10 @@ from sla.status import Status
 NOTE_LIMIT = 4_000
 
 
-def _by() -> serializers.CharField:
-    return serializers.CharField(
-        max_length=254,
-        required=False,
-        allow_null=True,
-        help_text="Id or e-mail of the member for whom the key acts; then only an owner may answer.",
-    )
+def _by(
+    help_text: str = "Id or e-mail of the member for whom the key acts; a rep may answer for own leads only.",
+) -> serializers.CharField:
+    return serializers.CharField(max_length=254, required=False, allow_null=True, help_text=help_text)
 
 
 def _text(limit: int, help_text: str = "", *, required: bool = False) -> serializers.CharField:
@@ -45,7 +42,10 @@ class TouchInSerializer(serializers.Serializer[Any]):
     )
     outcome = _text(60)
     note = _text(NOTE_LIMIT)
-    by = _by()
+    by = _by(
+        "Id or e-mail of the member who made it. Of a rep it counts as a response only if the lead was that "
+        "rep's at the time, or nobody's; else it is kept and answers no promise."
+    )
     automatic = serializers.BooleanField(
         required=False, allow_null=True, help_text="A sequence tool made it: never a response."
     )

@@ -200,6 +200,18 @@ def test_a_repeat_with_the_same_key_acts_once(acme: Org, ruth: Lead) -> None:
         assert Touch.objects.count() == 1
 
 
+def test_a_touch_for_a_rep_who_does_not_own_the_lead_is_kept_and_answers_nothing(
+    acme: Org, ruth: Lead
+) -> None:
+    owner, other = owner_of(acme, ruth), someone_else(acme, ruth)
+    kept = post(acme, f"leads/{ruth.id}/touches", {"kind": "call", "by": other.email})
+    assert (kept.status_code, kept.json()["by"]) == (201, str(other.id))
+    assert handoff_of(acme, ruth).first_touch_at is None
+    assert timer_of(acme, ruth, "first_touch", "company").state == "running"
+    post(acme, f"leads/{ruth.id}/touches", {"kind": "call", "by": owner.email})
+    assert timer_of(acme, ruth, "first_touch", "company").state == "met"
+
+
 def test_a_rep_hands_over_and_a_stranger_does_not(acme: Org, ruth: Lead) -> None:
     owner, other = owner_of(acme, ruth), someone_else(acme, ruth)
     stolen = post(acme, f"leads/{ruth.id}/reassign", {"to": other.email, "why": "Mine.", "by": other.email})
