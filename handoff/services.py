@@ -20,6 +20,7 @@ from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
 from handoff import moves, words
+from handoff.selectors import last_handoff
 from leads import services as leads
 from leads.incoming import EARLIEST
 from leads.lifecycle import Stage
@@ -87,7 +88,7 @@ def lock_handoff(lead_id: UUID) -> Handoff:
     if handoff is not None:
         handoff.lead = Lead.objects.get(id=lead_id)
         return handoff
-    last = Handoff.objects.filter(lead_id=lead_id).order_by("-number").first()
+    last = last_handoff(lead_id)
     if last is not None:
         raise AlreadyDecided(f"This lead was answered before: {last.outcome}.", outcome=last.outcome)
     if Lead.objects.filter(id=lead_id).exists():

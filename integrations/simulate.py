@@ -18,6 +18,7 @@ from integrations.serializers import LeadInSerializer
 from leads import strict
 from leads.incoming import LeadIn
 from routing.traces import candidates_of
+from tenants.selectors import person_document
 from web.api import TenantAPIView
 
 #: Why nobody was asked to take the lead.
@@ -86,7 +87,7 @@ def _document(trial: Trial) -> dict[str, Any]:
         "needs": judged.needs if judged else [],
         "qualification": judged.verdict if judged else None,
         "tier": (handoff.tier if handoff else "") or None,
-        "owner": {"id": owner.id, "name": owner.name, "email": owner.email} if owner else None,
+        "owner": person_document(owner),
         "priority": handoff.priority if handoff else 0,
         **_routed(trial),
     }
