@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner, ValidationFailed
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
-from handoff import moves, words
+from handoff import limits, moves, words
 from handoff.selectors import last_handoff
 from leads import services as leads
 from leads.incoming import EARLIEST
@@ -257,7 +257,11 @@ def _reroute(handoff: Handoff, reason: Reason, note: str, actor: Actor, now: dat
     before = handoff.owner_id
     why = f"{reason.label}: {note.strip()}" if note.strip() else reason.label
     (result,) = moves.reassign(
-        [moves.MoveRequest(handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=why[:120])],
+        [
+            moves.MoveRequest(
+                handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=why[: limits.MOVE_WHY]
+            )
+        ],
         now=now,
         actor=actor.key,
     )
@@ -513,7 +517,11 @@ def _move(
     if to is not None:
         _check_receiver(to, before)
     (result,) = moves.reassign(
-        [moves.MoveRequest(handoff=handoff, end_reason=end_reason, why=why.strip()[:120], to_member_id=to)],
+        [
+            moves.MoveRequest(
+                handoff=handoff, end_reason=end_reason, why=why.strip()[: limits.MOVE_WHY], to_member_id=to
+            )
+        ],
         now=now,
         actor=actor.key,
     )
