@@ -19,7 +19,7 @@ from sla.models import Timer
 from sla.policies import find_policy
 from sla.selectors import status_now
 from sla.status import OPEN_STATUSES, Status
-from sla.tiers import DEFAULT_WARNING
+from sla.tiers import DEFAULT_WARNING, MOVES
 from sla.timers import seconds_between
 from tenants.calendars import load_calendar
 from web.templatetags.sp import due_text, local_time, minutes_text
@@ -251,7 +251,10 @@ def panels(
     found = []
     for timer in owners:
         policy = find_policy(timer.policy_version_id)
-        moves = bool(policy and any("reassign" in step.actions for step in policy.ladder)) and not closed
+        moves = (
+            bool(policy and any(act.do in MOVES for step in policy.ladder for act in step.actions))
+            and not closed
+        )
         found.append(panel(timer, now=now, moves_on=moves and timer.clock == Timer.Clock.OWNER))
     for timer in _shown_of_company(company, beside=bool(owners)):
         title = f"Promised: {words.lower_first(words.say(words.TARGETS, timer.target))}"
