@@ -7,6 +7,8 @@ from django.db.models import Q
 
 from tenants.models import TenantModel, tenant_fk
 
+NOTE_LIMIT = 4_000  # characters of what people say with an answer
+
 
 class Reason(TenantModel):
     """One entry of the tenant's taxonomy. `side` says whose it is: routing's reasons reroute, marketing's
@@ -45,7 +47,7 @@ class Disposition(TenantModel):
     handoff = tenant_fk("leads.Handoff", related_name="dispositions", on_delete=models.CASCADE)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     reason = tenant_fk("feedback.Reason", null=True)
-    note = models.TextField(blank=True, max_length=4000)
+    note = models.TextField(blank=True, max_length=NOTE_LIMIT)
     until = models.DateField(null=True)  # nurture: when to look again
     by = tenant_fk("tenants.Member", null=True)
     actor = models.CharField(max_length=80)

@@ -8,12 +8,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from core.errors import AlreadyDecided, FieldError, ValidationFailed
-from feedback.models import Disposition, Reason
+from feedback.models import NOTE_LIMIT, Disposition, Reason
 from feedback.reasons import DEFAULT_REASONS
 from leads.models import Handoff
 from tenants.bulk import insert_rows
-
-NOTE_LIMIT = 4000
 
 
 def seed_reasons() -> None:

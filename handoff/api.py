@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from core.errors import FieldError, ValidationFailed
 from handoff import deadlines, explain, pauses, services
 from handoff.explain import decision_document, timer_row
+from handoff.selectors import last_handoff
 from handoff.serializers import (
     AcceptInSerializer,
     AnswerSerializer,
@@ -44,9 +45,10 @@ from sla.models import Timer
 from sla.selectors import possible, status_now
 from sla.status import Status
 from tenants.models import Member, Role
+from tenants.selectors import person_document
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page
+from web.pagination import api_page, next_url, page_size
 
 TIMER_PAGE = page_serializer("TimerPage", TimerRowSerializer)
 _READERS: dict[type, Callable[..., dict[str, Any]]] = {
@@ -96,7 +98,8 @@ class ActView(TenantAPIView):
         """The lead after the act."""
         now = self.clock()
         lead = Lead.objects.select_related("owner").get(id=lead_id)
-        handoff = Handoff.objects.filter(lead=lead).order_by("-number")[:1].get()
+        handoff = last_handoff(lead_id)
+        assert handoff is not None  # it was answered just now
         timers = Timer.objects.filter(handoff=handoff).order_by("started_at", "id")
         owner = lead.owner
         return Response(
@@ -104,7 +107,7 @@ class ActView(TenantAPIView):
                 "lead": lead.id,
                 "result": result,
                 "stage": lead.stage,
-                "owner": {"id": owner.id, "name": owner.name, "email": owner.email} if owner else None,
+                "owner": person_document(owner),
                 "handoff": _handoff_document(handoff),
                 "timers": [timer_row(timer, lead_id=lead.id, now=now) for timer in timers],
             }
@@ -285,11 +288,21 @@ class ReassignView(ActView):
 class TimelineView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
 
-    @extend_schema(operation_id="lead_timeline", responses={200: TimelineSerializer})
+    @extend_schema(
+        operation_id="lead_timeline", parameters=PAGE_PARAMETERS, responses={200: TimelineSerializer}
+    )
     def get(self, request: Request, lead_id: UUID) -> Response:
-        """Everything that happened to the lead, the newest first."""
+        """Everything that happened to the lead, the newest first. `limit` counts engagements: a page has
+        besides whatever else happened in their time."""
         lead = get_lead(lead_id=lead_id)
         handoffs = list(Handoff.objects.filter(lead=lead).values_list("id", flat=True))
+        page = timeline(
+            lead,
+            handoffs,
+            assignments_of(handoffs),
+            cursor=request.query_params.get("cursor", ""),
+            size=page_size(request._request),
+        )
         results = [
             {
                 "kind": item.kind,
@@ -299,9 +312,9 @@ class TimelineView(TenantAPIView):
                 "note": item.body,
                 "data": item.data,
             }
-            for item in timeline(lead, handoffs, assignments_of(handoffs))
+            for item in page.items
         ]
-        return Response({"results": results, "next": None})
+        return Response({"results": results, "next": next_url(request._request, page.older)})
 
 
 class ExplainView(TenantAPIView):
@@ -320,7 +333,7 @@ class LedgerView(TenantAPIView):
     def get(self, request: Request, lead_id: UUID) -> Response:
         """Who had every second of the lead's last handoff: nobody, an owner, a pause, or closed hours."""
         lead = get_lead(lead_id=lead_id)
-        handoff = Handoff.objects.filter(lead=lead).order_by("-number").first()
+        handoff = last_handoff(lead.id)
         if handoff is None:
             return Response({"lead": lead.id, "handoff": None, "wall_seconds": 0, "entries": []})
         found = deadlines.ledger_of(handoff, timers_of(handoff), now=self.clock())

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from handoff import words
-from handoff.selectors import names_of
+from handoff.selectors import last_handoff, names_of
 from leads.models import Assignment, Handoff, Lead
 from routing.models import Decision
 from routing.selectors import explain_layers
@@ -72,7 +72,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
 
 def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
     """The explanation of a lead's open, or else last, handoff; without one only how it was judged."""
-    handoff = Handoff.objects.filter(lead=lead).order_by("-number").first()
+    handoff = last_handoff(lead.id)
     assignment = (
         Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
         if handoff

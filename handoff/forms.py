@@ -11,6 +11,7 @@ from uuid import UUID
 from django import forms
 
 from feedback.models import Reason
+from handoff import limits
 from handoff.selectors import Person
 from handoff.words import moment
 from leads.lifecycle import Stage
@@ -19,15 +20,13 @@ from sla.services import latest_end
 from sla.tiers import PauseRule
 from sla.words import length_words
 
-_NOTE_LIMIT = 4000
-
 
 class RejectForm(forms.Form):
     reason = forms.ChoiceField(widget=forms.RadioSelect, error_messages={"required": "Choose a reason."})
     note = forms.CharField(
         label="Note for marketing",
         required=False,
-        max_length=_NOTE_LIMIT,
+        max_length=limits.ANSWER_NOTE,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -74,7 +73,7 @@ class PauseForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
     )
     note = forms.CharField(
-        label="Note", required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
+        label="Note", required=False, max_length=limits.PAUSE_NOTE, widget=forms.Textarea(attrs={"rows": 2})
     )
 
     def __init__(self, *args: Any, rules: Sequence[PauseRule], now: datetime, **kwargs: Any) -> None:
@@ -127,7 +126,7 @@ class TouchForm(forms.Form):
         ],
     )
     note = forms.CharField(
-        required=False, max_length=_NOTE_LIMIT, widget=forms.Textarea(attrs={"rows": 2}), label="Note"
+        required=False, max_length=limits.TOUCH_NOTE, widget=forms.Textarea(attrs={"rows": 2}), label="Note"
     )
     accept = forms.BooleanField(label="Accept the lead too", required=False)
 
@@ -141,7 +140,9 @@ class MoveForm(forms.Form):
     """To whom, and why. An empty `to` is the next person of the pool."""
 
     to = forms.ChoiceField(label="To", required=False, widget=forms.RadioSelect)
-    why = forms.CharField(label="Why", max_length=120, error_messages={"required": "Say why in a few words."})
+    why = forms.CharField(
+        label="Why", max_length=limits.MOVE_WHY, error_messages={"required": "Say why in a few words."}
+    )
 
     def __init__(self, *args: Any, people: Sequence[Person], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -168,7 +169,7 @@ class StageForm(forms.Form):
     why = forms.CharField(
         label="Why",
         required=False,
-        max_length=300,
+        max_length=limits.STAGE_WHY,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Needed for lost, won and disqualified: these end the handoff.",
     )

@@ -31,7 +31,7 @@ from sla.selectors import overdue_handoffs
 from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.config import steady_config
-from tenants.models import Member, Tenant
+from tenants.models import Member
 from tenants.roundtrips import travelling_together
 
 logger = logging.getLogger("slaportal.intake")
@@ -69,7 +69,7 @@ class IntakeResult:
         return self.arrival.lead
 
 
-def receive_lead(*, item: LeadIn, actor: str, clock: Clock, tenant: Tenant | None = None) -> IntakeResult:
+def receive_lead(*, item: LeadIn, actor: str, clock: Clock) -> IntakeResult:
     """`receive_leads` for one. Raises what refuses it."""
     (result,) = receive_leads(items=[item], actor=actor, clock=clock)
     if result.error is not None:
@@ -77,12 +77,9 @@ def receive_lead(*, item: LeadIn, actor: str, clock: Clock, tenant: Tenant | Non
     return result
 
 
-def receive_leads(
-    *, items: Sequence[LeadIn], actor: str, clock: Clock, tenant: Tenant | None = None
-) -> list[IntakeResult]:
+def receive_leads(*, items: Sequence[LeadIn], actor: str, clock: Clock) -> list[IntakeResult]:
     """Take leads in, in the transaction of the tenant in scope; one result per item, in order.
 
-    tenant: for callers that hold it; the scope is what counts.
     A refused item leaves nothing behind and the others land. Should the database refuse the whole of many,
     they are taken one by one, each for itself. One item alone raises what nobody foresaw.
     """

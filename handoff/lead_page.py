@@ -11,7 +11,7 @@ from uuid import UUID
 
 from handoff import clocks, words
 from handoff.selectors import ACTS, names_of
-from handoff.timeline import Item, assignments_of, timeline
+from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
@@ -65,7 +65,7 @@ class LeadPage:
     company: list[dict[str, Any]]
     flags: list[str]
     others: int
-    timeline: list[Item]
+    timeline: Timeline
     attempts: int
     channels: int
     actions: set[str]
@@ -90,21 +90,23 @@ class LeadPage:
         return self.handoff is not None and self.handoff.state == Handoff.State.OPEN
 
 
-def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = False) -> LeadPage:
-    """The page of a lead that this member may see (`selectors.get_lead`)."""
+def lead_page(
+    *, lead: Lead, member: Member, now: datetime, sla_only: bool = False, older: str = ""
+) -> LeadPage:
+    """The page of a lead that this member may see (`selectors.get_lead`). older: cursor of the timeline."""
     handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner").order_by("-number"))
     handoff = handoffs[0] if handoffs else None
     assignments = assignments_of([each.id for each in handoffs])
     panels, assignment = clock_panels(handoff, assignments, now=now)
-    items = timeline(lead, [each.id for each in handoffs], assignments, sla_only=sla_only)
+    told = timeline(lead, [each.id for each in handoffs], assignments, sla_only=sla_only, cursor=older)
     attempts = [
         item
-        for item in items
+        for item in told.steps
         if item.kind == "touch" and not item.data["automatic"] and not item.data["undone"]
     ]
     if handoff is not None:
         attempts = [item for item in attempts if item.at >= handoff.started_at]
-    pause = _open_pause(items)
+    pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
     contact = [_line(lead, name, label) for name, label in _CONTACT]
     return LeadPage(
@@ -119,7 +121,7 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
         company=_company(lead.account),
         flags=[label for name, label in _FLAGS if lead.account and getattr(lead.account, name)],
         others=getattr(lead, "colleagues", 0),
-        timeline=items,
+        timeline=told,
         attempts=len(attempts),
         channels=len({item.data["kind"] for item in attempts}),
         actions=allowed(handoff, member, paused=pause is not None),

@@ -28,6 +28,7 @@ from sla.models import Timer, TimerEvent
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
 from tenants.models import Member, RepProfile, Tenant
+from tenants.selectors import person_document
 from web.templatetags.sp import minutes_text
 
 LISTED: Final = 5  # engagements, past events in one message
@@ -217,7 +218,7 @@ def _context(row: Row, handoff: Handoff, facts: Facts, now: datetime) -> Context
 
 def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     lead = handoff.lead
-    company = lead.account.name if lead.account else lead.company_name
+    company = lead.company
     score = f"score {lead.score}" if lead.score is not None else ""
     source = f"Source: {handoff.source or lead.source}" if handoff.source or lead.source else ""
     campaign = f"campaign {handoff.campaign or lead.campaign}" if handoff.campaign or lead.campaign else ""
@@ -356,7 +357,7 @@ def _timer_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
     written = str(row.data.get("due_at") or row.at.isoformat())
     due_at = timer.due_at if timer else datetime.fromisoformat(written)
     lead = handoff.lead
-    company = lead.account.name if lead.account else lead.company_name
+    company = lead.company
     whom = f"{lead.full_name} ({company})" if company else lead.full_name
     judged = facts.name(_id(row.data.get("from")) or handoff.owner_id)
     said = {
@@ -405,7 +406,7 @@ def _for_machines(handoff: Handoff, facts: Facts) -> dict[str, Any]:
             "first_name": lead.first_name,
             "last_name": lead.last_name,
             "title": lead.title,
-            "company": lead.account.name if lead.account else lead.company_name,
+            "company": lead.company,
             "stage": lead.stage,
             "score": lead.score,
             "source": handoff.source or lead.source,
@@ -420,5 +421,5 @@ def _for_machines(handoff: Handoff, facts: Facts) -> dict[str, Any]:
             "tier": handoff.tier,
             "started_at": handoff.started_at.isoformat(),
         },
-        "owner": {"id": str(owner.id), "name": owner.name, "email": owner.email} if owner else None,
+        "owner": person_document(owner),
     }

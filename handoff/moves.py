@@ -311,7 +311,7 @@ def _apply(
     stranded = [move for move in news if move.becomes_unrouted]
     _end_spans(leaving, now)
     _start_spans(gaining, now, first=first)
-    _note_unrouted(stranded, now)
+    _note_unrouted(stranded)
     _set_priorities([move for move in gaining + stranded if move.outcome.decision.pool_id])
     armed = _turn_clocks(gaining, leaving, now, first=first, held=held)
     mark_dirty([move.handoff.id for move in stranded], now)
@@ -376,7 +376,7 @@ def _why_you(move: _Move) -> str:
     return f"{sentence} {move.why}".strip()
 
 
-def _note_unrouted(stranded: Sequence[_Move], now: datetime) -> None:
+def _note_unrouted(stranded: Sequence[_Move]) -> None:
     for move in stranded:
         move.handoff.unrouted_reason = move.outcome.reason
     update_rows([move.handoff for move in stranded], ["unrouted_reason"])

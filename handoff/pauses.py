@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from core.errors import Conflict, ValidationFailed
+from handoff import limits
 from handoff.services import Actor, check_owner, lock_handoff
 from leads.models import Handoff
 from leads.services import mark_dirty
@@ -23,7 +24,6 @@ from tenants.context import tenant_scope
 
 logger = logging.getLogger(__name__)
 
-LONGEST_NOTE: Final = 300
 #: Pauses that one turn of one organisation ends at most; the rest waits for the next tick.
 TURN: Final = 500
 
@@ -54,8 +54,8 @@ def pause_lead(
     handoff = lock_handoff(lead_id)
     now = clock()
     check_owner(handoff, actor)
-    if len(note) > LONGEST_NOTE:
-        raise ValidationFailed.at("/note", f"At most {LONGEST_NOTE} characters.", "max_length")
+    if len(note) > limits.PAUSE_NOTE:
+        raise ValidationFailed.at("/note", f"At most {limits.PAUSE_NOTE} characters.", "max_length")
     rules = {rule.reason: rule for rule in rules_for(handoff, actor)}
     if not rules:
         raise Conflict("The SLA policy of this lead lets you pause no clock.")

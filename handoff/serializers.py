@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from handoff import limits
 from handoff.services import LATER_STAGES
 from leads.lifecycle import Stage
 from leads.models import Handoff, Touch
@@ -14,16 +15,11 @@ from sla.ledger import Kind
 from sla.models import Target, Timer
 from sla.status import Status
 
-NOTE_LIMIT = 4_000
 
-
-def _by() -> serializers.CharField:
-    return serializers.CharField(
-        max_length=254,
-        required=False,
-        allow_null=True,
-        help_text="Id or e-mail of the member for whom the key acts; then only an owner may answer.",
-    )
+def _by(
+    help_text: str = "Id or e-mail of the member for whom the key acts; a rep may answer for own leads only.",
+) -> serializers.CharField:
+    return serializers.CharField(max_length=254, required=False, allow_null=True, help_text=help_text)
 
 
 def _text(limit: int, help_text: str = "", *, required: bool = False) -> serializers.CharField:
@@ -43,13 +39,16 @@ class TouchInSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="When it was made, with offset; now, unless given."
     )
-    outcome = _text(60)
-    note = _text(NOTE_LIMIT)
-    by = _by()
+    outcome = _text(limits.TOUCH_OUTCOME)
+    note = _text(limits.TOUCH_NOTE)
+    by = _by(
+        "Id or e-mail of the member who made it. Of a rep it counts as a response only if the lead was that "
+        "rep's at the time, or nobody's; else it is kept and answers no promise."
+    )
     automatic = serializers.BooleanField(
         required=False, allow_null=True, help_text="A sequence tool made it: never a response."
     )
-    external_id = _text(120, "Your id of it; sent twice it is kept once.")
+    external_id = _text(limits.EXTERNAL_ID, "Your id of it; sent twice it is kept once.")
 
 
 class AcceptInSerializer(serializers.Serializer[Any]):
@@ -62,7 +61,7 @@ class RejectInSerializer(serializers.Serializer[Any]):
     """Sales refuses the lead."""
 
     reason = _text(40, "Slug of the taxonomy: wrong_title, no_budget, other, ...", required=True)
-    note = _text(NOTE_LIMIT, "Needed where the reason says so.")
+    note = _text(limits.ANSWER_NOTE, "Needed where the reason says so.")
     by = _by()
 
 
@@ -71,7 +70,7 @@ class NurtureInSerializer(serializers.Serializer[Any]):
 
     reason = _text(40, "Slug of the taxonomy: not_evaluating, no_response, ...", required=True)
     until = serializers.DateField(required=False, allow_null=True, help_text="A day to come.")
-    note = _text(NOTE_LIMIT)
+    note = _text(limits.ANSWER_NOTE)
     by = _by()
 
 
@@ -84,7 +83,7 @@ class PauseInSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="The clocks go on then; absent: as late as the policy allows.",
     )
-    note = _text(300)
+    note = _text(limits.PAUSE_NOTE)
     by = _by()
 
 
@@ -92,7 +91,7 @@ class StageInSerializer(serializers.Serializer[Any]):
     """A later stage."""
 
     to = serializers.ChoiceField(choices=[str(stage) for stage in LATER_STAGES])
-    why = _text(300, "Needed for won, lost and disqualified.")
+    why = _text(limits.STAGE_WHY, "Needed for won, lost and disqualified.")
     by = _by()
 
 
@@ -105,7 +104,7 @@ class ReassignInSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Id or e-mail of a member who takes leads; the next in the pool, unless given.",
     )
-    why = _text(120, required=True)
+    why = _text(limits.MOVE_WHY, required=True)
     by = _by()
 
 

@@ -7,6 +7,7 @@ called by name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -18,7 +19,8 @@ from uuid_utils.compat import uuid7
 from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner, ValidationFailed
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
-from handoff import moves, words
+from handoff import limits, moves, words
+from handoff.selectors import last_handoff
 from leads import services as leads
 from leads.incoming import EARLIEST
 from leads.lifecycle import Stage
@@ -86,7 +88,7 @@ def lock_handoff(lead_id: UUID) -> Handoff:
     if handoff is not None:
         handoff.lead = Lead.objects.get(id=lead_id)
         return handoff
-    last = Handoff.objects.filter(lead_id=lead_id).order_by("-number").first()
+    last = last_handoff(lead_id)
     if last is not None:
         raise AlreadyDecided(f"This lead was answered before: {last.outcome}.", outcome=last.outcome)
     if Lead.objects.filter(id=lead_id).exists():
@@ -255,7 +257,11 @@ def _reroute(handoff: Handoff, reason: Reason, note: str, actor: Actor, now: dat
     before = handoff.owner_id
     why = f"{reason.label}: {note.strip()}" if note.strip() else reason.label
     (result,) = moves.reassign(
-        [moves.MoveRequest(handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=why[:120])],
+        [
+            moves.MoveRequest(
+                handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=why[: limits.MOVE_WHY]
+            )
+        ],
         now=now,
         actor=actor.key,
     )
@@ -336,6 +342,9 @@ def log_touch(
     """Keep an attempt to reach the lead. One that counts meets the first-touch target as of `at`, not of
     now: logged late, it repairs a breach that it had in truth prevented; what the breach already did stands.
 
+    It counts if the policy counts its kind and the lead was its maker's at that time, or nobody's, or if its
+    maker oversees. What a colleague does for a lead that is somebody else's is kept and answers no promise.
+
     at: aware; None is now. Raises ValidationFailed for a time more than 2 minutes ahead, NotFound.
     A known `external_id` changes nothing and gives back the touch kept before.
     """
@@ -350,7 +359,12 @@ def log_touch(
         raise ValidationFailed(message, field_errors=[FieldError("/at", message, "too_early")])
     made_at = min(made_at, now)
     handoff = next((each for each in handoffs if _holds(each, made_at)), None)
-    counts = handoff is not None and not automatic and _is_response(handoff, kind)
+    counts = (
+        handoff is not None
+        and not automatic
+        and _is_response(handoff, kind)
+        and (actor.oversees or _could_answer(_spans(handoff), actor.member, made_at))
+    )
     touch, is_new = leads.record_touch(
         lead=lead,
         handoff=handoff,
@@ -421,10 +435,29 @@ def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> 
 
 
 def _responses(handoff: Handoff, *, without: UUID) -> list[datetime]:
-    """When the touches that count were made, one left out."""
+    """When the touches that count were made, one left out. As `log_touch` counts them."""
     touches = Touch.objects.filter(handoff=handoff, undone_at__isnull=True, automatic=False)
-    others = touches.exclude(id=without).values_list("at", "kind")
-    return [at for at, kind in others if _is_response(handoff, kind)]
+    spans = _spans(handoff)
+    return [
+        touch.at
+        for touch in touches.exclude(id=without).select_related("by")
+        if _is_response(handoff, touch.kind)
+        and (touch.by is None or Actor.person(touch.by).oversees or _could_answer(spans, touch.by, touch.at))
+    ]
+
+
+def _spans(handoff: Handoff) -> list[Assignment]:
+    return list(Assignment.objects.filter(handoff=handoff))
+
+
+def _could_answer(spans: Sequence[Assignment], member: Member | None, at: datetime) -> bool:
+    """Whether the lead was this member's at `at`, or nobody's."""
+    holders = {
+        span.member_id
+        for span in spans
+        if span.started_at <= at and (span.ended_at is None or at <= span.ended_at)
+    }
+    return not holders or (member is not None and member.id in holders)
 
 
 def _is_response(handoff: Handoff, kind: str) -> bool:
@@ -484,7 +517,11 @@ def _move(
     if to is not None:
         _check_receiver(to, before)
     (result,) = moves.reassign(
-        [moves.MoveRequest(handoff=handoff, end_reason=end_reason, why=why.strip()[:120], to_member_id=to)],
+        [
+            moves.MoveRequest(
+                handoff=handoff, end_reason=end_reason, why=why.strip()[: limits.MOVE_WHY], to_member_id=to
+            )
+        ],
         now=now,
         actor=actor.key,
     )

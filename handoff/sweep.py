@@ -28,8 +28,9 @@ from leads.models import Assignment, Handoff
 from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import load_setup
+from sla.answered import answered_at
 from sla.ladder import MESSAGES, Chain, Climb, Rung, climb, recipients
-from sla.models import Finding, Target, Timer
+from sla.models import Finding, Timer
 from sla.policies import load_policy, plan_of
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.selectors import active_among, chains_of, tenants_with_due_timers
@@ -205,7 +206,7 @@ def _answer_of(handoff: Handoff, timer: TimerRow) -> Answer | None:
     """The answer that the handoff already has for this target: then there is nothing to fire."""
     if timer.state != Timer.State.RUNNING:
         return None
-    at = handoff.first_touch_at if timer.target == Target.FIRST_TOUCH else handoff.accepted_at
+    at = answered_at(handoff, timer.target)
     return None if at is None else Answer(handoff.id, timer.target, at)
 
 

@@ -29,9 +29,8 @@ from leads.models import Assignment, Engagement, Lead, StageChange, Touch
 from notifications.models import OutboxMessage
 from sla.models import Pause, TimerEvent
 from sla.tiers import BREACH
+from web.pagination import DEFAULT_SIZE, behind, read_cursor, write_cursor
 
-#: Engagements that the list goes back to; the other kinds are few.
-MOST_ENGAGEMENTS: Final = 60
 _CHANNELS: Final = {
     "email": "e-mail",
     "inapp": "in the app",
@@ -48,6 +47,10 @@ _STAGE_TONES: Final = {
     Stage.REJECTED: "bad",
     Stage.LOST: "bad",
 }
+
+
+_CURSOR: Final = ("at", "id")  # of the last engagement that a page shows
+_ORDER: Final = ("-at", "-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class _Fact:
     """A row of the lead's history, whatever table it comes from. first, second: see the readers below."""
 
     source: str
+    id: UUID
     at: datetime
     kind: str
     first: str
@@ -103,31 +107,71 @@ def assignments_of(handoff_ids: Sequence[UUID]) -> list[Assignment]:
     return list(found.order_by("started_at", "hop"))
 
 
-def timeline(
-    lead: Lead, handoff_ids: Sequence[UUID], assignments: Sequence[Assignment], *, sla_only: bool = False
-) -> list[Item]:
-    """The newest first. Four queries, whatever the length.
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One page of it, the newest first.
 
-    assignments: `assignments_of` these handoffs.
+    older: the cursor of the page before this one in time; "" where it is the last.
+    steps: everything but the engagements, of all pages: these are few.
     """
-    story = _load(lead, handoff_ids, assignments, sla_only=sla_only)
-    items = [
-        *_engagements(story),
-        *_stages(story),
-        *_assignments(story),
-        *_touches(story),
-        *_dispositions(story),
-        *_pauses(story),
-        *_events(story),
+
+    items: list[Item]
+    steps: list[Item]
+    older: str
+
+
+def timeline(
+    lead: Lead,
+    handoff_ids: Sequence[UUID],
+    assignments: Sequence[Assignment],
+    *,
+    sla_only: bool = False,
+    cursor: str = "",
+    size: int = DEFAULT_SIZE,
+) -> Timeline:
+    """Four queries at most, whatever the length. Raises ValidationFailed at /cursor.
+
+    assignments: `assignments_of` these handoffs. sla_only: without engagements, all on one page.
+    size:        how many engagements a page holds at most; with them stands what else happened in their time.
+    """
+    did = None if sla_only else behind(Engagement.objects.filter(lead=lead), cursor=cursor, order=_ORDER)
+    story = _load(lead, handoff_ids, assignments, None if did is None else did[: size + 1])
+    steps = _newest_first(
+        [
+            *_stages(story),
+            *_assignments(story),
+            *_touches(story),
+            *_dispositions(story),
+            *_pauses(story),
+            *_events(story),
+        ]
+    )
+    if sla_only:
+        return Timeline(steps, steps, "")
+    engagements = sorted(story.of("engagement"), key=lambda fact: (fact.at, fact.id), reverse=True)
+    shown, older = engagements[:size], len(engagements) > size
+    before = read_cursor(cursor, Engagement, _CURSOR)[0] if cursor else None
+    since = shown[-1].at if older else None
+    near = [
+        step for step in steps if (before is None or step.at < before) and (since is None or step.at >= since)
     ]
-    # Of what happened in one instant the later step stands above the earlier one.
+    # What somebody did because of an engagement of the same instant stands above it.
+    items = _newest_first([*map(_engagement, reversed(shown)), *reversed(near)])
+    return Timeline(items, steps, write_cursor((shown[-1].at, shown[-1].id)) if older else "")
+
+
+def _newest_first(items: list[Item]) -> list[Item]:
+    """By time; of one instant the last of the list first: the later step stands above the earlier one."""
     return sorted(items, key=lambda item: item.at)[::-1]
 
 
 def _load(
-    lead: Lead, handoff_ids: Sequence[UUID], assignments: Sequence[Assignment], *, sla_only: bool
+    lead: Lead,
+    handoff_ids: Sequence[UUID],
+    assignments: Sequence[Assignment],
+    engagements: QuerySet[Engagement] | None,
 ) -> _Story:
-    facts = _facts(lead, handoff_ids, sla_only=sla_only)
+    facts = _facts(lead, handoff_ids, engagements)
     events = list(
         TimerEvent.objects.filter(handoff_id__in=handoff_ids)
         .select_related("timer")
@@ -146,8 +190,8 @@ def _load(
 _COLUMNS: Final = tuple(each.name for each in fields(_Fact))
 
 
-def _facts(lead: Lead, handoff_ids: Sequence[UUID], *, sla_only: bool) -> list[_Fact]:
-    """Engagements, stages, touches and answers in one query, the oldest first."""
+def _facts(lead: Lead, handoff_ids: Sequence[UUID], engagements: QuerySet[Engagement] | None) -> list[_Fact]:
+    """These engagements and all stages, touches, answers and pauses in one query, the oldest first."""
     stages = _columns(StageChange.objects.filter(lead=lead), "stage", "new", "old", "why", actor=F("actor"))
     touches = _columns(
         Touch.objects.filter(lead=lead),
@@ -185,12 +229,10 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], *, sla_only: bool) -> list[_
         at=F("ended_at"),
         actor=F("ended_by"),
     )
-    parts = [stages, touches, answers, pauses, resumed]
-    if not sla_only:
-        did = _columns(Engagement.objects.filter(lead=lead), "engagement", "kind", "subject", "source")
-        parts.insert(0, did.order_by("-at")[:MOST_ENGAGEMENTS])
-    first, *others = parts
-    rows = [_Fact(*row) for row in first.union(*others, all=True)]
+    parts = [touches, answers, pauses, resumed]
+    if engagements is not None:
+        parts.append(_columns(engagements, "engagement", "kind", "subject", "source"))
+    rows = [_Fact(*row) for row in stages.union(*parts, all=True)]
     return sorted(rows, key=lambda fact: (fact.at, _RANK[fact.source]))
 
 
@@ -204,6 +246,7 @@ def _columns(
     text, uuid = TextField(), UUIDField()
     columns: dict[str, Any] = {
         "source": Value(source, output_field=text),
+        "id": F("id"),
         "at": F("at"),
         "kind": Cast(F(kind), text),
         "first": Coalesce(Cast(F(first), text), Value(""), output_field=text),
@@ -217,7 +260,9 @@ def _columns(
         **given,
     }
     named = rows.annotate(**{f"_{name}": columns[name] for name in _COLUMNS})
-    return named.order_by().values_list(*(f"_{name}" for name in _COLUMNS))
+    # A part that is cut has its order for that; the others need none.
+    ordered = named if named.query.is_sliced else named.order_by()
+    return ordered.values_list(*(f"_{name}" for name in _COLUMNS))
 
 
 def _told(event_ids: list[UUID]) -> dict[UUID, list[OutboxMessage]]:
@@ -255,20 +300,25 @@ def told_text(messages: Iterable[OutboxMessage], names: Mapping[str, str]) -> st
     return " ".join(f"{name} was told by {words.listed(ways)}." for name, ways in channels.items())
 
 
-def _engagements(story: _Story) -> Iterable[Item]:
-    icons = {"demo_request": "bolt", "email_reply": "mail", "page_view": "eye", "pricing_page": "eye"}
-    for each in story.of("engagement"):
-        subject, source = each.first, each.second
-        text = f"{subject} from {source}".strip() if source else subject
-        yield Item(
-            "engagement",
-            each.at,
-            icons.get(each.kind, "file-text"),
-            words.say(words.ENGAGEMENTS, each.kind),
-            text,
-            about_sla=False,
-            data={"kind": each.kind, "subject": subject},
-        )
+_ENGAGEMENT_ICONS: Final = {
+    "demo_request": "bolt",
+    "email_reply": "mail",
+    "page_view": "eye",
+    "pricing_page": "eye",
+}
+
+
+def _engagement(each: _Fact) -> Item:
+    subject, source = each.first, each.second
+    return Item(
+        "engagement",
+        each.at,
+        _ENGAGEMENT_ICONS.get(each.kind, "file-text"),
+        words.say(words.ENGAGEMENTS, each.kind),
+        f"{subject} from {source}".strip() if source else subject,
+        about_sla=False,
+        data={"kind": each.kind, "subject": subject},
+    )
 
 
 def _stages(story: _Story) -> Iterable[Item]:

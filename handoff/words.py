@@ -7,12 +7,9 @@ from typing import Final
 
 from django.utils import timezone
 
-TARGETS: Final = {
-    "first_touch": "First touch",
-    "decision": "Accept or reject",
-    "attempts": "Contact attempts",
-    "sql_decision": "SQL decision",
-}
+from sla.models import Target
+
+TARGETS: Final = {str(target): str(target.label) for target in Target}
 #: The same in a due line: "first touch 14:15", "decide by Wed 09:52".
 DUE: Final = {
     "first_touch": "first touch",

@@ -149,7 +149,7 @@ def record(
         people.append(_Person(item, lead, is_new=found is None))
         answers.append("created" if found is None else "updated")
     _lock(people)
-    owners = resolve_owners([person.past.owner for person in people], tenant=tenant, now=now)
+    owners = resolve_owners([person.past.owner for person in people], tenant=tenant)
     accounts = _accounts(people, now)
     for person in people:
         person.lead_was = _values(person.lead, _LEAD_CHANGES)
@@ -220,7 +220,7 @@ def _lock(people: Sequence[_Person]) -> None:
 # --- Owners ---
 
 
-def resolve_owners(owners: Iterable[Owner], *, tenant: Tenant, now: datetime) -> dict[Owner, UUID]:
+def resolve_owners(owners: Iterable[Owner], *, tenant: Tenant) -> dict[Owner, UUID]:
     """The member of each owner. One who is not here becomes a former member: inactive, without a login.
 
     An e-mail or another system's id finds the same person again; a name alone only an exact and single one.

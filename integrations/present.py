@@ -15,6 +15,7 @@ from sla.rows import AnyTimer
 from sla.status import status_of
 from tenants.calendars import load_calendar
 from tenants.models import Member
+from tenants.selectors import person_document
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "test": lead.is_test,
         "stage": lead.stage,
         "needs": lead.needs,
-        "owner": {"id": owner.id, "name": owner.name, "email": owner.email} if owner else None,
+        "owner": person_document(owner),
         "handoff": {
             "id": handoff.id,
             "number": handoff.number,

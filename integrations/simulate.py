@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -11,20 +10,22 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.rules import Facts
+from core.errors import FieldError, ValidationFailed
+from handoff.trial import Trial, try_lead
 from handoff.words import REASONS, say
 from integrations.api import lead_in
 from integrations.serializers import LeadInSerializer
 from leads import strict
-from leads.criteria import facts_of, load_criteria
 from leads.incoming import LeadIn
-from leads.matching import email_domain, is_free_mail
-from leads.models import Account, Lead
-from leads.selectors import criteria_in_force
-from routing.services import simulate
-from sla.services import match_tier
-from tenants.models import Member
+from routing.traces import candidates_of
+from tenants.selectors import person_document
 from web.api import TenantAPIView
+
+#: Why nobody was asked to take the lead.
+_NOT_ROUTED = {
+    "not_qualified": "It is not handed over: it does not meet the MQL criteria, or lacks what they ask for",
+    "open_handoff": "It is handed over already, and stays with whom it is",
+}
 
 
 class SimulateInSerializer(serializers.Serializer[Any]):
@@ -39,15 +40,17 @@ class SimulateOutSerializer(serializers.Serializer[Any]):
     qualified = serializers.BooleanField()
     needs = serializers.ListField(child=serializers.CharField())
     qualification = serializers.DictField(allow_null=True)
-    tier = serializers.CharField(allow_null=True)
+    tier = serializers.CharField(
+        allow_null=True, help_text="Null where it is not handed over, or no policy is published."
+    )
     owner = serializers.DictField(allow_null=True)
-    outcome = serializers.CharField()
+    outcome = serializers.CharField(help_text="assigned, unrouted, stays, or not_handed_over")
     reason = serializers.CharField()
     words = serializers.CharField()
     pool = serializers.CharField(allow_null=True)
     rule = serializers.CharField(allow_blank=True)
     priority = serializers.IntegerField()
-    trace = serializers.DictField()
+    trace = serializers.DictField(help_text="Empty where nobody was asked to take it.")
 
 
 _read: Callable[..., dict[str, Any]] = strict.reader_of(SimulateInSerializer)
@@ -62,63 +65,54 @@ class SimulateView(TenantAPIView):
         responses={200: SimulateOutSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Say who would get this lead now, and why not the others. Nothing is written and no turn is
-        taken."""
+        """Say what would become of this lead now: whether it qualifies, under which tier it falls, who would
+        get it and why not the others. It goes the way of a posted lead, a known person's included. Nothing is
+        written and no turn is taken."""
         item = lead_in(strict.read(_read, request.data)["lead"])
-        now = self.clock()
-        lead, account = _imagined(item)
-        past = [(each.kind, each.subject, each.at or item.occurred_at or now) for each in item.engagements]
-        version = criteria_in_force()
-        judged = load_criteria(version).judge(facts_of(lead, account, past, now)) if version else None
-        tier = match_tier(facts_of(lead, account, past, now)).tier
-        found = simulate(facts=_facts(lead, account, past, now, tier.slug), now=now)
-        owner = Member.objects.filter(id=found["member"]).first() if found["member"] else None
-        return Response(
-            {
-                "qualified": judged.qualified if judged else False,
-                "needs": judged.needs if judged else [],
-                "qualification": judged.verdict if judged else None,
-                "tier": tier.slug,
-                "owner": {"id": owner.id, "name": owner.name, "email": owner.email} if owner else None,
-                "outcome": found["outcome"],
-                "reason": found["reason"],
-                "words": say(REASONS, found["reason"]),
-                "pool": found["pool"],
-                "rule": found["rule"],
-                "priority": found["priority"],
-                "trace": found["trace"],
-            }
-        )
+        return Response(_document(self._tried(item)))
+
+    def _tried(self, item: LeadIn) -> Trial:
+        try:
+            return try_lead(item=item, actor=self.actor, clock=self.clock)
+        except ValidationFailed as error:  # its paths begin at the lead, ours at the body
+            errors = [FieldError(f"/lead{each.path}", each.message, each.code) for each in error.field_errors]
+            raise ValidationFailed(error.message, field_errors=errors) from error
 
 
-def _facts(
-    lead: Lead, account: Account | None, past: list[tuple[str, str, datetime]], now: datetime, tier: str
-) -> Facts:
-    return facts_of(lead, account, past, now, extra={"sla.tier": tier})
+def _document(trial: Trial) -> dict[str, Any]:
+    arrival, handoff, owner = trial.result.arrival, trial.result.handoff, trial.owner
+    judged = arrival.judgement if arrival else None
+    return {
+        "qualified": judged.qualified if judged else False,
+        "needs": judged.needs if judged else [],
+        "qualification": judged.verdict if judged else None,
+        "tier": (handoff.tier if handoff else "") or None,
+        "owner": person_document(owner),
+        "priority": handoff.priority if handoff else 0,
+        **_routed(trial),
+    }
 
 
-def _imagined(item: LeadIn) -> tuple[Lead, Account | None]:
-    """The lead and its company as intake would make them, the known account of the domain where there is
-    one."""
-    names = ("email", "first_name", "last_name", "title", "phone", "source", "campaign", "channel", "score")
-    company = item.company
-    lead = Lead(
-        company_name=company.name,
-        country=company.country,
-        region=company.region,
-        **{name: getattr(item, name) for name in names},
-    )
-    own = email_domain(item.email) if item.email else ""
-    domain = company.domain or ("" if is_free_mail(own) else own)
-    known: Account | None = Account.objects.filter(domain=domain).first() if domain else None
-    if known is not None or not (domain or company.name):
-        return lead, known
-    return lead, Account(
-        name=company.name or domain,
-        domain=domain,
-        employees=company.employees,
-        revenue=company.revenue,
-        industry=company.industry,
-        country=company.country,
-        region=company.region,
-    )
+def _routed(trial: Trial) -> dict[str, Any]:
+    """How its owner was found, or why nobody was looked for."""
+    decision = trial.decision
+    if decision is None:
+        stays = trial.result.handoff is not None
+        reason = "open_handoff" if stays else "not_qualified"
+        return {
+            "outcome": "stays" if stays else "not_handed_over",
+            "reason": reason,
+            "words": _NOT_ROUTED[reason],
+            "pool": None,
+            "rule": "",
+            "trace": {},
+        }
+    kept = {name: value for name, value in decision.trace.items() if name != "columns"}
+    return {
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "words": say(REASONS, decision.reason),
+        "pool": decision.pool.slug if decision.pool else None,
+        "rule": decision.rule,
+        "trace": {**kept, "candidates": candidates_of(decision.trace)},
+    }

@@ -99,6 +99,11 @@ class Lead(TenantModel):
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or "Unnamed lead"
 
+    @property
+    def company(self) -> str:
+        """What the lead's company is called: as the account, else as the lead said."""
+        return self.account.name if self.account else self.company_name
+
 
 class LeadExternalId(TenantModel):
     """The lead's id in an outside system; one lead may have several systems, a system's id names one lead."""

@@ -66,9 +66,9 @@ def move_stages(
 ) -> list[Lead]:
     """Move leads along the lifecycle and record each step; gives back those that moved.
 
-    handoffs: by lead id, the handoff that each step belongs to. A lead that is at `to` already is left
-              alone. Raises
-    StageError, before anything is written, where the lifecycle has no such step.
+    handoffs: by lead id, the handoff that each step belongs to.
+    A lead that is at `to` already is left alone. Raises StageError, before anything is written, where the
+    lifecycle has no such step.
     """
     moving = [lead for lead in leads if lead.stage != to]
     for lead in moving:
@@ -262,8 +262,7 @@ def end_assignments(
     """End the open assignment of each handoff; gives back the ended ones.
 
     clear_owner: the handoffs and their leads have no owner now. False where `start_assignments` follows,
-                 which names
-    the next one.
+                 which names the next one.
     """
     if not handoffs:
         return []
@@ -318,9 +317,8 @@ def record_touch(
 ) -> tuple[Touch, bool]:
     """Keep one attempt to reach the lead; gives back the touch and whether it is new.
 
-    counts: the policy takes it as a response; the handoff's first_touch_at becomes the earliest of those. A
-            known
-    `external_id` gives back the touch kept before and changes nothing. Raises ValidationFailed for an
+    counts: the policy takes it as a response; the handoff's first_touch_at becomes the earliest of those.
+    A known `external_id` gives back the touch kept before and changes nothing. Raises ValidationFailed for an
     unknown kind.
     """
     if kind not in Touch.Kind.values:
@@ -371,9 +369,9 @@ def publish_criteria(content: object, *, based_on: int, actor: str, now: datetim
     """Write the next version of the criteria and put it in force. Leads are judged by it from their next
     arrival on.
 
-    based_on: number of the version that the author saw in force, 0 for none. Raises StaleVersion where
-              another has
-    come between, ValidationFailed with a path to each error of the content.
+    based_on: number of the version that the author saw in force, 0 for none.
+    Raises StaleVersion where another has come between, ValidationFailed with a path to each error of the
+    content.
     """
     errors = check_content(content)
     if errors or not isinstance(content, dict):

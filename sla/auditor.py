@@ -23,6 +23,7 @@ from django.db import connection
 from django.db.models import Q
 
 from leads.models import Handoff
+from sla.answered import ANSWER_COLUMNS
 from sla.models import Finding, Timer
 from sla.policies import find_policy
 from sla.selectors import cycles, open_findings
@@ -152,7 +153,8 @@ def _missing_timers(since: datetime) -> Iterator[Fault]:
             "target": target,
             "most": MOST,
         }
-        for sql in (_WITHOUT_COMPANY, _WITHOUT_OWNER):
+        without_owner = _WITHOUT_OWNER.format(answered_at=ANSWER_COLUMNS[target])
+        for sql in (_WITHOUT_COMPANY, without_owner):
             for handoff_id, clock in _rows(sql, parameters):
                 detail = f"This open handoff has no {clock} clock for {target}."
                 yield Fault("timer_missing", f"handoff:{handoff_id}:{clock}:{target}"[:80], detail)
@@ -168,13 +170,14 @@ where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history and h.s
 limit %(most)s
 """
 
+# Of targets that are not answered yet: {answered_at} is a column that sla.answered names.
 _WITHOUT_OWNER: Final = """
 select h.id, 'owner' from leads_handoff h
 join unnest(%(versions)s::uuid[], %(tiers)s::text[]) as p(version, tier)
   on p.version = h.policy_version_id and p.tier = h.tier
 join leads_assignment a on a.tenant_id = %(tenant)s and a.handoff_id = h.id and a.ended_at is null
 where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history and h.owned_since > %(since)s
-  and case %(target)s when 'first_touch' then h.first_touch_at else h.accepted_at end is null
+  and h.{answered_at} is null
   and not exists (select 1 from sla_timer t where t.tenant_id = %(tenant)s and t.handoff_id = h.id
                   and t.target = %(target)s and t.clock = 'owner' and t.assignment_id = a.id)
 limit %(most)s

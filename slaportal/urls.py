@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -11,24 +9,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from slaportal.health import healthz_engine, metrics
 from web.health import healthz
 
-# Apps with pages, and apps with calls of the API: each has `urls.py` (app_name = the app) and `api_urls.py`.
-PAGES = (
-    "tenants",
-    "handoff",
-    "leads",
-    "routing",
-    "sla",
-    "feedback",
-    "notifications",
-    "integrations",
-    "reporting",
-)
-CALLS = ("integrations", "leads", "handoff", "routing", "sla", "notifications", "reporting")
-
-
-def _existing(modules: list[str]) -> list[str]:
-    return [module for module in modules if find_spec(module) is not None]
-
+# Apps with pages have `urls.py` (app_name = the app), apps with calls of the API `api_urls.py`.
+PAGES = ("tenants", "handoff", "leads", "routing", "sla", "notifications", "integrations", "reporting")
+CALLS = ("integrations", "handoff", "sla", "reporting")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
@@ -40,8 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="web/api_docs.html"),
         name="docs",
     ),
-    *(path("api/v1/", include(module)) for module in _existing([f"{app}.api_urls" for app in CALLS])),
-    *(path("", include(module)) for module in _existing([f"{app}.urls" for app in PAGES])),
+    *(path("api/v1/", include(f"{app}.api_urls")) for app in CALLS),
+    *(path("", include(f"{app}.urls")) for app in PAGES),
 ]
 if settings.DEBUG:
     from web.styleguide import styleguide

@@ -33,6 +33,11 @@ def get_member(*, tenant: Tenant, member_id: UUID) -> Member:
     return member
 
 
+def person_document(member: Member | None) -> dict[str, str] | None:
+    """A person as the API and webhooks name one; None for nobody."""
+    return {"id": str(member.id), "name": member.name, "email": member.email} if member else None
+
+
 def get_team(*, tenant: Tenant, team_id: UUID) -> Team:
     """A team of this organisation. Raises NotFound."""
     team: Team | None = Team.objects.filter(id=team_id).first()

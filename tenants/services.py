@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, ValidationFailed
@@ -79,7 +79,17 @@ def add_leave(*, member: Member, starts_at: datetime, ends_at: datetime, reason:
 # Apps above, which know of open leads and of the fallback person, register theirs when they start.
 departure_guards: list[Callable[[Member], None]] = []
 
-_PROFILE_FIELDS = ("time_zone", "weight", "cap_open", "cap_per_day", "on_rotation")
+# What the audit says of each, by the names of the columns.
+_MEMBER_FIELDS = ("name", "role", "team_id", "is_active")
+_PROFILE_FIELDS = ("time_zone", "calendar_id", "weight", "cap_open", "cap_per_day", "on_rotation")
+_TEAM_FIELDS = ("name", "manager_id", "director_id", "backup_id", "calendar_id")
+
+
+def _audited(row: models.Model, fields: Sequence[str]) -> dict[str, Any]:
+    """These columns of a row for the audit; what points to another row is called as in the form, without
+    "_id"."""
+    values = {name.removesuffix("_id"): getattr(row, name) for name in fields}
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in values.items()}
 
 
 @transaction.atomic
@@ -91,11 +101,7 @@ def change_member(
     locked: Member = Member.objects.select_for_update().get(id=member.id)
     if locked.invited_at is not None and is_active:
         raise Conflict(f"{locked.name} has not accepted the invitation yet: nobody else can do that.")
-    before = {
-        "role": locked.role,
-        "team": str(locked.team_id) if locked.team_id else None,
-        "is_active": locked.is_active,
-    }
+    before = _audited(locked, _MEMBER_FIELDS)
     if locked.role == Role.ADMIN and locked.is_active and (role != Role.ADMIN or not is_active):
         _refuse_last_admin(locked)
     if locked.is_active and not is_active:
@@ -109,7 +115,7 @@ def change_member(
         object_type="member",
         object_id=locked.id,
         before=before,
-        after={"role": role, "team": str(team.id) if team else None, "is_active": is_active},
+        after=_audited(locked, _MEMBER_FIELDS),
         now=now,
     )
     return locked
@@ -129,24 +135,23 @@ def change_profile(*, member: Member, actor: str, now: datetime, **fields: Any) 
     profile = set_rep_profile(member=member, **fields)
     record_change(
         actor=actor,
-        action="changed",
+        action="changed" if old else "created",
         object_type="repprofile",
         object_id=member.id,
-        before={name: getattr(old, name) for name in _PROFILE_FIELDS} if old else None,
-        after={name: getattr(profile, name) for name in _PROFILE_FIELDS},
+        before=_audited(old, _PROFILE_FIELDS) if old else None,
+        after=_audited(profile, _PROFILE_FIELDS),
         now=now,
     )
     return profile
 
 
-@transaction.atomic
-def set_time_zone(*, member: Member, time_zone: str) -> None:
-    """The zone in which a person reads times. Whoever has no hours of their own gets them off rotation."""
-    profile: RepProfile | None = RepProfile.objects.filter(member=member).first()
-    if profile is None:
-        set_rep_profile(member=member, time_zone=time_zone, on_rotation=False)
-    else:
-        set_rep_profile(member=member, time_zone=time_zone)
+def set_time_zone(*, member: Member, time_zone: str, actor: str, now: datetime) -> None:
+    """The zone in which a person reads times, with an audit entry: a rep's caps go by its days. Whoever has
+    no hours of their own gets them off rotation."""
+    fields: dict[str, Any] = {"time_zone": time_zone}
+    if not RepProfile.objects.filter(member=member).exists():
+        fields["on_rotation"] = False
+    change_profile(member=member, actor=actor, now=now, **fields)
 
 
 @transaction.atomic
@@ -205,6 +210,7 @@ def save_team(
     """Make a team, or change the one given. Raises ValidationFailed for a name that another team has."""
     action = "changed" if team else "created"
     saved = team or Team(tenant=tenant)
+    before = _audited(team, _TEAM_FIELDS) if team else None
     saved.name, saved.manager, saved.director, saved.backup = name, manager, director, backup
     saved.calendar = calendar
     taken = ValidationFailed.at("/name", "There is a team of that name already.", "taken")
@@ -220,7 +226,8 @@ def save_team(
         action=action,
         object_type="team",
         object_id=saved.id,
-        after={"name": name, "manager": str(manager.id) if manager else None},
+        before=before,
+        after=_audited(saved, _TEAM_FIELDS),
         now=now,
     )
     return saved

@@ -145,7 +145,12 @@ def account(request: TenantRequest) -> HttpResponse:
             theme=form.cleaned_data["theme"], shortcuts=form.cleaned_data["shortcuts"]
         )
         if form.cleaned_data["time_zone"] != present["time_zone"]:
-            services.set_time_zone(member=member, time_zone=form.cleaned_data["time_zone"])
+            services.set_time_zone(
+                member=member,
+                time_zone=form.cleaned_data["time_zone"],
+                actor=member_actor(member),
+                now=database_clock(),
+            )
         messages.success(request, "Saved.")
         return redirect("tenants:account")
     return render(request, "tenants/account.html", {"form": form, "crumbs": _crumbs("My settings")})

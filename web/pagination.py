@@ -46,16 +46,23 @@ def page_of(
 
     None of the fields may be null. Raises ValidationFailed at /cursor for a cursor that we did not make.
     """
-    names = [name.lstrip("-") for name in order]
-    descending = order[0].startswith("-")
-    ordered = queryset.order_by(*order)
-    if cursor:
-        ordered = ordered.filter(_after(names, _decode(cursor, queryset.model, names), descending))
-    rows = list(ordered[: size + 1])
+    rows = list(behind(queryset, cursor=cursor, order=order)[: size + 1])
     if len(rows) <= size:
         return Page(rows, "")
     rows = rows[:size]
-    return Page(rows, _encode([getattr(rows[-1], name) for name in names]))
+    return Page(rows, write_cursor([getattr(rows[-1], name.lstrip("-")) for name in order]))
+
+
+def behind(queryset: models.QuerySet[Any], *, cursor: str, order: Sequence[str]) -> models.QuerySet[Any]:
+    """`queryset` in `order`, from the row on that follows the cursor's; for whoever makes pages of rows that
+    come with others. Order and refusals as those of `page_of`."""
+    ordered = queryset.order_by(*order)
+    if not cursor:
+        return ordered
+    names = [name.lstrip("-") for name in order]
+    return ordered.filter(
+        _after(names, read_cursor(cursor, queryset.model, names), descending=order[0].startswith("-"))
+    )
 
 
 def api_page(
@@ -85,17 +92,18 @@ def next_url(request: HttpRequest, cursor: str) -> str | None:
     return request.build_absolute_uri(f"{request.path}?{urlencode(list(query.lists()), doseq=True)}")
 
 
-def _after(names: list[str], values: list[Any], descending: bool) -> Q:
+def _after(names: list[str], values: list[Any], *, descending: bool) -> Q:
     """Rows behind (values) in the order of (names). The first condition alone lets the index start there."""
     step = "lt" if descending else "gt"
-    behind = Q()
+    later = Q()
     for place, name in enumerate(names):
         same = {earlier: values[index] for index, earlier in enumerate(names[:place])}
-        behind |= Q(**same, **{f"{name}__{step}": values[place]})
-    return Q(**{f"{names[0]}__{step}e": values[0]}) & behind
+        later |= Q(**same, **{f"{name}__{step}": values[place]})
+    return Q(**{f"{names[0]}__{step}e": values[0]}) & later
 
 
-def _encode(values: list[Any]) -> str:
+def write_cursor(values: Sequence[Any]) -> str:
+    """The cursor of the last row that was seen, by its values in the list's order."""
     text = json.dumps([_plain(value) for value in values], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -106,7 +114,9 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _decode(cursor: str, model: type[models.Model], names: list[str]) -> list[Any]:
+def read_cursor(cursor: str, model: type[models.Model], names: Sequence[str]) -> list[Any]:
+    """What a cursor of a list of `model` by these fields says of the last row seen. Raises ValidationFailed
+    at /cursor."""
     try:
         plain = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(plain, list) or len(plain) != len(names):

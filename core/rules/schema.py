@@ -71,10 +71,6 @@ class Schema:
         object.__setattr__(self, "by_name", MappingProxyType(by_name))
         object.__setattr__(self, "kind_labels", MappingProxyType(labels))
 
-    def extended(self, fields: Iterable[Field]) -> Schema:
-        """This schema with more fields, for example a tenant's own."""
-        return Schema((*self.by_name.values(), *fields), self.kind_labels)
-
 
 def spoken(name: str) -> str:
     """A slug as words: "page_view" is "Page view"."""

@@ -6,7 +6,7 @@ which asks sla.status. A module a subject; what others call is named here.
 
 from __future__ import annotations
 
-from handoff.selectors.access import ACTS, SEES_ALL, get_lead, teams_of, visible_leads, watched
+from handoff.selectors.access import ACTS, SEES_ALL, get_lead, last_handoff, teams_of, visible_leads, watched
 from handoff.selectors.boards import PRESSING, Board, Pressing, board
 from handoff.selectors.finding import search
 from handoff.selectors.inboxes import MOST_OPEN, TABS, Inbox, attempts, inbox, undecided_count
@@ -31,6 +31,7 @@ __all__ = [
     "board",
     "get_lead",
     "inbox",
+    "last_handoff",
     "names_of",
     "receivers",
     "search",

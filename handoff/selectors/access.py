@@ -59,6 +59,12 @@ def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
     return lead
 
 
+def last_handoff(lead_id: UUID) -> Handoff | None:
+    """The lead's open handoff, or else the one that was closed last; None before the first."""
+    found: Handoff | None = Handoff.objects.filter(lead_id=lead_id).order_by("-number").first()
+    return found
+
+
 def _colleagues() -> Coalesce:
     """How many other leads the lead's account has."""
     same = Lead.objects.filter(account_id=OuterRef("account_id")).exclude(id=OuterRef("id")).order_by()

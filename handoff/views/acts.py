@@ -126,7 +126,7 @@ def touch(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Log an attempt to reach the lead, and accept it in the same step where that is still owed."""
     found = lead_of(request, lead_id)
     now = base.reading_clock()
-    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    handoff = selectors.last_handoff(found.id)
     undecided = bool(
         handoff
         and handoff.state == Handoff.State.OPEN

@@ -60,4 +60,10 @@ def chosen_page(request: TenantRequest, lead_id: UUID | None, now: datetime) -> 
     if lead_id is None:
         return None
     lead = lead_of(request, lead_id)
-    return lead_page(lead=lead, member=request.member, now=now, sla_only=request.GET.get("show") == "sla")
+    return lead_page(
+        lead=lead,
+        member=request.member,
+        now=now,
+        sla_only=request.GET.get("show") == "sla",
+        older=request.GET.get("older", ""),
+    )

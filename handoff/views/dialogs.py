@@ -44,9 +44,7 @@ def dialog(
         "form": form,
         "part": f"handoff/{part}",
         "title": title,
-        "sub": " · ".join(
-            filter(None, (found.account.name if found.account else found.company_name, found.source))
-        ),
+        "sub": " · ".join(filter(None, (found.company, found.source))),
         "in_dialog": in_dialog,
         "next": way_on(request, ""),
         "action": request.path,

@@ -86,13 +86,12 @@ def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetim
     """A row of the queue, for web/_queue_row.html."""
     handoff, reading = row.handoff, row.reading
     lead = handoff.lead
-    company = lead.account.name if lead.account else lead.company_name
     attempts = f"{row.touches} attempt{'' if row.touches == 1 else 's'}"
     return {
         "id": lead.id,
         "url": f"{reverse('handoff:inbox')}?{urlencode({'tab': tab, 'lead': lead.id})}",
         "name": lead.full_name,
-        "sub": " · ".join(part for part in (company, lead.title) if part),
+        "sub": " · ".join(part for part in (lead.company, lead.title) if part),
         "status": reading.status if reading else Status.MET,
         "seconds": reading.seconds if reading else None,
         "running": reading.running if reading else False,

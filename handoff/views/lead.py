@@ -12,10 +12,10 @@ from django.views.decorators.http import require_GET
 
 from handoff.deadlines import ledger_of
 from handoff.lead_page import clock_panels, decisions_view
+from handoff.selectors import last_handoff
 from handoff.timeline import assignments_of
 from handoff.views import base
 from handoff.views.base import chosen_page, lead_of, reader
-from leads.models import Handoff
 from sla.explain import explain_timers, timers_of
 from tenants.requests import TenantRequest
 
@@ -45,7 +45,7 @@ def lead_clocks(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """The clocks of a lead, to be renewed in place."""
     now = base.reading_clock()
     found = lead_of(request, lead_id)
-    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    handoff = last_handoff(found.id)
     panels, _ = clock_panels(handoff, assignments_of([handoff.id] if handoff else []), now=now)
     return render(request, "handoff/_clocks.html", {"clocks": panels, "lead": found, "now": now})
 
@@ -57,7 +57,7 @@ def decision(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Why this person and not another: every routing decision about the lead's present handoff."""
     now = base.reading_clock()
     found = lead_of(request, lead_id)
-    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    handoff = last_handoff(found.id)
     crumbs = [
         {"label": "Inbox", "url": reverse("handoff:inbox")},
         {"label": found.full_name, "url": reverse("handoff:lead", args=[found.id])},
@@ -75,7 +75,7 @@ def deadlines(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Why this lead is due when it is: every clock of its last handoff day by day, and who had the time."""
     now = base.reading_clock()
     found = lead_of(request, lead_id)
-    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    handoff = last_handoff(found.id)
     crumbs = [
         {"label": "Inbox", "url": reverse("handoff:inbox")},
         {"label": found.full_name, "url": reverse("handoff:lead", args=[found.id])},

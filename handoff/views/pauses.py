@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from handoff import pauses, words
 from handoff.forms import PauseForm
+from handoff.selectors import last_handoff
 from handoff.services import Actor
 from handoff.views import base
 from handoff.views.base import go, lead_of, way_on, worker
 from handoff.views.dialogs import answer, dialog, posted
-from leads.models import Handoff
 from tenants.requests import TenantRequest
 
 
@@ -27,7 +27,7 @@ def pause(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """Let the clocks of the lead stand still for a reason that the policy allows."""
     found = lead_of(request, lead_id)
     actor = Actor.person(request.member)
-    handoff = Handoff.objects.filter(lead=found).order_by("-number").first()
+    handoff = last_handoff(found.id)
     rules = pauses.rules_for(handoff, actor) if handoff else []
     form = PauseForm(posted(request), rules=rules, now=base.reading_clock())
 

@@ -10,7 +10,7 @@ from sla.services.answers import Answer, Met, meet, meet_all
 from sla.services.arming import arm_company, arm_owner
 from sla.services.carrying import company_takes_ladder, company_yields_ladder
 from sla.services.closing import record_silent_breaches
-from sla.services.endings import cancel, settle_history
+from sla.services.endings import cancel
 from sla.services.matching import TierMatch, counts_as_response, match_tier, match_tiers
 from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
@@ -42,5 +42,4 @@ __all__ = [
     "record_silent_breaches",
     "rejudge",
     "resume",
-    "settle_history",
 ]

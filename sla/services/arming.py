@@ -11,7 +11,8 @@ from uuid import UUID
 
 from leads.models import Assignment, Handoff
 from sla import ladder
-from sla.models import Target, Timer
+from sla.answered import answered_at
+from sla.models import Timer
 from sla.policies import load_policy
 from sla.rows import TimerRow, insert_timers
 from sla.tiers import Duration, Policy, TargetSpec, Tier
@@ -69,7 +70,8 @@ def arm_owner(
     for handoff, policy, tier in _with_tier([handoffs[handoff_id] for handoff_id in by_handoff]):
         assignment = by_handoff[handoff.id]
         for spec in tier.targets:
-            if _answered(handoff, spec.target) or (targets is not None and spec.target not in targets):
+            unasked = targets is not None and spec.target not in targets
+            if unasked or answered_at(handoff, spec.target) is not None:
                 continue
             version_id = None if spec.wall else calendars[assignment.member_id]
             promise = promises.of(policy, spec, assignment.started_at, version_id, carries=True)
@@ -130,12 +132,6 @@ def _with_tier(handoffs: Iterable[Handoff]) -> Iterable[tuple[Handoff, Policy, T
         tier = policy.tier(handoff.tier)
         if tier is not None:
             yield handoff, policy, tier
-
-
-def _answered(handoff: Handoff, target: str) -> bool:
-    if target == Target.FIRST_TOUCH:
-        return handoff.first_touch_at is not None
-    return handoff.accepted_at is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,18 +73,3 @@ def cancel(
     update_timers(ending, _ENDING)
     record_silent_breaches(missed, now=now)
     return len(ending)
-
-
-def settle_history(handoff_ids: Collection[UUID], *, now: datetime) -> int:
-    """Mark imported targets whose deadline passed unanswered as broken: measured, told to nobody, no
-    event.
-    """
-    late = list(
-        Timer.objects.filter(
-            handoff_id__in=handoff_ids, handoff__is_history=True, state=Timer.State.RUNNING, due_at__lt=now
-        ).order_by("id")
-    )
-    for timer in late:
-        timer.state, timer.breached_at, timer.next_at = Timer.State.BREACHED, timer.due_at, None
-    update_timers(late, ["state", "breached_at", "next_at"])
-    return len(late)

@@ -19,11 +19,6 @@ class TierMatch:
     policy_version_id: UUID
     tier: Tier
 
-    @property
-    def responses(self) -> frozenset[str]:
-        """Kinds of touch that count as a response under this policy."""
-        return load_policy(self.policy_version_id).responses
-
 
 def match_tier(facts: Facts) -> TierMatch:
     """The tier of a lead under the policy in force. Raises Conflict where none is published."""

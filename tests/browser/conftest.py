@@ -73,7 +73,6 @@ def brightpath(transactional_db: None) -> Org:
             at = now - timedelta(minutes=(1, 4, 40, 70, 300)[number % 5])
             kind = kinds[number % 4]
             receive_leads(
-                tenant=org.tenant,
                 items=[
                     LeadIn(
                         email=f"lead{number}@company{number}.example",

@@ -265,11 +265,3 @@ def test_a_schema_refuses_two_fields_of_one_name_and_unknown_types():
         Schema([Field("a", "text", "A"), Field("a", "number", "A")])
     with pytest.raises(ValueError, match="unknown type"):
         Field("a", "money", "A")  # type: ignore[arg-type]
-
-
-def test_a_schema_is_extended_by_a_tenants_own_fields():
-    own = SCHEMA.extended([Field("lead.custom.budget", "number", "Budget")])
-    tree = {"all": [leaf("lead.custom.budget", "at_least", 5), did(kind="page_view")]}
-    assert validate(tree, own) == []
-    assert [code for _, code in found(tree)] == ["unknown_field"]
-    assert [error.code for error in validate(did(kind="x"), own)] == ["unknown_choice"]

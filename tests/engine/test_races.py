@@ -22,7 +22,6 @@ from sla.services import meet
 from slaportal.benches.crowd import Company, make_company, seed
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
-from tenants.models import Tenant
 from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -225,8 +224,7 @@ def arrive(company: Company, visitors: list[int], *, hot: bool) -> None:
         for number in visitors
     ]
     with tenant_scope(company.tenant_id):
-        tenant = Tenant.objects.get(id=company.tenant_id)
-        results = receive_leads(tenant=tenant, items=items, actor="system", clock=database_clock)
+        results = receive_leads(items=items, actor="system", clock=database_clock)
     assert [result.error for result in results] == [None] * len(items)
 
 

@@ -200,6 +200,18 @@ def test_a_repeat_with_the_same_key_acts_once(acme: Org, ruth: Lead) -> None:
         assert Touch.objects.count() == 1
 
 
+def test_a_touch_for_a_rep_who_does_not_own_the_lead_is_kept_and_answers_nothing(
+    acme: Org, ruth: Lead
+) -> None:
+    owner, other = owner_of(acme, ruth), someone_else(acme, ruth)
+    kept = post(acme, f"leads/{ruth.id}/touches", {"kind": "call", "by": other.email})
+    assert (kept.status_code, kept.json()["by"]) == (201, str(other.id))
+    assert handoff_of(acme, ruth).first_touch_at is None
+    assert timer_of(acme, ruth, "first_touch", "company").state == "running"
+    post(acme, f"leads/{ruth.id}/touches", {"kind": "call", "by": owner.email})
+    assert timer_of(acme, ruth, "first_touch", "company").state == "met"
+
+
 def test_a_rep_hands_over_and_a_stranger_does_not(acme: Org, ruth: Lead) -> None:
     owner, other = owner_of(acme, ruth), someone_else(acme, ruth)
     stolen = post(acme, f"leads/{ruth.id}/reassign", {"to": other.email, "why": "Mine.", "by": other.email})
@@ -356,3 +368,24 @@ def test_services_and_api_agree_on_the_owner_rule(acme: Org, ruth: Lead, later: 
     assert post(acme, f"leads/{ruth.id}/accept", {"by": stranger.email}).json()["code"] == "not_owner"
     with acme.scope(), pytest.raises(services.NotOwner):
         services.accept_lead(lead_id=ruth.id, actor=Actor.person(stranger), clock=fixed_clock(later))
+
+
+@pytest.mark.parametrize(
+    ("act", "said", "name", "limit"),
+    [
+        ("touches", {"kind": "call"}, "note", 4_000),
+        ("touches", {"kind": "call"}, "outcome", 60),
+        ("reject", {"reason": "wrong_title"}, "note", 4_000),
+        ("nurture", {"reason": "not_evaluating"}, "note", 4_000),
+        ("pause", {"reason": "waiting_for_lead"}, "note", 300),
+        ("stage", {"to": "disqualified"}, "why", 300),
+        ("reassign", {}, "why", 120),
+    ],
+)
+def test_a_text_may_be_as_long_as_what_keeps_it_and_no_longer(
+    acme: Org, ruth: Lead, act: str, said: dict[str, str], name: str, limit: int
+) -> None:
+    refused = post(acme, f"leads/{ruth.id}/{act}", {**said, name: "x" * (limit + 1)})
+    assert refused.status_code == 400
+    assert [error["path"] for error in refused.json()["errors"]] == [f"/{name}"]
+    assert post(acme, f"leads/{ruth.id}/{act}", {**said, name: "x" * limit}).status_code in (200, 201)

@@ -27,7 +27,7 @@ def test_tomorrow_is_still_to_come_in_the_evening(
     clock = fixed_clock(EVENING_IN_LOS_ANGELES)
     with org.scope():
         item = LeadIn(email="ada@company.example", engagements=(EngagementIn(kind="demo_request"),))
-        taken = receive_lead(tenant=org.tenant, item=item, actor="system", clock=clock)
+        taken = receive_lead(item=item, actor="system", clock=clock)
         assert taken.lead is not None
         lead_id = taken.lead.id
     monkeypatch.setattr(NurtureView, "clock", staticmethod(clock))

@@ -26,7 +26,7 @@ def came(kind: str = "demo_request", email: str = "ann@example.com", **more: Any
 
 
 def receive(org: Org, item: LeadIn, now: datetime) -> Any:
-    return receive_lead(tenant=org.tenant, item=item, actor="key:test", clock=fixed_clock(now))
+    return receive_lead(item=item, actor="key:test", clock=fixed_clock(now))
 
 
 def company_clock(handoff: Handoff) -> Timer:
@@ -155,7 +155,7 @@ def test_colleagues_share_an_account_and_free_mail_has_none(in_acme, now):
         came(email="di@gmail.com", company=CompanyIn(name="Corner shop", employees=3)),
         came(email="ed@gmail.com", company=CompanyIn(name="Corner shop")),
     ]
-    results = receive_leads(tenant=in_acme.tenant, items=items, actor="key:test", clock=fixed_clock(now))
+    results = receive_leads(items=items, actor="key:test", clock=fixed_clock(now))
     accounts = [result.lead.account_id for result in results]
     assert accounts[0] == accounts[1] is not None
     assert accounts[2] is None
@@ -207,7 +207,7 @@ def test_an_unknown_owner_is_refused_and_a_conflict_leaves_the_others(in_acme, n
         LeadIn(email="a@one.com", external_system="crm", external_id="2"),
         came(email="d@four.com", owner="nobody@acme.example"),
     ]
-    results = receive_leads(tenant=in_acme.tenant, items=items, actor="key:test", clock=fixed_clock(now))
+    results = receive_leads(items=items, actor="key:test", clock=fixed_clock(now))
     assert [type(result.error) for result in results] == [type(None), Conflict, ValidationFailed]
     assert Lead.objects.count() == 3
 
@@ -227,9 +227,7 @@ def test_many_posts_of_one_person_at_once_make_one_lead_and_one_handoff(now):
             barrier.wait(timeout=20)
             with org.scope():
                 items = [people[number % 2]] if number < 4 else people[:: 1 if number % 2 else -1]
-                outcomes = receive_leads(
-                    tenant=org.tenant, items=items, actor="key:test", clock=fixed_clock(now)
-                )
+                outcomes = receive_leads(items=items, actor="key:test", clock=fixed_clock(now))
                 assert all(outcome.error is None for outcome in outcomes)
         except BaseException as error:
             failures.append(error)

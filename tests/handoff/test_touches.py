@@ -18,6 +18,7 @@ from notifications.models import OutboxMessage
 from sla.auditor import audit_tenant
 from sla.models import Timer, TimerEvent
 from tenants.clock import fixed_clock
+from tenants.models import RepProfile
 from tests.factories import POLICY, Org, make_org
 from tests.handoff.conftest import handoff_of, new_lead, owner_of, someone_else, timer_of
 
@@ -149,6 +150,60 @@ def test_an_unknown_kind_is_refused(acme: Org, ruth: Lead, later: datetime) -> N
     with pytest.raises(ValidationFailed) as refused:
         log(acme, ruth, later, "fax")
     assert refused.value.field_errors[0].path == "/kind"
+
+
+def test_a_colleagues_touch_is_kept_and_answers_nothing(acme: Org, ruth: Lead, later: datetime) -> None:
+    colleague = someone_else(acme, ruth)
+    touch = log(acme, ruth, later, actor=Actor.person(colleague))
+    with acme.scope():
+        assert Touch.objects.get().by_id == colleague.id
+        assert not OutboxMessage.objects.filter(kind="lead.touched").exists()
+    assert touch.handoff_id == handoff_of(acme, ruth).id
+    assert handoff_of(acme, ruth).first_touch_at is None
+    for clock in ("owner", "company"):
+        assert timer_of(acme, ruth, "first_touch", clock).state == "running"
+
+
+def test_a_former_owners_later_touch_answers_nothing(acme: Org, ruth: Lead, now: datetime) -> None:
+    first = owner_of(acme, ruth)
+    move(acme, ruth, now + minutes(2))
+    log(acme, ruth, now + minutes(3), actor=Actor.person(first))
+    assert handoff_of(acme, ruth).first_touch_at is None
+    log(acme, ruth, now + minutes(3), at=now + minutes(1), actor=Actor.person(first))
+    assert handoff_of(acme, ruth).first_touch_at == now + minutes(1)
+
+
+@pytest.mark.parametrize("who", ["manager", "admin"])
+def test_whoever_oversees_may_answer_for_the_owner(acme: Org, ruth: Lead, later: datetime, who: str) -> None:
+    log(acme, ruth, later, actor=Actor.person(getattr(acme, who)))
+    assert handoff_of(acme, ruth).first_touch_at == later
+    assert timer_of(acme, ruth, "first_touch").state == "met"
+
+
+def test_a_rep_may_answer_for_a_lead_that_nobody_has(acme: Org, now: datetime, later: datetime) -> None:
+    with acme.scope():
+        RepProfile.objects.update(on_rotation=False)
+    lead = new_lead(acme, now)
+    assert handoff_of(acme, lead).owner is None
+    log(acme, lead, later, actor=Actor.person(acme.reps[0]))
+    assert timer_of(acme, lead, "first_touch", "company").met_at == later
+
+
+def test_when_an_answer_is_undone_a_colleagues_touch_does_not_step_in(
+    acme: Org, ruth: Lead, later: datetime
+) -> None:
+    log(acme, ruth, later, actor=Actor.person(someone_else(acme, ruth)))
+    own = log(acme, ruth, later + timedelta(seconds=1))
+    undo(acme, ruth, own, later + timedelta(seconds=5))
+    assert handoff_of(acme, ruth).first_touch_at is None
+    assert timer_of(acme, ruth, "first_touch").state == "running"
+
+
+def test_when_an_answer_is_undone_a_managers_touch_stands(acme: Org, ruth: Lead, later: datetime) -> None:
+    own = log(acme, ruth, later)
+    log(acme, ruth, later + timedelta(seconds=1), actor=Actor.person(acme.manager))
+    undo(acme, ruth, own, later + timedelta(seconds=5))
+    assert handoff_of(acme, ruth).first_touch_at == later + timedelta(seconds=1)
 
 
 def test_a_touch_on_another_tenants_lead_is_not_there(

@@ -45,7 +45,7 @@ def arrive(org: Org, now: datetime, *emails: str) -> list[Handoff]:
         for email in emails
     ]
     with org.scope():
-        results = receive_leads(tenant=org.tenant, items=items, actor="system", clock=fixed_clock(now))
+        results = receive_leads(items=items, actor="system", clock=fixed_clock(now))
         return [result.handoff for result in results if result.handoff]
 
 

@@ -9,18 +9,20 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from slaportal import embedded
 from slaportal.embedded import (
     ADMIN,
     APP,
     BACKUP,
     OWNER,
+    PROJECT,
     RESOLVER,
     EmbeddedError,
     EmbeddedPostgres,
     EmbeddedUrls,
+    binaries,
     bootstrap_roles,
     drop_databases,
+    temporary,
     temporary_server,
     with_role,
 )
@@ -48,7 +50,7 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
-        cwd=embedded.PROJECT,
+        cwd=PROJECT,
         env={**os.environ, **environment},
         timeout=120,
         check=False,
@@ -182,7 +184,7 @@ def test_starting_from_three_processes_at_once_gives_one_server(tmp_path: Path) 
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=embedded.PROJECT,
+            cwd=PROJECT,
         )
         for _ in range(3)
     ]
@@ -260,11 +262,11 @@ def test_as_root_a_closed_directory_is_refused_and_its_mode_kept(tmp_path: Path)
 def test_as_root_binaries_in_a_closed_place_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_usable_by_others", lambda binaries: False)
+    monkeypatch.setattr(binaries, "usable_by_others", lambda found: False)
     server = EmbeddedPostgres(reachable(tmp_path), fast=True)
     try:
         assert query(server.start().app, "SELECT 1") == [(1,)]
-        assert server._binaries().is_relative_to(server.data_dir)
+        assert binaries.find_binaries(server.data_dir).is_relative_to(server.data_dir)
     finally:
         server.stop()
 
@@ -294,14 +296,14 @@ def test_run_hands_over_urls_and_exit_code_and_cleans_up(tmp_path: Path) -> None
 
 def test_the_next_run_removes_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = reachable(tmp_path)
-    monkeypatch.setattr(embedded.tempfile, "gettempdir", lambda: str(place))
-    abandoned = EmbeddedPostgres(place / f"{embedded.TEMPORARY_PREFIX}left", fast=True)
-    in_use = EmbeddedPostgres(place / f"{embedded.TEMPORARY_PREFIX}used", fast=True)
+    monkeypatch.setattr(temporary.tempfile, "gettempdir", lambda: str(place))
+    abandoned = EmbeddedPostgres(place / f"{temporary.TEMPORARY_PREFIX}left", fast=True)
+    in_use = EmbeddedPostgres(place / f"{temporary.TEMPORARY_PREFIX}used", fast=True)
     try:
         abandoned.start()
         in_use.start()
         abandoned._let_go()  # as when its process is killed: the lock goes, the server stays
-        embedded._remove_abandoned()
+        temporary.remove_abandoned()
         assert not abandoned.is_running()
         assert not abandoned.data_dir.exists()
         assert in_use.is_running()

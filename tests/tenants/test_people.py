@@ -75,7 +75,9 @@ def test_an_admin_changes_role_and_team_and_the_audit_says_so(acme: Org) -> None
     with acme.scope():
         entry = AuditEntry.objects.get(object_type="member", action="changed")
     assert entry.actor == f"member:{acme.admin.id}"
-    assert (entry.before["role"], entry.after["role"]) == ("rep", "manager")
+    team = str(acme.team.id)
+    assert entry.before == {"name": "Rep1 Acme", "role": "rep", "team": team, "is_active": True}
+    assert entry.after == {"name": "New Name", "role": "manager", "team": None, "is_active": True}
 
 
 def test_a_manager_cannot_raise_anybody(acme: Org) -> None:
@@ -237,3 +239,44 @@ def test_a_key_needs_a_known_scope(acme: Org) -> None:
     assert answer.status_code == 200
     with acme.scope():
         assert not ApiKey.objects.filter(name="CRM").exists()
+
+
+def test_the_audit_says_which_hours_a_rep_had_and_has(acme: Org) -> None:
+    rep = acme.reps[0]
+    calendar = str(acme.tenant.calendar_id)
+    data = {"form": "profile", "time_zone": "Asia/Tokyo", "weight": "3", "calendar": calendar}
+    assert as_(acme.admin).post(f"/people/{rep.id}", data).status_code == 302
+    with acme.scope():
+        entry = AuditEntry.objects.get(object_type="repprofile", object_id=rep.id)
+    assert entry.action == "changed"
+    assert (entry.before["calendar"], entry.after["calendar"]) == (None, calendar)
+    assert (entry.before["time_zone"], entry.after["time_zone"]) == ("Europe/Berlin", "Asia/Tokyo")
+    assert (entry.before["weight"], entry.after["weight"]) == (1, 3)
+
+
+@pytest.mark.parametrize("had_hours", [True, False])
+def test_a_zone_that_somebody_chose_for_themselves_is_in_the_audit(acme: Org, had_hours: bool) -> None:
+    person = acme.reps[0] if had_hours else acme.marketing
+    data = {"theme": "auto", "shortcuts": "on", "time_zone": "Asia/Tokyo"}
+    for _ in range(2):  # saved again with nothing changed it says nothing
+        assert as_(person).post("/account", data).status_code == 302
+    with acme.scope():
+        entry = AuditEntry.objects.get(object_type="repprofile", object_id=person.id)
+    assert entry.actor == f"member:{person.id}"
+    assert entry.action == ("changed" if had_hours else "created")
+    assert (entry.before or {}).get("time_zone") == ("Europe/Berlin" if had_hours else None)
+    assert (entry.after["time_zone"], entry.after["on_rotation"]) == ("Asia/Tokyo", had_hours)
+
+
+def test_the_audit_says_what_a_team_was_before(acme: Org) -> None:
+    data = {"name": "Inbound EMEA", "manager": "", "director": str(acme.director.id), "backup": ""}
+    as_(acme.admin).post("/teams/new", {"name": "Outbound"})
+    assert as_(acme.admin).post(f"/teams/{acme.team.id}", data).status_code == 302
+    with acme.scope():
+        made = AuditEntry.objects.get(object_type="team", action="created")
+        entry = AuditEntry.objects.get(object_type="team", action="changed")
+    assert (made.before, made.after["name"]) == (None, "Outbound")
+    director = str(acme.director.id)
+    rest = {"director": director, "backup": None, "calendar": None}
+    assert entry.before == {"name": "Inbound", "manager": str(acme.manager.id), **rest}
+    assert entry.after == {"name": "Inbound EMEA", "manager": None, **rest}

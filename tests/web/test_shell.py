@@ -1,5 +1,7 @@
 """The frame of a page: who sees which places, and what it costs."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 
@@ -8,6 +10,14 @@ from web import shell
 
 pytestmark = pytest.mark.django_db
 
+EVERYBODY = ["Leads", "Compliance", "Volume", "SLA tiers", "Calendars"]
+PLACES = {
+    "rep": ["Inbox", *EVERYBODY],
+    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", *EVERYBODY],
+    "marketing": ["Needs data", "Qualification", "Routing", *EVERYBODY],
+    "executive": ["Routing", *EVERYBODY],
+}
+
 
 def as_(member) -> Client:
     client = Client()
@@ -15,43 +25,112 @@ def as_(member) -> Client:
     return client
 
 
+def items(client: Client, path: str = "/account") -> list[dict]:
+    return [item for group in client.get(path).context["nav"]() for item in group["items"]]
+
+
 def places(client: Client) -> list[str]:
-    nav = client.get("/account").context["nav"]()
-    return [item["label"] for group in nav for item in group["items"]]
+    return [item["label"] for item in items(client)]
 
 
-def test_places_depend_on_the_role(acme: Org) -> None:
-    assert "API keys" in places(as_(acme.admin))
-    assert "People" in places(as_(acme.manager))
-    assert "API keys" not in places(as_(acme.manager))
-    assert "People" not in places(as_(acme.reps[0]))
+@pytest.mark.parametrize("role", PLACES)
+def test_a_role_sees_its_places_and_no_others(acme: Org, role: str) -> None:
+    member = acme.reps[0] if role == "rep" else getattr(acme, role)
+    assert sorted(places(as_(member))) == sorted(PLACES[role])
 
 
-def test_the_present_place_is_marked_on_the_pages_under_it(acme: Org) -> None:
-    nav = as_(acme.admin).get(f"/people/{acme.reps[0].id}").context["nav"]()
-    active = [item["label"] for group in nav for item in group["items"] if item["active"]]
-    assert active == ["People"]
+def test_an_admin_sees_every_place(acme: Org) -> None:
+    from slaportal.navigation import NAVIGATION
+
+    assert places(as_(acme.admin)) == [place.label for group in NAVIGATION for place in group.places]
+
+
+@pytest.mark.parametrize("role", PLACES)
+def test_every_place_that_is_shown_opens_and_stands_in_the_page(acme: Org, role: str) -> None:
+    client = as_(acme.reps[0] if role == "rep" else getattr(acme, role))
+    shown = items(client)
+    page = client.get("/account").content.decode()
+    for item in shown:
+        assert f'href="{item["url"]}"' in page
+        assert client.get(item["url"]).status_code == 200
+
+
+def test_a_place_that_is_not_shown_is_closed_too(acme: Org) -> None:
+    open_to_admins = {item["label"]: item["url"] for item in items(as_(acme.admin))}
+    client = as_(acme.reps[0])
+    for label in set(open_to_admins) - set(PLACES["rep"]):
+        assert client.get(open_to_admins[label]).status_code == 403, label
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [("/people", "People"), ("/people/{rep}", "People"), ("/keys", "API keys"), ("/account", None)],
+)
+def test_the_present_place_is_marked_on_it_and_on_the_pages_under_it(
+    acme: Org, path: str, label: str | None
+) -> None:
+    address = path.format(rep=acme.reps[0].id)
+    client = as_(acme.admin)
+    active = [item["label"] for item in items(client, address) if item["active"]]
+    assert active == ([label] if label else [])
+    page = client.get(address).content.decode()
+    for item in items(client, address):
+        assert (f'<a href="{item["url"]}" aria-current="page"' in page) == (item["label"] == label)
 
 
 def test_a_badge_comes_from_whoever_registered_it(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "_badges", {})
     shell.register_badge("tenants:people", lambda request: shell.Badge(4, "bad"))
     shell.register_badge(shell.UNREAD, lambda request: 7)
-    page = as_(acme.admin).get("/account")
-    assert '<span class="sp-count sp-count--bad">4</span>' in page.content.decode()
-    assert (
-        "Notifications, 7 unread" in page.content.decode() or not page.context["shell"]["notifications_url"]
-    )
+    client = as_(acme.admin)
+    page = client.get("/account").content.decode()
+    # In the rail, and under More on phones.
+    assert page.count('People<span class="sp-count sp-count--bad">4</span>') == 2
+    assert 'aria-label="Notifications, 7 unread"' in page
+    counts = {item["label"]: item["count"] for item in items(client) if item["count"]}
+    assert counts == {"People": 4}
+
+
+def test_a_badge_of_nothing_is_not_shown(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "_badges", {})
+    shell.register_badge("tenants:people", lambda request: 0)
+    shell.register_badge(shell.UNREAD, lambda request: 0)
+    page = as_(acme.admin).get("/account").content.decode()
+    assert "sp-count" not in page
+    assert 'aria-label="Notifications"' in page
+
+
+@pytest.mark.parametrize(
+    ("moment", "running", "text"),
+    [
+        (datetime(2026, 11, 17, 9, 0, tzinfo=UTC), True, "Clocks run until 17:30"),
+        (datetime(2026, 11, 17, 18, 0, tzinfo=UTC), False, "Clocks resume Wed 09:00"),
+        (datetime(2026, 11, 20, 18, 0, tzinfo=UTC), False, "Clocks resume Mon 09:00"),
+    ],
+)
+def test_the_frame_says_whether_clocks_run_by_the_hours_of_whoever_reads(
+    acme: Org, monkeypatch: pytest.MonkeyPatch, moment: datetime, running: bool, text: str
+) -> None:
+    monkeypatch.setattr(shell.timezone, "now", lambda: moment)
+    page = as_(acme.reps[0]).get("/inbox").content.decode()
+    assert text in page
+    assert ("sp-run--paused" in page) is not running
 
 
 def test_the_frame_costs_few_queries(acme: Org, django_assert_max_num_queries, monkeypatch) -> None:
     monkeypatch.setattr(shell, "_badges", {})
     client = as_(acme.reps[0])
     with django_assert_max_num_queries(16):
-        client.get("/account")
+        assert client.get("/account").status_code == 200
+
+
+def test_a_visitor_gets_no_rail(client: Client) -> None:
+    page = client.get("/login").content.decode()
+    assert "sp-rail" not in page
 
 
 def test_an_address_that_leads_nowhere_has_a_page(acme: Org) -> None:
     answer = as_(acme.reps[0]).get("/no/such/page")
     assert answer.status_code == 404
     assert b"Nothing here" in answer.content
+    assert b'href="/"' in answer.content  # a way on

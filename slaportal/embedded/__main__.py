@@ -1,0 +1,7 @@
+"""python -m slaportal.embedded"""
+
+import sys
+
+from slaportal.embedded.commands import main
+
+sys.exit(main())
