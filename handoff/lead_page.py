@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.corrections import may_correct
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, assignments_of, timeline
 from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
@@ -71,6 +72,7 @@ class LeadPage:
     actions: set[str]
     pause: Item | None
     moved: str
+    may_correct: bool
 
     @property
     def stage(self) -> str:
@@ -125,6 +127,7 @@ def lead_page(*, lead: Lead, member: Member, now: datetime, sla_only: bool = Fal
         actions=allowed(handoff, member, paused=pause is not None),
         pause=pause,
         moved=_moved(handoff, member),
+        may_correct=may_correct(lead, member),
     )
 
 
