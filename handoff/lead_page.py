@@ -13,7 +13,7 @@ from handoff import clocks, words
 from handoff.corrections import may_correct
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, assignments_of, timeline
-from leads.criteria import REQUIRED_FIELDS, SCHEMA, Part, parts_of
+from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
 from routing.models import Decision
@@ -277,7 +277,7 @@ def why_line(handoff: Handoff) -> str:
 
 def needs_text(needs: Sequence[str]) -> str:
     """The handoff requirements that are missing, in words."""
-    return words.listed([REQUIRED_FIELDS.get(name, name) for name in needs])
+    return words.listed(required_labels(needs))
 
 
 def _line(source: object, name: str, label: str) -> dict[str, Any]:

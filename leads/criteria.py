@@ -87,6 +87,12 @@ REQUIRED_FIELDS: Final[dict[str, str]] = {
     "account.country": "Company country",
 }
 
+
+def required_labels(names: Iterable[str]) -> list[str]:
+    """Handoff requirements in words."""
+    return [REQUIRED_FIELDS.get(name, name) for name in names]
+
+
 _FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
 _LEAD_FIELDS = (
     "email",
