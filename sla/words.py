@@ -76,12 +76,10 @@ def length_words(duration: Duration) -> str:
 
 
 def _span(duration: Duration) -> str:
-    if duration.unit == "seconds" and duration.amount % 60:
-        return _count(duration.amount, "second")
-    minutes = duration.amount // 60 if duration.unit == "seconds" else duration.amount
+    minutes, seconds = divmod(duration.amount, 60) if duration.unit == "seconds" else (duration.amount, 0)
     hours, rest = divmod(minutes, 60)
-    parts = [_count(number, unit) for number, unit in ((hours, "hour"), (rest, "minute")) if number]
-    return " ".join(parts)
+    counted = ((hours, "hour"), (rest, "minute"), (seconds, "second"))
+    return " ".join(_count(number, unit) for number, unit in counted if number)
 
 
 def target_words(spec: TargetSpec) -> str:
