@@ -19,10 +19,10 @@ from sla.models import Timer
 from sla.policies import find_policy
 from sla.selectors import status_now
 from sla.status import OPEN_STATUSES, Status
-from sla.tiers import DEFAULT_WARNING
+from sla.tiers import DEFAULT_WARNING, MOVES
 from sla.timers import seconds_between
 from tenants.calendars import load_calendar
-from web.templatetags.sp import due_text, local_time, minutes_text
+from web.templatetags.sp import due_text, exact_text, local_time, minutes_text
 
 #: The most urgent first.
 URGENCY: Final[dict[Status, int]] = {
@@ -208,9 +208,9 @@ def _unit(reading: Reading) -> str:
 
 
 def _length(timer: Timer) -> str:
-    """How long the promise allows, in words: "5 min", "24 h"."""
+    """How long the promise allows, in words: "5 min", "1 min 30 s", "24 h"."""
     hours, rest = divmod(timer.duration_seconds, 3600)
-    return f"{hours} h" if hours and not rest else minutes_text(timer.duration_seconds)
+    return f"{hours} h" if hours and not rest else exact_text(timer.duration_seconds)
 
 
 def _due_sentence(reading: Reading, *, now: datetime) -> str:
@@ -251,7 +251,10 @@ def panels(
     found = []
     for timer in owners:
         policy = find_policy(timer.policy_version_id)
-        moves = bool(policy and any("reassign" in step.actions for step in policy.ladder)) and not closed
+        moves = (
+            bool(policy and any(act.do in MOVES for step in policy.ladder for act in step.actions))
+            and not closed
+        )
         found.append(panel(timer, now=now, moves_on=moves and timer.clock == Timer.Clock.OWNER))
     for timer in _shown_of_company(company, beside=bool(owners)):
         title = f"Promised: {words.lower_first(words.say(words.TARGETS, timer.target))}"

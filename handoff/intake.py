@@ -128,7 +128,7 @@ def _take(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeRe
         results[index].handoff = outcome.handoff
     if not arrivals:
         return results
-    opened, assignments, timers = _hand_off(arrivals, owners, actor=actor)
+    opened, assignments, timers = hand_off(arrivals, owners, actor=actor)
     _re_engage([arrival for arrival in arrivals if arrival.handoff is not None])
     for result in results:
         if result.arrival is not None and result.arrival.lead.id in opened:
@@ -153,7 +153,7 @@ def _chosen_owners(items: Sequence[LeadIn]) -> tuple[dict[str, UUID], dict[int, 
     return owners, unknown
 
 
-def _hand_off(
+def hand_off(
     arrivals: Sequence[Arrival], owners: Mapping[str, UUID], *, actor: str
 ) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment], dict[UUID, list[AnyTimer]]]:
     """Open, route and time the handoffs of those that qualify: handoffs by lead; assignments and clocks by

@@ -3,16 +3,17 @@ history."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.corrections import may_correct
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, Timeline, assignments_of, timeline
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
 from routing.models import Decision
@@ -41,6 +42,8 @@ _COMPANY = (
     ("revenue", "Revenue a year"),
     ("country", "Country"),
 )
+#: What criteria ask about besides engagements.
+_FIELD_LABELS: Final = frozenset(field.label for field in SCHEMA.by_name.values())
 _FLAGS = (
     ("is_customer", "Customer"),
     ("is_partner", "Partner"),
@@ -71,6 +74,7 @@ class LeadPage:
     actions: set[str]
     pause: Item | None
     moved: str
+    may_correct: bool
 
     @property
     def stage(self) -> str:
@@ -114,7 +118,7 @@ def lead_page(
         handoff=handoff,
         assignment=assignment,
         clocks=panels,
-        criteria=criteria_lines(verdict),
+        criteria=criteria_lines(verdict, parts_of(_judged_by(lead, handoff))),
         verdict=verdict,
         contact=contact,
         missing=sum(line["missing"] for line in contact),
@@ -127,6 +131,7 @@ def lead_page(
         actions=allowed(handoff, member, paused=pause is not None),
         pause=pause,
         moved=_moved(handoff, member),
+        may_correct=may_correct(lead, member),
     )
 
 
@@ -146,6 +151,13 @@ def clock_panels(
     timers = list(Timer.objects.filter(handoff=handoff))
     panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, closed=closed)
     return panels, assignment
+
+
+def _judged_by(lead: Lead, handoff: Handoff | None) -> UUID | None:
+    """The version of the criteria that the page's verdict is of."""
+    if handoff is not None and handoff.verdict:
+        return handoff.criteria_version_id
+    return lead.criteria_version_id if lead.verdict else None
 
 
 def _open_pause(items: Sequence[Item]) -> Item | None:
@@ -186,10 +198,17 @@ def _moved(handoff: Handoff | None, member: Member) -> str:
     return f"{handoff.owner.name} owns this lead"
 
 
-def criteria_lines(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The criteria of a verdict for a list: title, text, state and an icon.
+#: Conditions or values of which one is enough: more than these are not all said, but kept to be opened.
+_MOST_SAID: Final = 3
 
-    Of a group the title is what was met of it, and the text the whole condition.
+
+def criteria_lines(
+    verdict: dict[str, Any] | None, parts: Mapping[str, Part] | None = None
+) -> list[dict[str, Any]]:
+    """The criteria of a verdict for a list: title, text, state, an icon, and what else would have done.
+
+    parts: of the version that judged (`leads.criteria.parts_of`). Of a group the title is what was met of it.
+    A long list of what is enough is counted in the text and given as `choices`.
     """
     icons = {"met": ("check", "sp-ok"), "not_met": ("x", "sp-3"), "missing": ("alert-triangle", "sp-risk")}
     lines = []
@@ -198,10 +217,33 @@ def criteria_lines(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
         seen = seen_text(each["seen"])
         is_group = isinstance(each["seen"], list) and each["state"] == "met" and bool(seen)
         title, text = (seen, each["label"]) if is_group else (each["label"], seen)
+        part = (parts or {}).get(each["path"])
+        choices = part.choices if part is not None and len(part.choices) > _MOST_SAID else ()
+        if part is not None and choices:
+            title, text = _of_many(part, seen, met=each["state"] == "met")
         if each["state"] == "missing":
             text = "Not known"
-        lines.append({"title": title, "text": text, "state": each["state"], "icon": icon, "css": css})
+        lines.append(
+            {
+                "title": title,
+                "text": text,
+                "state": each["state"],
+                "icon": icon,
+                "css": css,
+                "choices": choices,
+                "is_group": is_group,
+            }
+        )
     return lines
+
+
+def _of_many(part: Part, seen: str, *, met: bool) -> tuple[str, str]:
+    """Title and text of a criterion of which one of many is enough."""
+    number = len(part.choices)
+    if part.about:
+        title = f"{part.about}: {seen}" if seen else part.about
+        return title, f"{'One' if met else 'None'} of {number}"
+    return (seen, f"Any one of {number} is enough") if met else (f"None of {number}", "One is enough")
 
 
 def seen_text(seen: object) -> str:
@@ -218,7 +260,7 @@ def seen_text(seen: object) -> str:
 def _counted(seen: str) -> str:
     """ "Pricing page: 3" as people say it, where it is a count of engagements."""
     label, _, value = seen.rpartition(": ")
-    if label not in ENGAGEMENT_KINDS.values() or not value.isdigit():
+    if label in _FIELD_LABELS or not value.isdigit():
         return seen
     return label if value == "1" else f"{label} ×{value}"
 
@@ -237,7 +279,7 @@ def why_line(handoff: Handoff) -> str:
 
 def needs_text(needs: Sequence[str]) -> str:
     """The handoff requirements that are missing, in words."""
-    return words.listed([REQUIRED_FIELDS.get(name, name) for name in needs])
+    return words.listed(required_labels(needs))
 
 
 def _line(source: object, name: str, label: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from django.db.models.functions import RowNumber
 
 from feedback.models import Disposition
 from handoff import words
+from handoff.lead_page import criteria_lines
+from leads.criteria import parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
 from notifications.context import Context, Row, register
@@ -297,14 +299,13 @@ def _story(handoff: Handoff, facts: Facts, reader: Reader) -> dict[str, str]:
 
 
 def _met(handoff: Handoff) -> list[str]:
-    """The criteria that were met, each with what was seen."""
+    """The criteria that were met, each with what was seen; not what else would have done."""
+    parts = parts_of(handoff.criteria_version_id) if handoff.verdict else {}
     lines = []
-    for criterion in (handoff.verdict or {}).get("criteria", []):
-        if criterion.get("state") != "met":
-            continue
-        seen = criterion.get("seen")
-        shown = isinstance(seen, str | int | float) and not isinstance(seen, bool) and seen != ""
-        lines.append(f"- {criterion.get('label')}" + (f" ({seen})" if shown else ""))
+    for line in criteria_lines(handoff.verdict, parts):
+        if line["state"] == "met":
+            seen = "" if line["choices"] or not line["text"] or line["is_group"] else f" ({line['text']})"
+            lines.append(f"- {line['title']}{seen}")
     return lines
 
 

@@ -22,7 +22,7 @@ from leads.services import NewOwner, end_assignments, mark_dirty, start_assignme
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import Setup, load_setup
 from routing.models import Decision
-from routing.services import IF_NOBODY, NEVER, ONLY, RouteOutcome, RouteRequest, route_batch
+from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
 from sla.models import Finding, Pause
 from sla.rows import AnyTimer, TimerRow
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder, resume
@@ -59,6 +59,8 @@ class MoveRequest:
 
     why: one sentence, kept in the trace of the next owner's assignment.
     to_member_id: by hand; caps, rotation and earlier ownership do not bind a person's choice.
+    stand_in_id: whom the ladder names: gets it where they are there and never had it, else the pool.
+    to_queue: nobody gets it; it waits among the unrouted until somebody gives it to a person.
     exclude: members beside the earlier owners who must not get it.
     """
 
@@ -68,6 +70,8 @@ class MoveRequest:
     facts: Facts | None = None
     to_member_id: UUID | None = None
     exclude: Collection[UUID] = ()
+    stand_in_id: UUID | None = None
+    to_queue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +158,11 @@ def reassign(
                 facts=request.facts or facts.get(request.handoff.id),
                 exclude=earlier[request.handoff.id].union(request.exclude),
                 to_member_id=request.to_member_id,
+                stand_in_id=request.stand_in_id,
+                to_queue=request.to_queue,
                 fallback=_fallback(request, max_hops=setup.max_hops),
                 keep_owner_id=request.handoff.owner_id,
-                may_unroute=request.end_reason == EndReason.REROUTED,
+                may_unroute=request.to_queue or request.end_reason == EndReason.REROUTED,
                 trigger=str(request.end_reason),
             )
             for request in requests
@@ -180,7 +186,9 @@ def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
     with tenant_scope(tenant_id):
         if not load_setup().enabled:
             return 0
-        waiting = Handoff.objects.filter(state=Handoff.State.OPEN, owner=None, is_history=False)
+        waiting = Handoff.objects.filter(state=Handoff.State.OPEN, owner=None, is_history=False).exclude(
+            unrouted_reason=QUEUED
+        )
         order = ("-priority", "started_at", "id")
         ids = list(waiting.order_by(*order).values_list("id", flat=True)[:DRAIN_LIMIT])
     routed = 0
@@ -223,7 +231,7 @@ def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
 
 def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     """When the fallback person comes in: see routing.services.RouteRequest."""
-    if request.to_member_id is not None:
+    if request.to_member_id is not None or request.to_queue:
         return NEVER
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 
@@ -357,6 +365,8 @@ def _why_you(move: _Move) -> str:
     outcome = move.outcome
     if outcome.reason == "weighted_round_robin":
         sentence = f"It was your turn in {outcome.pool_name} (rule: {outcome.decision.rule})."
+    elif outcome.reason == "stand_in":
+        sentence = "The escalation ladder names you as the next one."
     elif outcome.reason == "outside":
         sentence = "The system that sent the lead names you as its owner."
     elif outcome.outcome == "fallback":
@@ -373,7 +383,7 @@ def _note_unrouted(stranded: Sequence[_Move]) -> None:
 
 
 def _set_priorities(moves: Sequence[_Move]) -> None:
-    changed = [move for move in moves if move.handoff.priority != move.outcome.priority]
+    changed = [move for move in moves if move.outcome.priority > move.handoff.priority]
     for move in changed:
         move.handoff.priority = move.outcome.priority
     update_rows([move.handoff for move in changed], ["priority"])

@@ -29,14 +29,14 @@ from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import load_setup
 from sla.answered import answered_at
-from sla.ladder import MESSAGES, Climb, Rung, climb, recipient
+from sla.ladder import MESSAGES, Chain, Climb, Rung, climb, recipients
 from sla.models import Finding, Timer
 from sla.policies import load_policy, plan_of
 from sla.rows import TimerRow, read_timers, update_timers
-from sla.selectors import chains_of, tenants_with_due_timers
+from sla.selectors import active_among, chains_of, tenants_with_due_timers
 from sla.services import Answer, cancel, meet_all
-from sla.tiers import Action
-from tenants.bulk import insert_rows
+from sla.tiers import BACKUP, Act
+from tenants.bulk import insert_rows, update_rows
 from tenants.clock import Clock, database_clock
 from tenants.config import steady_config
 from tenants.context import current_tenant_id, tenant_scope
@@ -49,6 +49,9 @@ ACTOR: Final = "engine"
 TURN: Final = 500
 #: Minutes until a timer that raised is tried again, by the number of times it has raised; then it has failed.
 BACK_OFF_MINUTES: Final = (1, 5, 15, 60, 240)
+#: What `raise_priority` adds; rules give priorities of their own, within the column's bounds.
+PRIORITY_STEP: Final = 10
+HIGHEST_PRIORITY: Final = 1_000
 #: Told already by the breach that follows in the same breath.
 _MOOT_AT_BREACH: Final = ("timer.reminder", "timer.warned")
 
@@ -160,9 +163,9 @@ class _Firing:
     event_ids: list[UUID] = field(default_factory=list)
 
     @property
-    def moves(self) -> bool:
-        """Whether a step moves the lead to somebody else."""
-        return any("reassign" in rung.actions for rung in self.climb.rungs)
+    def move(self) -> Act | None:
+        """The step's order to take the lead from its owner."""
+        return next((rung.move for rung in self.climb.rungs if rung.move), None)
 
 
 def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: datetime) -> SweepResult:
@@ -181,10 +184,11 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: dat
         meet_all(answered, now=now)
     if stray:
         cancel([timer.handoff_id for timer in stray], reason="closed", now=now)
-    moving = [firing for firing in firings if firing.moves]
-    _write_timers([firing for firing in firings if not firing.moves])
+    moving = [firing for firing in firings if firing.move]
+    _write_timers([firing for firing in firings if not firing.move])
     _write_events(firings, now)
     moves = _move(moving, now)
+    _raise_priorities(firings)
     _write_timers([firing for firing in moving if firing.timer.closed_at is None])  # the others ended there
     _tell(firings, moves, now)
     # Those that moved were marked when they did.
@@ -272,8 +276,8 @@ def _write_events(firings: Sequence[_Firing], now: datetime) -> None:
 
 
 @cache
-def _as_json(actions: tuple[Action, ...]) -> str:
-    return json.dumps(actions)
+def _as_json(actions: tuple[Act, ...]) -> str:
+    return json.dumps([act.do for act in actions])
 
 
 def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
@@ -282,13 +286,40 @@ def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
     """
     if not firings:
         return {}
-    leaving = {firing.handoff.id: firing.handoff for firing in firings}
+    leaving = {firing.handoff.id: firing for firing in firings}
     held = {firing.timer.id: firing.timer for firing in firings}
+    chains = chains_of({firing.timer.member_id for firing in firings if firing.timer.member_id})
     requests = [
-        MoveRequest(handoff, Assignment.EndReason.BREACH, why="Its last owner did not answer in time.")
-        for handoff in leaving.values()
+        MoveRequest(
+            firing.handoff,
+            Assignment.EndReason.BREACH,
+            why="Its last owner did not answer in time.",
+            stand_in_id=_stand_in(firing, chains),
+            to_queue=firing.move is not None and firing.move.do == "move_to_queue",
+        )
+        for firing in leaving.values()
     ]
     return {result.handoff_id: result for result in reassign(requests, now=now, actor=ACTOR, held=held)}
+
+
+def _stand_in(firing: _Firing, chains: Mapping[UUID | None, Chain]) -> UUID | None:
+    """Whom the step names as the next owner, before the pool is asked."""
+    if firing.move is None or firing.timer.member_id is None:
+        return None
+    return chains[firing.timer.member_id].backup if firing.move.to == BACKUP else firing.move.member_id
+
+
+def _raise_priorities(firings: Sequence[_Firing]) -> None:
+    """After the moves, whose rules set a priority of their own."""
+    raised = [
+        firing.handoff
+        for firing in firings
+        for rung in firing.climb.rungs
+        if any(act.do == "raise_priority" for act in rung.actions)
+    ]
+    for handoff in raised:
+        handoff.priority = min(handoff.priority + PRIORITY_STEP, HIGHEST_PRIORITY)
+    update_rows(list({handoff.id: handoff for handoff in raised}.values()), ["priority"])
 
 
 def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: datetime) -> None:
@@ -297,23 +328,25 @@ def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: dat
     """
     owners = {firing.timer.member_id for firing in firings if firing.timer.member_id}
     chains = chains_of(owners, fallback_id=load_setup().fallback_id)
+    acts = {act for firing in firings for rung in firing.climb.rungs for act in rung.actions}
+    named = {act.member_id for act in acts if act.do == "tell_person" and act.member_id}
+    active = active_among(frozenset(named)) if named else frozenset()
     messages = []
     for firing in firings:
         chain = chains[firing.timer.member_id if firing.owned else None]
         for rung, event_id in zip(firing.climb.rungs, firing.event_ids, strict=True):
-            telling = [action for action in rung.actions if action != "reassign"]
+            telling = [act for act in rung.actions if act.do in MESSAGES]
             if not telling:
                 continue
             data = _data(firing, rung, event_id, moves.get(firing.handoff.id), now)
-            for action in telling:
-                told = recipient(action, chain)
-                kind, priority = MESSAGES[action]
+            for act in telling:
+                kind, priority = MESSAGES[act.do]
                 messages.append(
                     Message(
                         kind=kind,
                         event_id=event_id,
                         subject=f"handoff:{firing.handoff.id}",
-                        member_ids=[told] if told else [],
+                        member_ids=recipients(act, chain, active=active),
                         data=data,
                         priority=priority,
                     )

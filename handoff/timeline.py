@@ -29,6 +29,7 @@ from leads.models import Assignment, Engagement, Lead, StageChange, Touch
 from notifications.models import OutboxMessage
 from sla.models import Pause, TimerEvent
 from sla.tiers import BREACH
+from tenants.calendars.words import day_words
 from web.pagination import DEFAULT_SIZE, behind, read_cursor, write_cursor
 
 _CHANNELS: Final = {
@@ -393,7 +394,7 @@ def _dispositions(story: _Story) -> Iterable[Item]:
         if each.first:
             parts.append(words.lower_first(each.first))
         if each.until:
-            parts.append(f"until {each.until:%d %b %Y}")
+            parts.append(f"until {day_words(each.until.isoformat())}")
         if each.undone_at:
             parts.append("taken back")
         yield Item(

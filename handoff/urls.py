@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff.views import acts, board, inbox, lead, lists, moves, pauses
+from handoff.views import acts, board, corrections, inbox, lead, lists, moves, pauses
 
 app_name = "handoff"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),
     path("leads/<uuid:lead_id>/deadlines", lead.deadlines, name="deadlines"),
+    path("leads/<uuid:lead_id>/correct", corrections.correct, name="correct"),
     path("leads/<uuid:lead_id>/accept", acts.accept, name="accept"),
     path("leads/<uuid:lead_id>/reject", acts.reject, name="reject"),
     path("leads/<uuid:lead_id>/nurture", acts.nurture, name="nurture"),

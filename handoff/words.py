@@ -42,6 +42,8 @@ ENGAGEMENTS: Final = {
 REASONS: Final = {
     "weighted_round_robin": "Their turn in the pool",
     "by_hand": "Chosen by a person",
+    "stand_in": "Named by the escalation ladder",
+    "queued": "The escalation ladder put it in the queue: give it to somebody",
     "outside": "Chosen by another system",
     "fallback": "Fallback person",
     "all_at_cap": "Everybody in the pool is at their cap",
@@ -98,7 +100,12 @@ ACTIONS: Final = {
     "warn_manager": "manager warned",
     "tell_manager": "manager told",
     "tell_director": "director told",
+    "tell_chain": "manager and director told",
+    "tell_person": "a named person told",
+    "raise_priority": "priority raised",
+    "call_webhook": "webhooks called",
     "reassign": "moved on",
+    "move_to_queue": "put in the queue",
 }
 
 OUTCOMES: Final = {

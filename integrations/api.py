@@ -1,4 +1,4 @@
-"""The lead API: post leads and what they do, read them back."""
+"""The lead API: post leads and what they do, read them back, put right what is known of them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import Conflict, FieldError, ValidationFailed
+from handoff.corrections import correct
 from handoff.intake import IntakeResult, receive_lead, receive_leads
 from integrations.models import IntakeEntry
 from integrations.present import LeadView, lead_document, lead_documents
@@ -27,11 +28,13 @@ from integrations.serializers import (
     BulkOutSerializer,
     EngagementInSerializer,
     LeadInSerializer,
+    LeadPatchSerializer,
     LeadSerializer,
 )
 from integrations.services import complete_entry, log_payload, refuse_entry
 from leads import selectors as leads
 from leads import strict
+from leads.corrections import said_of
 from leads.incoming import CompanyIn, EngagementIn, LeadIn, storable
 from leads.lifecycle import Stage
 from leads.models import Lead
@@ -48,6 +51,7 @@ from web.problems import domain_problem
 logger = logging.getLogger("slaportal.intake")
 
 _read_lead = strict.reader_of(LeadInSerializer)
+_read_patch = strict.reader_of(LeadPatchSerializer)
 _read_engagement = strict.reader_of(EngagementInSerializer)
 
 LEAD_PAGE = page_serializer("LeadPage", LeadSerializer)
@@ -353,10 +357,31 @@ def _bulk_outcome(results: Sequence[IntakeResult]) -> IntakeEntry.Outcome:
 class OneLeadView(TenantAPIView):
     """One lead."""
 
-    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read", "PATCH": "leads:write"}
 
     @extend_schema(operation_id="leads_retrieve", responses={200: LeadSerializer}, description="One lead.")
     def get(self, request: Request, lead_id: UUID) -> Response:
+        lead = leads.get_lead(lead_id=lead_id)
+        return Response(lead_documents([lead], now=self.clock())[0])
+
+    @extend_schema(
+        operation_id="leads_update",
+        request=LeadPatchSerializer,
+        responses={200: LeadSerializer},
+        description="Put right what is known of a lead. It is judged again, and handed over if it now has "
+        "all that a handoff asks for; answers with the lead.",
+    )
+    def patch(self, request: Request, lead_id: UUID) -> Response:
+        lead = leads.get_lead(lead_id=lead_id)
+        said = strict.read(_read_patch, request.data)
+        seen_at = said.pop("updated_at", None)
+        sent: dict[str, Any] = dict(request.data)
+        # The reader leaves out what is null; here null has a meaning.
+        values = {name: said.get(name) for name in sent if name not in ("company", "updated_at")}
+        values |= {f"company.{name}": said["company"].get(name) for name in sent.get("company", ())}
+        if not values:
+            raise ValidationFailed.at("", "Send at least one field to put right.", "required")
+        correct(lead=lead, correction=said_of(values, seen_at=seen_at), actor=self.actor, clock=self.clock)
         lead = leads.get_lead(lead_id=lead_id)
         return Response(lead_documents([lead], now=self.clock())[0])
 

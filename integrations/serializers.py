@@ -90,6 +90,31 @@ class LeadInSerializer(serializers.Serializer[Any]):
     )
 
 
+class LeadPatchSerializer(serializers.Serializer[Any]):
+    """What is known of a lead, put right. A field that is not sent stays; one that is blank or null is
+    emptied."""
+
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True, allow_null=True)
+    first_name = _text(LEAD_LIMITS["first_name"])
+    last_name = _text(LEAD_LIMITS["last_name"])
+    title = _text(LEAD_LIMITS["title"])
+    phone = _text(LEAD_LIMITS["phone"])
+    company = CompanyInSerializer(
+        required=False,
+        help_text="Of the account that the lead belongs to, for all its leads. "
+        "Another domain moves the lead to that account.",
+    )
+    source = _text(LEAD_LIMITS["source"])  # type: ignore[assignment]
+    campaign = _text(LEAD_LIMITS["campaign"])
+    channel = _text(LEAD_LIMITS["channel"])
+    score = serializers.IntegerField(
+        min_value=-MAX_INTEGER, max_value=MAX_INTEGER, required=False, allow_null=True
+    )
+    updated_at = serializers.DateTimeField(
+        required=False, help_text="As you read it: 409 where the lead changed since. Without it nobody looks."
+    )
+
+
 class BulkInSerializer(serializers.Serializer[Any]):
     """Up to 1,000 leads; each lands or is refused for itself."""
 

@@ -18,9 +18,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.errors import FieldError, ValidationFailed, pointer
-from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, validate
+from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
 from leads.matching import email_domain, is_free_mail
 from leads.models import Account, CriteriaVersion, Engagement, Lead
+from tenants.context import current_tenant_id
 from tenants.models import VersionState
 
 #: Kinds of engagement that the defaults and the forms know; others may arrive and be asked about.
@@ -86,6 +87,12 @@ REQUIRED_FIELDS: Final[dict[str, str]] = {
     "account.country": "Company country",
 }
 
+
+def required_labels(names: Iterable[str]) -> list[str]:
+    """Handoff requirements in words."""
+    return [REQUIRED_FIELDS.get(name, name) for name in names]
+
+
 _FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
 _LEAD_FIELDS = (
     "email",
@@ -136,11 +143,18 @@ def facts_of(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One criterion as people read it: a rule, and where it stands in the content."""
+    """One criterion as people read it: a rule, and where it stands in the content.
+
+    excludes: name of the exclusion that this is; "" for a condition that must be met.
+    choices:  of which one is enough, in words: the conditions of an "any", or the values of one field.
+    about:    what that field is called; "" for conditions.
+    """
 
     path: str
     rule: Rule
-    excludes: str = ""  # name of the exclusion that this is; "" for a condition that must be met
+    excludes: str = ""
+    choices: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +312,29 @@ def compile_content(content: Mapping[str, Any], *, number: int) -> Criteria:
 def _parts(tree: Mapping[str, Any], path: str) -> list[Part]:
     """The criteria a person would count: each child of a top-level "all", or the rule as a whole."""
     if isinstance(tree.get("all"), Sequence) and len(tree["all"]) > 0:
-        return [
-            Part(f"{path}/all/{index}", compile_rule(child, SCHEMA))
-            for index, child in enumerate(tree["all"])
-        ]
-    return [Part(path, compile_rule(tree, SCHEMA))]
+        return [_part(child, f"{path}/all/{index}") for index, child in enumerate(tree["all"])]
+    return [_part(tree, path)]
+
+
+def _part(tree: Mapping[str, Any], path: str) -> Part:
+    rule = compile_rule(tree, SCHEMA)
+    if isinstance(tree.get("any"), Sequence):
+        return Part(path, rule, choices=tuple(describe(child, SCHEMA) for child in tree["any"]))
+    if tree.get("op") == "one_of":
+        values = tuple(str(value) for value in tree["value"])
+        return Part(path, rule, choices=values, about=SCHEMA.by_name[tree["field"]].label)
+    return Part(path, rule)
+
+
+def parts_of(version_id: UUID | None) -> dict[str, Part]:
+    """The criteria of a published version by their paths, which verdicts name; none where there is no
+    version, or one that asks for what there is no more. A query once a process and version."""
+    if version_id is None:
+        return {}
+    try:
+        return {part.path: part for part in _compiled(current_tenant_id(), version_id).parts}
+    except ValidationFailed:
+        return {}
 
 
 @lru_cache(maxsize=1024)

@@ -133,7 +133,7 @@ class AdvancedForm(BasedOnForm):
         label="Criteria as JSON",
         max_length=MAX_JSON,
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "sp-code"}),
-        help_text="rule, fit, exclude and required, in the condition language of docs/rules.md.",
+        help_text="An object with rule, fit, exclude and required. Below is how conditions are written.",
     )
 
     def clean_content(self) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, QuerySet, Window
+from django.db.models import Exists, F, OuterRef, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from core.errors import NotFound
@@ -98,8 +98,8 @@ def criteria_in_force() -> CriteriaVersion | None:
 
 def waiting_for_data(*, limit: int = 50) -> tuple[list[Lead], Counter[str]]:
     """Leads that qualify and lack a handoff requirement, the newest first, and how often each field is what
-    lacks among those shown."""
-    leads = list(
-        Lead.objects.select_related("account").exclude(needs=[]).order_by("-updated_at", "-id")[:limit]
-    )
+    lacks among those shown. One that sales has already waits for nothing."""
+    running = Handoff.objects.filter(lead_id=OuterRef("pk"), state=Handoff.State.OPEN)
+    waiting = Lead.objects.select_related("account").exclude(needs=[]).exclude(Exists(running))
+    leads = list(waiting.order_by("-updated_at", "-id")[:limit])
     return leads, Counter(field for lead in leads for field in lead.needs)

@@ -8,7 +8,7 @@ unique keys, and starts again with the person known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
@@ -61,7 +61,7 @@ _ENGAGEMENT_NAMES = tuple(each.name for each in fields(NewEngagement))
 _engagement_values = attrgetter(*_ENGAGEMENT_NAMES)
 
 
-class _Raced(Exception):
+class Raced(Exception):
     """Another transaction brought one of these people meanwhile."""
 
 
@@ -82,6 +82,11 @@ def upsert_leads(
     handoffs they belong to are open. Raises Conflict where others keep sending the same people.
     """
     version = criteria or published_version(CriteriaVersion)
+    return try_until_alone(lambda: Batch(items, now, clock, version))
+
+
+def try_until_alone(make: Callable[[], Batch]) -> list[Arrival | DomainError]:
+    """Run a batch, made anew for each try, until nobody comes between. Raises Conflict after `TRIES`."""
     # A try that was overtaken gives back what it wrote and every lock before it starts again: kept, its lock
     # of an account would come before those of the handoffs, and meet the other order in somebody's way.
     # One savepoint for all tries, which travels with the next statement: a way of its own would cost every
@@ -89,8 +94,8 @@ def upsert_leads(
     write(f"SAVEPOINT {_SAVEPOINT}", [])
     for _ in range(TRIES):
         try:
-            answers = _Batch(items, now, clock, version).run()
-        except (_Raced, OperationalError) as error:
+            answers = make().run()
+        except (Raced, OperationalError) as error:
             # Batches that give known leads each other's addresses can wait for one another in a ring; whoever
             # the database picks to give way takes its turn again.
             if isinstance(error, OperationalError) and not isinstance(error.__cause__, DeadlockDetected):
@@ -117,7 +122,7 @@ def record_steps(
     insert_values(StageChange, ("id", "lead_id", "handoff_id", "old", "new", "at", "actor", "why"), rows)
 
 
-class _Batch:
+class Batch:
     """One try at a batch of arrivals."""
 
     def __init__(
@@ -133,7 +138,7 @@ class _Batch:
         self.gains_address = False  # a known lead gets an e-mail that it did not have
 
     def run(self) -> list[Arrival | DomainError]:
-        self.people, self.errors = find_people(self.items, self.now)
+        self.people, self.errors = self.find()
         self.load_known()
         match_accounts(self.people, self.now)
         for person in self.people:
@@ -141,6 +146,10 @@ class _Batch:
         self.judge()
         self.write()
         return self.answers()
+
+    def find(self) -> tuple[list[Person], dict[int, DomainError]]:
+        """Whom the items name, and the errors of those that name nobody, by position."""
+        return find_people(self.items, self.now)
 
     # --- What do we know of them? ---------------------------------------------------------------------------
 
@@ -164,7 +173,7 @@ class _Batch:
             if known[lead.id].handoff is not None:
                 known[lead.id].handoff.lead = lead  # type: ignore[union-attr]
         if any(person.lead is None for person in known.values()):
-            raise _Raced  # erased between the look-up and the lock
+            raise Raced  # erased between the look-up and the lock
         self.check_handoffs(known)
         if self.clock is not None:
             self.now = self.clock()
@@ -188,7 +197,7 @@ class _Batch:
             if person.handoff is None and person.lead is not None and person.lead.stage in IN_HANDOFF
         ]
         if missed and Handoff.objects.filter(lead_id__in=missed, state=Handoff.State.OPEN).exists():
-            raise _Raced
+            raise Raced
 
     # --- The lead itself ------------------------------------------------------------------------------------
 
@@ -216,8 +225,7 @@ class _Batch:
         lead.search_name = f"{lead.first_name} {lead.last_name}".strip().lower()[:170]
         lead.updated_at = self.now
 
-    @staticmethod
-    def merge_item(lead: Lead, item: LeadIn, *, newer: bool) -> None:
+    def merge_item(self, lead: Lead, item: LeadIn, *, newer: bool) -> None:
         country = item.company.country
         values: dict[str, str] = {
             "email": normalise_email(item.email),
@@ -292,9 +300,13 @@ class _Batch:
             ready = judgement.qualified and not lead.needs
             # At MQL or further without an open handoff: imported history that the file left open.
             movable = can_move(Stage(lead.stage), Stage.MQL) or lead.stage in IN_HANDOFF
-            if ready and person.handoff is None and movable:
+            if ready and person.handoff is None and movable and self.may_open(person):
                 person.qualifies = True
                 self.step(person, Stage.MQL)
+
+    def may_open(self, person: Person) -> bool:
+        """May a handoff be opened for a person who qualifies and has none?"""
+        return True
 
     @staticmethod
     def step(person: Person, to: Stage) -> None:
@@ -321,19 +333,19 @@ class _Batch:
         ids.sort(key=lambda row: (row.system, row.external_id))
         kept = insert_rows(ids, conflict="on conflict do nothing", returning=True)
         if len(kept) != len(ids):
-            raise _Raced
+            raise Raced
         arrived = sorted(
             (person.lead for person in self.people if person.lead is not None and person.is_new),
             key=lambda lead: (lead.email, lead.id),
         )
         made = insert_rows(arrived, conflict="on conflict do nothing", returning=True)
         if len(made) != len(arrived):
-            raise _Raced
+            raise Raced
         kept = [row for person in self.people for rows in person.engagements.values() for row in rows]
         insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])
 
     def write_known(self) -> None:
-        """Write what known leads became. Raises _Raced where another lead took a new address meanwhile."""
+        """Write what known leads became. Raises Raced where another lead took a new address meanwhile."""
         known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
         if not self.gains_address:
             update_rows(known, _CHANGING)
@@ -345,7 +357,7 @@ class _Batch:
         except IntegrityError as error:
             if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") != "lead_email_once":
                 raise
-            raise _Raced from error
+            raise Raced from error
 
     def answers(self) -> list[Arrival | DomainError]:
         found: dict[int, Arrival | DomainError] = dict(self.errors)

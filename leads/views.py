@@ -12,10 +12,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from core.errors import DomainError
-from core.rules import InvalidRule, describe
+from core.rules import OPERATORS, InvalidRule, describe
 from leads import selectors
-from leads.criteria import REQUIRED_FIELDS, SCHEMA
-from leads.defaults import DEFAULT_CRITERIA
+from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS, SCHEMA, required_labels
+from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
@@ -54,17 +54,39 @@ def criteria(request: TenantRequest) -> HttpResponse:
     context = {
         "current": current,
         "sentences": sentences(content) if current else [],
-        "required": [REQUIRED_FIELDS.get(name, name) for name in content.get("required", [])],
+        "required": required_labels(content.get("required", [])),
         "history": history,
         "next_number": (history[0].number + 1) if history else 1,
         "plain": plain,
         "advanced": advanced,
         "may_edit": may_edit,
-        "waiting": waiting,
-        "lacking": [(REQUIRED_FIELDS.get(name, name), count) for name, count in lacking.most_common()],
+        "waiting": [(lead, required_labels(lead.needs)) for lead in waiting],
+        "lacking": [f"{required_labels([name])[0]}: {count}" for name, count in lacking.most_common()],
+        "writing": _writing() if may_edit else {},
         "crumbs": [{"label": "Set up", "url": ""}, {"label": "Qualification", "url": ""}],
     }
     return render(request, "leads/criteria.html", context, status=status)
+
+
+def _writing() -> dict[str, Any]:
+    """What an author of JSON needs to know, for leads/_rules_help.html."""
+    example = {
+        "any": [
+            engaged("demo_request"),
+            {
+                "all": [
+                    {"field": "account.employees", "op": "between", "value": [50, 2000]},
+                    {"not": {"field": "lead.free_email", "op": "equals", "value": True}},
+                ]
+            },
+        ]
+    }
+    return {
+        "example": json.dumps(example, indent=2),
+        "kinds": list(ENGAGEMENT_KINDS),
+        "fields": [(each.label, each.name, OPERATORS[each.type]) for each in SCHEMA.by_name.values()],
+        "requirable": list(REQUIRED_FIELDS.items()),
+    }
 
 
 def _forms(

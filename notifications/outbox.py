@@ -45,6 +45,7 @@ KINDS: Final[Mapping[str, str]] = {
     "timer.warned": "A clock is at risk",
     "timer.breached": "A clock is overdue",
     "timer.escalated": "An overdue clock was escalated",
+    "timer.step": "A clock reached a step that calls webhooks",
 }
 
 

@@ -26,6 +26,8 @@ from tenants.models import RepProfile
 
 # Who decides when nobody in the pool can: see RouteRequest.
 NEVER, IF_NOBODY, ONLY = "never", "if_nobody", "only"
+# The reason of a lead that was put in the queue on purpose: nobody gets it but by hand.
+QUEUED = "queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class RouteRequest:
     to_member_id:  the choice of a person; caps and rotation do not bind it.
     fallback:      where the pool has nobody: "never" (unrouted) or "if_nobody" (the fallback person);
                    "only" asks no pool at all (hop limit).
+    stand_in_id:   whom to ask before the pool: gets it while active, at work and not among `exclude`.
+    to_queue:      nobody is asked; it waits for a person's choice.
     keep_owner_id: whose lead it is now. They are relieved of it if it moves, else it stays theirs.
     may_unroute:   with keep_owner_id: take it from them even if nobody takes it.
     trigger:       what made it move, where that differs within the batch.
@@ -49,6 +53,8 @@ class RouteRequest:
     owner_hint: UUID | None = None
     to_member_id: UUID | None = None
     fallback: str = NEVER
+    stand_in_id: UUID | None = None
+    to_queue: bool = False
     keep_owner_id: UUID | None = None
     may_unroute: bool = False
     trigger: str = ""
@@ -114,7 +120,7 @@ def _is_old_news(request: RouteRequest, outcome: RouteOutcome) -> bool:
 def _match(setup: Setup, request: RouteRequest) -> Match | None:
     """What the rules say of a request; None where they are not asked."""
     by_hand = request.to_member_id is not None or request.owner_hint is not None
-    if by_hand or request.fallback == ONLY or not setup.enabled or setup.rule_set is None:
+    if by_hand or request.to_queue or request.fallback == ONLY or not setup.enabled or setup.rule_set is None:
         return None
     if request.facts is None:
         if setup.rule_set.needs_facts:
@@ -131,7 +137,12 @@ def _named(requests: Sequence[RouteRequest], setup: Setup) -> set[UUID]:
     for request in requests:
         named.update(
             member_id
-            for member_id in (request.owner_hint, request.to_member_id, request.keep_owner_id)
+            for member_id in (
+                request.owner_hint,
+                request.to_member_id,
+                request.stand_in_id,
+                request.keep_owner_id,
+            )
             if member_id is not None
         )
     return named
@@ -176,8 +187,13 @@ class _Round:
             return self._given_to(str(request.to_member_id), "by_hand")
         if request.owner_hint is not None:
             return self._given_to(str(request.owner_hint), "outside")
+        if request.to_queue:
+            return _plain(None, QUEUED)
         if request.fallback == ONLY:
             return _plain(None, "hop_limit")
+        if request.stand_in_id is not None and self._stands_in(request):
+            person = str(request.stand_in_id)
+            return _plain(person, "stand_in", _line(person, "chosen", "stand_in"))
         if not self.setup.enabled:
             return _plain(None, "outside")
         if matched is None or self.setup.rule_set is None:
@@ -197,6 +213,15 @@ class _Round:
             )
             self.turned.add(matched.pool)
         return result
+
+    def _stands_in(self, request: RouteRequest) -> bool:
+        """Whether the one whom the ladder names can take it: never one who had it, or who is away."""
+        if request.stand_in_id in request.exclude or request.stand_in_id == request.keep_owner_id:
+            return False
+        person = self.board.candidates.get(str(request.stand_in_id))
+        if person is None or not person.is_active:
+            return False
+        return not any(start <= self.now < end for start, end in person.absences)
 
     def _given_to(self, member_id: str, reason: str) -> DecisionResult:
         """Somebody else's choice: it stands while the person is there and active."""

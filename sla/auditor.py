@@ -226,7 +226,8 @@ def _missing_events(now: datetime, since: datetime) -> Iterator[Fault]:
 _EVENT_WITHOUT_MESSAGE: Final = """
 select e.id, e.percent from sla_timerevent e
 where e.tenant_id = %(tenant)s and e.fired_at > %(since)s
-  and e.actions ?| array['remind_owner', 'warn_manager', 'tell_manager', 'tell_director']
+  and e.actions ?| array['remind_owner', 'warn_manager', 'tell_manager', 'tell_director', 'tell_chain',
+                               'tell_person']
   and not exists (select 1 from notifications_outboxmessage o
                   where o.tenant_id = %(tenant)s and o.event_id = e.id and o.member_id is not null)
 limit %(most)s

@@ -13,7 +13,7 @@ from core.errors import ValidationFailed
 from sla.tiers import LARGEST, Duration
 from tenants.calendars import make_spec
 from tenants.calendars.holidays import countries, resolve_holidays
-from tenants.calendars.words import DAYS
+from tenants.calendars.words import DAYS, day_words
 from tenants.forms import zone_choices
 
 #: Public holidays are shown, to be kept or worked, for so many days to come.
@@ -122,7 +122,7 @@ class CalendarForm(forms.Form):
         self.fields["country"].choices = [("", "No country"), *named]  # type: ignore[attr-defined]
         self._offered = self._holidays_offered()
         self.fields["kept"].choices = [  # type: ignore[attr-defined]
-            (day, f"{date.fromisoformat(day):%a %d %b %Y}: {name}") for day, name in self._offered.items()
+            (day, f"{day_words(day)}: {name}") for day, name in self._offered.items()
         ]
 
     @classmethod

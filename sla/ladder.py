@@ -6,13 +6,13 @@ handoff it only records its breach. See docs/engine.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sla.tiers import BREACH, Action, Policy, Step
+from sla.tiers import BREACH, MOVES, Act, Action, Policy, Step
 from sla.timers import Schedule
 
 #: What each telling action sends, and how urgent it is beside the others.
@@ -21,17 +21,28 @@ MESSAGES: Final[Mapping[Action, tuple[str, int]]] = {
     "warn_manager": ("timer.warned", 10),
     "tell_manager": ("timer.breached", 20),
     "tell_director": ("timer.escalated", 20),
+    "tell_chain": ("timer.escalated", 20),
+    "tell_person": ("timer.escalated", 20),
+    "call_webhook": ("timer.step", 0),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A step that is due: its place in the ladder, when it was due, and what it does on this timer."""
+    """A step that is due: its place in the ladder, when it was due, and what it does on this timer.
+
+    percent: of the time that is used then; above 100 after the deadline.
+    """
 
     index: int
     percent: int
-    actions: tuple[Action, ...]
+    actions: tuple[Act, ...]
     at: datetime
+
+    @property
+    def move(self) -> Act | None:
+        """What takes the lead from its owner, if this step does."""
+        return next((act for act in self.actions if act.do in MOVES), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +63,22 @@ class Climb:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Whom the steps of one timer can tell; each may be missing."""
+    """Whom the steps of one timer can tell, and who stands in for the owner; each may be missing."""
 
     owner: UUID | None
     manager: UUID | None
     director: UUID | None
     fallback: UUID | None
+    backup: UUID | None = None
 
 
-def actions_of(step: Step, *, owner_clock: bool, carries: bool) -> tuple[Action, ...]:
+def actions_of(step: Step, *, owner_clock: bool, carries: bool) -> tuple[Act, ...]:
     """What a step does on this timer: nothing where it only records, no move where nobody owns the lead."""
     if not carries:
         return ()
     if owner_clock:
         return step.actions
-    return tuple(action for action in step.actions if action != "reassign")
+    return tuple(act for act in step.actions if act.do not in MOVES)
 
 
 def climb(
@@ -82,31 +94,41 @@ def climb(
         if index < next_step:
             continue
         step = policy.ladder[index]
-        at = plan.at_percent(step.at)
-        if at > now or (rungs and "reassign" in rungs[-1].actions):
+        at = plan.at_step(step)
+        if at > now or (rungs and rungs[-1].move):
             return Climb(tuple(rungs), index, at)
-        rungs.append(Rung(index, step.at, actions_of(step, owner_clock=owner_clock, carries=carries), at))
+        actions = actions_of(step, owner_clock=owner_clock, carries=carries)
+        rungs.append(Rung(index, plan.share_at(step), actions, at))
     return Climb(tuple(rungs), len(policy.ladder), None)
 
 
 def first_look(policy: Policy, plan: Schedule, *, carries: bool) -> tuple[int, datetime]:
     """Where a newly armed timer stands: its first step and when that is."""
     index = 0 if carries else policy.breach
-    return index, plan.at_percent(policy.ladder[index].at)
+    return index, plan.at_step(policy.ladder[index])
 
 
 def next_look(policy: Policy, plan: Schedule, *, next_step: int, carries: bool) -> datetime | None:
     """When the step `next_step` of a timer falls; None where nothing is left that it does."""
     last = len(policy.ladder) - 1 if carries else policy.breach
-    return plan.at_percent(policy.ladder[next_step].at) if next_step <= last else None
+    return plan.at_step(policy.ladder[next_step]) if next_step <= last else None
 
 
-def same_place(before: Policy, after: Policy, next_step: int) -> int:
+def same_place(before: Policy, after: Policy, plan: Schedule, next_step: int) -> int:
     """The step at which a timer that stands before `next_step` of one ladder goes on in another: the first
     one above what it has climbed.
+
+    Up to the deadline steps are compared by share; behind it, by when they come on `plan`, the timer's own.
     """
-    climbed = before.ladder[next_step - 1].at if next_step else 0
-    return next((index for index, step in enumerate(after.ladder) if step.at > climbed), len(after.ladder))
+    if not next_step:
+        return 0
+    climbed = before.ladder[next_step - 1]
+    if climbed.is_late:
+        reached = plan.at_step(climbed)
+        above = [step.is_late and plan.at_step(step) > reached for step in after.ladder]
+    else:
+        above = [step.is_late or step.at > climbed.at for step in after.ladder]
+    return above.index(True) if True in above else len(after.ladder)
 
 
 def take_over(
@@ -120,18 +142,28 @@ def take_over(
     for index, step in enumerate(policy.ladder):
         if breached and index <= policy.breach:
             continue
-        at = plan.at_percent(step.at)
+        at = plan.at_step(step)
         if at > now or (index == policy.breach and not breached):
             return index, at
     return len(policy.ladder), None
 
 
-def recipient(action: Action, chain: Chain) -> UUID | None:
-    """Whom a telling action tells. A missing manager or director is stood in for by the named fallback
-    person; the reminder of a lead that nobody owns goes to that person too.
+def recipients(act: Act, chain: Chain, *, active: Collection[UUID] = ()) -> tuple[UUID, ...]:
+    """Whom a telling action tells. A missing manager, director or named person is stood in for by the
+    fallback person; the reminder of a lead that nobody owns goes to that person too.
+
+    active: the named members who are still there.
     """
-    if action == "remind_owner":
-        return chain.owner or chain.fallback
-    if action == "tell_director":
-        return chain.director or chain.fallback or chain.manager
-    return chain.manager or chain.fallback or chain.director
+    if act.do == "call_webhook":
+        return ()
+    if act.do == "remind_owner":
+        told = [chain.owner or chain.fallback]
+    elif act.do == "tell_director":
+        told = [chain.director or chain.fallback or chain.manager]
+    elif act.do == "tell_person":
+        told = [act.member_id if act.member_id in active else chain.fallback or chain.manager]
+    elif act.do == "tell_chain":
+        told = [chain.manager, chain.director] if chain.manager or chain.director else [chain.fallback]
+    else:
+        told = [chain.manager or chain.fallback or chain.director]
+    return tuple(dict.fromkeys(person for person in told if person))

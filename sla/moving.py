@@ -304,7 +304,9 @@ def _move_to_policy(
         if plan is None:
             continue
         done.append((timer, timer.due_at))
-        step = ladder.same_place(load_policy(timer.policy_version_id), policy, timer.next_step)
+        step = ladder.same_place(
+            load_policy(timer.policy_version_id), policy, plan_of(timer), timer.next_step
+        )
         timer.policy_version_id = move.policy_version_id
         if plan.calendar is None:
             timer.calendar_version_id = None

@@ -15,13 +15,11 @@ from rest_framework.response import Response
 
 from core.errors import Conflict, NotFound
 from leads import strict
-from leads.criteria import SCHEMA
 from sla import moving
 from sla.models import PolicyVersion
 from sla.policies import get_version
 from sla.policy_changes import changes
-from sla.policy_review import Review, review
-from sla.tiers import parse_policy
+from sla.policy_review import Review, check_publishable, review
 from tenants import versions
 from tenants.models import VersionState
 from web.api import TenantAPIView
@@ -150,10 +148,6 @@ def _draft() -> PolicyVersion:
     if found is None:
         raise NotFound("There is no draft.")
     return found
-
-
-def _validate(content: Any) -> None:
-    parse_policy(content, SCHEMA)
 
 
 class PolicyView(TenantAPIView):
@@ -303,7 +297,7 @@ class PolicyPublishView(_Publishing):
             actor=self.actor,
             now=self.clock(),
             expected_revision=said["revision"],
-            validate=_validate,
+            validate=check_publishable,
         )
         return self.published(version, move_open=said.get("move_open", False))
 
@@ -319,6 +313,6 @@ class PolicyRollBackView(_Publishing):
         """Put a copy of an earlier version in force, under a new number."""
         said = strict.read(_read_roll_back, request.data)
         version = versions.roll_back(
-            get_version(policy_version_id), actor=self.actor, now=self.clock(), validate=_validate
+            get_version(policy_version_id), actor=self.actor, now=self.clock(), validate=check_publishable
         )
         return self.published(version, move_open=said.get("move_open", False))

@@ -9,14 +9,19 @@ from typing import Any, Final
 
 from core.rules.schema import spoken
 from sla import words
-from sla.tiers import Step
+from sla.tiers import read_step
 
 _TOLD: Final = ("tiers", "ladder", "responses", "on_reassign")
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What is different, a sentence each; empty where the two say the same."""
-    said = [*_tier_changes(before, after), *_ladder_changes(before, after)]
+def changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[str, str] = words.NOBODY_NAMED
+) -> list[str]:
+    """What is different, a sentence each; empty where the two say the same.
+
+    names: of the members whom steps name, by id.
+    """
+    said = [*_tier_changes(before, after), *_ladder_changes(before, after, names)]
     old, new = (words.say_safely(words.responses_words, each.get("responses")) for each in (before, after))
     if old != new:
         said.append(f"First touch: {old}, now {new}.")
@@ -64,17 +69,33 @@ def _one_tier_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[st
     return said
 
 
-def _ladder_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    old, new = (words.parts_by(each.get("ladder"), "at") for each in (before, after))
+def _ladder_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[str, str]
+) -> list[str]:
+    def whole(step: Mapping[str, Any]) -> str:
+        return words.step_words(read_step(step), names)
+
+    def happens(step: Mapping[str, Any]) -> str:
+        return words.happens_words(read_step(step), names)
+
+    old, new = (_steps_by_place(each.get("ladder")) for each in (before, after))
     said = []
     for at, step in new.items():
         if at not in old:
-            said.append(f"New step: {words.lower_first(words.say_safely(_step_said, step))}")
+            said.append(f"New step: {words.lower_first(words.say_safely(whole, step))}")
         elif old[at] != step:
-            said.append(
-                f"{words.say_safely(_step_said, step)} Until now {words.say_safely(_happens_said, old[at])}."
-            )
-    return [*said, *(f"No step at {at} % any more." for at in old if at not in new)]
+            said.append(f"{words.say_safely(whole, step)} Until now {words.say_safely(happens, old[at])}.")
+    return [*said, *(f"No step {words.lower_first(place)} any more." for place in old if place not in new)]
+
+
+def _steps_by_place(ladder: object) -> dict[str, Mapping[str, Any]]:
+    """The steps as written by where they stand: "At 80 % of the time"."""
+    listed = ladder if isinstance(ladder, list) else []
+    return {words.say_safely(_place, step): step for step in listed if isinstance(step, Mapping)}
+
+
+def _place(step: Mapping[str, Any]) -> str:
+    return words.when_step_words(read_step({**step, "actions": []}))
 
 
 def _name(tier: Mapping[str, Any]) -> str:
@@ -83,11 +104,3 @@ def _name(tier: Mapping[str, Any]) -> str:
 
 def _whom(tier: Mapping[str, Any]) -> str:
     return words.say_safely(words.when_words, tier.get("when"))
-
-
-def _step_said(step: Mapping[str, Any]) -> str:
-    return words.step_words(Step(step["at"], tuple(step["actions"])))
-
-
-def _happens_said(step: Mapping[str, Any]) -> str:
-    return words.happens_words(Step(step["at"], tuple(step["actions"])))

@@ -7,7 +7,7 @@ kept as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -17,7 +17,8 @@ from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.defaults import engaged
 from sla import words
 from sla.policy_edit import listed, replace_tier, simple_condition, steps_of
-from sla.tiers import ACTIONS, LARGEST, MOST_PERCENT, RESPONSES, TARGETS, UNITS
+from sla.tiers import ACTIONS, BACKUP, LARGEST, MOST_PERCENT, MOST_STEPS, RESPONSES, TARGETS, UNITS
+from tenants.models import Member
 
 _UNIT_LABELS: Final = {
     "seconds": "seconds",
@@ -28,15 +29,22 @@ _UNIT_LABELS: Final = {
 }
 _CLOCKS: Final = (("business", "working time"), ("wall", "clock time"))
 _AS_WRITTEN: Final = "as written under Advanced"
-#: Steps that one form carries; far more than a ladder needs.
-MOST_STEPS: Final = 50
+#: Where a step stands: at a share of the time, or so long after the deadline.
+_PLACES: Final = {
+    "percent": "% of the time",
+    "minutes": "minutes after the deadline",
+    "hours": "hours after the deadline",
+    "business_days": "business days after the deadline",
+}
+_NEXT: Final = (("", "the next in the pool"), (BACKUP, "the backup of the team"))
+_WINDOW_UNITS: Final = {"minutes": "minutes", "hours": "hours"}
 MOST_DAYS: Final = 3_650
 
 
 class PolicyForm(forms.Form):
     """A draft with one of its tiers open. After `is_valid`, `content` is the draft as it was written.
 
-    content: the draft as it stands; tier: the one that is open.
+    content: the draft as it stands; tier: the one that is open; people: whom steps can name.
     """
 
     revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -66,7 +74,12 @@ class PolicyForm(forms.Form):
         choices=[
             ("restart", "gets the full time again"),
             ("continue", "has the time that is left; after a breach the time starts anew"),
+            ("window", "has a time of its own, where that is shorter:"),
         ],
+    )
+    window_amount = forms.IntegerField(label="Time of a new owner", required=False, min_value=1)
+    window_unit = forms.ChoiceField(
+        label="Time of a new owner: unit", required=False, choices=list(_WINDOW_UNITS.items())
     )
 
     def __init__(
@@ -76,15 +89,17 @@ class PolicyForm(forms.Form):
         content: Mapping[str, Any],
         tier: Mapping[str, Any],
         revision: int,
+        people: Sequence[Member],
     ) -> None:
         self._before, self._tier = content, tier
+        self._people = [(str(person.id), person.name) for person in people]
         self.is_default = tier.get("when") is None
         self.content: dict[str, Any] = dict(content)
         initial = {
             "revision": revision,
             "steps": len(steps_of(content)),
             "responses": content.get("responses"),
-            "on_reassign": content.get("on_reassign", "restart"),
+            **_shown_on_reassign(content.get("on_reassign", "restart")),
             **self._tier_initial(tier),
         }
         super().__init__(data, initial=initial)
@@ -153,17 +168,48 @@ class PolicyForm(forms.Form):
 
     def _add_step(self, index: int) -> None:
         step = self._written_step(index)
+        label = f"Step {index + 1}"
+        place, amount = _shown_place(step)
+        units = dict(_PLACES) if place in _PLACES else {**_PLACES, place: _AS_WRITTEN}
         self.fields[f"step_{index}_at"] = forms.IntegerField(
-            label=f"Step {index + 1}: at percent of the time", min_value=1, max_value=MOST_PERCENT
+            label=f"{label}: when", min_value=1, max_value=LARGEST["minutes"]
+        )
+        self.fields[f"step_{index}_place"] = forms.ChoiceField(
+            label=f"{label}: counted in", choices=list(units.items())
         )
         self.fields[f"step_{index}_do"] = forms.MultipleChoiceField(
-            label=f"Step {index + 1}: what happens",
+            label=f"{label}: what happens",
             required=False,
             widget=forms.CheckboxSelectMultiple,
             choices=[(action, words.order_words(action)) for action in ACTIONS],
         )
-        self.initial[f"step_{index}_at"] = step.get("at")
-        self.initial[f"step_{index}_do"] = step.get("actions")
+        acts = _acts_of(step)
+        told, given = acts.get("tell_person", ""), acts.get("reassign", "")
+        self.fields[f"step_{index}_person"] = forms.ChoiceField(
+            label=f"{label}: whom to tell by name",
+            required=False,
+            choices=[("", "nobody chosen"), *self._people_with(told)],
+        )
+        self.fields[f"step_{index}_to"] = forms.ChoiceField(
+            label=f"{label}: to whom the lead moves",
+            required=False,
+            choices=[*_NEXT, *self._people_with(given)],
+        )
+        self.initial.update(
+            {
+                f"step_{index}_at": amount,
+                f"step_{index}_place": place,
+                f"step_{index}_do": list(acts),
+                f"step_{index}_person": told,
+                f"step_{index}_to": given,
+            }
+        )
+
+    def _people_with(self, member_id: str) -> list[tuple[str, str]]:
+        """Whom a step can name, and whoever it names already."""
+        if member_id in ("", BACKUP) or member_id in dict(self._people):
+            return self._people
+        return [*self._people, (member_id, "somebody who is not active")]
 
     def _written_step(self, index: int) -> dict[str, Any]:
         steps = steps_of(self._before)
@@ -184,9 +230,10 @@ class PolicyForm(forms.Form):
 
     @property
     def ladder(self) -> list[dict[str, Any]]:
-        """The sentence of each step: index, at (percent), do (what happens)."""
+        """The sentence of each step: index, at, place (of what), do (what happens), person, to (whom)."""
+        parts = ("at", "place", "do", "person", "to")
         return [
-            {"index": index, "at": self[f"step_{index}_at"], "do": self[f"step_{index}_do"]}
+            {"index": index, **{part: self[f"step_{index}_{part}"] for part in parts}}
             for index in range(self._step_count())
         ]
 
@@ -196,16 +243,28 @@ class PolicyForm(forms.Form):
         data = super().clean() or {}
         targets = [self._read_target(target, data) for target in TARGETS]
         when = None if self.is_default else self._read_condition(data)
+        on_reassign = self._read_on_reassign(data)
+        steps = [self._read_step(index, data) for index in range(self._step_count())]
         if self.errors:
             return data
         known = [target for target in targets if target]
         others = [each for each in listed(self._tier.get("targets")) if not _is_known(each)]
         tier = {**self._tier, "name": data["name"], "when": when, "targets": [*known, *others]}
         self.content = replace_tier(self._before, str(self._tier.get("slug")), tier)
-        self.content["ladder"] = [self._read_step(index, data) for index in range(self._step_count())]
+        self.content["ladder"] = steps
         self.content["responses"] = data["responses"]
-        self.content["on_reassign"] = data["on_reassign"]
+        self.content["on_reassign"] = on_reassign
         return data
+
+    def _read_on_reassign(self, data: Mapping[str, Any]) -> Any:
+        if data.get("on_reassign") != "window":
+            return data.get("on_reassign")
+        amount = data.get("window_amount")
+        if amount is None:
+            if "window_amount" not in self.errors:
+                self.add_error("window_amount", "How long? Write a whole number.")
+            return None
+        return {"window": _stored(data.get("window_unit") or "minutes", amount)}
 
     def _read_target(self, target: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
         if not data.get(f"{target}_on"):
@@ -252,14 +311,31 @@ class PolicyForm(forms.Form):
         return rule
 
     def _read_step(self, index: int, data: Mapping[str, Any]) -> dict[str, Any]:
+        at, place = data.get(f"step_{index}_at"), data.get(f"step_{index}_place")
         step = self._written_step(index)
-        before, chosen = listed(step.get("actions")), data[f"step_{index}_do"]
-        if {action for action in before if isinstance(action, str)} == set(chosen):
-            actions = before
-        else:
-            others = [action for action in before if action not in ACTIONS]
-            actions = [*(action for action in ACTIONS if action in chosen), *others]
-        return {**step, "at": data[f"step_{index}_at"], "actions": actions}
+        if at is None or place is None:  # refused already
+            return step
+        if place == "percent" and at > MOST_PERCENT:
+            self.add_error(f"step_{index}_at", f"At most {MOST_PERCENT} %.")
+        acts = self._read_acts(index, data)
+        if place == "percent":
+            return {"at": at, "actions": acts}
+        return {"after": _stored(place, at), "actions": acts}
+
+    def _read_acts(self, index: int, data: Mapping[str, Any]) -> list[Any]:
+        """The chosen actions; in the order in which they were written where nothing else is chosen."""
+        chosen = set(data.get(f"step_{index}_do") or ())
+        named = {
+            "tell_person": str(data.get(f"step_{index}_person") or ""),
+            "reassign": str(data.get(f"step_{index}_to") or ""),
+        }
+        if "tell_person" in chosen and not named["tell_person"]:
+            self.add_error(f"step_{index}_person", "Whom? Choose somebody.")
+        step = self._written_step(index)
+        before = _acts_of(step)
+        order = before if set(before) == chosen else [action for action in ACTIONS if action in chosen]
+        others = [act for act in listed(step.get("actions")) if _action_of(act) not in ACTIONS]
+        return [*({"do": do, "to": named[do]} if named.get(do) else do for do in order), *others]
 
 
 def _is_known(target: object) -> bool:
@@ -290,3 +366,29 @@ def _shown(duration: object) -> tuple[str, Any]:
     if unit == "minutes" and isinstance(amount, int) and amount and amount % 60 == 0:
         return "hours", amount // 60
     return (unit, amount) if unit in _units() else ("minutes", None)
+
+
+def _acts_of(step: Mapping[str, Any]) -> dict[str, str]:
+    """The actions of a step as written, and whom each names; what is none is left out."""
+    acts = {}
+    for act in listed(step.get("actions")):
+        do = _action_of(act)
+        if do in ACTIONS:
+            acts[str(do)] = str(act.get("to") or "") if isinstance(act, Mapping) else ""
+    return acts
+
+
+def _action_of(act: object) -> object:
+    return act.get("do") if isinstance(act, Mapping) else act
+
+
+def _shown_place(step: Mapping[str, Any]) -> tuple[str, Any]:
+    """(unit, amount) of where a step stands, as people say it."""
+    return _shown(step["after"]) if isinstance(step.get("after"), Mapping) else ("percent", step.get("at"))
+
+
+def _shown_on_reassign(written: object) -> dict[str, Any]:
+    if not isinstance(written, Mapping):
+        return {"on_reassign": written}
+    unit, amount = _shown(written.get("window"))
+    return {"on_reassign": "window", "window_unit": unit, "window_amount": amount}

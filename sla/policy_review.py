@@ -8,24 +8,29 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
-from core.errors import FieldError
+from core.errors import FieldError, ValidationFailed, pointer
 from leads.criteria import SCHEMA
 from sla import moving, words
+from sla.ladder import MESSAGES
 from sla.models import PolicyVersion
 from sla.policy_changes import changes
-from sla.policy_edit import tiers_of
-from sla.recipients import Heard, fallback_person, heard
-from sla.tiers import Policy, TargetSpec, parse_policy, validate_policy
+from sla.policy_edit import listed, steps_of, tiers_of
+from sla.recipients import Heard, fallback_person, heard, named_members
+from sla.tiers import Policy, TargetSpec, is_id, parse_policy, read_step, validate_policy
 from tenants import selectors
-from tenants.models import Tenant
+from tenants.models import Member, Tenant
 from web.templatetags.sp import minutes_text
 
 _WEEK: Final = 7 * 86_400
 #: Hours under which a promise of minutes says little: most leads arrive when nobody is there.
 _FEW_HOURS: Final = 10 * 3_600
 _DAY: Final = 86_400
+#: Two messages about one clock within this are one too many.
+_CROWDED: Final = 60
+_TELLING: Final = frozenset(MESSAGES) - {"call_webhook"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,19 @@ class Review:
 def review(version: PolicyVersion, *, current: PolicyVersion | None, tenant: Tenant, now: datetime) -> Review:
     """Look at a draft, or at an older version that is to be used again. Writes nothing."""
     content = version.content
-    errors = validate_policy(content, SCHEMA)
-    said = changes(current.content if current else {}, content)
+    errors = publishing_errors(content)
+    said = changes(current.content if current else {}, content, names_in(content))
     if errors:
         return Review(errors, [place_of(error, content) for error in errors], said)
     policy = parse_policy(content, SCHEMA)
     fallback = fallback_person()
     told = heard(policy, fallback)
-    warnings = [*_never_matching(content), *_unmeetable(policy, tenant), *_unheard(told)]
+    warnings = [
+        *_never_matching(content),
+        *_unmeetable(policy, tenant),
+        *_crowded(policy),
+        *_unheard(told),
+    ]
     if fallback is None:
         warnings.append(
             "No active fallback person is named: of a lead that nobody owns, nobody hears. "
@@ -70,13 +80,51 @@ def review(version: PolicyVersion, *, current: PolicyVersion | None, tenant: Ten
     return Review((), (), said, warnings, told, moving.preview_policy(version, now=now), policy)
 
 
+def names_in(content: Mapping[str, Any]) -> dict[str, str]:
+    """Names of the members whom the steps of a content name, by id; a draft may have written anything."""
+    acts = [act for step in steps_of(content) for act in listed(step.get("actions"))]
+    ids = {act["to"] for act in acts if isinstance(act, dict) and is_id(act.get("to"))}
+    return {str(each.id): each.name for each in Member.objects.filter(id__in=ids)} if ids else {}
+
+
+def publishing_errors(content: object) -> list[FieldError]:
+    """All that stands between a content and its publication: what is wrong with it, and steps that name
+    somebody who is not there.
+    """
+    errors = validate_policy(content, SCHEMA)
+    if errors or not isinstance(content, Mapping):
+        return errors
+    steps = [read_step(step) for step in content["ladder"]]
+    members = named_members(steps)
+    for index, step in enumerate(steps):
+        for number, act in enumerate(step.actions):
+            if act.member_id is None:
+                continue
+            member = members.get(act.member_id)
+            where = pointer("ladder", index, "actions", number, "to")
+            if member is None:
+                errors.append(FieldError(where, "There is no such person here: choose another.", "unknown"))
+            elif not member.is_active:
+                message = f"{member.name} is not active: choose another person."
+                errors.append(FieldError(where, message, "inactive"))
+    return errors
+
+
+def check_publishable(content: object) -> None:
+    """Raises ValidationFailed with the place of every error where a content cannot be put in force."""
+    errors = publishing_errors(content)
+    if errors:
+        raise ValidationFailed("The policy is not valid: " + errors[0].message, field_errors=errors)
+
+
 def place_of(error: FieldError, content: Mapping[str, Any]) -> Place:
     """Where in the editor an error of validate_policy is put right."""
     parts = error.path.strip("/").split("/")
     if parts[0] == "tiers" and len(parts) > 1 and parts[1].isdigit():
         return _tier_place(error, parts, content["tiers"][int(parts[1])])
     if parts[0] == "ladder" and len(parts) > 1:
-        return Place("", f"id_step_{parts[1]}_at", f"Step {int(parts[1]) + 1}", error.message)
+        part = "person" if parts[-1:] == ["to"] else "at"
+        return Place("", f"id_step_{parts[1]}_{part}", f"Step {int(parts[1]) + 1}", error.message)
     anchors = {
         "ladder": ("ladder", "When time runs out"),
         "responses": ("id_responses", "What counts"),
@@ -202,6 +250,24 @@ def _length(start: str, end: str) -> int:
 def _hours(seconds: int) -> str:
     hours = round(seconds / 3_600, 1)
     return f"{hours:g} hour{'' if hours == 1 else 's'}"
+
+
+def _crowded(policy: Policy) -> list[str]:
+    """Steps so close to each other that people hear twice of one thing."""
+    said = []
+    for first, second in pairwise(policy.ladder):
+        both = {act.do for act in first.actions} & {act.do for act in second.actions} & _TELLING
+        if not both or first.after or second.after:
+            continue
+        for tier in policy.tiers:
+            seconds = min((_seconds(spec) or _DAY for spec in tier.targets), default=_DAY)
+            apart = seconds * (second.at - first.at) // 100
+            if apart < _CROWDED:
+                said.append(
+                    f"{tier.name}: the steps at {first.at} % and {second.at} % are {minutes_text(apart)} "
+                    f"apart, and both {words.order_words(sorted(both)[0])}."
+                )
+    return said
 
 
 def _unheard(rows: Sequence[Heard]) -> list[str]:

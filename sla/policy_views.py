@@ -19,7 +19,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from core.errors import Conflict, StaleVersion, ValidationFailed
 from core.rules.schema import spoken
-from leads.criteria import SCHEMA
 from leads.defaults import INTENT_KINDS, engaged
 from leads.models import Handoff
 from sla import moving, policy_edit, words
@@ -27,16 +26,18 @@ from sla.defaults import DEFAULT_POLICY
 from sla.models import PolicyVersion
 from sla.policies import find_policy, get_version
 from sla.policy_changes import changes
-from sla.policy_forms import MOST_STEPS, PolicyForm
-from sla.policy_review import Review, place_of, review
+from sla.policy_forms import PolicyForm
+from sla.policy_review import Review, check_publishable, place_of, publishing_errors, review
 from sla.presenting import move_rows
-from sla.tiers import Policy, parse_policy, validate_policy
+from sla.recipients import named_members
+from sla.tiers import MOST_STEPS, Policy
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, VersionState
 from tenants.requests import TenantRequest
+from tenants.selectors import active_members
 
 COUNTED_DAYS = 30
 SHOWN_VERSIONS = 5
@@ -87,6 +88,7 @@ def policy(request: TenantRequest) -> HttpResponse:
 def _in_words(found: Policy, *, now: datetime) -> dict[str, Any]:
     """The policy as the template reads it: tiers, ladder, what counts as a response."""
     counts = leads_by_tier(now=now)
+    names = {str(each.id): each.name for each in named_members(found.ladder).values()}
     tiers = [
         {
             "name": tier.name,
@@ -99,9 +101,10 @@ def _in_words(found: Policy, *, now: datetime) -> dict[str, Any]:
     return {
         "tiers": tiers,
         "elsewhere": sum(counts.values()),
-        "ladder": [{"at": step.at, "sentence": words.step_words(step)} for step in found.ladder],
+        "ladder": [{"step": step, "sentence": words.step_words(step, names)} for step in found.ladder],
         "responses": words.responses_words(found.responses),
-        "restarts": found.on_reassign == "restart",
+        "on_reassign": found.on_reassign,
+        "window": words.length_words(found.window) if found.window else "",
     }
 
 
@@ -146,7 +149,13 @@ def draft(request: TenantRequest) -> HttpResponse:
     tier = tier or (tiers[0] if tiers else None)
     if tier is None:
         return _without_tiers(request)
-    form = PolicyForm(request.POST or None, content=found.content, tier=tier, revision=found.revision)
+    form = PolicyForm(
+        request.POST or None,
+        content=found.content,
+        tier=tier,
+        revision=found.revision,
+        people=active_members(tenant=request.tenant),
+    )
     context: dict[str, Any] = {"form": form, "draft": found, "tier": tier}
     if request.method == "POST" and form.is_valid():
         answer = _save(request, found, form, tier, context)
@@ -181,7 +190,7 @@ def _draft_context(found: PolicyVersion, tier: Mapping[str, Any]) -> dict[str, A
         ],
         "condition": words.say_safely(words.when_words, condition),
         "simple": policy_edit.simple_condition(condition) is not None,
-        "places": [place_of(error, found.content) for error in validate_policy(found.content, SCHEMA)],
+        "places": [place_of(error, found.content) for error in publishing_errors(found.content)],
         "may_add_step": len(policy_edit.steps_of(found.content)) < MOST_STEPS,
         "is_first": tiers[0].get("slug") == tier.get("slug"),
         "is_before_default": len(tiers) < 3 or tiers[-2].get("slug") == tier.get("slug"),
@@ -305,7 +314,7 @@ def check(request: TenantRequest) -> HttpResponse:
                 now=database_clock(),
                 expected_revision=_number(request, "revision") or 0,
                 against=_number(request, "against") or 0,
-                validate=lambda content: parse_policy(content, SCHEMA),
+                validate=check_publishable,
             )
         except (Conflict, ValidationFailed) as refusal:
             refused = refusal.message
@@ -329,7 +338,7 @@ def use_again(request: TenantRequest, policy_version_id: UUID) -> HttpResponse:
                 actor=_actor(request),
                 now=database_clock(),
                 against=_number(request, "against") or 0,
-                validate=lambda content: parse_policy(content, SCHEMA),
+                validate=check_publishable,
             )
         except (Conflict, ValidationFailed) as refusal:
             refused = refusal.message

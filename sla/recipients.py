@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sla import words
-from sla.ladder import MESSAGES, Chain, recipient
+from sla.ladder import MESSAGES, Chain, recipients
 from sla.tiers import Policy, Step
 from tenants.models import Member, RepProfile, Team
 
@@ -37,15 +38,18 @@ def fallback_person() -> Member | None:
 
 
 def heard(policy: Policy, fallback: Member | None) -> list[Heard]:
-    """Whom each step tells about the leads of each team. Three queries."""
+    """Whom each step tells about the leads of each team. Four queries."""
     teams = _teams()
     people = {member.id: member for _, *leaders in teams for member in leaders if member}
     if fallback:
         people[fallback.id] = fallback
+    named = named_members(policy.ladder)
+    people.update({member.id: member for member in named.values() if member.is_active})
+    names = {str(member_id): member.name for member_id, member in named.items()}
     rows = []
     for step in policy.ladder:
-        for action in step.actions:
-            if action not in MESSAGES or action == "remind_owner":
+        for act in step.actions:
+            if act.do not in MESSAGES or act.do in ("remind_owner", "call_webhook"):
                 continue
             told: defaultdict[str, list[str]] = defaultdict(list)
             nobody = []
@@ -56,14 +60,21 @@ def heard(policy: Policy, fallback: Member | None) -> list[Heard]:
                     director=director.id if director else None,
                     fallback=fallback.id if fallback else None,
                 )
-                found = recipient(action, chain)
-                if found is None:
+                found = recipients(act, chain, active=people)
+                for member_id in found:
+                    told[people[member_id].name].append(name)
+                if not found:
                     nobody.append(name)
-                else:
-                    told[people[found].name].append(name)
-            who = [(person, ", ".join(names)) for person, names in told.items()]
-            rows.append(Heard(f"At {step.at} %", words.happens_words(Step(step.at, (action,))), who, nobody))
+            who = [(person, ", ".join(of)) for person, of in told.items()]
+            what = words.happens_words(Step(step.at, (act,)), names)
+            rows.append(Heard(words.when_step_words(step), what, who, nobody))
     return rows
+
+
+def named_members(ladder: Sequence[Step]) -> dict[UUID, Member]:
+    """The members of this organisation whom steps name, active or not, by id."""
+    ids = {act.member_id for step in ladder for act in step.actions if act.member_id}
+    return {member.id: member for member in Member.objects.filter(id__in=ids)} if ids else {}
 
 
 def _teams() -> list[tuple[str, Member | None, Member | None]]:

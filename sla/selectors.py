@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -18,25 +19,33 @@ from tenants.models import Member
 from tenants.selectors import active_tenants as active_tenants
 
 
-def chains_of(member_ids: Iterable[UUID], *, fallback_id: UUID | None) -> Mapping[UUID | None, Chain]:
+def chains_of(member_ids: Iterable[UUID], *, fallback_id: UUID | None = None) -> Mapping[UUID | None, Chain]:
     """Whom the timers of these owners tell, by owner; under None for a lead that nobody owns.
 
     Managers and directors who left are passed over: the named fallback person stands in. One query.
     """
     chains: dict[UUID | None, Chain] = {None: Chain(None, None, None, fallback_id)}
-    for member_id, is_active, manager_id, manages, director_id, directs in _leaders(frozenset(member_ids)):
+    for row in _leaders(frozenset(member_ids)):
+        member_id, is_active, manager_id, manages, director_id, directs, backup_id, backs_up = row
         chains[member_id] = Chain(
             owner=member_id if is_active else None,
             manager=manager_id if manages else None,
             director=director_id if directs else None,
             fallback=fallback_id,
+            backup=backup_id if backs_up else None,
         )
     return chains
 
 
 @configured
-def _leaders(member_ids: frozenset[UUID]) -> list[tuple[UUID, bool, UUID | None, bool, UUID | None, bool]]:
-    """(member, active, manager, active, director, active) of each."""
+def active_among(member_ids: frozenset[UUID]) -> frozenset[UUID]:
+    """Those of these members who are active."""
+    return frozenset(Member.objects.filter(id__among=member_ids, is_active=True).values_list("id", flat=True))
+
+
+@configured
+def _leaders(member_ids: frozenset[UUID]) -> list[tuple[Any, ...]]:
+    """(member, active, manager, active, director, active, backup, active) of each."""
     return list(
         Member.objects.filter(id__among=member_ids).values_list(
             "id",
@@ -45,6 +54,8 @@ def _leaders(member_ids: frozenset[UUID]) -> list[tuple[UUID, bool, UUID | None,
             "team__manager__is_active",
             "team__director_id",
             "team__director__is_active",
+            "team__backup_id",
+            "team__backup__is_active",
         )
     )
 

@@ -6,16 +6,20 @@ A calendar of None is the wall clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from core.businesstime import Gap, WorkCalendar, add_outside, elapsed_inside, elapsed_outside
-from sla.tiers import BREACH, Duration, Policy, TargetSpec
+from sla.tiers import BREACH, Duration, Policy, Step, TargetSpec
 
 #: A wall clock still has days: UTC ones, where an organisation has no calendar at all.
 _EVERY_HOUR: Final = WorkCalendar.always("UTC")
+#: Units of the same length everywhere, in seconds.
+_FIXED: Final[Mapping[str, int]] = {"seconds": 1, "minutes": 60}
+#: The largest share that an event keeps.
+_LARGEST_SHARE: Final = 32_767
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,25 @@ class Schedule:
         moment = add_seconds(self.calendar, self.started_at, seconds, self.gaps)
         # The stored duration is in whole seconds; a step must not slip past the deadline by the rest.
         return min(moment, self.due_at) if percent < BREACH else max(moment, self.due_at)
+
+    def at_step(self, step: Step) -> datetime:
+        """The instant of a step: at its share of the time, or so long after the deadline on this clock."""
+        if step.after is None:
+            return self.at_percent(step.at)
+        return add_seconds(self.calendar, self.due_at, self._late_seconds(step.after), self.gaps)
+
+    def share_at(self, step: Step) -> int:
+        """How much of the time is used at a step, in percent; one after the deadline is above 100."""
+        if step.after is None:
+            return step.at
+        share = BREACH + 100 * self._late_seconds(step.after) // max(1, self.duration_seconds)
+        return min(_LARGEST_SHARE, max(BREACH + 1, share))
+
+    def _late_seconds(self, after: Duration) -> int:
+        """What a time after the deadline is in seconds of this clock."""
+        if after.unit in _FIXED:
+            return after.amount * _FIXED[after.unit]
+        return seconds_between(self.calendar, self.due_at, due_after(after, self.due_at, self.calendar))
 
 
 def add_seconds(
@@ -74,10 +97,8 @@ def seconds_in_gaps(
 
 def due_after(duration: Duration, start: datetime, calendar: WorkCalendar | None) -> datetime:
     """The deadline of a duration that starts at `start`. Raises CalendarClosedError where there is none."""
-    if duration.unit == "seconds":
-        return add_seconds(calendar, start, duration.amount)
-    if duration.unit == "minutes":
-        return add_seconds(calendar, start, duration.amount * 60)
+    if duration.unit in _FIXED:
+        return add_seconds(calendar, start, duration.amount * _FIXED[duration.unit])
     days = calendar or _EVERY_HOUR
     if duration.unit == "business_days":
         return days.add_days(start, duration.amount)
@@ -95,8 +116,8 @@ def schedule(
     """
     clock = None if spec.wall else calendar
     due_at = due_after(spec.duration, start, clock)
-    if spec.duration.unit in ("seconds", "minutes"):
-        seconds = spec.duration.amount * (60 if spec.duration.unit == "minutes" else 1)
+    if spec.duration.unit in _FIXED:
+        seconds = spec.duration.amount * _FIXED[spec.duration.unit]
     else:
         seconds = seconds_between(clock, start, due_at)
     return paused_schedule(Schedule(start, due_at, seconds, clock), gaps)

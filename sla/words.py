@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from core.errors import ValidationFailed
@@ -10,7 +11,7 @@ from core.rules import describe
 from core.rules.schema import spoken
 from leads.criteria import SCHEMA
 from sla.models import Target
-from sla.tiers import BREACH, RESPONSES, Action, Duration, Step, TargetSpec, Tier
+from sla.tiers import BACKUP, BREACH, RESPONSES, Act, Action, Duration, Step, TargetSpec, Tier, read_duration
 
 EVERYONE_ELSE: Final = "Everyone else"
 _HAPPENS: Final[dict[Action, str]] = {
@@ -18,6 +19,11 @@ _HAPPENS: Final[dict[Action, str]] = {
     "warn_manager": "the manager is warned",
     "tell_manager": "the manager is told",
     "tell_director": "the director is told",
+    "tell_chain": "the manager and the director are told",
+    "tell_person": "{} is told",
+    "raise_priority": "its priority rises",
+    "call_webhook": "webhooks are called",
+    "move_to_queue": "the lead goes to the queue, without an owner",
     "reassign": "the lead moves to the next person",
 }
 _ORDERS: Final[dict[Action, str]] = {
@@ -25,8 +31,15 @@ _ORDERS: Final[dict[Action, str]] = {
     "warn_manager": "warn the manager",
     "tell_manager": "tell the manager",
     "tell_director": "tell the director",
+    "tell_chain": "tell manager and director",
+    "tell_person": "tell somebody by name",
+    "raise_priority": "raise its priority",
+    "call_webhook": "call the webhooks",
     "reassign": "move the lead on",
+    "move_to_queue": "put the lead in the queue",
 }
+_SOMEBODY: Final = "a named person"
+NOBODY_NAMED: Final[Mapping[str, str]] = MappingProxyType({})
 _RESPONSES: Final = {
     "call": "call",
     "email": "e-mail",
@@ -63,12 +76,10 @@ def length_words(duration: Duration) -> str:
 
 
 def _span(duration: Duration) -> str:
-    if duration.unit == "seconds" and duration.amount % 60:
-        return _count(duration.amount, "second")
-    minutes = duration.amount // 60 if duration.unit == "seconds" else duration.amount
+    minutes, seconds = divmod(duration.amount, 60) if duration.unit == "seconds" else (duration.amount, 0)
     hours, rest = divmod(minutes, 60)
-    parts = [_count(number, unit) for number, unit in ((hours, "hour"), (rest, "minute")) if number]
-    return " ".join(parts)
+    counted = ((hours, "hour"), (rest, "minute"), (seconds, "second"))
+    return " ".join(_count(number, unit) for number, unit in counted if number)
 
 
 def target_words(spec: TargetSpec) -> str:
@@ -87,16 +98,31 @@ def condition_words(tier: Tier) -> str:
     return tier.rule.sentence if tier.rule else EVERYONE_ELSE
 
 
-def step_words(step: Step) -> str:
-    """ "At 80 % of the time the manager is warned."."""
-    when = f"At the deadline ({BREACH} %)" if step.at == BREACH else f"At {step.at} % of the time"
-    return f"{when} {happens_words(step)}."
+def step_words(step: Step, names: Mapping[str, str] = NOBODY_NAMED) -> str:
+    """ "At 80 % of the time the manager is warned.". names: of the members whom steps name, by id."""
+    return f"{when_step_words(step)} {happens_words(step, names)}."
 
 
-def happens_words(step: Step) -> str:
+def when_step_words(step: Step) -> str:
+    """ "At 80 % of the time", "At the deadline (100 %)", "30 minutes after the deadline"."""
+    if step.after is not None:
+        long = length_words(step.after) if step.after.amount else ""
+        at_closing = "By closing time " if step.after.unit == "end_of_day" else ""
+        return " ".join(f"{at_closing}{long} after the deadline".split())
+    return f"At the deadline ({BREACH} %)" if step.at == BREACH else f"At {step.at} % of the time"
+
+
+def happens_words(step: Step, names: Mapping[str, str] = NOBODY_NAMED) -> str:
     """What a step does: "the manager is told and the lead moves to the next person"."""
-    happens = _listed((_HAPPENS[action] for action in step.actions), "and") if step.actions else ""
+    happens = _listed((_act_words(act, names) for act in step.actions), "and") if step.actions else ""
     return happens or "the breach is recorded"
+
+
+def _act_words(act: Act, names: Mapping[str, str]) -> str:
+    if act.do == "reassign" and act.to:
+        first = "the backup of the team" if act.to == BACKUP else names.get(act.to, _SOMEBODY)
+        return f"the lead moves to {first}, or else to the next person"
+    return _HAPPENS[act.do].format(names.get(act.to, _SOMEBODY))
 
 
 def responses_words(responses: Iterable[str]) -> str:
@@ -114,6 +140,10 @@ _ON_REASSIGN: Final = {
 }
 
 
+def _window(on_reassign: Mapping[str, Any]) -> str:
+    return length_words(read_duration(on_reassign["window"]))
+
+
 def order_words(action: Action) -> str:
     """An action as one gives it: "tell the manager"."""
     return _ORDERS.get(action, spoken(action))
@@ -126,6 +156,8 @@ def response_word(kind: str) -> str:
 
 def on_reassign_words(on_reassign: object) -> str:
     """What the new owner of a lead that moved has: "gets the full time again"."""
+    if isinstance(on_reassign, Mapping):
+        return f"has {say_safely(_window, on_reassign)}, or the full time where that is shorter"
     return _ON_REASSIGN.get(str(on_reassign), "has what is not said yet")
 
 

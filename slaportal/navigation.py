@@ -12,8 +12,21 @@ NAVIGATION: tuple[Group, ...] = (
     Group(
         "My work",
         (
-            Place("Inbox", "handoff:inbox", "inbox", (_REP, _MANAGER), bottom="Inbox"),
-            Place("Leads", "handoff:leads", "user", ()),
+            Place(
+                "Inbox",
+                "handoff:inbox",
+                "inbox",
+                (_REP, _MANAGER),
+                bottom="Inbox",
+                stands_for=("handoff:leads",),
+            ),
+            Place(
+                "Leads",
+                "handoff:leads",
+                "user",
+                bottom="Leads",
+                bottom_for=(_REP, _MARKETING, _EXECUTIVE),
+            ),
         ),
     ),
     Group(
@@ -21,7 +34,14 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Live board", "handoff:board", "layout-dashboard", (_MANAGER,), bottom="Board"),
             Place("Unrouted", "handoff:unrouted", "alert-circle", (_MANAGER,)),
-            Place("Needs data", "handoff:needs_data", "clipboard-check", (_MANAGER, _MARKETING)),
+            Place(
+                "Needs data",
+                "handoff:needs_data",
+                "clipboard-check",
+                (_MANAGER, _MARKETING),
+                bottom="Needs data",
+                bottom_for=(_MARKETING,),
+            ),
             Place("People", "tenants:people", "users", (_MANAGER,)),
         ),
     ),

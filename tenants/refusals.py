@@ -13,5 +13,5 @@ def take_errors(form: BaseForm, error: DomainError) -> None:
         form.add_error(None, error.message)
         return
     for each in error.field_errors:
-        name = each.path.strip("/")
+        name = each.path.strip("/").replace("/", "_")
         form.add_error(name if name in form.fields else None, each.message)

@@ -62,6 +62,11 @@ def get_key(*, tenant: Tenant, key_id: UUID) -> ApiKey:
     return key
 
 
+def active_members(*, tenant: Tenant) -> list[Member]:
+    """Everybody who works in the organisation now, by name."""
+    return list(Member.objects.filter(tenant=tenant, is_active=True).order_by("name", "id"))
+
+
 def manageable_members(*, tenant: Tenant, by: Member) -> list[Member]:
     """Those whom `by` may manage, by team and name: everybody for an admin, a manager's own teams for a
     manager."""

@@ -26,17 +26,27 @@ from tenants.requests import TenantRequest
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One item of the rail. roles: who sees it, empty for everybody (an admin sees all). bottom: its word in
-    the bar on phones, "" where it is not in it."""
+    """One item of the rail.
+
+    roles:      who sees it, empty for everybody (an admin sees all).
+    bottom:     its word in the bar on phones, "" where it is not in it.
+    bottom_for: in whose bar it is, empty for everybody who sees it.
+    stands_for: views of places that are not in the bar: on a page below one, the bar marks this place.
+    """
 
     label: str
     view: str
     icon: str
     roles: tuple[Role, ...] = ()
     bottom: str = ""
+    bottom_for: tuple[Role, ...] = ()
+    stands_for: tuple[str, ...] = ()
 
     def open_to(self, role: str) -> bool:
         return not self.roles or role == Role.ADMIN or role in self.roles
+
+    def bottom_word(self, role: str) -> str:
+        return self.bottom if not self.bottom_for or role in self.bottom_for else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,9 @@ def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
         "label": place.label,
         "url": url,
         "icon": place.icon,
-        "bottom": place.bottom,
+        "bottom": place.bottom_word(request.member.role),  # type: ignore[attr-defined]
+        "stands_for": [path_or_none(view) for view in place.stands_for],
+        "marked": False,
         "count": badge.count,
         "badge_tone": badge.tone,
         "active": False,
@@ -115,10 +127,15 @@ def _badge(request: TenantRequest, name: str) -> Badge:
 
 
 def _mark_present(path: str, items: list[dict[str, Any]]) -> None:
-    """Mark the place whose address is the longest beginning of this page's."""
+    """Mark the place whose address is the longest beginning of this page's, in the rail (`active`) and in the
+    bar on phones (`marked`): there another place stands for one that the bar has not."""
     under = [item for item in items if path == item["url"] or path.startswith(item["url"].rstrip("/") + "/")]
     if under:
-        max(under, key=lambda item: len(item["url"]))["active"] = True
+        present = max(under, key=lambda item: len(item["url"]))
+        present["active"] = True
+        below = path != present["url"] and not present["bottom"]
+        for item in items:
+            item["marked"] = item is present or (below and present["url"] in item["stands_for"])
 
 
 def _clocks(request: TenantRequest, now: datetime) -> dict[str, Any]:

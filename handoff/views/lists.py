@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from handoff import selectors
 from handoff.badges import remember
+from handoff.corrections import may_correct
 from handoff.lead_page import needs_text
 from handoff.views import base
 from handoff.views.base import is_part, reader, watcher
@@ -45,11 +46,18 @@ def unrouted(request: TenantRequest) -> HttpResponse:
 def needs_data(request: TenantRequest) -> HttpResponse:
     """Leads that qualify and lack something that a handoff requires."""
     leads, missing = waiting_for_data(limit=selectors.SHOWN)
-    rows = [{"lead": each, "needs": needs_text(each.needs)} for each in leads]
+    rows = [
+        {"lead": each, "needs": needs_text(each.needs), "may_correct": may_correct(each, request.member)}
+        for each in leads
+    ]
     often = [(needs_text([name]), count) for name, count in missing.most_common(4)]
-    return render(
-        request, "handoff/needs_data.html", {"rows": rows, "often": often, "now": base.reading_clock()}
-    )
+    context = {
+        "rows": rows,
+        "often": often,
+        "here": reverse("handoff:needs_data"),
+        "now": base.reading_clock(),
+    }
+    return render(request, "handoff/needs_data.html", context)
 
 
 @never_cache

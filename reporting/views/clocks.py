@@ -49,6 +49,7 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
                 "seconds": reading.seconds,
                 "running": reading.running,
                 "next_change": reading.next_change,
+                "resumes": reading.resumes,
                 "rep": names.of("rep", row.member_id)[0],
                 "tier": row.tier_name or selectors.humanise(row.tier),
                 "source": row.source or DASH,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sla.answered import answered_at
 from sla.models import Timer
 from sla.policies import load_policy
 from sla.rows import TimerRow, insert_timers
-from sla.tiers import Policy, TargetSpec, Tier
+from sla.tiers import Duration, Policy, TargetSpec, Tier
 from sla.timers import Schedule, schedule, schedule_of_rest, warn_at
 from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
 from tenants.context import current_tenant_id
@@ -74,6 +75,11 @@ def arm_owner(
                 continue
             version_id = None if spec.wall else calendars[assignment.member_id]
             promise = promises.of(policy, spec, assignment.started_at, version_id, carries=True)
+            if assignment.hop and policy.window is not None:
+                shorter = promises.of(
+                    policy, _windowed(spec, policy.window), assignment.started_at, version_id, carries=True
+                )
+                promise = min(promise, shorter, key=lambda each: each.plan.due_at)
             plan = promise.plan
             spent = used.get((handoff.id, spec.target), 0) if used else 0
             if 0 < spent < plan.duration_seconds:
@@ -83,6 +89,12 @@ def arm_owner(
             armed.append(timer)
     insert_timers(armed)
     return armed
+
+
+@cache
+def _windowed(spec: TargetSpec, window: Duration) -> TargetSpec:
+    """The promise of a later owner. Kept, so that `_Promises` knows it again."""
+    return replace(spec, duration=window)
 
 
 def _time_used_before(

@@ -60,7 +60,9 @@ def pause(
         raise ValidationFailed.at("/until", "Choose a time to come.", "past")
     if ends > latest:
         raise ValidationFailed.at(
-            "/until", f"{rule.name} may last until {latest:%d %b %Y, %H:%M} UTC at most.", "too_long"
+            "/until",
+            f"{rule.name} may last until {latest.day} {latest:%b %Y, %H:%M} UTC at most.",
+            "too_long",
         )
     if Pause.objects.filter(handoff=handoff, ended_at__isnull=True).exists():
         raise Conflict("This lead is paused already.")

@@ -11,12 +11,14 @@ from django.test import Client
 
 from feedback.models import Disposition
 from handoff import services
+from handoff.intake import receive_lead
 from handoff.services import Actor
 from handoff.sweep import sweep_tenant
+from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.models import Lead, Touch
 from tenants.clock import fixed_clock
 from tenants.models import Member, RepProfile
-from tests.factories import Org
+from tests.factories import Org, engaged
 from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of, someone_else, timer_of
 
 pytestmark = pytest.mark.django_db
@@ -489,3 +491,35 @@ def test_the_list_of_leads_is_filtered_by_stage(acme: Org, ruth: Lead, globex: O
     assert "Ruth Adeyemi" in text_of(admin, "/leads?stage=mql")
     assert "No lead like this" in text_of(admin, "/leads?stage=won")
     assert "Ruth" not in text_of(browser(globex.admin), "/leads")
+
+
+def test_a_long_list_of_what_is_enough_is_counted_and_kept_to_be_opened(
+    acme: Org, now: datetime, at_hand: AtHand
+) -> None:
+    with acme.scope():
+        acme.criteria.state = "retired"
+        acme.criteria.save()
+        countries = ["AT", "BE", "CH", "DE", "DK", "FR", "NL"]
+        kinds = ["demo_request", "pricing_page", "contact_form", "live_chat"]
+        type(acme.criteria).objects.create(
+            number=2,
+            state="published",
+            content={
+                "rule": {"any": [engaged(kind) for kind in kinds]},
+                "fit": {"field": "lead.country", "op": "one_of", "value": countries},
+                "required": [],
+            },
+            created_at=acme.criteria.created_at,
+            created_by="system",
+        )
+        said = LeadIn(
+            email="ann@heron.example",
+            company=CompanyIn(domain="heron.example", country="DE"),
+            engagements=(EngagementIn("live_chat", "", now),),
+        )
+        lead = receive_lead(item=said, actor="key:test", clock=fixed_clock(now)).lead
+    at_hand(now)
+    page = text_of(browser(acme.admin), f"/leads/{lead.id}")
+    assert "<b>Live chat</b><br>Any one of 4 is enough" in page
+    assert "<b>Country: DE</b><br>One of 7" in page
+    assert page.index("See all 4") < page.index("Pricing page at least once")

@@ -251,14 +251,14 @@ def test_a_row_that_the_database_refuses_fails_alone(post, acme, monkeypatch):
     """Something that no check foresaw: the batch is taken row by row, and only that row is lost."""
     from leads import upsert
 
-    real = upsert._Batch.merge_item
+    real = upsert.Batch.merge_item
 
-    def breaks(lead: Lead, item: Any, *, newer: bool) -> None:
-        real(lead, item, newer=newer)
+    def breaks(self: upsert.Batch, lead: Lead, item: Any, *, newer: bool) -> None:
+        real(self, lead, item, newer=newer)
         if item.first_name == "Boom":
             lead.stage = "a stage that is longer than its column"
 
-    monkeypatch.setattr(upsert._Batch, "merge_item", staticmethod(breaks))
+    monkeypatch.setattr(upsert.Batch, "merge_item", breaks)
     with acme.scope():
         type(acme.criteria).objects.all().delete()
     rows = [{"email": f"a{n}@b{n}.com", "first_name": "Boom" if n == 2 else "Ann"} for n in range(5)]

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.test import Client
 
+from handoff.intake import receive_lead
 from leads.defaults import DEFAULT_CRITERIA
+from leads.incoming import EngagementIn, LeadIn
 from leads.models import CriteriaVersion
 from leads.plain import PlainCriteria, plain_form_of
+from tenants.clock import fixed_clock
 from tenants.models import AuditEntry
 
 FORM: dict[str, Any] = {
@@ -123,3 +126,34 @@ def test_plain_values_go_there_and_back():
     assert plain_form_of(DEFAULT_CRITERIA) is not None
     assert plain_form_of({"rule": {"field": "lead.title", "op": "equals", "value": "x"}}) is None
     assert plain_form_of({**DEFAULT_CRITERIA, "fit": {"not": {"all": []}}}) is None
+
+
+def test_what_is_missing_is_named_in_words_and_leads_to_where_it_is_filled_in(client, acme, now):
+    with acme.scope():
+        acme.criteria.state = "retired"
+        acme.criteria.save()
+        content = {**acme.criteria.content, "required": ["last_name", "account.employees"]}
+        CriteriaVersion.objects.create(
+            number=2,
+            state="published",
+            content=content,
+            created_at=now,
+            created_by="system",
+            published_at=now,
+        )
+        said = LeadIn(email="ann@heron.example", engagements=(EngagementIn("demo_request", "", now),))
+        receive_lead(item=said, actor="key:test", clock=fixed_clock(now))
+    enter(client, acme.marketing)
+    page = " ".join(client.get("/qualification").content.decode().split())
+    assert "what sales must know. Last name: 1, Employees: 1." in page
+    assert "<td>Last name, Employees</td>" in page
+    assert 'href="/needs-data"' in page
+    assert "last_name" not in page
+
+
+def test_an_author_of_json_finds_the_language_on_the_page(client, acme):
+    enter(client, acme.admin)
+    page = client.get("/qualification").content.decode()
+    assert "docs/rules.md" not in page
+    assert "<code>account.employees</code>" in page
+    assert "at_least, at_most, between" in page

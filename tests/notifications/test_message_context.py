@@ -22,7 +22,7 @@ from notifications.models import OutboxMessage
 from notifications.sending import as_row, deliver_round
 from tenants.clock import fixed_clock
 from tenants.models import RepProfile
-from tests.factories import Org
+from tests.factories import Org, engaged
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -79,6 +79,29 @@ def test_the_assignment_tells_the_whole_context(acme: Org, now: datetime) -> Non
     assert "Why Ingrid qualified" in sent.body
     assert "Why you: " in sent.body
     assert "{" not in sent.body + sent.subject
+
+
+def test_of_a_long_list_only_what_was_seen_is_told(acme: Org, now: datetime) -> None:
+    kinds = ["demo_request", "pricing_page", "contact_form", "live_chat"]
+    countries = ["AT", "BE", "CH", "DE", "DK", "Norway"]
+    with acme.scope():
+        acme.criteria.state = "retired"
+        acme.criteria.save()
+        type(acme.criteria).objects.create(
+            number=2,
+            state="published",
+            content={
+                "rule": {"any": [engaged(kind) for kind in kinds]},
+                "fit": {"field": "lead.country", "op": "one_of", "value": countries},
+            },
+            created_at=now,
+            created_by="system",
+        )
+    arrive(acme, now, "ingrid@halden.example")
+    (sent,) = deliver(acme, now)
+    lines = sent.body.splitlines()
+    start = lines.index("Why Ingrid qualified")
+    assert lines[start + 1 : start + 4] == ["- Country: Norway", "- Demo request", ""]
 
 
 def test_times_are_in_the_readers_zone(acme: Org, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from copy import deepcopy
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from reporting.models import TargetFact
 from reporting.views import asked, volume
 from tenants.models import Member
-from tests.factories import Org
+from tests.factories import POLICY, Org, make_org
 from tests.reporting.scenes import browser, drain, hand_over, second_team, week_of_work
 
 pytestmark = pytest.mark.django_db
@@ -330,3 +331,26 @@ def test_the_page_costs_the_same_for_two_rows_and_for_fifty(acme: Org, at_now: d
     many = [queries(path) for path in paths]
     assert many == few
     assert max(many) <= 20
+
+
+def test_a_wall_clock_never_sleeps_with_the_office_and_one_that_does_says_until_when(
+    db: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tuesday 22:00: the first touch is promised by the wall clock, the decision in working time."""
+    policy = deepcopy(POLICY)
+    (form,) = [tier for tier in policy["tiers"] if tier["slug"] == "contact_form"]
+    form["targets"][0] |= {"clock": "wall", "duration": {"minutes": 240}}
+    evening = now.replace(hour=21)
+    org = make_org("acme", now=now, policy=policy)
+    monkeypatch.setattr(asked, "database_clock", lambda: evening + timedelta(minutes=1))
+    with org.scope():
+        hand_over(org, at=evening, owner=org.reps[0])
+        drain(org)
+    for clock in ("company", "owner"):
+        page = browser(org.admin).get("/compliance/leads", {"clock": clock, "verdict": "open"})
+        rows = {row["target"]: row for row in page.context["rows"]}
+        assert rows["First touch"]["status"] == "on_time"
+        assert rows["First touch"]["running"] is True
+        assert rows["First touch"]["seconds"] == 239 * 60
+        assert rows["Accept or reject"]["status"] == "closed_hours"
+        assert "Paused, resumes Wed 09:00" in page.content.decode()

@@ -13,6 +13,15 @@ from sla.defaults import DEFAULT_POLICY
 from sla.tiers import parse_policy, validate_policy
 
 
+def _late(*steps: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"at": 100, "actions": []}, *({**step, "actions": ["tell_manager"]} for step in steps)]
+
+
+LATE_BOTH_WAYS = _late({"at": 200}, {"after": {"minutes": 5}})
+LATE_IN_TWO_UNITS = _late({"after": {"minutes": 5}}, {"after": {"business_days": 1}})
+LATE_BACKWARDS = _late({"after": {"minutes": 5}}, {"after": {"minutes": 5}})
+
+
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The default policy with one place changed; None as value of a key deletes nothing, "drop" does."""
     content: Any = deepcopy(DEFAULT_POLICY)
@@ -59,6 +68,20 @@ def test_the_default_policy_is_valid() -> None:
         ("/ladder/0/at", 0, "/ladder/0/at"),
         ("/ladder/0/actions", ["sing"], "/ladder/0/actions/0"),
         ("/ladder/0/actions", ["reassign"], "/ladder/0/actions"),
+        ("/ladder/0/actions", ["move_to_queue"], "/ladder/0/actions"),
+        ("/ladder/2/actions", ["reassign", "move_to_queue"], "/ladder/2/actions"),
+        ("/ladder/2/actions", [{"do": "reassign", "to": "somebody"}], "/ladder/2/actions/0/to"),
+        ("/ladder/2/actions", ["tell_person"], "/ladder/2/actions/0/to"),
+        ("/ladder/2/actions", [{"do": "tell_manager", "to": "backup"}], "/ladder/2/actions/0/to"),
+        ("/ladder/2/actions", [{"do": ["reassign"]}], "/ladder/2/actions/0"),
+        ("/ladder/0", {"after": {"minutes": 5}, "actions": ["tell_manager"]}, "/ladder/0/after"),
+        ("/ladder/3", {"after": {"minutes": 0}, "actions": ["tell_manager"]}, "/ladder/3/after/minutes"),
+        ("/ladder/3", {"at": 200, "after": {"minutes": 5}, "actions": ["tell_manager"]}, "/ladder/3/after"),
+        ("/ladder", LATE_BOTH_WAYS, "/ladder/2/after"),
+        ("/ladder", LATE_IN_TWO_UNITS, "/ladder/2/after"),
+        ("/ladder", LATE_BACKWARDS, "/ladder/2/after"),
+        ("/on_reassign", {"window": {"business_days": 1}}, "/on_reassign/window"),
+        ("/on_reassign", {"window": {"minutes": 0}}, "/on_reassign/window/minutes"),
         ("/responses", [], "/responses"),
         ("/responses", ["pigeon"], "/responses/0"),
         ("/on_reassign", "forget", "/on_reassign"),

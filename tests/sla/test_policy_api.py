@@ -11,6 +11,7 @@ from django.test import Client
 
 from sla.models import ClockMove, PolicyVersion
 from tenants.clock import database_clock
+from tenants.models import Member
 from tenants.services import create_api_key
 from tests.engine.scenes import open_handoff
 from tests.factories import POLICY, Org
@@ -163,3 +164,18 @@ def test_a_key_that_may_only_read_does_not_write(acme: Org, now: datetime) -> No
     assert client.put("/api/v1/policy/draft", sent, content_type="application/json").status_code == 403
     with acme.scope():
         assert PolicyVersion.objects.count() == 1
+
+
+def test_a_step_may_name_only_somebody_who_is_here(acme: Org, globex: Org) -> None:
+    with acme.scope():
+        Member.objects.filter(id=acme.marketing.id).update(is_active=False)
+    revision = None
+    for stranger in (globex.marketing, acme.marketing):
+        ladder = [{"at": 100, "actions": [{"do": "tell_person", "to": str(stranger.id)}]}]
+        known = {} if revision is None else {"revision": revision}
+        revision = call(acme, "PUT", "/draft", {"content": {**POLICY, "ladder": ladder}, **known}).json()[
+            "revision"
+        ]
+        refused = call(acme, "POST", "/publish", {"revision": revision})
+        assert refused.status_code == 400
+        assert [error["path"] for error in refused.json()["errors"]] == ["/ladder/0/actions/0/to"]

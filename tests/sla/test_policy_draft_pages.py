@@ -287,7 +287,7 @@ def test_the_check_says_what_changes_and_publishing_puts_it_in_force(acme: Org) 
     )
     assert "Demos was for demo request at least once within 30 days, now for" in said
     assert "New step: at 40 % of the time the owner is reminded." in said
-    assert "No step at 50 % any more." in said
+    assert "No step at 50 % of the time any more." in said
     done = publish(client)
     assert done.status_code == 302
     assert "Version 2, in force since" in text_of(client.get("/policy"))
@@ -295,9 +295,68 @@ def test_the_check_says_what_changes_and_publishing_puts_it_in_force(acme: Org) 
 
 def test_recipients_are_named_before_publishing(acme: Org) -> None:
     said = text_of(editing(acme).get(CHECK))
-    assert "At 80 % The manager is warned: Mona Acme (Inbound)" in said
-    assert "At 200 % The director is told: Dirk Acme (Inbound)" in said
+    assert "At 80 % of the time The manager is warned: Mona Acme (Inbound)" in said
+    assert "At 200 % of the time The director is told: Dirk Acme (Inbound)" in said
     assert "Look twice" not in said
+
+
+def test_a_step_is_written_with_a_time_a_person_and_a_way_for_the_lead(acme: Org) -> None:
+    client = editing(acme)
+    changed = {
+        "step_3_at": "2",
+        "step_3_place": "hours",
+        "step_3_do": ["tell_person", "reassign"],
+        "step_3_person": str(acme.marketing.id),
+        "step_3_to": "backup",
+        "on_reassign": "window",
+        "window_amount": "30",
+        "window_unit": "minutes",
+    }
+    assert save(client, **changed).status_code == 302
+    content = draft_of(acme).content
+    assert content["ladder"][3] == {
+        "after": {"minutes": 120},
+        "actions": [
+            {"do": "tell_person", "to": str(acme.marketing.id)},
+            {"do": "reassign", "to": "backup"},
+        ],
+    }
+    assert content["on_reassign"] == {"window": {"minutes": 30}}
+    assert save(client).status_code == 302  # as it is shown
+    assert draft_of(acme).content == content
+    said = text_of(client.get(CHECK))
+    assert "2 hours after the deadline Mark Acme is told" in said
+    assert publish(client).status_code == 302
+    said = text_of(client.get("/policy"))
+    assert "2 hours after the deadline Mark Acme is told and the lead moves to the backup of the team" in said
+    assert "its new owner has 30 minutes" in said
+
+
+def test_a_step_that_names_nobody_is_refused_beside_its_field(acme: Org) -> None:
+    refused = save(editing(acme), step_0_do=["tell_person"])
+    assert errors_of(refused) == {"step_0_person": ["Whom? Choose somebody."]}
+
+
+def test_a_window_without_a_time_is_refused_beside_its_field(acme: Org) -> None:
+    refused = save(editing(acme), on_reassign="window")
+    assert errors_of(refused) == {"window_amount": ["How long? Write a whole number."]}
+
+
+def test_a_step_that_names_somebody_who_left_is_not_published(acme: Org) -> None:
+    client = editing(acme)
+    save(client, step_0_do=["tell_person"], step_0_person=str(acme.marketing.id))
+    with acme.scope():
+        Member.objects.filter(id=acme.marketing.id).update(is_active=False)
+    assert "Mark Acme is not active: choose another person." in text_of(client.get(CHECK))
+    assert "Mark Acme is not active" in text_of(publish(client, revision=draft_of(acme).revision))
+    assert draft_of(acme).state == VersionState.DRAFT
+
+
+def test_steps_that_say_the_same_twice_within_a_minute_are_warned_of(acme: Org) -> None:
+    client = editing(acme)
+    save(client, step_1_at="55", step_1_do=["remind_owner"])
+    said = text_of(client.get(CHECK))
+    assert "Demo request: the steps at 50 % and 55 % are 15 s apart, and both remind the owner." in said
 
 
 def test_a_step_that_tells_nobody_is_warned_of(acme: Org) -> None:
@@ -306,7 +365,7 @@ def test_a_step_that_tells_nobody_is_warned_of(acme: Org) -> None:
             is_active=False
         )
     said = text_of(editing(acme).get(CHECK))
-    assert "At 80 % nobody hears of the leads of Inbound" in said
+    assert "At 80 % of the time nobody hears of the leads of Inbound" in said
     assert "No active fallback person is named" in said
 
 

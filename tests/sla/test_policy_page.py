@@ -143,6 +143,7 @@ def test_the_page_costs_the_same_for_any_history(acme: Org, django_assert_num_qu
         ("minutes", 60, False, "within 1 hour of working time"),
         ("minutes", 90, True, "within 1 hour 30 minutes by the wall clock"),
         ("seconds", 12, False, "within 12 seconds of working time"),
+        ("seconds", 90, False, "within 1 minute 30 seconds of working time"),
         ("seconds", 120, False, "within 2 minutes of working time"),
         ("business_days", 1, False, "within 1 business day"),
         ("business_days", 3, False, "within 3 business days"),

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.businesstime import WorkCalendar
+from core.businesstime import Gap, WorkCalendar
 from core.rules import Facts
 from leads.criteria import SCHEMA
 from sla.defaults import DEFAULT_POLICY
-from sla.ladder import Chain, climb, first_look, recipient, take_over
+from sla.ladder import Chain, climb, first_look, recipients, same_place, take_over
 from sla.status import Status, status_of
-from sla.tiers import Duration, TargetSpec, match_tier, parse_policy
-from sla.timers import schedule, schedule_of_rest, warn_at
+from sla.tiers import BREACH, Act, Duration, Policy, Step, TargetSpec, match_tier, parse_policy
+from sla.timers import paused_schedule, schedule, schedule_of_rest, warn_at
 
 BERLIN = WorkCalendar(
     "Europe/Berlin", {day: [("09:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -128,15 +128,62 @@ def test_the_company_clock_takes_over_without_repeating_the_past() -> None:
 def test_missing_managers_are_stood_in_for_by_the_fallback_person() -> None:
     from uuid import uuid4
 
-    owner, manager, director, fallback = (uuid4() for _ in range(4))
+    owner, manager, director, fallback, named = (uuid4() for _ in range(5))
     whole = Chain(owner, manager, director, fallback)
-    assert recipient("remind_owner", whole) == owner
-    assert recipient("warn_manager", whole) == recipient("tell_manager", whole) == manager
-    assert recipient("tell_director", whole) == director
+    assert recipients(Act("remind_owner"), whole) == (owner,)
+    assert recipients(Act("warn_manager"), whole) == recipients(Act("tell_manager"), whole) == (manager,)
+    assert recipients(Act("tell_director"), whole) == (director,)
+    assert recipients(Act("tell_chain"), whole) == (manager, director)
+    person = Act("tell_person", str(named))
+    assert recipients(person, whole, active={named}) == (named,)
+    assert recipients(person, whole) == (fallback,)
     bare = Chain(None, None, None, fallback)
-    assert {recipient(action, bare) for action in ("remind_owner", "warn_manager", "tell_director")} == {
-        fallback
-    }
+    for action in ("remind_owner", "warn_manager", "tell_director", "tell_chain"):
+        assert recipients(Act(action), bare) == (fallback,)
+
+
+# --- Steps after the deadline ---
+
+
+def test_a_step_after_the_deadline_counts_on_the_clock_of_its_timer() -> None:
+    step = Step(0, (Act("tell_manager"),), after=Duration("minutes", 30))
+    friday = schedule(first_touch("minutes", 20), FRIDAY_EVENING, BERLIN)  # due ten minutes before closing
+    assert friday.at_step(step) == datetime(2026, 11, 23, 8, 20, tzinfo=UTC)
+    assert friday.share_at(step) == 250
+
+
+def test_a_step_business_days_after_the_deadline_keeps_the_time_of_day() -> None:
+    step = Step(0, (Act("tell_director"),), after=Duration("business_days", 1))
+    assert PLAN.at_step(step) == PLAN.due_at + timedelta(days=1)
+    assert PLAN.share_at(step) > BREACH
+
+
+def test_a_pause_pushes_the_steps_after_the_deadline_too() -> None:
+    step = Step(0, (Act("tell_manager"),), after=Duration("minutes", 10))
+    gap = Gap(at(2), at(3), "pause")
+    assert paused_schedule(PLAN, [gap]).at_step(step) == PLAN.at_step(step) + timedelta(minutes=1)
+
+
+def _policy(*ladder: dict[str, object]) -> Policy:
+    return parse_policy({**DEFAULT_POLICY, "ladder": list(ladder)}, SCHEMA)
+
+
+def test_a_timer_that_moves_to_another_ladder_goes_on_above_what_it_climbed() -> None:
+    breach = {"at": 100, "actions": ["tell_manager"]}
+    before = _policy(
+        {"at": 50, "actions": ["remind_owner"]}, breach, {"at": 200, "actions": ["tell_director"]}
+    )
+    timed = _policy(
+        {"at": 60, "actions": ["remind_owner"]},
+        breach,
+        {"after": {"minutes": 3}, "actions": ["tell_manager"]},
+        {"after": {"minutes": 9}, "actions": ["tell_director"]},
+    )
+    assert same_place(before, timed, PLAN, 0) == 0
+    assert same_place(before, timed, PLAN, 1) == 0  # at 50 % of the old, below 60 of the new
+    assert same_place(before, timed, PLAN, 2) == 2  # broken: on after the deadline
+    assert same_place(before, timed, PLAN, 3) == 3  # 200 % are five minutes after it
+    assert same_place(timed, before, PLAN, 4) == 3
 
 
 # --- Tiers ---

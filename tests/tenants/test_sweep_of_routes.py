@@ -55,6 +55,8 @@ SAMPLES: dict[str, str] = {}
 # Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
 # caller's own.
 BODIES: dict[str, dict[str, Any]] = {
+    "<uuid:lead_id>": {"phone": "+493012345678"},
+    "correct": {"phone": "+493012345678", "seen_at": "2026-11-17T09:00:00+00:00"},
     "touches": {"kind": "call", "by": "MEMBER"},
     "accept": {"by": "MEMBER"},
     "reject": {"by": "MEMBER", "reason": "wrong_title"},

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
+from handoff.intake import receive_lead
+from leads.incoming import EngagementIn, LeadIn
+from tenants.clock import fixed_clock
 from tests.factories import Org
 from web import shell
 
@@ -134,3 +137,43 @@ def test_an_address_that_leads_nowhere_has_a_page(acme: Org) -> None:
     assert answer.status_code == 404
     assert b"Nothing here" in answer.content
     assert b'href="/"' in answer.content  # a way on
+
+
+@pytest.mark.parametrize(
+    ("who", "bar"),
+    [
+        ("rep", ["Inbox", "Leads", "Reports"]),
+        ("manager", ["Inbox", "Board", "Reports"]),
+        ("admin", ["Inbox", "Board", "Reports"]),
+        ("marketing", ["Leads", "Needs data", "Reports"]),
+        ("executive", ["Leads", "Reports"]),
+    ],
+)
+def test_the_bar_on_phones_has_what_the_role_works_with(acme: Org, who: str, bar: list[str]) -> None:
+    member = acme.reps[0] if who == "rep" else getattr(acme, who)
+    nav = as_(member).get("/account").context["nav"]()
+    assert [item["bottom"] for group in nav for item in group["items"] if item["bottom"]] == bar
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "marked"),
+    [
+        ("rep", "/leads/{lead}", ["Leads"]),
+        ("manager", "/leads/{lead}", ["Inbox"]),
+        ("manager", "/leads", []),
+        ("manager", "/board", ["Board"]),
+        ("manager", "/people", []),
+    ],
+)
+def test_a_lead_opened_from_the_inbox_stands_under_it_in_the_bar(
+    acme: Org, now: datetime, who: str, path: str, marked: list[str]
+) -> None:
+    with acme.scope():
+        item = LeadIn(email="ann@heron.example", engagements=(EngagementIn("demo_request", "", now),))
+        handoff = receive_lead(item=item, actor="key:test", clock=fixed_clock(now)).handoff
+        assert handoff is not None
+        member = handoff.owner if who == "rep" else acme.manager
+    assert member is not None
+    nav = as_(member).get(path.format(lead=handoff.lead_id)).context["nav"]()
+    items = [item for group in nav for item in group["items"]]
+    assert [item["bottom"] for item in items if item["marked"] and item["bottom"]] == marked

@@ -51,7 +51,10 @@ def test_duration_reads_like_a_clock(seconds: float | None, text: str) -> None:
     [
         (45, "45 s"),
         (60, "1 min"),
+        (90, "1 min 30 s"),
         (540, "9 min"),
+        (599.9, "9 min 59 s"),
+        (630, "10 min"),
         (3599, "59 min"),
         (10_020, "2h 47m"),
         (90_000, "1d 1h"),
@@ -60,6 +63,14 @@ def test_duration_reads_like_a_clock(seconds: float | None, text: str) -> None:
 )
 def test_minutes_text_reads_like_a_sentence(seconds: float | None, text: str) -> None:
     assert sp.minutes_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(12, "12 s"), (90, "1 min 30 s"), (750, "12 min 30 s"), (300, "5 min"), (5400, "1h 30m"), (None, "–")],
+)
+def test_a_length_that_was_set_is_said_with_its_seconds(seconds: float | None, text: str) -> None:
+    assert sp.exact_text(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -89,15 +89,27 @@ def duration(value: Seconds | None) -> str:
 
 @register.filter
 def minutes_text(value: Seconds | None) -> str:
-    """Seconds in a sentence: `45 s`, `9 min`, `2h 47m`, `1d 1h`."""
+    """Seconds in a sentence: `45 s`, `1 min 30 s`, `42 min`, `2h 47m`, `1d 1h`.
+
+    Under ten minutes seconds are told: of a promise of 90 s, `1 min` would make late look like in time.
+    """
     if _given(value) is None or value is None:
         return DASH
     total = _seconds(value)
-    if total < MINUTE:
-        return f"{total} s"
-    if total < HOUR:
-        return f"{total // MINUTE} min"
-    return duration(total)
+    return exact_text(total - total % MINUTE if 10 * MINUTE <= total < HOUR else total)
+
+
+@register.filter
+def exact_text(value: Seconds | None) -> str:
+    """A length that somebody set, for a sentence: `90 s` is `1 min 30 s`, `750 s` is `12 min 30 s`; from an
+    hour on seconds are left out."""
+    if _given(value) is None or value is None:
+        return DASH
+    minutes, rest = divmod(_seconds(value), MINUTE)
+    if minutes >= HOUR // MINUTE:
+        return duration(value)
+    parts = [f"{minutes} min" if minutes else "", f"{rest} s" if rest or not minutes else ""]
+    return " ".join(filter(None, parts))
 
 
 @register.filter

@@ -1,169 +1,27 @@
-"""A policy as written, checked and made quick to use. Pure: no database, no clock.
-
-Content of a policy version (all rules are `core.rules` trees):
-    {"tiers": [{"slug": "demo_request", "name": "Demo request", "when": tree | null, "targets": [
-         {"target": "first_touch", "duration": {"minutes": 5}, "clock": "business"}, ...]}, ...],
-     "ladder": [{"at": 80, "actions": ["warn_manager"]}, {"at": 100, "actions": ["reassign"]}, ...],
-     "responses": ["call", "email", ...], "on_reassign": "restart" | "continue",
-     "pauses": [{"reason": "waiting_for_lead", "name": "Waiting for the lead",
-                 "at_most": {"business_days": 5}, "who": ["rep", "manager"]}, ...]}
-Tiers are tried in order; the last has no condition, so that every lead has a tier. `at` is a share of the
-target's time in percent; the step at 100 is the breach.
-"""
+"""What is wrong with a policy as written, each with its place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from itertools import pairwise
+from typing import Any, cast
+from uuid import UUID
 
-from core.errors import FieldError, ValidationFailed, pointer
-from core.rules import Facts, Rule, Schema, compile_rule, validate
-
-Unit = Literal["seconds", "minutes", "business_days", "end_of_day"]
-Action = Literal["remind_owner", "warn_manager", "tell_manager", "tell_director", "reassign"]
-
-UNITS: Final[tuple[Unit, ...]] = ("seconds", "minutes", "business_days", "end_of_day")
-ACTIONS: Final[tuple[Action, ...]] = (
-    "remind_owner",
-    "warn_manager",
-    "tell_manager",
-    "tell_director",
-    "reassign",
+from core.errors import FieldError, pointer
+from core.rules import Schema, validate
+from sla.tiers.model import (
+    ACTIONS,
+    BACKUP,
+    BREACH,
+    LARGEST,
+    MOST_PERCENT,
+    MOST_STEPS,
+    MOVES,
+    PAUSERS,
+    RESPONSES,
+    TARGETS,
+    UNITS,
 )
-#: Targets that a tier can set; both start at the handoff.
-TARGETS: Final = ("first_touch", "decision")
-RESPONSES: Final = ("call", "email", "meeting", "linkedin", "sms")
-PAUSERS: Final = ("rep", "manager")
-BREACH: Final = 100
-DEFAULT_WARNING: Final = 80
-MOST_PERCENT: Final = 1_000
-#: Above this a deadline would lie years ahead: a slip of the pen, not a promise.
-LARGEST: Final[dict[str, int]] = {
-    "seconds": 31_536_000,
-    "minutes": 525_600,
-    "business_days": 366,
-    "end_of_day": 366,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """How long a target may take. `end_of_day` 0 is the closing time of the day of the next opening."""
-
-    unit: Unit
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class TargetSpec:
-    """One promise of a tier, and whether it is counted in working time or by the wall clock."""
-
-    target: str
-    duration: Duration
-    wall: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One rung: what happens when `at` percent of the time is used."""
-
-    at: int
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    slug: str
-    name: str
-    rule: Rule | None  # none: everybody else
-    targets: tuple[TargetSpec, ...]
-
-    def spec(self, target: str) -> TargetSpec | None:
-        """The tier's promise for this target, if it makes one."""
-        return next((spec for spec in self.targets if spec.target == target), None)
-
-
-@dataclass(frozen=True, slots=True)
-class PauseRule:
-    """A reason for which the clocks of a handoff may stand still, for how long at most, and who may say so.
-
-    who: "rep" is the lead's owner, "manager" whoever oversees the owner.
-    """
-
-    reason: str
-    name: str
-    at_most: Duration
-    who: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A checked policy. `breach` is the index of the ladder's step at 100 percent."""
-
-    tiers: tuple[Tier, ...]
-    ladder: tuple[Step, ...]
-    responses: frozenset[str]
-    on_reassign: Literal["restart", "continue"]
-    breach: int
-    warn_percent: int
-    pauses: tuple[PauseRule, ...] = ()
-
-    def pause(self, reason: str) -> PauseRule | None:
-        """The rule of this reason, where the policy allows it."""
-        return next((rule for rule in self.pauses if rule.reason == reason), None)
-
-    def tier(self, slug: str) -> Tier | None:
-        """The tier of this slug."""
-        return next((tier for tier in self.tiers if tier.slug == slug), None)
-
-
-def match_tier(policy: Policy, facts: Facts) -> Tier:
-    """The first tier whose condition the facts meet. The last has none, so there always is one."""
-    for tier in policy.tiers:
-        if tier.rule is None or tier.rule.matches(facts):
-            return tier
-    raise AssertionError("A parsed policy ends with a tier for everybody.")
-
-
-def parse_policy(content: object, schema: Schema) -> Policy:
-    """The policy of a version's content. Raises ValidationFailed with the place of every error."""
-    errors = validate_policy(content, schema)
-    if errors:
-        raise ValidationFailed("The policy is not valid: " + errors[0].message, field_errors=errors)
-    written = cast(Mapping[str, Any], content)
-    ladder = tuple(Step(step["at"], tuple(step["actions"])) for step in written["ladder"])
-    shares = [step.at for step in ladder]
-    warnings = [step.at for step in ladder if "warn_manager" in step.actions and step.at < BREACH]
-    return Policy(
-        tiers=tuple(_tier(tier, schema) for tier in written["tiers"]),
-        ladder=ladder,
-        responses=frozenset(written["responses"]),
-        on_reassign=written.get("on_reassign", "restart"),
-        breach=shares.index(BREACH),
-        warn_percent=warnings[0] if warnings else DEFAULT_WARNING,
-        pauses=tuple(_pause(rule) for rule in written.get("pauses", ())),
-    )
-
-
-def _pause(written: Mapping[str, Any]) -> PauseRule:
-    ((unit, amount),) = written["at_most"].items()
-    return PauseRule(written["reason"], written["name"], Duration(unit, amount), frozenset(written["who"]))
-
-
-def _tier(written: Mapping[str, Any], schema: Schema) -> Tier:
-    when = written.get("when")
-    return Tier(
-        slug=written["slug"],
-        name=written["name"],
-        rule=None if when is None else compile_rule(when, schema),
-        targets=tuple(_target(target) for target in written["targets"]),
-    )
-
-
-def _target(written: Mapping[str, Any]) -> TargetSpec:
-    ((unit, amount),) = written["duration"].items()
-    return TargetSpec(written["target"], Duration(unit, amount), written.get("clock", "business") == "wall")
 
 
 def validate_policy(content: object, schema: Schema) -> list[FieldError]:
@@ -179,8 +37,7 @@ def validate_policy(content: object, schema: Schema) -> list[FieldError]:
     errors += _check_tiers(content.get("tiers"), schema)
     errors += _check_ladder(content.get("ladder"))
     errors += _check_names(content.get("responses"), RESPONSES, pointer("responses"), "kind of touch")
-    if content.get("on_reassign", "restart") not in ("restart", "continue"):
-        errors.append(FieldError(pointer("on_reassign"), 'Must be "restart" or "continue".', "choice"))
+    errors += _check_on_reassign(content.get("on_reassign", "restart"))
     return errors + _check_pauses(content.get("pauses", []))
 
 
@@ -320,36 +177,135 @@ def _check_length(duration: object, where: str) -> list[FieldError]:
 def _check_ladder(ladder: object) -> list[FieldError]:
     if not _is_list(ladder):
         return [FieldError(pointer("ladder"), "Needed: a list of steps.", "required")]
+    steps = cast(Sequence[object], ladder)
+    if len(steps) > MOST_STEPS:
+        return [FieldError(pointer("ladder"), f"At most {MOST_STEPS} steps.", "range")]
     errors: list[FieldError] = []
     shares: list[int] = []
-    for index, step in enumerate(cast(Sequence[object], ladder)):
+    for index, step in enumerate(steps):
         at = ("ladder", index)
         if not isinstance(step, Mapping):
             errors.append(FieldError(pointer(*at), "A step is an object.", "type"))
             continue
-        share = step.get("at")
-        if not isinstance(share, int) or isinstance(share, bool) or not 1 <= share <= MOST_PERCENT:
-            errors.append(
-                FieldError(
-                    pointer(*at, "at"), f"Must be a whole number between 1 and {MOST_PERCENT}.", "range"
-                )
-            )
-        else:
-            if shares and share <= shares[-1]:
-                errors.append(
-                    FieldError(pointer(*at, "at"), "Steps stand in rising order, each once.", "order")
-                )
-            shares.append(share)
-        actions = step.get("actions")
-        if share != BREACH or actions != []:  # the breach may be recorded only
-            errors += _check_names(actions, ACTIONS, pointer(*at, "actions"), "action")
-        if _is_list(actions) and "reassign" in cast(Sequence[object], actions) and share != BREACH:
-            errors.append(
-                FieldError(pointer(*at, "actions"), "A lead is reassigned at 100 percent only.", "action")
-            )
+        errors += _check_place(step, at, shares)
+        errors += _check_acts(step, at)
+    errors += _check_order_after(steps)
     if BREACH not in shares:
         errors.append(FieldError(pointer("ladder"), "The ladder needs a step at 100: the breach.", "breach"))
     return errors
+
+
+def _check_place(step: Mapping[str, Any], at: tuple[str | int, ...], shares: list[int]) -> list[FieldError]:
+    """Where a step stands; its share is added to those of the steps before it."""
+    unknown = [
+        FieldError(pointer(*at, str(key)), "A step has at or after, and actions.", "unknown")
+        for key in step
+        if key not in ("at", "after", "actions")
+    ]
+    if "after" in step:
+        where = pointer(*at, "after")
+        if "at" in step:
+            return [*unknown, FieldError(where, "A step says either at or after.", "choice")]
+        if BREACH not in shares:
+            message = "Only a step behind the one at 100 comes so long after the deadline."
+            unknown.append(FieldError(where, message, "order"))
+        return [*unknown, *_check_length(step["after"], where)]
+    where, share = pointer(*at, "at"), step.get("at")
+    if not isinstance(share, int) or isinstance(share, bool) or not 1 <= share <= MOST_PERCENT:
+        return [*unknown, FieldError(where, f"Must be a whole number between 1 and {MOST_PERCENT}.", "range")]
+    wrong = bool(shares) and share <= shares[-1]
+    shares.append(share)
+    order = FieldError(where, "Steps stand in rising order, each once.", "order")
+    return [*unknown, order] if wrong else unknown
+
+
+def _check_order_after(steps: Sequence[object]) -> list[FieldError]:
+    """Steps after the deadline: which of a share and a time comes first depends on the target, so only one
+    kind; times of one unit rise.
+    """
+    late = [(index, step) for index, step in enumerate(steps) if isinstance(step, Mapping)]
+    timed = [(index, step["after"]) for index, step in late if isinstance(step.get("after"), Mapping)]
+    shared = [index for index, step in late if _is_late_share(step.get("at"))]
+    errors = []
+    if timed and shared:
+        message = "After the deadline, steps say either all a share or all a time."
+        errors.append(FieldError(pointer("ladder", timed[0][0], "after"), message, "choice"))
+    for (_, before), (index, after) in pairwise(timed):
+        (one, least), (other, amount) = (next(iter(each.items()), ("", 0)) for each in (before, after))
+        if one != other:
+            message = "Steps after the deadline are counted in one unit."
+        elif isinstance(least, int) and isinstance(amount, int) and amount <= least:
+            message = "Steps stand in rising order, each once."
+        else:
+            continue
+        errors.append(FieldError(pointer("ladder", index, "after"), message, "order"))
+    return errors
+
+
+def _is_late_share(share: object) -> bool:
+    return isinstance(share, int) and not isinstance(share, bool) and share > BREACH
+
+
+def _check_acts(step: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:
+    acts, where = step.get("actions"), pointer(*at, "actions")
+    if step.get("at") == BREACH and acts == []:  # the breach may be recorded only
+        return []
+    if not _is_list(acts) or not acts:
+        return [FieldError(where, "Needed: at least one action.", "required")]
+    errors: list[FieldError] = []
+    done: list[str] = []
+    for index, act in enumerate(cast(Sequence[object], acts)):
+        here = f"{where}/{index}"
+        do = act.get("do") if isinstance(act, Mapping) else act
+        if not isinstance(do, str) or do not in ACTIONS:
+            errors.append(FieldError(here, f"Must be one of {', '.join(ACTIONS)}.", "choice"))
+            continue
+        errors += _check_whom(do, act, here)
+        done.append(do)
+    moving = [do for do in done if do in MOVES]
+    if moving and "after" not in step and not (_is_late_share(step.get("at")) or step.get("at") == BREACH):
+        message = "A lead is taken from its owner at 100 percent or later."
+        errors.append(FieldError(where, message, "action"))
+    if len(moving) > 1:
+        message = "A step moves the lead once: to somebody, or to the queue."
+        errors.append(FieldError(where, message, "action"))
+    return errors
+
+
+def _check_whom(do: str, act: object, where: str) -> list[FieldError]:
+    """Whom an action names: `tell_person` must, `reassign` may, the others cannot."""
+    to = act.get("to") if isinstance(act, Mapping) else None
+    if isinstance(act, Mapping) and set(act) - {"do", "to"}:
+        return [FieldError(where, "An action has do and to.", "unknown")]
+    if do == "tell_person" and not is_id(to):
+        return [FieldError(f"{where}/to", "Whom? Needed: the id of a member.", "required")]
+    if do == "reassign" and to is not None and to != BACKUP and not is_id(to):
+        message = f'Must be "{BACKUP}" or the id of a member; leave it out for the pool.'
+        return [FieldError(f"{where}/to", message, "choice")]
+    if do not in ("tell_person", "reassign") and to is not None:
+        return [FieldError(f"{where}/to", "This action names nobody.", "unknown")]
+    return []
+
+
+def is_id(value: object) -> bool:
+    """Whether this is written as the id of a member."""
+    try:
+        return isinstance(value, str) and str(UUID(value)) == value
+    except ValueError:
+        return False
+
+
+def _check_on_reassign(written: object) -> list[FieldError]:
+    where = pointer("on_reassign")
+    if isinstance(written, Mapping) and set(written) == {"window"}:
+        errors = _check_length(written["window"], f"{where}/window")
+        if not errors and next(iter(written["window"])) not in ("seconds", "minutes"):
+            errors = [FieldError(f"{where}/window", "Needed: minutes or seconds.", "choice")]
+        return errors
+    if written in ("restart", "continue"):
+        return []
+    message = 'Must be "restart", "continue" or {"window": {"minutes": ...}}.'
+    return [FieldError(where, message, "choice")]
 
 
 def _check_names(value: object, allowed: Sequence[str], where: str, what: str) -> list[FieldError]:
