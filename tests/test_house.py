@@ -130,3 +130,14 @@ def test_no_signal_carries_business() -> None:
     """The next step is called by name."""
     pattern = re.compile(r"\b(post_save|pre_save|post_delete|pre_delete|m2m_changed|Signal)\b")
     assert [str(path.relative_to(PROJECT)) for path in sources() if pattern.search(path.read_text())] == []
+
+
+def test_no_line_of_a_template_begins_with_a_comma_or_a_full_stop() -> None:
+    """The break before it would be shown as a gap: "Last name: 11 ."."""
+    wrong = [
+        f"{path.relative_to(PROJECT)}:{number}"
+        for path in sorted((PROJECT / "templates").rglob("*.html"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.match(r"\s*[,.;:)](\s|$)", line)
+    ]
+    assert not wrong

@@ -26,6 +26,7 @@ PAGES: dict[str, list[str]] = {
         "/leads/{lead}/nurture",
         "/leads/{lead}/touch",
         "/leads/{lead}/hand-over",
+        "/leads/{lead}/correct",
         "/leads/{done}",
         "/compliance",
         "/notifications",
