@@ -330,3 +330,23 @@ def test_the_page_costs_the_same_for_two_rows_and_for_fifty(acme: Org, at_now: d
     many = [queries(path) for path in paths]
     assert many == few
     assert max(many) <= 20
+
+
+def test_an_answer_in_closed_hours_is_told_as_no_working_time_and_why(week: Org, at_now: datetime) -> None:
+    why = "0 min: answered while the company&#x27;s calendar was closed"
+    assert why not in read(week.admin, by="source").content.decode()
+    night = at_now - timedelta(hours=32)  # Monday, 2:00
+    with week.scope():
+        hand_over(week, at=night, owner=week.reps[0], touched=night + timedelta(hours=1), source="Night")
+        drain(week)
+    answer = read(week.admin, by="source")
+    row = next(row for row in answer.context["rows"] if row["name"] == "Night")
+    assert (row["median"], row["p90"], row["rate"].kept) == ("0 min", "0 min", 1)
+    assert why in answer.content.decode()
+
+
+def test_the_small_charts_of_the_rows_merge_days_and_say_how_many(week: Org) -> None:
+    answer = read(week.admin, period="30d")
+    assert answer.context["course_title"] == "On time, by 5 days"
+    assert answer.context["rows"]
+    assert read(week.admin, period="7d").context["course_title"] == "On time, by day"
