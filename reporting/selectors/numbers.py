@@ -14,6 +14,9 @@ from reporting.selectors.names import Names
 from reporting.selectors.questions import SPLITS, Question
 from reporting.selectors.rolled import Ground, count_cells, cube_for
 
+#: Most points of the small chart of one row.
+MOST_POINTS: Final = 7
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -48,12 +51,14 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Course:
     """First-touch rates by day, or by week over long periods, in per cent; None where nothing counted. base:
-    how many counted of all. of_group: by a group's key."""
+    how many counted of all. of_group: by a group's key, in spans of `span` days or weeks, for one row alone
+    has too few clocks a day."""
 
     labels: list[date]
     whole: list[float | None]
     base: list[int]
     of_group: Mapping[UUID | str | None, list[float | None]]
+    span: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +147,21 @@ def _worst_first(group: Group) -> tuple[bool, float, int, str]:
 
 def _course(labels: list[date], courses: Mapping[Key, Mapping[str, Mapping[int, int]]]) -> Course:
     places = range(len(labels))
+    span = -(-len(labels) // MOST_POINTS)
     all_kept, all_base = [0] * len(labels), [0] * len(labels)
     of_group = {}
     for key, stands in courses.items():
         kept, broken = stands.get("met", {}), stands.get("missed", {})
-        base = [kept.get(place, 0) + broken.get(place, 0) for place in places]
-        of_group[key] = _percents([kept.get(place, 0) for place in places], base)
+        span_kept, span_base = [0] * -(-len(labels) // span), [0] * -(-len(labels) // span)
         for place in places:
-            all_kept[place] += kept.get(place, 0)
-            all_base[place] += base[place]
-    return Course(labels=labels, whole=_percents(all_kept, all_base), base=all_base, of_group=of_group)
+            ok = kept.get(place, 0)
+            base = ok + broken.get(place, 0)
+            all_kept[place] += ok
+            all_base[place] += base
+            span_kept[place // span] += ok
+            span_base[place // span] += base
+        of_group[key] = _percents(span_kept, span_base)
+    return Course(labels, _percents(all_kept, all_base), all_base, of_group, span)
 
 
 def steps_of(question: Question) -> list[date]:

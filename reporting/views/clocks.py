@@ -115,20 +115,13 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
 def _verdict_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]:
     target = keep.get("target")
     current = "" if keep.get("only") else keep.get("verdict", "")
-    words_of = {
-        "": "All",
-        "met": "On time",
-        "missed": "Late",
-        "open": "Not due yet",
-        "cancelled": "Called off",
-    }
     return [
         {
-            "label": label,
+            "label": label.capitalize(),
             "url": asked.link("compliance_leads", target=target, verdict=verdict or None),
             "current": verdict == current and not keep.get("only"),
         }
-        for verdict, label in words_of.items()
+        for verdict, label in {"": "all", **_VERDICTS}.items()
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.http import HttpResponse
@@ -57,16 +57,16 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "empty": not any(rate.all for rate in whole.rates.values()),
         "kpis": _kpis(asked, whole, report.before, target),
         "counted": _counted(whole),
+        "closed_hours": _closed_hours(groups, question.clock),
         "rounded": f"{BUCKET_ERROR:g}" if report.is_rounded else "",
         "trend": _trend(course),
         "trend_title": f"First touch on time, by {'week' if question.by_week else 'day'}",
         "trend_finding": _lowest(course),
+        "course_title": _course_title(course.span, "week" if question.by_week else "day"),
         "target": target,
         "bars": [{"label": name, "on_time": ok, "late": late} for name, ok, late in whole.ranges],
         "responses": [
-            f"{_share_word(share)} {minutes_text(at)}"
-            for share, at in whole.responses.items()
-            if at is not None
+            f"{_share_word(share)} {_needed(at)}" for share, at in whole.responses.items() if at is not None
         ],
         "answered": whole.rates["first_touch"].answered,
         "tabs": _tabs(asked),
@@ -85,6 +85,20 @@ def compliance(request: TenantRequest) -> HttpResponse:
 
 def _share_word(share: int) -> str:
     return "Median" if share == 50 else f"{share}% within"
+
+
+def _needed(seconds: int | None) -> str:
+    """A response time in working time. None of it is `0 min`, which `_closed_hours` explains: `0 s`
+    reads as a fault."""
+    return "0 min" if seconds == 0 else minutes_text(seconds)
+
+
+def _closed_hours(groups: Iterable[selectors.Group], clock: str) -> str:
+    """Why response times of nothing stand in the table; "" where none does."""
+    if not any(0 in (group.first_touch.median, group.first_touch.p90) for group in groups):
+        return ""
+    whose = "the owner's" if clock == "owner" else "the company's"
+    return f"0 min: answered while {whose} calendar was closed, so no working time had passed."
 
 
 def _summary(asked: Asked, touch: Rate) -> str:
@@ -106,7 +120,7 @@ def _kpis(
                 "value": DASH if rate.percent is None else f"{rate.percent:g}",
                 "unit": "" if rate.percent is None else "%",
                 "status": standing(rate.percent, target),
-                "target": f"{rate.kept:,} of {rate.base:,}",
+                "target": f"{rate.kept:,} of {rate.base:,}" if rate.base else "None counted yet",
                 "delta": "" if change is None else signed(change, "pts"),
                 "url": asked.link("compliance_leads", target=name),
             }
@@ -119,8 +133,8 @@ def _kpis(
         cards.append(
             {
                 "label": title,
-                "value": DASH if seconds is None else minutes_text(seconds),
-                "target": f"Of {touch.answered:,} answered",
+                "value": _needed(seconds),
+                "target": f"Of {touch.answered:,} answered" if touch.answered else "None answered yet",
                 "delta": _change(seconds, former_seconds),
                 "url": asked.link("compliance_leads", target="first_touch", only="answered"),
             }
@@ -174,6 +188,11 @@ def _trend(course: selectors.Course) -> list[dict[str, Any]]:
     ]
 
 
+def _course_title(span: int, unit: str) -> str:
+    """The head of the column of small charts: what one of their points stands for."""
+    return f"On time, by {unit}" if span == 1 else f"On time, by {span} {unit}s"
+
+
 def _lowest(course: selectors.Course) -> str:
     """The worst day in a sentence, with its base; "" where no day was below 100 %."""
     present = [
@@ -206,6 +225,8 @@ def _row(asked: Asked, group: selectors.Group, course: selectors.Course, target:
         "decision_url": asked.link("compliance_leads", target="decision", **changes),
         "rate": rate,
         "decision": decision,
+        "median": _needed(rate.median),
+        "p90": _needed(rate.p90),
         "status": status,
         "tone": {"on_target": "ok", "watch": "risk", "off_target": "bad"}.get(status or "", "idle"),
         "values": values if len(present) > 1 else [],

@@ -354,3 +354,23 @@ def test_a_wall_clock_never_sleeps_with_the_office_and_one_that_does_says_until_
         assert rows["First touch"]["seconds"] == 239 * 60
         assert rows["Accept or reject"]["status"] == "closed_hours"
         assert "Paused, resumes Wed 09:00" in page.content.decode()
+
+
+def test_an_answer_in_closed_hours_is_told_as_no_working_time_and_why(week: Org, at_now: datetime) -> None:
+    why = "0 min: answered while the company&#x27;s calendar was closed"
+    assert why not in read(week.admin, by="source").content.decode()
+    night = at_now - timedelta(hours=32)  # Monday, 2:00
+    with week.scope():
+        hand_over(week, at=night, owner=week.reps[0], touched=night + timedelta(hours=1), source="Night")
+        drain(week)
+    answer = read(week.admin, by="source")
+    row = next(row for row in answer.context["rows"] if row["name"] == "Night")
+    assert (row["median"], row["p90"], row["rate"].kept) == ("0 min", "0 min", 1)
+    assert why in answer.content.decode()
+
+
+def test_the_small_charts_of_the_rows_merge_days_and_say_how_many(week: Org) -> None:
+    answer = read(week.admin, period="30d")
+    assert answer.context["course_title"] == "On time, by 5 days"
+    assert answer.context["rows"]
+    assert read(week.admin, period="7d").context["course_title"] == "On time, by day"

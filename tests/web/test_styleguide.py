@@ -210,11 +210,39 @@ def test_line_chart_breaks_the_line_where_a_value_is_missing() -> None:
     html = render('{% line_chart points target=95 unit="%" low=70 title="On time" %}', points=points)
     assert re.findall(r'<polyline class="sp-line" points="([^"]+)"', html) == [
         "0.00,100.00 33.33,0.00",
-        "100.00,50.00",
+        "100.00,50.00 100.00,50.00",  # a day alone is a dot
     ]
     assert 'd="M0 16.67H100"' in html
     assert "lowest 70%, highest 100%, target 95%" in html
     assert re.findall(r'<td class="sp-num">([^<]+)</td>', html) == ["70", "100", "–", "85"]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "labels"),
+    [
+        ([0, 85], "%", ["100%", "75", "50", "25", "0"]),
+        ([71, 96], "%", ["100%", "90", "80", "70"]),
+        ([98.4], "%", ["100%", "99.5", "99", "98.5", "98"]),
+        ([3, 17], "", ["20", "15", "10", "5", "0"]),
+        ([0], "", ["0", "0"]),
+    ],
+)
+def test_the_axis_of_a_line_chart_has_round_ticks(values: list[float], unit: str, labels: list[str]) -> None:
+    html = render(
+        "{% line_chart points unit=unit %}", points=[{"label": "x", "value": v} for v in values], unit=unit
+    )
+    axis = re.search(r'<div class="sp-chart-y".*?</div>', html, re.S)
+    assert axis
+    assert re.findall(r"<span>([^<]*)</span>", axis[0]) == labels
+
+
+def test_sparklines_with_a_target_share_one_scale() -> None:
+    html = render("{% sparkline values target=85 %}", values=[50, None, 100])
+    assert re.findall(r'<polyline class="sp-line" points="([^"]+)"', html) == [
+        "0.00,50.00 0.00,50.00",
+        "100.00,0.00 100.00,0.00",
+    ]
+    assert 'd="M0 15.00H100"' in html
 
 
 def test_empty_charts_say_so() -> None:

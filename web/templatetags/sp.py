@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
+from math import ceil, floor, log10
 from typing import Any, NamedTuple
 
 from django import template
@@ -302,12 +303,20 @@ def meter(
 
 
 # --- Charts -------------------------------------------------------------------------------------------------
-def _nice_low(values: Sequence[float], high: float) -> float:
-    """A lower end of the axis that leaves the line room: below the least value, on a round step."""
-    least = min(values)
-    span = max(high - least, high * 0.05, 1e-9)
-    step = 10 ** len(str(int(span))) / 10 if span >= 1 else 0.1
-    return max(0.0, (least - span * 0.2) // step * step)
+#: Most intervals between the ticks of an axis: five labels fit beside a chart of 150 px.
+MOST_INTERVALS = 4
+
+
+def _axis(least: float, most: float) -> list[float]:
+    """Ticks of an axis that holds both ends, from the top down: at most five, on steps of 1, 2, 2.5 or 5
+    times a power of ten, so that a reader sees 100, 75, 50 and never 66.7."""
+    power = 10.0 ** floor(log10(max(most - least, abs(most) * 0.01, 0.1))) / 10
+    for factor in (1, 2, 2.5, 5, 10, 20, 25, 50, 100):
+        step = factor * power
+        low, high = floor(least / step + 1e-9), ceil(most / step - 1e-9)
+        if high - low <= MOST_INTERVALS:
+            break
+    return [place * step for place in range(max(high, low + 1), low - 1, -1)]
 
 
 def _number(value: float) -> str:
@@ -325,7 +334,8 @@ def _polyline(values: Sequence[float | None], low: float, high: float) -> list[s
         share = (value - low) / ((high - low) or 1)
         x = 100 if len(values) == 1 else place / last * 100
         runs[-1].append(f"{x:.2f},{100 - min(1.0, max(0.0, share)) * 100:.2f}")
-    return [" ".join(run) for run in runs if run]
+    # A point alone is named twice: a line of no length is drawn as a dot, a single point not at all.
+    return [" ".join(run if len(run) > 1 else run * 2) for run in runs if run]
 
 
 @register.inclusion_tag("web/_line_chart.html")
@@ -341,17 +351,17 @@ def line_chart(
 ) -> dict[str, object]:
     """A trend with its target line. `points`: mappings with `label` and `value` (None where there is none).
 
-    `title` names the table that opens under it. The axis runs from `low` to `high`; left out, they follow the
-    data.
+    `title` names the table that opens under it. The axis follows the data (up to 100 where `unit` is %) and
+    reaches to `low` and `high` where they are given; its ends are round.
     """
     rows = list(points)
     values = [None if row["value"] is None else float(row["value"]) for row in rows]
     present = [value for value in values if value is not None]
     if not present:
         return {"rows": [], "title": title}
-    known = [*present, target] if target is not None else present
-    top = high if high is not None else (100.0 if unit == "%" else max(known) or 1.0)
-    bottom = low if low is not None else _nice_low(known, top)
+    known = [value for value in (*present, target, low, high) if value is not None]
+    ticks = _axis(min(known), max(*known, 100.0) if unit == "%" else max(known))
+    top, bottom = ticks[0], ticks[-1]
     lines = _polyline(values, bottom, top)
     ends = [0, len(rows) // 4, len(rows) // 2, len(rows) * 3 // 4, len(rows) - 1]
     return {
@@ -367,9 +377,8 @@ def line_chart(
         "unit": unit,
         "title": title,
         "value_name": value_name,
-        "y_labels": [
-            _number(top - (top - bottom) * step / 3) + (unit if step == 0 else "") for step in range(4)
-        ],
+        "y_labels": [_number(tick) + (unit if tick == top else "") for tick in ticks],
+        "rules": [f"{100 * place / (len(ticks) - 1):.2f}" for place in range(len(ticks))],
         "x_labels": [rows[place]["label"] for place in sorted(set(ends))],
         "summary": f"{title or value_name}: {_number(present[0])}{unit} to {_number(present[-1])}{unit}, "
         f"lowest {_number(min(present))}{unit}, highest {_number(max(present))}{unit}"
@@ -401,13 +410,24 @@ def histogram(
 
 
 @register.inclusion_tag("web/_sparkline.html")
-def sparkline(values: Iterable[float | None], label: str = "") -> dict[str, object]:
-    """A line without axes. With a `label` it is read out, for instance `30 days: 92% to 96%`."""
+def sparkline(
+    values: Iterable[float | None], label: str = "", *, target: float | None = None
+) -> dict[str, object]:
+    """A small line. With a `label` it is read out, for instance `30 days: 92% to 96%`.
+
+    With a `target` the values are per cent: every line is drawn from 0 to 100, with the target dashed, so
+    that rows compare. Without one the line fills its own height.
+    """
     numbers = [None if value is None else float(value) for value in values]
     present = [value for value in numbers if value is not None]
     if not present:
         return {"lines": [], "label": label}
-    return {"lines": _polyline(numbers, min(present), max(present)), "label": label}
+    low, high = (min(present), max(present)) if target is None else (0.0, 100.0)
+    return {
+        "lines": _polyline(numbers, low, high),
+        "label": label,
+        "target_y": None if target is None else f"{100 - target:.2f}",
+    }
 
 
 def _shade(value: float, steps: Sequence[float]) -> int:
