@@ -15,6 +15,7 @@ from django.db.models import Case, IntegerField, Q, Value, When
 
 from core.businesstime import CalendarClosedError, WorkCalendar
 from handoff import words
+from sla import targets
 from sla.models import Timer
 from sla.policies import find_policy
 from sla.selectors import status_now
@@ -122,7 +123,7 @@ def most_urgent(timers: Iterable[Timer], *, now: datetime) -> Reading | None:
 
 def due_line(reading: Reading, *, now: datetime) -> str:
     """The words beside a pill: "first touch 14:15", "decide by Wed 09:52"."""
-    return f"{words.say(words.DUE, reading.timer.target)} {due_text(reading.timer.due_at, now)}"
+    return f"{words.due_words(reading.timer.target)} {due_text(reading.timer.due_at, now)}"
 
 
 # --- Many at once ---
@@ -181,7 +182,7 @@ def panel(timer: Timer, *, now: datetime, title: str = "", moves_on: bool = Fals
     if moves_on and reading.status in (Status.ON_TIME, Status.AT_RISK):
         due += " Then it moves to the next person."
     return {
-        "title": title or words.say(words.TARGETS, timer.target),
+        "title": title or targets.label(timer.target),
         "status": reading.status.value,
         "seconds": None if reading.status in (Status.CANCELLED, *_STANDS) else reading.seconds,
         "running": reading.running,
@@ -246,8 +247,8 @@ def panels(
         if timer.clock == Timer.Clock.OWNER and timer.assignment_id == owner_assignment and owner_assignment
     ]
     company = [timer for timer in timers if timer.clock == Timer.Clock.COMPANY]
-    company.sort(key=lambda timer: list(words.TARGETS).index(timer.target))
-    owners.sort(key=lambda timer: list(words.TARGETS).index(timer.target))
+    company.sort(key=lambda timer: targets.place(timer.target))
+    owners.sort(key=lambda timer: targets.place(timer.target))
     found = []
     for timer in owners:
         policy = find_policy(timer.policy_version_id)
@@ -257,7 +258,7 @@ def panels(
         )
         found.append(panel(timer, now=now, moves_on=moves and timer.clock == Timer.Clock.OWNER))
     for timer in _shown_of_company(company, beside=bool(owners)):
-        title = f"Promised: {words.lower_first(words.say(words.TARGETS, timer.target))}"
+        title = f"Promised: {words.lower_first(targets.label(timer.target))}"
         found.append(panel(timer, now=now, title=title))
     return found
 

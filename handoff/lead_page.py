@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, Timeline, assignments_of, timeline
@@ -19,6 +20,7 @@ from leads.models import Account, Assignment, Handoff, Lead
 from routing.models import Decision
 from routing.selectors import explain_layers
 from routing.traces import candidates_of
+from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
 from tenants.models import Member, Role
@@ -71,6 +73,8 @@ class LeadPage:
     timeline: Timeline
     attempts: int
     channels: int
+    owed: str
+    owed_done: bool
     actions: set[str]
     pause: Item | None
     moved: str
@@ -110,6 +114,7 @@ def lead_page(
     ]
     if handoff is not None:
         attempts = [item for item in attempts if item.at >= handoff.started_at]
+    asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
     contact = [_line(lead, name, label) for name, label in _CONTACT]
@@ -128,11 +133,22 @@ def lead_page(
         timeline=told,
         attempts=len(attempts),
         channels=len({item.data["kind"] for item in attempts}),
+        owed=_owed(asked) if asked else "",
+        owed_done=bool(asked and not asked.owed),
         actions=allowed(handoff, member, paused=pause is not None),
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
     )
+
+
+def _owed(found: Progress) -> str:
+    """ "1 of 3 attempts made. 2 attempts are still owed, one of them by another channel than e-mail."."""
+    made = f"{found.done} of {found.count} attempts made"
+    if not found.owed:
+        return f"{made}, as the policy asks."
+    said = owed_words(found)
+    return f"{made}. {said}"
 
 
 def clock_panels(

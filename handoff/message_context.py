@@ -26,6 +26,7 @@ from leads.criteria import parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
 from notifications.context import Context, Row, register
+from sla import targets
 from sla.models import Timer, TimerEvent
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
@@ -277,10 +278,10 @@ def _ask(handoff: Handoff, facts: Facts, reader: Reader) -> dict[str, str]:
     """What is due of the owner, by when: the owner's clocks, or the company's where nobody owns the lead."""
     running = [timer for timer in facts.timers[handoff.id] if timer.state == Timer.State.RUNNING]
     mine = [timer for timer in running if timer.clock == Timer.Clock.OWNER] or running
-    lines = [f"- {words.say(words.TARGETS, timer.target)} by {reader.time(timer.due_at)}" for timer in mine]
+    lines = [f"- {targets.label(timer.target)} by {reader.time(timer.due_at)}" for timer in mine]
     ask = "nothing is due now"
     if mine:
-        target = words.lower_first(words.say(words.TARGETS, mine[0].target))
+        target = words.lower_first(targets.label(mine[0].target))
         ask = f"{target} due {reader.time(mine[0].due_at)}"
     return {"ask": ask, "dues": "\n".join(lines) or "- Nothing now"}
 
@@ -348,7 +349,7 @@ def _moved_why(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> str:
     ]
     if not missed:
         return "it was overdue"
-    target = words.lower_first(words.say(words.TARGETS, missed[-1].target))
+    target = words.lower_first(targets.label(missed[-1].target))
     return f"{target} was due {reader.time(missed[-1].due_at)}"
 
 
@@ -363,7 +364,7 @@ def _timer_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
     judged = facts.name(_id(row.data.get("from")) or handoff.owner_id)
     said = {
         "task": _TASKS.get(target, "answer {}").format(whom),
-        "target": words.lower_first(words.say(words.TARGETS, target)),
+        "target": words.lower_first(targets.label(target)),
         "due": reader.time(due_at),
         "left": _left(timer, due_at, reader),
         "late": minutes_text((reader.now - due_at).total_seconds()),

@@ -7,7 +7,7 @@ called by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -20,6 +20,7 @@ from core.errors import AlreadyDecided, Conflict, FieldError, NotFound, NotOwner
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
 from handoff import limits, moves, words
+from handoff.attempts import NO_RESPONSE, check_attempts_made, settle_attempts
 from handoff.selectors import last_handoff
 from leads import services as leads
 from leads.incoming import EARLIEST
@@ -30,6 +31,7 @@ from routing import services as routing
 from routing.models import Decision
 from sla import services as sla
 from sla.models import Target
+from sla.targets import STAGE_COLUMNS, answered_by, begun_by
 from tenants.audit import member_actor, record_change
 from tenants.clock import Clock
 from tenants.models import Member, RepProfile, Role
@@ -129,19 +131,31 @@ def _tell(handoff: Handoff, kind: str, now: datetime, *, delay: int = 0, **data:
     )
 
 
-def _meet(handoff: Handoff, target: Target, at: datetime, now: datetime) -> None:
-    sla.meet([handoff.id], target, at=at, now=now)
+def _meet(handoff: Handoff, targets: Collection[str], at: datetime, now: datetime) -> None:
+    sla.meet_all([sla.Answer(handoff.id, target, at) for target in targets], now=now)
+
+
+def _come_to(handoff: Handoff, stage: Stage, now: datetime) -> None:
+    """The lead has come to a stage of the handoff: what was promised up to it is answered, what is promised
+    from it on begins."""
+    column = STAGE_COLUMNS[stage]
+    setattr(handoff, column, now)
+    handoff.save(update_fields=[column])
+    _meet(handoff, answered_by(stage), now, now)
+    sla.arm_stage(handoff, stage)
 
 
 def _close(handoff: Handoff, outcome: Handoff.Outcome, now: datetime) -> None:
     """End the cycle: the owner's load falls, timers stop, what was still to be told about it is moot.
 
-    Ending it is an answer too: the decision is met now, unless it was before.
+    Ending it is an answer too: the decision that is still owed is met now.
     """
     if handoff.owner_id is not None:
         routing.release({handoff.owner_id: 1}, now=now)
-    if handoff.accepted_at is None:
-        _meet(handoff, Target.DECISION, now, now)
+    if outcome == Handoff.Outcome.WON:
+        _meet(handoff, answered_by(Stage.WON), now, now)
+    else:
+        _meet(handoff, [Target.SQL_DECISION if handoff.accepted_at else Target.DECISION], now, now)
     sla.cancel([handoff.id], reason=str(outcome), now=now)
     sla.end_with_handoff([handoff.id], actor="engine", now=now)
     leads.close_handoffs([handoff], outcome=outcome, now=now)
@@ -171,10 +185,8 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     feedback.record_disposition(
         handoff=handoff, kind=Disposition.Kind.ACCEPTED, actor=actor.key, by_id=by_id, now=now
     )
-    handoff.accepted_at = now
-    handoff.save(update_fields=["accepted_at"])
     leads.move_stage(handoff.lead, Stage.SAL, actor=actor.key, now=now, handoff=handoff)
-    _meet(handoff, Target.DECISION, now, now)
+    _come_to(handoff, Stage.SAL, now)
     _tell(handoff, "lead.accepted", now, delay=UNDO_SECONDS)
     leads.mark_dirty([handoff.id], now)
     return handoff
@@ -196,7 +208,9 @@ def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     leads.move_stage(
         handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone"
     )
-    sla.rejudge(handoff, Target.DECISION, answers=(), now=now)
+    sla.cancel([handoff.id], reason="undone", now=now, targets=begun_by(Stage.SAL))
+    for target in answered_by(Stage.SAL):
+        sla.rejudge(handoff, target, answers=(), now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.accepted"})
     leads.mark_dirty([handoff.id], now)
     return handoff
@@ -297,12 +311,15 @@ def nurture_lead(
 ) -> Handoff:
     """Not now: the lead goes back to marketing and the handoff ends; a return to MQL opens a new one.
 
-    Raises ValidationFailed without a reason or with a day that has gone, NotOwner, AlreadyDecided.
+    Raises ValidationFailed without a reason, for "no response" while the tier asks for more attempts, or with
+    a day that has gone; NotOwner, AlreadyDecided.
     """
     handoff = lock_handoff(lead_id)
     now = clock()
     check_owner(handoff, actor)
     chosen = feedback.choose_reason(kind=Reason.Kind.NURTURE, slug=reason, note=note)
+    if chosen.slug == NO_RESPONSE:
+        check_attempts_made(handoff)
     if until is not None and until <= timezone.localdate(now):
         message = "Choose a day to come: on it the lead is looked at again."
         raise ValidationFailed(message, field_errors=[FieldError("/until", message, "past")])
@@ -381,8 +398,10 @@ def log_touch(
     if not is_new and touch.lead_id != lead.id:
         raise Conflict("Another lead has a touch with this external_id.", external_id=external_id)
     if is_new and counts and handoff is not None:
-        _meet(handoff, Target.FIRST_TOUCH, made_at, now)
+        _meet(handoff, [Target.FIRST_TOUCH], made_at, now)
         _tell(handoff, "lead.touched", now, delay=UNDO_SECONDS)
+    if is_new and handoff is not None and not automatic:
+        settle_attempts(handoff, now=now)
     return touch
 
 
@@ -430,6 +449,8 @@ def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> 
     leads.undo_touch(touch, first_touch_at=handoff.first_touch_at, now=now)
     if not touch.automatic and _is_response(handoff, touch.kind):
         sla.rejudge(handoff, Target.FIRST_TOUCH, answers=responses, now=now)
+    if not touch.automatic:
+        settle_attempts(handoff, now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.touched"})
     return touch
 
@@ -564,10 +585,8 @@ def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Cloc
     moved = leads.move_stage(handoff.lead, stage, actor=actor.key, now=now, why=why, handoff=handoff)
     if not moved:
         return handoff
-    if stage == Stage.SQL:
-        handoff.sql_at = now
-        handoff.save(update_fields=["sql_at"])
-        _meet(handoff, Target.SQL_DECISION, now, now)
+    if stage in (Stage.SQL, Stage.OPPORTUNITY):
+        _come_to(handoff, stage, now)
     if stage in CLOSING:
         _close(handoff, CLOSING[stage], now)
     _tell(handoff, "lead.stage_changed", now, stage=str(stage))

@@ -28,13 +28,13 @@ from leads.models import Assignment, Handoff
 from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import load_setup
-from sla.answered import answered_at
 from sla.ladder import MESSAGES, Chain, Climb, Rung, climb, recipients
 from sla.models import Finding, Timer
 from sla.policies import load_policy, plan_of
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.selectors import active_among, chains_of, tenants_with_due_timers
 from sla.services import Answer, cancel, meet_all
+from sla.targets import answered_at
 from sla.tiers import BACKUP, Act
 from tenants.bulk import insert_rows, update_rows
 from tenants.clock import Clock, database_clock

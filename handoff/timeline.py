@@ -27,6 +27,7 @@ from handoff.selectors import names_of
 from leads.lifecycle import Stage
 from leads.models import Assignment, Engagement, Lead, StageChange, Touch
 from notifications.models import OutboxMessage
+from sla import targets
 from sla.models import Pause, TimerEvent
 from sla.tiers import BREACH
 from tenants.calendars.words import day_words
@@ -440,7 +441,7 @@ def _pauses(story: _Story) -> Iterable[Item]:
 
 def _events(story: _Story) -> Iterable[Item]:
     for each in story.events:
-        target = words.say(words.TARGETS, each.timer.target)
+        target = targets.label(each.timer.target)
         company = each.timer.clock == "company"
         name = (
             "the company clock" if company else f"{story.names.get(str(each.timer.member_id), 'the owner')}"

@@ -7,16 +7,21 @@ from typing import Final
 
 from django.utils import timezone
 
-from sla.models import Target
+from sla import targets
 
-TARGETS: Final = {str(target): str(target.label) for target in Target}
-#: The same in a due line: "first touch 14:15", "decide by Wed 09:52".
+#: A target in a due line: "first touch 14:15", "decide by Wed 09:52".
 DUE: Final = {
     "first_touch": "first touch",
     "decision": "decide by",
     "attempts": "attempts by",
     "sql_decision": "SQL by",
 }
+
+
+def due_words(target: str) -> str:
+    """A target before its time: "first touch", "SAL to SQL by"."""
+    return DUE.get(target) or f"{targets.label(target)} by"
+
 
 TOUCHES: Final = {
     "call": "Call",

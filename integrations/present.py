@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from handoff.attempts import progress_of
 from leads import selectors as leads
 from leads.arrivals import NewEngagement
 from leads.models import Account, Assignment, Engagement, Handoff, Lead
+from sla.attempts import Progress
 from sla.models import Timer
 from sla.rows import AnyTimer
 from sla.status import status_of
@@ -30,10 +32,13 @@ class LeadView:
     assignment: Assignment | None = None
     timers: Sequence[AnyTimer] = ()
     engagements: Sequence[Engagement | NewEngagement] = ()
+    attempts: Progress | None = None
 
 
 def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
-    """Load what belongs to these leads (with `account` and `owner` selected): five queries, however many."""
+    """Load what belongs to these leads (with `account` and `owner` selected): five queries, however many;
+    one more where tiers ask for attempts.
+    """
     ids = [lead.id for lead in rows]
     if not ids:
         return []
@@ -45,6 +50,7 @@ def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
         for timer in Timer.objects.filter(handoff_id__in=handoff_ids).order_by("started_at", "id"):
             timers.setdefault(timer.handoff_id, []).append(timer)
     engagements = leads.latest_engagements(ids)
+    attempts = progress_of(list(handoffs.values()))
     named = leads.external_ids(ids)
     views = []
     for lead in rows:
@@ -60,6 +66,7 @@ def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
                 assignment=assignments.get(handoff.id) if handoff else None,
                 timers=timers.get(handoff.id, []) if handoff else [],
                 engagements=engagements[lead.id],
+                attempts=attempts.get(handoff.id) if handoff else None,
             )
         )
     return views
@@ -120,8 +127,22 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         else None,
         "tier": (handoff.tier or None) if handoff else None,
         "timers": [timer_document(timer, now=now) for timer in view.timers],
+        "attempts": attempts_document(view.attempts) if view.attempts else None,
         "created_at": lead.created_at,
         "updated_at": lead.updated_at,
+    }
+
+
+def attempts_document(found: Progress) -> dict[str, Any]:
+    """The JSON of the contact attempts that a lead's tier asks for."""
+    return {
+        "needed": found.count,
+        "made": found.done,
+        "owed": found.owed,
+        "channels_needed": found.needed_channels,
+        "channels": list(found.channels),
+        "next_channels": list(found.next_channels),
+        "completed_at": found.completed_at,
     }
 
 

@@ -17,7 +17,7 @@ from leads.incoming import (
     MAX_INTEGER,
 )
 from leads.lifecycle import Stage
-from sla.models import Target, Timer
+from sla.models import Timer
 from sla.status import Status
 
 MAX_BULK = 1_000
@@ -177,9 +177,25 @@ class AssignmentSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
 
 
+class AttemptsSerializer(serializers.Serializer[Any]):
+    """Contact attempts by people that the lead's tier asks for."""
+
+    needed = serializers.IntegerField()
+    made = serializers.IntegerField()
+    owed = serializers.IntegerField()
+    channels_needed = serializers.IntegerField()
+    channels = serializers.ListField(child=serializers.CharField(), help_text="Kinds of touch used so far.")
+    next_channels = serializers.ListField(
+        child=serializers.CharField(), help_text="Kinds of touch that get on with it best."
+    )
+    completed_at = serializers.DateTimeField(allow_null=True)
+
+
 class TimerSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    target = serializers.ChoiceField(choices=Target.choices)
+    target = serializers.CharField(
+        help_text="first_touch, decision, attempts, sql_decision, or from stage to stage: sal_to_sql."
+    )
     clock = serializers.ChoiceField(choices=Timer.Clock.choices)
     state = serializers.ChoiceField(choices=Timer.State.choices)
     status = serializers.ChoiceField(choices=[each.value for each in Status])
@@ -220,6 +236,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     assignment = AssignmentSerializer(allow_null=True)
     tier = serializers.CharField(allow_null=True)
     timers = TimerSerializer(many=True)
+    attempts = AttemptsSerializer(allow_null=True, help_text="Null where the tier asks for none.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 

@@ -156,7 +156,9 @@ class Handoff(TenantModel):
     closed_at = models.DateTimeField(null=True)
     accepted_at = models.DateTimeField(null=True)
     first_touch_at = models.DateTimeField(null=True)  # earliest counting touch
+    attempts_at = models.DateTimeField(null=True)  # when the attempts that the policy asks for were all made
     sql_at = models.DateTimeField(null=True)
+    opportunity_at = models.DateTimeField(null=True)
     owner = tenant_fk("tenants.Member", null=True)  # of the open assignment; null means unrouted
     owned_since = models.DateTimeField(null=True)
     hops = models.PositiveSmallIntegerField(default=0)  # times it was moved on after the first owner

@@ -23,10 +23,10 @@ from django.db import connection
 from django.db.models import Q
 
 from leads.models import Handoff
-from sla.answered import ANSWER_COLUMNS
 from sla.models import Finding, Timer
 from sla.policies import find_policy
 from sla.selectors import cycles, open_findings
+from sla.targets import ANSWER_COLUMNS, BEGIN_COLUMNS
 from sla.tiers import TARGETS
 from tenants.bulk import insert_rows
 from tenants.clock import Clock
@@ -153,30 +153,35 @@ def _missing_timers(since: datetime) -> Iterator[Fault]:
             "target": target,
             "most": MOST,
         }
-        without_owner = _WITHOUT_OWNER.format(answered_at=ANSWER_COLUMNS[target])
-        for sql in (_WITHOUT_COMPANY, without_owner):
+        if not tiers:
+            continue
+        columns = {"answered_at": ANSWER_COLUMNS[target], "begun_at": BEGIN_COLUMNS[target]}
+        for sql in (_WITHOUT_COMPANY.format(**columns), _WITHOUT_OWNER.format(**columns)):
             for handoff_id, clock in _rows(sql, parameters):
                 detail = f"This open handoff has no {clock} clock for {target}."
                 yield Fault("timer_missing", f"handoff:{handoff_id}:{clock}:{target}"[:80], detail)
 
 
+# Of targets that have begun; an owner's also only of those that are not answered yet. The names in braces are
+# columns that sla.targets names.
 _WITHOUT_COMPANY: Final = """
 select h.id, 'company' from leads_handoff h
 join unnest(%(versions)s::uuid[], %(tiers)s::text[]) as p(version, tier)
   on p.version = h.policy_version_id and p.tier = h.tier
-where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history and h.started_at > %(since)s
+where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history and h.{begun_at} > %(since)s
   and not exists (select 1 from sla_timer t where t.tenant_id = %(tenant)s and t.handoff_id = h.id
                   and t.target = %(target)s and t.clock = 'company')
 limit %(most)s
 """
 
-# Of targets that are not answered yet: {answered_at} is a column that sla.answered names.
 _WITHOUT_OWNER: Final = """
 select h.id, 'owner' from leads_handoff h
 join unnest(%(versions)s::uuid[], %(tiers)s::text[]) as p(version, tier)
   on p.version = h.policy_version_id and p.tier = h.tier
 join leads_assignment a on a.tenant_id = %(tenant)s and a.handoff_id = h.id and a.ended_at is null
-where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history and h.owned_since > %(since)s
+where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history
+  and greatest(h.owned_since, h.{begun_at}) > %(since)s
+  and h.{begun_at} is not null
   and h.{answered_at} is null
   and not exists (select 1 from sla_timer t where t.tenant_id = %(tenant)s and t.handoff_id = h.id
                   and t.target = %(target)s and t.clock = 'owner' and t.assignment_id = a.id)

@@ -14,9 +14,10 @@ from django.db.models import Count, Min, Q
 
 from leads.models import Handoff, Lead
 from notifications.models import Delivery, OutboxMessage
+from sla import targets
 from sla.auditor import PATIENCE, patience_with
 from sla.engine_words import CLOCKS, FINDINGS, OTHER_FINDING, TICKS
-from sla.models import Finding, Target, Timer, TimerEvent
+from sla.models import Finding, Timer, TimerEvent
 from sla.selectors import cycles
 from tenants.context import current_tenant_id
 
@@ -165,7 +166,7 @@ def in_words(findings: Iterable[Finding]) -> list[Found]:
                 title=title,
                 advice=advice,
                 lead=leads.get(handoff_id) if handoff_id else None,
-                clock=f"{Target(timer.target).label}, {CLOCKS[timer.clock]}" if timer else "",
+                clock=f"{targets.label(timer.target)}, {CLOCKS[timer.clock]}" if timer else "",
                 timer_id=timer.id if timer else None,
                 may_retry=timer is not None
                 and finding.cleared_at is None

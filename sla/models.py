@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q, Value
 
+from sla.targets import Target as Target
 from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 
@@ -18,13 +19,6 @@ class PolicyVersion(VersionedModel):
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="policy_version_once")]
-
-
-class Target(models.TextChoices):
-    FIRST_TOUCH = "first_touch", "First touch"
-    DECISION = "decision", "Accept or reject"
-    ATTEMPTS = "attempts", "Contact attempts"
-    SQL_DECISION = "sql_decision", "SQL decision"
 
 
 class Timer(TenantModel):
@@ -45,7 +39,7 @@ class Timer(TenantModel):
     handoff = tenant_fk("leads.Handoff", related_name="timers", on_delete=models.CASCADE)
     assignment = tenant_fk("leads.Assignment", null=True, related_name="timers", on_delete=models.CASCADE)
     member = tenant_fk("tenants.Member", null=True)  # whom an owner clock judges
-    target = models.CharField(max_length=12, choices=Target.choices)
+    target = models.CharField(max_length=40)  # see sla.targets
     clock = models.CharField(max_length=7, choices=Clock.choices)
     policy_version = tenant_fk("sla.PolicyVersion")
     tier = models.CharField(max_length=60)

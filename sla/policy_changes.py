@@ -57,7 +57,7 @@ def _one_tier_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[st
     for target in [*was, *(target for target in now if target not in was)]:
         if was.get(target) == now.get(target):
             continue
-        label = words.target_label(target).lower()
+        label = words.target_name(target)
         if target not in was:
             said.append(f"{name}: {now[target]}, a new promise.")
         elif target not in now:

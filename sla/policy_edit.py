@@ -69,6 +69,15 @@ def replace_tier(content: Content, slug: str, tier: Mapping[str, Any]) -> dict[s
     }
 
 
+def add_target(content: Content, slug: str, target: str) -> dict[str, Any]:
+    """The content with one more promise of a tier: five business days, until somebody says otherwise."""
+    tier = tier_of(content, slug)
+    if tier is None or any(each.get("target") == target for each in listed(tier.get("targets"))):
+        return dict(content)
+    new = {"target": target, "duration": {"business_days": 5}, "clock": "business"}
+    return replace_tier(content, slug, {**tier, "targets": [*listed(tier.get("targets")), new]})
+
+
 def remove_tier(content: Content, slug: str) -> dict[str, Any]:
     """The content without a tier. The one for everybody else stays."""
     kept = [tier for tier in tiers_of(content) if tier.get("slug") != slug or tier.get("when") is None]

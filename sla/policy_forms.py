@@ -15,9 +15,20 @@ from django import forms
 from core.rules import validate
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.defaults import engaged
-from sla import words
+from sla import targets, words
 from sla.policy_edit import listed, replace_tier, simple_condition, steps_of
-from sla.tiers import ACTIONS, BACKUP, LARGEST, MOST_PERCENT, MOST_STEPS, RESPONSES, TARGETS, UNITS
+from sla.targets import STAGE_TARGETS, Target
+from sla.tiers import (
+    ACTIONS,
+    BACKUP,
+    LARGEST,
+    MOST_ATTEMPTS,
+    MOST_PERCENT,
+    MOST_STEPS,
+    RESPONSES,
+    TARGETS,
+    UNITS,
+)
 from tenants.models import Member
 
 _UNIT_LABELS: Final = {
@@ -62,6 +73,7 @@ class PolicyForm(forms.Form):
         help_text="JSON, as the rules of the API are written. Changed here, it goes before the sentence.",
     )
     when_was = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40_000)
+    new_target = forms.ChoiceField(label="Another promise", required=False)
     new_tier = forms.CharField(label="Name of the new tier", required=False, max_length=80)
     responses = forms.MultipleChoiceField(
         label="A first touch is",
@@ -111,8 +123,12 @@ class PolicyForm(forms.Form):
         self.fields["responses"].choices = [  # type: ignore[attr-defined]
             (kind, words.response_word(kind)) for kind in RESPONSES
         ]
-        for target in TARGETS:
+        written = [each.get("target") for each in listed(tier.get("targets")) if isinstance(each, dict)]
+        self._shown = [*Target.values, *(target for target in STAGE_TARGETS if target in written)]
+        for target in self._shown:
             self._add_target(target)
+        others = [(name, targets.label(name)) for name in STAGE_TARGETS if name not in self._shown]
+        self.fields["new_target"].choices = [("", "choose"), *others]  # type: ignore[attr-defined]
         for index in range(self._step_count()):
             self._add_step(index)
 
@@ -134,7 +150,7 @@ class PolicyForm(forms.Form):
 
     def _add_target(self, target: str) -> None:
         written = self._written_target(target)
-        label = words.target_label(target)
+        label = targets.label(target)
         unit, amount = _shown(written.get("duration") if written else None)
         units = [name for name in _units() if name != "seconds" or unit == "seconds"]
         self.fields[f"{target}_on"] = forms.BooleanField(label=label, required=False)
@@ -145,6 +161,8 @@ class PolicyForm(forms.Form):
             label=f"{label}: unit", choices=[(name, _UNIT_LABELS.get(name, name)) for name in units]
         )
         self.fields[f"{target}_clock"] = forms.ChoiceField(label=f"{label}: counted in", choices=_CLOCKS)
+        if target == Target.ATTEMPTS:
+            self._add_counts(written or {})
         self.initial.update(
             {
                 f"{target}_on": written is not None,
@@ -153,6 +171,19 @@ class PolicyForm(forms.Form):
                 f"{target}_clock": written.get("clock", "business") if written else "business",
             }
         )
+
+    def _add_counts(self, written: Mapping[str, Any]) -> None:
+        self.fields["attempts_count"] = forms.IntegerField(
+            label="Contact attempts: how many", required=False, min_value=1, max_value=MOST_ATTEMPTS
+        )
+        self.fields["attempts_channels"] = forms.IntegerField(
+            label="Contact attempts: over how many channels",
+            required=False,
+            min_value=1,
+            max_value=len(RESPONSES),
+        )
+        self.initial["attempts_count"] = written.get("count")
+        self.initial["attempts_channels"] = written.get("channels", 1)
 
     def _written_target(self, target: str) -> Mapping[str, Any] | None:
         for each in listed(self._tier.get("targets")):
@@ -217,16 +248,29 @@ class PolicyForm(forms.Form):
 
     @property
     def targets(self) -> list[dict[str, Any]]:
-        """The sentence of each target: label, on, amount, unit, clock, and what is wrong with it."""
+        """The sentence of each target: label, on, amount, unit, clock, and what is wrong with it; of attempts
+        also count and channels.
+        """
         parts = ("on", "amount", "unit", "clock")
         return [
             {
-                "label": words.target_label(target),
-                "errors": [error for part in parts for error in self[f"{target}_{part}"].errors],
+                "label": targets.label(target),
+                "errors": [
+                    error
+                    for part in (*parts, "count", "channels")
+                    if f"{target}_{part}" in self.fields
+                    for error in self[f"{target}_{part}"].errors
+                ],
                 **{part: self[f"{target}_{part}"] for part in parts},
+                **self._counts(target),
             }
-            for target in TARGETS
+            for target in self._shown
         ]
+
+    def _counts(self, target: str) -> dict[str, Any]:
+        if target != Target.ATTEMPTS:
+            return {}
+        return {part: self[f"{target}_{part}"] for part in ("count", "channels")}
 
     @property
     def ladder(self) -> list[dict[str, Any]]:
@@ -241,13 +285,13 @@ class PolicyForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        targets = [self._read_target(target, data) for target in TARGETS]
+        promised = [self._read_target(target, data) for target in self._shown]
         when = None if self.is_default else self._read_condition(data)
         on_reassign = self._read_on_reassign(data)
         steps = [self._read_step(index, data) for index in range(self._step_count())]
         if self.errors:
             return data
-        known = [target for target in targets if target]
+        known = [target for target in promised if target]
         others = [each for each in listed(self._tier.get("targets")) if not _is_known(each)]
         tier = {**self._tier, "name": data["name"], "when": when, "targets": [*known, *others]}
         self.content = replace_tier(self._before, str(self._tier.get("slug")), tier)
@@ -279,11 +323,19 @@ class PolicyForm(forms.Form):
         if not least <= amount <= most:
             self.add_error(field, f"Must be a whole number between {least} and {most:,}.")
             return None
-        return {
+        found = {
             **(self._written_target(target) or {"target": target}),
             "duration": _stored(unit, amount),
             "clock": data.get(f"{target}_clock"),
         }
+        if target == Target.ATTEMPTS:
+            count, channels = data.get("attempts_count"), data.get("attempts_channels") or 1
+            if count is None:
+                if "attempts_count" not in self.errors:
+                    self.add_error("attempts_count", "How many attempts? Write a whole number.")
+                return None
+            found |= {"count": count, "channels": channels}
+        return found
 
     def _read_condition(self, data: Mapping[str, Any]) -> Any:
         """The rule where it was changed, else the sentence; what is refused stays as it was."""

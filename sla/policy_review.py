@@ -142,7 +142,7 @@ def _tier_place(error: FieldError, parts: Sequence[str], tier: object) -> Place:
         target = tier["targets"][int(parts[3])]
         which = str(target.get("target")) if isinstance(target, Mapping) else "first_touch"
         last = "clock" if parts[4:5] == ["clock"] else "amount"
-        where = f"{name}, {words.lower_first(words.target_label(which))}"
+        where = f"{name}, {words.target_name(which)}"
         return Place(slug, f"id_{which}_{last}", where, error.message)
     anchor = {"name": "id_name", "when": "id_kind", "targets": "targets"}.get((*parts, "", "")[2], "tier")
     return Place(slug, anchor, name, error.message)

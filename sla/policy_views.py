@@ -133,8 +133,8 @@ def start(request: TenantRequest) -> HttpResponse:
 @member_required(Role.ADMIN)
 def draft(request: TenantRequest) -> HttpResponse:
     """GET /policy/draft?tier=<slug>: the editor with one tier open. POST {..., do}: save what was written,
-    then do what the button says: "save", "check", "tier:<slug>" (open it), "add-tier", "remove-tier", "up",
-    "down", "add-step", "remove-step:<index>".
+    then do what the button says: "save", "check", "tier:<slug>" (open it), "add-target", "add-tier",
+    "remove-tier", "up", "down", "add-step", "remove-step:<index>".
     """
     found = versions.open_draft(PolicyVersion)
     if found is None:
@@ -218,6 +218,12 @@ def _save(
             form.add_error("new_tier", "Give the new tier a name first.")
             return None
         content, slug = policy_edit.add_tier(content, name, when=engaged(INTENT_KINDS[0]))
+    elif do == "add-target":
+        target = form.cleaned_data["new_target"]
+        if not target:
+            form.add_error("new_target", "Choose from which stage to which.")
+            return None
+        content = policy_edit.add_target(content, slug, target)
     elif do == "remove-tier":
         content, slug = policy_edit.remove_tier(content, slug), ""
     elif do in ("up", "down"):

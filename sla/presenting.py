@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from leads.models import Handoff, Lead
-from sla.models import Target
+from sla import targets
 from sla.moving import Preview
 from web.templatetags.sp import minutes_text
 
@@ -34,7 +34,7 @@ def move_rows(preview: Preview) -> list[MoveRow]:
     return [
         MoveRow(
             lead=handoffs[row.timer.handoff_id].lead,
-            target=str(Target(row.timer.target).label),
+            target=targets.label(row.timer.target),
             clock=_CLOCKS[row.timer.clock],
             due_at=row.timer.due_at,
             new_due_at=row.new_due_at,

@@ -10,8 +10,21 @@ from core.errors import ValidationFailed
 from core.rules import describe
 from core.rules.schema import spoken
 from leads.criteria import SCHEMA
-from sla.models import Target
-from sla.tiers import BACKUP, BREACH, RESPONSES, Act, Action, Duration, Step, TargetSpec, Tier, read_duration
+from sla import targets
+from sla.targets import Target
+from sla.tiers import (
+    BACKUP,
+    BREACH,
+    RESPONSES,
+    Act,
+    Action,
+    Duration,
+    Step,
+    TargetSpec,
+    Tier,
+    read_duration,
+    read_target,
+)
 
 EVERYONE_ELSE: Final = "Everyone else"
 _HAPPENS: Final[dict[Action, str]] = {
@@ -84,7 +97,15 @@ def _span(duration: Duration) -> str:
 
 def target_words(spec: TargetSpec) -> str:
     """ "first touch within 5 minutes of working time"."""
-    return f"{Target(spec.target).label.lower()} {duration_words(spec.duration, wall=spec.wall)}"
+    return f"{_what(spec)} {duration_words(spec.duration, wall=spec.wall)}"
+
+
+def _what(spec: TargetSpec) -> str:
+    """ "first touch", "SAL to SQL", "6 contact attempts over 2 channels"."""
+    if spec.count:
+        over = f" over {_count(spec.channels, 'channel')}" if spec.channels > 1 else ""
+        return f"{_count(spec.count, 'contact attempt')}{over}"
+    return target_name(spec.target)
 
 
 def tier_words(tier: Tier) -> str:
@@ -166,9 +187,10 @@ def when_words(when: Any) -> str:
     return lower_first(EVERYONE_ELSE if when is None else describe(when, SCHEMA))
 
 
-def target_label(target: str) -> str:
-    """ "First touch", also for a target that this code does not know."""
-    return Target(target).label if target in Target.values else spoken(target)
+def target_name(target: str) -> str:
+    """A target inside a sentence: "first touch", "SAL to SQL"."""
+    said = targets.label(target)
+    return said if target in targets.STAGE_TARGETS or target == Target.SQL_DECISION else lower_first(said)
 
 
 def lower_first(text: str) -> str:
@@ -198,11 +220,9 @@ def say_safely(say: Callable[[Any], str], part: object) -> str:
 def promises(tier: Mapping[str, Any]) -> dict[str, str]:
     """What a tier as written promises, by target: "first touch within 5 minutes of working time"."""
     return {
-        name: f"{target_label(name).lower()} {say_safely(_within, target)}"
-        for name, target in parts_by(tier.get("targets"), "target").items()
+        name: say_safely(_promise, target) for name, target in parts_by(tier.get("targets"), "target").items()
     }
 
 
-def _within(target: Mapping[str, Any]) -> str:
-    ((unit, amount),) = target["duration"].items()
-    return duration_words(Duration(unit, int(amount)), wall=target.get("clock") == "wall")
+def _promise(target: Mapping[str, Any]) -> str:
+    return target_words(read_target(target))

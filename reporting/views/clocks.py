@@ -11,12 +11,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from handoff import clocks, words
+from handoff import clocks
 from reporting import params, selectors
 from reporting.files import csv_response
 from reporting.measures import TARGETS, Verdict
 from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, period_text
+from sla import targets
 from sla.models import Timer
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
@@ -44,7 +45,7 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
             {
                 "lead": lead,
                 "url": reverse("handoff:lead", args=[lead.id]),
-                "target": words.TARGETS.get(row.target, row.target),
+                "target": targets.label(row.target),
                 "status": reading.status.value,
                 "seconds": reading.seconds,
                 "running": reading.running,
@@ -159,7 +160,7 @@ def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
                 lead.full_name,
                 lead.email,
                 lead.company_name,
-                words.TARGETS.get(row.target, row.target),
+                targets.label(row.target),
                 row.clock,
                 verdict,
                 names.of("rep", row.member_id)[0],

@@ -7,7 +7,7 @@ heard of it.
 """
 
 from sla.services.answers import Answer, Met, meet, meet_all
-from sla.services.arming import arm_company, arm_owner
+from sla.services.arming import arm_company, arm_owner, arm_stage
 from sla.services.carrying import company_takes_ladder, company_yields_ladder
 from sla.services.closing import record_silent_breaches
 from sla.services.endings import cancel
@@ -24,6 +24,7 @@ __all__ = [
     "TierMatch",
     "arm_company",
     "arm_owner",
+    "arm_stage",
     "cancel",
     "company_takes_ladder",
     "company_yields_ladder",

@@ -9,12 +9,13 @@ from functools import cache
 from typing import Final
 from uuid import UUID
 
+from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff
 from sla import ladder
-from sla.answered import answered_at
-from sla.models import Timer
+from sla.models import Pause, Timer
 from sla.policies import load_policy
-from sla.rows import TimerRow, insert_timers
+from sla.rows import TimerRow, insert_timers, update_timers
+from sla.targets import Target, answered_at, begins_at, begun_by
 from sla.tiers import Duration, Policy, TargetSpec, Tier
 from sla.timers import Schedule, schedule, schedule_of_rest, warn_at
 from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
@@ -23,22 +24,29 @@ from tenants.models import Tenant
 
 _COMPANY: Final = Timer.Clock.COMPANY
 _OWNER: Final = Timer.Clock.OWNER
+#: Promises of a quick answer: what a later owner may be given a time of their own for.
+_WINDOWED: Final = frozenset({Target.FIRST_TOUCH, Target.DECISION})
 
 
-def arm_company(handoffs: Sequence[Handoff]) -> list[TimerRow]:
-    """Start the company clocks of newly opened handoffs, at their MQL, on the organisation's calendar.
+def arm_company(handoffs: Sequence[Handoff], *, targets: Collection[str] | None = None) -> list[TimerRow]:
+    """Start the company clocks of handoffs on the organisation's calendar: of each target of the tier that
+    has begun and is not answered.
 
-    Each handoff has its policy version and tier. Call it before or after routing: an unowned handoff's clock
-    carries the ladder until `company_yields_ladder`.
+    Each handoff has its policy version and tier. targets: only these; without them the handoffs are new. Call
+    it before or after routing: an unowned handoff's clock carries the ladder until `company_yields_ladder`.
     """
     calendar_version_id = house_calendar_version()
     promises = _Promises()
     armed = []
     for handoff, policy, tier in _with_tier(handoffs):
         for spec in tier.targets:
+            begins = begins_at(handoff, spec.target)
+            unasked = targets is not None and spec.target not in targets
+            if begins is None or unasked or answered_at(handoff, spec.target) is not None:
+                continue
             version_id = None if spec.wall else calendar_version_id
             carries = handoff.owner_id is None
-            promise = promises.of(policy, spec, handoff.started_at, version_id, carries=carries)
+            promise = promises.of(policy, spec, begins, version_id, carries=carries)
             timer = _armed(handoff, promise, spec.target, version_id)
             armed.append(timer)
     insert_timers(armed)
@@ -52,7 +60,7 @@ def arm_owner(
     calendars: Mapping[UUID, UUID | None] | None = None,
     targets: Collection[str] | None = None,
 ) -> list[TimerRow]:
-    """Start the owner clocks of new assignments: each target of the tier that is not answered yet.
+    """Start the owner clocks of assignments: of each target of the tier that has begun and is not answered.
 
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
     read. targets: only these. The former owner's clocks must have been cancelled before
@@ -70,15 +78,15 @@ def arm_owner(
     for handoff, policy, tier in _with_tier([handoffs[handoff_id] for handoff_id in by_handoff]):
         assignment = by_handoff[handoff.id]
         for spec in tier.targets:
+            begins = begins_at(handoff, spec.target)
             unasked = targets is not None and spec.target not in targets
-            if unasked or answered_at(handoff, spec.target) is not None:
+            if begins is None or unasked or answered_at(handoff, spec.target) is not None:
                 continue
+            start = max(begins, assignment.started_at)
             version_id = None if spec.wall else calendars[assignment.member_id]
-            promise = promises.of(policy, spec, assignment.started_at, version_id, carries=True)
-            if assignment.hop and policy.window is not None:
-                shorter = promises.of(
-                    policy, _windowed(spec, policy.window), assignment.started_at, version_id, carries=True
-                )
+            promise = promises.of(policy, spec, start, version_id, carries=True)
+            if assignment.hop and policy.window is not None and spec.target in _WINDOWED:
+                shorter = promises.of(policy, _windowed(spec, policy.window), start, version_id, carries=True)
                 promise = min(promise, shorter, key=lambda each: each.plan.due_at)
             plan = promise.plan
             spent = used.get((handoff.id, spec.target), 0) if used else 0
@@ -89,6 +97,22 @@ def arm_owner(
             armed.append(timer)
     insert_timers(armed)
     return armed
+
+
+def arm_stage(handoff: Handoff, stage: Stage) -> None:
+    """The lead has come to this stage: start the clocks of what its tier promises from here on.
+
+    They stand where the handoff is paused now.
+    """
+    targets = begun_by(stage)
+    armed = arm_company([handoff], targets=targets)
+    current = Assignment.objects.filter(handoff_id=handoff.id, ended_at__isnull=True).first()
+    if current is not None:
+        armed += arm_owner([current], handoffs={handoff.id: handoff}, targets=targets)
+    if armed and Pause.objects.filter(handoff_id=handoff.id, ended_at__isnull=True).exists():
+        for timer in armed:
+            timer.state, timer.paused_at, timer.next_at = Timer.State.PAUSED, timer.started_at, None
+        update_timers(armed, ["state", "paused_at", "next_at"])
 
 
 @cache

@@ -2,7 +2,8 @@
 
 Content of a policy version (all rules are `core.rules` trees):
     {"tiers": [{"slug": "demo_request", "name": "Demo request", "when": tree | null, "targets": [
-         {"target": "first_touch", "duration": {"minutes": 5}, "clock": "business"}, ...]}, ...],
+         {"target": "first_touch", "duration": {"minutes": 5}, "clock": "business"},
+         {"target": "attempts", "duration": {"business_days": 10}, "count": 6, "channels": 2}, ...]}, ...],
      "ladder": [{"at": 80, "actions": ["warn_manager"]},
                 {"at": 100, "actions": ["tell_manager", {"do": "reassign", "to": "backup"}]},
                 {"after": {"minutes": 30}, "actions": [{"do": "tell_person", "to": member id}]}, ...],
@@ -21,6 +22,7 @@ from sla.tiers.model import (
     BREACH,
     DEFAULT_WARNING,
     LARGEST,
+    MOST_ATTEMPTS,
     MOST_PERCENT,
     MOST_STEPS,
     MOVES,
@@ -39,7 +41,7 @@ from sla.tiers.model import (
     Unit,
     match_tier,
 )
-from sla.tiers.parse import parse_policy, read_duration, read_step
+from sla.tiers.parse import parse_policy, read_duration, read_step, read_target
 
 __all__ = [
     "ACTIONS",
@@ -47,6 +49,7 @@ __all__ = [
     "BREACH",
     "DEFAULT_WARNING",
     "LARGEST",
+    "MOST_ATTEMPTS",
     "MOST_PERCENT",
     "MOST_STEPS",
     "MOVES",
@@ -68,5 +71,6 @@ __all__ = [
     "parse_policy",
     "read_duration",
     "read_step",
+    "read_target",
     "validate_policy",
 ]

@@ -14,6 +14,7 @@ from sla.tiers.model import (
     BACKUP,
     BREACH,
     LARGEST,
+    MOST_ATTEMPTS,
     MOST_PERCENT,
     MOST_STEPS,
     MOVES,
@@ -144,7 +145,33 @@ def _check_targets(targets: object, at: tuple[str | int, ...]) -> list[FieldErro
         else:
             seen.add(name)
         errors += _check_duration(target, here)
+        errors += _check_attempts(target, here)
     return errors
+
+
+def _check_attempts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:
+    """Contact attempts say how many, over how many channels; nothing else does."""
+    if target.get("target") != "attempts":
+        return [
+            FieldError(pointer(*at, key), "Only contact attempts are counted.", "unknown")
+            for key in ("count", "channels")
+            if key in target
+        ]
+    count, channels = target.get("count"), target.get("channels", 1)
+    errors = []
+    if not _is_whole(count, MOST_ATTEMPTS):
+        message = f"How many? A whole number between 1 and {MOST_ATTEMPTS}."
+        errors.append(FieldError(pointer(*at, "count"), message, "range"))
+    if not _is_whole(channels, len(RESPONSES)):
+        message = f"Must be a whole number between 1 and {len(RESPONSES)}."
+        errors.append(FieldError(pointer(*at, "channels"), message, "range"))
+    elif not errors and cast(int, channels) > cast(int, count):
+        errors.append(FieldError(pointer(*at, "channels"), "No more than there are attempts.", "range"))
+    return errors
+
+
+def _is_whole(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def _check_duration(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:

@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from core.rules import Facts, Rule
+from sla.targets import STAGE_TARGETS, Target
 
 Unit = Literal["seconds", "minutes", "business_days", "end_of_day"]
 Action = Literal[
@@ -39,8 +40,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
 MOVES: Final[frozenset[Action]] = frozenset({"reassign", "move_to_queue"})
 #: Where `reassign` looks before the owner's pool: the backup of the owner's team. A member's id names one.
 BACKUP: Final = "backup"
-#: Targets that a tier can set; both start at the handoff.
-TARGETS: Final = ("first_touch", "decision")
+#: Targets that a tier can set, in the order in which people meet them.
+TARGETS: Final[tuple[str, ...]] = (*Target.values, *STAGE_TARGETS)
+MOST_ATTEMPTS: Final = 50
 RESPONSES: Final = ("call", "email", "meeting", "linkedin", "sms")
 PAUSERS: Final = ("rep", "manager")
 BREACH: Final = 100
@@ -67,11 +69,16 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """One promise of a tier, and whether it is counted in working time or by the wall clock."""
+    """One promise of a tier, and whether it is counted in working time or by the wall clock.
+
+    count, channels: of contact attempts, how many by people, over how many kinds of touch; 0 for any other.
+    """
 
     target: str
     duration: Duration
     wall: bool
+    count: int = 0
+    channels: int = 0
 
 
 class Act(NamedTuple):

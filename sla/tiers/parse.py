@@ -71,11 +71,16 @@ def _tier(written: Mapping[str, Any], schema: Schema) -> Tier:
         slug=written["slug"],
         name=written["name"],
         rule=None if when is None else compile_rule(when, schema),
-        targets=tuple(_target(target) for target in written["targets"]),
+        targets=tuple(read_target(target) for target in written["targets"]),
     )
 
 
-def _target(written: Mapping[str, Any]) -> TargetSpec:
+def read_target(written: Mapping[str, Any]) -> TargetSpec:
+    """A target as written."""
     return TargetSpec(
-        written["target"], read_duration(written["duration"]), written.get("clock", "business") == "wall"
+        target=written["target"],
+        duration=read_duration(written["duration"]),
+        wall=written.get("clock", "business") == "wall",
+        count=written.get("count", 0),
+        channels=written.get("channels", 1 if "count" in written else 0),
     )

@@ -222,7 +222,7 @@ def test_the_ladder_is_written_in_sentences(acme: Org) -> None:
 def test_what_the_form_does_not_know_is_kept(acme: Org) -> None:
     first, *others = POLICY["tiers"]
     target = {**first["targets"][0], "calendar": "owner"}
-    unknown = {"target": "attempts", "duration": {"business_days": 5}, "clock": "business", "count": 8}
+    unknown = {"target": "applause", "duration": {"business_days": 5}, "clock": "business", "count": 8}
     content = {
         **POLICY,
         "tiers": [{**first, "targets": [target, first["targets"][1], unknown], "note": "x"}, *others],
@@ -235,6 +235,41 @@ def test_what_the_form_does_not_know_is_kept(acme: Org) -> None:
         **content,
         "tiers": [{**content["tiers"][0], "name": "Demo"}, *others],
     }
+
+
+def test_attempts_and_the_way_from_stage_to_stage_are_promised_in_the_form(acme: Org) -> None:
+    client = editing(acme)
+    attempts = {
+        "attempts_on": "on",
+        "attempts_amount": "10",
+        "attempts_unit": "business_days",
+        "attempts_count": "6",
+        "attempts_channels": "2",
+    }
+    assert save(client, do="add-target", new_target="sal_to_sql", **attempts).status_code == 302
+    assert draft_of(acme).content["tiers"][0]["targets"][2:] == [
+        {
+            "target": "attempts",
+            "duration": {"business_days": 10},
+            "clock": "business",
+            "count": 6,
+            "channels": 2,
+        },
+        {"target": "sal_to_sql", "duration": {"business_days": 5}, "clock": "business"},
+    ]
+    content = draft_of(acme).content
+    assert save(client).status_code == 302  # as it is shown
+    assert draft_of(acme).content == content
+    said = text_of(client.get(CHECK))
+    assert "Demo request: 6 contact attempts over 2 channels within 10 business days, a new promise." in said
+    assert "Demo request: SAL to SQL within 5 business days, a new promise." in said
+    assert publish(client).status_code == 302
+    assert "SAL to SQL within 5 business days" in text_of(client.get("/policy"))
+
+
+def test_attempts_without_a_number_are_refused_beside_their_field(acme: Org) -> None:
+    refused = save(editing(acme), attempts_on="on", attempts_amount="10", attempts_unit="business_days")
+    assert errors_of(refused) == {"attempts_count": ["How many attempts? Write a whole number."]}
 
 
 def test_two_admins_on_one_draft_and_the_second_sees_what_changed(acme: Org) -> None:
