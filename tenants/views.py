@@ -86,7 +86,7 @@ def _login_page(request: HttpRequest, form: forms.LoginForm, status: int) -> Htt
         "form": form,
         "next": asked_way(request) or "/",
         "demo": demo_logins(),
-        "is_empty": not User.objects.exists(),  # every organisation has an admin, so nobody means no organisation
+        "is_empty": not User.objects.exists(),  # every organisation has an admin: nobody means none
     }
     return render(request, "tenants/login.html", context, status=status)
 
