@@ -8,9 +8,10 @@ a reminder of a clock that was answered, or an assignment that has ended, is not
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from textwrap import shorten
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ from leads.criteria import parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
 from notifications.context import Context, Row, register
+from notifications.timing import register_clocks
 from sla import targets
 from sla.models import Timer, TimerEvent
 from tenants.calendars import load_calendar
@@ -35,6 +37,8 @@ from tenants.selectors import person_document
 from web.templatetags.sp import minutes_text
 
 LISTED: Final = 5  # engagements, past events in one message
+REASONS: Final = 3  # criteria named in one message
+REASON_LENGTH: Final = 140  # characters: two lines of a mail at the most
 _WITH_STORY: Final = {"lead.assigned", "lead.engaged"}
 _OVERDUE: Final = {"timer.breached", "timer.escalated"}
 _TASKS: Final = {
@@ -49,13 +53,28 @@ _MOVED: Final = {
     "rerouted": "refused as not theirs",
     "outside": "another system chose the owner",
 }
-GONE: Final = Context({"lead_name": "A lead that is no longer here"})
+_GONE: Final = "A lead that is no longer here"
+GONE: Final = Context({"lead_name": _GONE, "lead_and_company": _GONE})
 
 
 def install() -> None:
     """Speak for everything about leads and clocks. Called when the apps are ready."""
     register("lead.", context_of)
     register("timer.", context_of)
+    register_clocks(running_clocks)
+
+
+def running_clocks(subjects: Collection[str], now: datetime) -> set[str]:
+    """Those of the subjects "handoff:<id>" of which a clock is running at this moment: in its hours, or
+    without any."""
+    wanted = {key: subject for subject in subjects if (key := _id(subject.partition(":")[2]))}
+    running = Timer.objects.filter(handoff_id__in=wanted, state=Timer.State.RUNNING)
+    found: set[str] = set()
+    for handoff_id, version_id in running.values_list("handoff_id", "calendar_version_id").distinct():
+        hours = load_calendar(version_id)
+        if hours is None or hours.is_open(now):
+            found.add(wanted[handoff_id])
+    return found
 
 
 @dataclass
@@ -202,10 +221,14 @@ class Reader:
     now: datetime
 
     def time(self, at: datetime) -> str:
-        """ "14:15 CET" today, else "Tue 24 Nov 14:15 CET"."""
+        """ "Tue 14:15 CET" today, else "Tue 24 Nov 14:15 CET"; a zone without letters by its city. With its
+        weekday even today: a mail is read when it is read."""
         local, today = at.astimezone(self.zone), self.now.astimezone(self.zone)
-        clock = f"{local:%H:%M %Z}"
-        return clock if local.date() == today.date() else f"{local:%a} {local.day} {local:%b} {clock}"
+        zone = f"{local:%Z}"
+        if not zone.isalpha():  # "+08"
+            zone = f"{self.zone.key.rpartition('/')[2].replace('_', ' ')} time"
+        day = f"{local:%a}" if local.date() == today.date() else f"{local:%a} {local.day} {local:%b}"
+        return f"{day} {local:%H:%M} {zone}"
 
 
 def _context(row: Row, handoff: Handoff, facts: Facts, now: datetime) -> Context:
@@ -228,6 +251,7 @@ def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     owner = facts.name(handoff.owner_id)
     return {
         "lead_name": lead.full_name,
+        "lead_and_company": f"{lead.full_name} ({company})" if company else lead.full_name,
         "lead_first": lead.first_name or "this lead",
         "lead_title": lead.title or "title not known",
         "company": _company(lead, lead.account),
@@ -291,12 +315,19 @@ def _story(handoff: Handoff, facts: Facts, reader: Reader) -> dict[str, str]:
     did = [f"- {_engagement(each)}, {reader.time(each.at)}" for each in engagements]
     current = next((each for each in facts.assignments[handoff.id] if each.ended_at is None), None)
     return {
-        "met": "\n".join(_met(handoff)) or "- No criteria were kept with it",
+        "met": _reason(_met(handoff)) or "No criteria were kept with it",
         "engagements": "\n".join(did) or "- Nothing recorded",
         "engagement": words.lower_first(_engagement(engagements[0])) if engagements else "a new signal",
         "history": "\n".join(_history(handoff, facts, reader)) or "- You are the first to have it",
         "why_you": (current.reason if current else "") or "your turn in the pool",
     }
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """The criteria that were met as one short line; the lead's page has them all."""
+    said = "; ".join(lines[:REASONS])
+    more = f", and {len(lines) - REASONS} more" if len(lines) > REASONS else ""
+    return f"{shorten(said, REASON_LENGTH, placeholder=' ...')}{more}" if said else ""
 
 
 def _met(handoff: Handoff) -> list[str]:
@@ -306,7 +337,7 @@ def _met(handoff: Handoff) -> list[str]:
     for line in criteria_lines(handoff.verdict, parts):
         if line["state"] == "met":
             seen = "" if line["choices"] or not line["text"] or line["is_group"] else f" ({line['text']})"
-            lines.append(f"- {line['title']}{seen}")
+            lines.append(f"{line['title']}{seen}")
     return lines
 
 

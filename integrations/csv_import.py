@@ -73,6 +73,7 @@ class Report:
     rows: int = 0
     created: int = 0
     updated: int = 0
+    unchanged: int = 0
     failed: int = 0
     skipped: int = 0
     errors: list[RowError] = field(default_factory=list)
@@ -450,6 +451,8 @@ def _land(rows: Sequence[tuple[int, Past]], step: _Step, report: Report) -> None
             step.seen.update(_identities(past))
         if answer == "created" and not met:
             report.created += 1
+        elif answer == "unchanged":
+            report.unchanged += 1
         else:
             report.updated += 1
 
@@ -492,6 +495,7 @@ def _open_run(
     if not fresh:
         report.skipped = run.rows_done
         report.created, report.updated, report.failed = run.created, run.updated, run.failed
+        report.unchanged = run.rows_done - run.created - run.updated - run.failed
         report.errors = [RowError(**each) for each in run.errors]
     return run  # type: ignore[no-any-return]
 
@@ -519,6 +523,7 @@ def _close_run(run: ImportRun, tenant: Tenant, actor: str, report: Report, now: 
                 "file": run.file_name,
                 "created": report.created,
                 "updated": report.updated,
+                "unchanged": report.unchanged,
                 "failed": report.failed,
             },
             now=now,

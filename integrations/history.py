@@ -129,12 +129,13 @@ def _values(row: Lead | Handoff | None, names: Sequence[str]) -> tuple[Any, ...]
 def record(
     items: Sequence[Past], *, tenant: Tenant, actor: str, now: datetime, update_only: bool = False
 ) -> list[str | FieldError]:
-    """Write the history of different people; "created", "updated" or what is wrong with each, in order.
+    """Write the history of different people; "created", "updated", "unchanged" or what is wrong with each, in
+    order.
 
     No two items may name the same person. Raises Raced where the whole must be rolled back and tried again.
     """
     leads = _find(items)
-    answers: list[str | FieldError] = []
+    answers: list[_Person | FieldError] = []
     people: list[_Person] = []
     for item, found in zip(items, leads, strict=True):
         if isinstance(found, FieldError):
@@ -146,8 +147,9 @@ def record(
             )
             continue
         lead = found or Lead(tenant_id=tenant.id, created_at=now, updated_at=now, stage=Stage.SUBSCRIBER)
-        people.append(_Person(item, lead, is_new=found is None))
-        answers.append("created" if found is None else "updated")
+        person = _Person(item, lead, is_new=found is None)
+        people.append(person)
+        answers.append(person)
     _lock(people)
     owners = resolve_owners([person.past.owner for person in people], tenant=tenant)
     accounts = _accounts(people, now)
@@ -159,9 +161,23 @@ def record(
     after = {person.lead.id: _dates(person, before.get(person.lead.id, {})) for person in people}
     for person in people:
         _shape(person, after[person.lead.id], owners)
-    _write_leads(people, now)
+    named = _write_leads(people, now)
     _write_cycles(people, before, after, actor=actor, now=now)
-    return answers
+    rewritten = named | {key for key, dates in after.items() if dates != before.get(key, {})}
+    return [each if isinstance(each, FieldError) else _outcome(each, rewritten) for each in answers]
+
+
+def _outcome(person: _Person, rewritten: set[UUID]) -> str:
+    """What became of a person. rewritten: leads with another outside id or other stage dates than before."""
+    if person.is_new:
+        return "created"
+    changed = (
+        person.lead.id in rewritten
+        or person.handoff_is_new
+        or person.lead_was != _values(person.lead, _LEAD_CHANGES)
+        or person.handoff_was != _values(person.handoff, _HANDOFF_CHANGES)
+    )
+    return "updated" if changed else "unchanged"
 
 
 # --- Who it is ---
@@ -326,7 +342,8 @@ def _fill(person: _Person, accounts: Mapping[str, Account], now: datetime) -> No
         lead.created_at = past.created_at or min(past.dates.values(), default=past.stage_at or now)
 
 
-def _write_leads(people: Sequence[_Person], now: datetime) -> None:
+def _write_leads(people: Sequence[_Person], now: datetime) -> set[UUID]:
+    """Write leads and their outside ids; return the leads that got an id they did not have."""
     fresh = sorted((each.lead for each in people if each.is_new), key=lambda lead: (lead.email, lead.id))
     made = insert_rows(fresh, conflict="on conflict do nothing", returning=True)
     if len(made) != len(fresh):
@@ -357,6 +374,7 @@ def _write_leads(people: Sequence[_Person], now: datetime) -> None:
     kept = insert_rows(named, conflict="on conflict do nothing", returning=True)
     if len(kept) != len(named):
         raise Raced
+    return {row.lead_id for row in named}
 
 
 # --- The imported cycle ---

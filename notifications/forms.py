@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from django import forms
+from django.conf import settings
 
 from notifications.addresses import MAX_LENGTH
 from notifications.outbox import KINDS
+
+PUBLIC_ONLY: Final = "https only. Private addresses are refused."
+WITH_EXEMPT: Final = (
+    "https only, and no private addresses; hosts that the operator of this server names in WEBHOOK_ALLOW may"
+    " be private and plain http."
+)
 
 
 class EndpointForm(forms.Form):
@@ -15,7 +24,6 @@ class EndpointForm(forms.Form):
         widget=forms.URLInput(
             attrs={"placeholder": "https://example.com/hooks/slaportal", "inputmode": "url"}
         ),
-        help_text="https only. Private addresses are refused.",
     )
     events = forms.MultipleChoiceField(
         label="Events",
@@ -24,3 +32,7 @@ class EndpointForm(forms.Form):
         required=False,
         help_text="None chosen means all of them.",
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["url"].help_text = WITH_EXEMPT if settings.WEBHOOK_ALLOW else PUBLIC_ONLY

@@ -26,7 +26,9 @@ from notifications.context import Context, Row, contexts
 from notifications.models import Delivery, OutboxMessage, WebhookEndpoint
 from notifications.secrets import signing_secrets
 from notifications.texts import render
+from notifications.timing import may_wait, running_clocks, send_at
 from tenants.bulk import insert_rows
+from tenants.calendars import load_calendar, member_calendar_versions
 from tenants.clock import Clock
 from tenants.context import current_tenant_id, tenant_scope
 from tenants.models import Member, Tenant
@@ -55,6 +57,12 @@ class _Waiting:
     channel: str
     recipient: UUID | None
     priority: int
+    kind: str
+    subject: str
+
+
+#: Rows by (channel, recipient), the most pressing first.
+Groups = dict[tuple[str, UUID | None], list[_Waiting]]
 
 
 def form_deliveries(*, now: datetime, limit: int = FORM_LIMIT) -> int:
@@ -66,12 +74,11 @@ def form_deliveries(*, now: datetime, limit: int = FORM_LIMIT) -> int:
     """
     if not _take_turn():
         return 0
-    groups = _due_rows(now, limit)
+    groups, held = _keep_hours(_due_rows(now, limit), now)
     spaced = {key for key in groups if channel(key[0]).spacing_seconds}
     free_at = _free_at(spaced, now)
     deliveries: list[Delivery] = []
     taken: list[tuple[str, str]] = []
-    held: list[tuple[str, datetime]] = []
     for key, rows in groups.items():
         if key in free_at:
             held += [(str(row.id), free_at[key]) for row in rows]
@@ -99,7 +106,7 @@ def _take_turn() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _due_rows(now: datetime, limit: int) -> dict[tuple[str, UUID | None], list[_Waiting]]:
+def _due_rows(now: datetime, limit: int) -> Groups:
     """Pending rows by (channel, recipient), the most pressing first. Rows that somebody is expiring are
     passed over.
     """
@@ -107,13 +114,38 @@ def _due_rows(now: datetime, limit: int) -> dict[tuple[str, UUID | None], list[_
         OutboxMessage.objects.filter(state=OutboxMessage.State.PENDING, not_before__lte=now)
         .order_by("-priority", "created_at", "id")
         .select_for_update(skip_locked=True, of=("self",))
-        .values_list("id", "channel", "member_id", "endpoint_id", "priority")[:limit]
+        .values_list("id", "channel", "member_id", "endpoint_id", "priority", "kind", "subject")[:limit]
     )
-    groups: dict[tuple[str, UUID | None], list[_Waiting]] = defaultdict(list)
-    for row_id, name, member_id, endpoint_id, priority in rows:
+    groups: Groups = defaultdict(list)
+    for row_id, name, member_id, endpoint_id, priority, kind, subject in rows:
         recipient = member_id or endpoint_id
-        groups[name, recipient].append(_Waiting(row_id, name, recipient, priority))
+        groups[name, recipient].append(_Waiting(row_id, name, recipient, priority, kind, subject))
     return groups
+
+
+def _keep_hours(groups: Groups, now: datetime) -> tuple[Groups, list[tuple[str, datetime]]]:
+    """The rows that may leave now, and when each of the others may: in its reader's working day."""
+    quiet = [
+        row
+        for (name, _), rows in groups.items()
+        if channel(name).keeps_hours
+        for row in rows
+        if may_wait(row.kind)
+    ]
+    if not quiet:
+        return groups, []
+    readers = {row.recipient for row in quiet if row.recipient}
+    tenant = Tenant.objects.get(id=current_tenant_id())
+    versions = member_calendar_versions(tenant=tenant, member_ids=readers)
+    clocks = running_clocks({row.subject for row in quiet}, now)
+    later: dict[UUID, datetime] = {}
+    for row in quiet:
+        hours = load_calendar(versions.get(row.recipient)) if row.recipient else None
+        at = send_at(row.kind, hours=hours, clock_runs=row.subject in clocks, now=now)
+        if at > now:
+            later[row.id] = at
+    kept = {key: [row for row in rows if row.id not in later] for key, rows in groups.items()}
+    return {key: rows for key, rows in kept.items() if rows}, [(str(key), at) for key, at in later.items()]
 
 
 def _free_at(
@@ -358,6 +390,7 @@ def put_into_words(row: OutboxMessage, context: Context) -> Rendered:
         body=text.body,
         link=link,
         facts=context.facts,
+        whom=context.words.get("lead_and_company", ""),
     )
 
 

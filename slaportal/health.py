@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from time import monotonic
 from typing import Any, Final
 
 from django.conf import settings
@@ -29,6 +30,7 @@ from tenants.clock import database_clock
 LATENESS_EDGES: Final = (1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 30.0, 60.0, 300.0, 3600.0)
 #: What the histogram counts: long enough to hold something, short enough to read at each scrape.
 LATENESS_OF: Final = timedelta(minutes=5)
+STARTED: float = monotonic()  # when this process began, by its own steady clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +49,43 @@ class Engine:
     outbox_pending: int
     outbox_oldest: float
     outbox_dead: int
+    up_seconds: float  # since the process that answers began
 
-    @property
-    def troubles(self) -> list[str]:
-        """What is wrong, one sentence each; empty when all is well."""
-        found = []
+    def _silent(self) -> Iterator[tuple[str, float, str]]:
+        """(tick, its pause, a sentence) of each tick without a pulse that is young enough."""
         for tick, pause in settings.ENGINE_TICKS:
             age = self.ages.get(tick)
             if age is None:
                 # Beat waits a pause before a tick's first turn: an hourly one says nothing of a young engine.
                 if pause <= PATIENCE.total_seconds():
-                    found.append(f"{tick} has never run.")
+                    yield tick, pause, f"{tick} has never run."
             elif age > patience_with(pause).total_seconds():
-                found.append(f"{tick} ran last {age:.0f} s ago, and should every {pause:g} s.")
+                yield tick, pause, f"{tick} ran last {age:.0f} s ago, and should every {pause:g} s."
+
+    def _may_still_start(self, pause: float) -> bool:
+        """Everything starts together: a tick has as long for its first pulse as between two of them."""
+        return self.up_seconds < patience_with(pause).total_seconds()
+
+    @property
+    def waiting(self) -> list[str]:
+        """Ticks whose first pulse after a start is awaited. A slow one does not make the engine a starting
+        one: its pulse may be an hour away."""
+        longest = PATIENCE.total_seconds()
+        return [
+            tick for tick, pause, _ in self._silent() if pause <= longest and self._may_still_start(pause)
+        ]
+
+    @property
+    def status(self) -> str:
+        """ "unwell", "starting" or "ok"."""
+        if self.troubles:
+            return "unwell"
+        return "starting" if self.waiting else "ok"
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, one sentence each; empty when all is well."""
+        found = [text for _, pause, text in self._silent() if not self._may_still_start(pause)]
         if self.latest > PATIENCE.total_seconds():
             found.append(f"A timer has been due for {self.latest:.0f} s.")
         if self.failed:
@@ -95,13 +121,14 @@ def read_engine() -> Engine:
         outbox_pending=pending,
         outbox_oldest=_seconds(oldest, now),
         outbox_dead=dead,
+        up_seconds=monotonic() - STARTED,
     )
 
 
 @require_safe
 def healthz_engine(request: HttpRequest) -> JsonResponse:
-    """GET /healthz/engine: 200 when every tick turns, no timer is late and the auditor found nothing; else
-    503."""
+    """GET /healthz/engine: 200 when every tick turns, no timer is late and the auditor found nothing, also
+    while the first pulses after a start are awaited ("starting"); else 503."""
     try:
         engine = read_engine()
     except DatabaseError:
@@ -109,8 +136,9 @@ def healthz_engine(request: HttpRequest) -> JsonResponse:
     troubles = engine.troubles
     return JsonResponse(
         {
-            "status": "unwell" if troubles else "ok",
+            "status": engine.status,
             "troubles": troubles,
+            "waiting": engine.waiting,
             "ticks": {tick: {"age_seconds": age} for tick, age in engine.ages.items()},
             "timers": {
                 "armed": engine.armed,

@@ -82,7 +82,12 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def _login_page(request: HttpRequest, form: forms.LoginForm, status: int) -> HttpResponse:
-    context = {"form": form, "next": asked_way(request) or "/", "demo": demo_logins()}
+    context = {
+        "form": form,
+        "next": asked_way(request) or "/",
+        "demo": demo_logins(),
+        "is_empty": not User.objects.exists(),  # every organisation has an admin: nobody means none
+    }
     return render(request, "tenants/login.html", context, status=status)
 
 

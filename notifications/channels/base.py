@@ -16,7 +16,8 @@ from django.utils.module_loading import import_string
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One message in words. link is absolute, or "". facts are for machines."""
+    """One message in words. link is absolute, or "". whom: the lead, "Anna Weber (Kestrel)", or "". facts are
+    for machines."""
 
     id: UUID
     event_id: UUID
@@ -28,6 +29,7 @@ class Rendered:
     body: str
     link: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    whom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ class Channel:
 
     spacing_seconds: least time between two deliveries to one recipient; what comes meanwhile is bundled.
     bundle:          most messages in one delivery.
+    keeps_hours:     what is not urgent waits for the reader's working day (notifications.timing).
     """
 
     name: ClassVar[str]
     spacing_seconds: ClassVar[int] = 60
     bundle: ClassVar[int] = 200
+    keeps_hours: ClassVar[bool] = False
 
     def send(self, parcel: Parcel, messages: Sequence[Rendered], now: datetime) -> Outcome:
         """Carry it, outside any transaction and in any thread: no database here. At most 15 seconds."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,9 +17,26 @@ from django.template.loader import render_to_string
 from notifications.channels.base import Channel, Dead, Outcome, Parcel, Rendered, Retry, Sent
 from notifications.texts import one_line
 
+# How the subject of a list begins, by the kind of its first message.
+_HEADS: Final = {
+    "timer.breached": "Overdue",
+    "timer.escalated": "Still open",
+    "timer.step": "Still open",
+    "timer.warned": "At risk",
+    "timer.reminder": "Due soon",
+    "lead.assigned": "Yours",
+    "lead.unrouted": "Nobody owns",
+    "lead.moved": "Moved",
+    "lead.engaged": "Back",
+    "lead.accepted": "Accepted",
+    "lead.rejected": "Rejected",
+    "lead.nurture": "To nurture",
+}
+
 
 class EmailChannel(Channel):
     name = "email"
+    keeps_hours = True
 
     def send(self, parcel: Parcel, messages: Sequence[Rendered], now: datetime) -> Outcome:
         try:
@@ -62,10 +80,11 @@ def compose(parcel: Parcel, messages: Sequence[Rendered]) -> EmailMultiAlternati
 
 
 def bundle_title(messages: Sequence[Rendered]) -> str:
-    """ "12 messages, 3 of them overdue"."""
-    overdue = sum(message.kind in ("timer.breached", "timer.escalated") for message in messages)
-    tail = f", {overdue} of them overdue" if overdue else ""
-    return f"{len(messages)} messages{tail}"
+    """What presses most and how many more there are: "Overdue: Anna Weber (Kestrel) and 11 more"."""
+    first = messages[0]
+    head = _HEADS.get(first.kind)
+    said = f"{head}: {first.whom}" if head and first.whom else first.title.rstrip(".")
+    return f"{said} and {len(messages) - 1} more"
 
 
 def _paragraphs(*parts: str) -> str:

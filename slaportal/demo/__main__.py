@@ -104,7 +104,7 @@ def _demo(options: argparse.Namespace, data_dir: Path) -> int:
             print("Starting PostgreSQL ...", file=sys.stderr)
             environment |= stack.enter_context(server).as_env()
         receiver_port = _free_port()
-        environment["WEBHOOK_ALLOW"] = f"127.0.0.1:{receiver_port}"
+        environment["WEBHOOK_ALLOW"] = allowed_hosts(os.environ.get("WEBHOOK_ALLOW", ""), receiver_port)
         _run("Migrating ...", [*MANAGE, "migrate", "--noinput", "-v", "0"], environment)
         _seed(options, data_dir, environment)
         supervisor = stack.enter_context(Supervisor(data_dir / "log"))
@@ -132,6 +132,12 @@ def _environment(data_dir: Path, port: int) -> dict[str, str]:
         "LOG_LEVEL": "WARNING",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def allowed_hosts(theirs: str, receiver_port: int) -> str:
+    """WEBHOOK_ALLOW of the demo: the hosts that the user allows already, and the demo's own receiver."""
+    hosts = [host for each in theirs.split(",") if (host := each.strip())]
+    return ",".join([*hosts, f"127.0.0.1:{receiver_port}"])
 
 
 def _secret_key(data_dir: Path) -> str:

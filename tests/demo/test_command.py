@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from slaportal.demo import __main__ as demo
 from slaportal.demo import state
 
@@ -62,3 +64,15 @@ def test_only_a_half_made_database_is_thrown_away(tmp_path: Path) -> None:
     (tmp_path / state.SEEDED).unlink()
     demo._discard_half_made(tmp_path)
     assert not (tmp_path / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        ("", "127.0.0.1:4000"),
+        ("127.0.0.1:9000", "127.0.0.1:9000,127.0.0.1:4000"),
+        (" hooks.lan:80 , ,127.0.0.1:9000", "hooks.lan:80,127.0.0.1:9000,127.0.0.1:4000"),
+    ],
+)
+def test_hosts_that_the_user_allows_stay_allowed(theirs: str, expected: str) -> None:
+    assert demo.allowed_hosts(theirs, 4000) == expected

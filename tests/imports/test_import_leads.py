@@ -172,8 +172,24 @@ def test_importing_again_makes_no_duplicates(acme: Org, write, now: datetime) ->
     run(acme, path, now, batch=7)
     before = counts(acme)
     report = run(acme, path, now, batch=7)
-    assert (report.created, report.updated) == (0, 30)
+    assert (report.created, report.updated, report.unchanged) == (0, 0, 30)
     assert counts(acme)[:-1] == before[:-1]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,a@x.example,Anna,mql,2026-10-01,,,,\n",  # the lead
+        "1,a@x.example,A,won,2026-10-01,2026-11-01,,,\n",  # its stage
+        "1,a@x.example,A,mql,2026-10-01,,new@x.example,,\n",  # its owner
+        "2,a@x.example,A,mql,2026-10-01,,,,\n",  # another outside id
+    ],
+)
+def test_what_a_later_file_changes_counts_as_updated(acme: Org, write, now: datetime, row: str) -> None:
+    first = HEAD + "1,a@x.example,A,mql,2026-10-01,,,,\n9,b@x.example,B,mql,2026-10-01,,,,\n"
+    run(acme, write(first), now)
+    report = run(acme, write(HEAD + row + "9,b@x.example,B,mql,2026-10-01,,,,\n"), now)
+    assert (report.created, report.updated, report.unchanged) == (0, 1, 1)
 
 
 def test_a_broken_off_run_goes_on_where_it_stopped(acme: Org, write, now: datetime) -> None:
@@ -425,7 +441,8 @@ def command(path: Path, **options: object) -> str:
 def test_the_command_tells_what_it_did(acme: Org, write) -> None:
     path = write(HEAD + "1,a@x.example,A,mql,2026-10-01,,,,\n")
     assert "Would be: 1 leads created" in command(path, dry_run=True)
-    assert "1 leads created, 0 updated, 0 rows refused." in command(path)
+    assert "1 leads created, 0 updated, 0 unchanged, 0 rows refused." in command(path)
+    assert "0 leads created, 0 updated, 1 unchanged, 0 rows refused." in command(path)
 
 
 def test_the_command_fails_where_rows_were_refused(acme: Org, write) -> None:

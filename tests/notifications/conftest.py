@@ -28,7 +28,9 @@ Send = Callable[[Org, datetime], int]
 class FakeWords:
     """Speaks for "lead." and "timer."; `moot` rows are gone, `broken` makes it raise."""
 
-    words: dict[str, str] = field(default_factory=lambda: {"lead_name": "Ruth Adeyemi"})
+    words: dict[str, str] = field(
+        default_factory=lambda: {"lead_name": "Ruth Adeyemi", "lead_and_company": "Ruth Adeyemi (Kestrel)"}
+    )
     facts: dict[str, Any] = field(default_factory=dict)
     moot: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -58,7 +59,7 @@ def test_the_bell_is_ones_own(acme: Org, words: FakeWords, send: Send, now: date
 def test_what_a_lead_is_called_cannot_break_the_bell(
     acme: Org, words: FakeWords, send: Send, now: datetime
 ) -> None:
-    words.words["lead_name"] = "<script>alert(1)</script>{x.__class__}"
+    words.words["lead_and_company"] = "<script>alert(1)</script>{x.__class__}"
     tell(acme, "timer.breached", now)
     send(acme, now)
     page = client_of(acme.reps[0]).get("/notifications").content.decode()
@@ -232,3 +233,13 @@ def test_another_tenants_webhooks_are_not_there(acme: Org, globex: Org, now: dat
 def test_nobody_sees_anything_without_signing_in(client: Client) -> None:
     for path in ("/notifications", "/webhooks"):
         assert client.get(path).status_code == 302
+
+
+@pytest.mark.parametrize(("allowed", "said"), [([], False), (["127.0.0.1:9000"], True)])
+def test_the_form_says_whether_the_operator_exempts_hosts(
+    acme: Org, settings: Any, allowed: list[str], said: bool
+) -> None:
+    settings.WEBHOOK_ALLOW = allowed
+    page = client_of(acme.admin).get("/webhooks").content.decode()
+    assert ("WEBHOOK_ALLOW may be private and plain http" in page) is said
+    assert ("Private addresses are refused." in page) is not said

@@ -49,7 +49,7 @@ def test_a_message_becomes_a_mail_and_a_notice(
     assert send(acme, now) == 2
     (sent,) = mail.outbox
     assert sent.to == ["rep1@acme.example"]
-    assert sent.subject.startswith("Overdue: Ruth Adeyemi, ")
+    assert sent.subject.startswith("Overdue: Ruth Adeyemi (Kestrel), ")
     assert "/leads/handoff:1" in sent.body
     with acme.scope():
         notice = Notice.objects.get()
@@ -76,7 +76,7 @@ def test_forty_messages_in_a_minute_are_one_mail_with_a_list_breaches_first(
     send(acme, now + MINUTE)
     assert len(mail.outbox) == 2
     bundle = mail.outbox[1]
-    assert bundle.subject == "40 messages, 10 of them overdue"
+    assert bundle.subject == "Overdue: Ruth Adeyemi (Kestrel) and 39 more"
     lines = [line for line in bundle.body.splitlines() if line.startswith("- ")]
     assert len(lines) == 40
     assert all("Overdue" in line for line in lines[:10])
@@ -94,7 +94,7 @@ def test_a_bad_hour_is_told_each_person_separately(
             tell(acme, "timer.breached", now, members=[rep.id], subject=f"n{number}")
     send(acme, now)
     assert sorted(sent.to[0] for sent in mail.outbox) == [f"rep{n}@acme.example" for n in (1, 2, 3)]
-    assert {sent.subject for sent in mail.outbox} == {"3 messages, 3 of them overdue"}
+    assert {sent.subject for sent in mail.outbox} == {"Overdue: Ruth Adeyemi (Kestrel) and 2 more"}
 
 
 def test_more_than_a_bundle_holds_waits_for_the_next_minute(

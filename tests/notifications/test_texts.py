@@ -48,7 +48,7 @@ def test_no_text_without_a_kind() -> None:
 @pytest.mark.parametrize("payload", HOSTILE)
 def test_what_is_filled_in_is_never_read_as_a_text(payload: str) -> None:
     text = render(
-        "lead.accepted", {"lead_name": payload, "owner": "Maya", "due": "SECRET", "company": payload}
+        "lead.accepted", {"lead_and_company": payload, "owner": "Maya", "due": "SECRET", "company": payload}
     )
     assert text.title == f"{payload} was accepted by Maya"
     assert text.body == payload
@@ -57,7 +57,7 @@ def test_what_is_filled_in_is_never_read_as_a_text(payload: str) -> None:
 @pytest.mark.parametrize("payload", HOSTILE[:9])
 def test_a_text_with_other_braces_stays_as_it_is(payload: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifications.texts._template", lambda kind: (payload, [payload]))
-    text = render("lead.accepted", {"lead_name": "Ruth", "x": "X"})
+    text = render("lead.accepted", {"lead_and_company": "Ruth", "x": "X"})
     assert (text.title, text.body) == (payload.replace("{lead_name}", "Ruth"), payload)
 
 

@@ -202,3 +202,14 @@ def test_the_present_password_cannot_be_guessed_from_an_open_session(org: Org) -
     data = {"old_password": "wrong", "new_password1": "x", "new_password2": "x"}
     statuses = [client.post("/account/password", data).status_code for _ in range(12)]
     assert statuses == [200] * 10 + [429] * 2
+
+
+def test_an_installation_without_an_organisation_says_what_to_run(db: None) -> None:
+    page = Client().get("/login").content.decode()
+    assert "There is no organisation here yet." in page
+    assert "manage.py create_organisation" in page
+
+
+def test_with_an_organisation_the_page_says_nothing_of_the_server(org: Org) -> None:
+    assert b"create_organisation" not in Client().get("/login").content
+    assert b"create_organisation" not in sign_in("nobody@acme.example")[1].content

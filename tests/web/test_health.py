@@ -1,6 +1,8 @@
 """What load balancers, alarms and Prometheus are told."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 from django.db import DatabaseError
@@ -9,9 +11,21 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from sla.models import EngineCycle, Finding
+from slaportal import health
 from tests.factories import Org
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def up_for(monkeypatch) -> Callable[[float], None]:
+    """Say how many seconds ago the web process began; an hour unless a test says otherwise."""
+
+    def began(seconds: float) -> None:
+        monkeypatch.setattr(health, "STARTED", monotonic() - seconds)
+
+    began(3600)
+    return began
 
 
 def every_tick_ran(settings, ago: timedelta = timedelta()) -> None:
@@ -27,13 +41,13 @@ def test_a_living_process_says_so() -> None:
 
 
 def test_without_its_database_it_is_down(monkeypatch) -> None:
-    from web import health
+    from web import health as web_health
 
     class Broken:
         def cursor(self) -> None:
             raise DatabaseError("gone")
 
-    monkeypatch.setattr(health, "connection", Broken())
+    monkeypatch.setattr(web_health, "connection", Broken())
     assert Client().get("/healthz").status_code == 503
 
 
@@ -44,6 +58,32 @@ def test_an_engine_that_never_ran_is_unwell(settings) -> None:
     troubles = answer.json()["troubles"]
     assert f"{settings.ENGINE_TICKS[0][0]} has never run." in troubles
     assert "web.tasks.prune_tick has never run." not in troubles  # its first hour is not over yet
+
+
+@pytest.mark.parametrize("ago", [None, timedelta(days=1)])
+def test_just_after_a_start_it_waits_for_the_first_pulses(settings, up_for, ago: timedelta | None) -> None:
+    if ago:
+        every_tick_ran(settings, ago=ago)
+    up_for(5)
+    answer = Client().get("/healthz/engine")
+    assert (answer.status_code, answer.json()["status"], answer.json()["troubles"]) == (200, "starting", [])
+    assert "handoff.tasks.sweep_tick" in answer.json()["waiting"]
+    assert "web.tasks.prune_tick" not in answer.json()["waiting"]
+
+
+def test_a_dead_engine_is_unwell_a_minute_after_the_start(up_for) -> None:
+    up_for(61)
+    answer = Client().get("/healthz/engine")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unwell")
+    assert "handoff.tasks.sweep_tick has never run." in answer.json()["troubles"]
+
+
+def test_a_start_hides_no_finding(up_for, acme: Org, now) -> None:
+    with acme.scope():
+        Finding.objects.create(kind="late", subject="timer:1", detail="x", found_at=now)
+    up_for(5)
+    answer = Client().get("/healthz/engine")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unwell")
 
 
 def test_an_engine_that_turns_is_well(settings) -> None:

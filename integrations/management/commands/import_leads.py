@@ -64,7 +64,7 @@ class Command(BaseCommand):
         would = "Would be: " if dry_run else ""
         self.stdout.write(
             f"{would}{report.created:,} leads created, {report.updated:,} updated,"
-            f" {report.failed:,} rows refused."
+            f" {report.unchanged:,} unchanged, {report.failed:,} rows refused."
         )
         if dry_run:
             self.stdout.write("This was a dry run: nothing was written.")
