@@ -6,7 +6,7 @@ Call the readers of people and loads after the locks are held: what they say is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -19,12 +19,11 @@ from uuid_utils.compat import uuid7
 
 from leads.criteria import SCHEMA
 from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
-from routing.models import RepLoad, RuleSetVersion
-from tenants.bulk import insert_rows
+from routing.models import Pool, RepLoad, RuleSetVersion
+from tenants.bulk import insert_rows, update_rows
 from tenants.calendars import load_calendar
 from tenants.config import configured
 from tenants.context import current_tenant_id
-from tenants.roundtrips import write
 from tenants.selectors import absences
 
 
@@ -53,7 +52,7 @@ class PoolRow:
 class Load:
     """A rep's counters while a batch is decided. `changed` rows are written back."""
 
-    row_id: UUID
+    id: UUID
     member_id: UUID
     open_leads: int
     day: date | None
@@ -244,44 +243,12 @@ def local_day(zone: str, now: datetime) -> date:
     return now.astimezone(ZoneInfo(zone)).date()
 
 
-_WRITE_LOADS_SQL = """
-update routing_repload set open_leads = v.open_leads, day = v.day, leads_today = v.leads_today,
-       last_assigned_at = v.last_assigned_at
-from unnest(%s::uuid[], %s::int[], %s::date[], %s::int[], %s::timestamptz[])
-     as v(id, open_leads, day, leads_today, last_assigned_at)
-where routing_repload.tenant_id = %s and routing_repload.id = v.id
-"""
-
-
 def write_loads(loads: Iterable[Load]) -> None:
     """Store the changed ones in one statement. They must be locked."""
-    rows = [load for load in loads if load.changed]
-    if not rows:
-        return
-    write(
-        _WRITE_LOADS_SQL,
-        [
-            [str(row.row_id) for row in rows],
-            [row.open_leads for row in rows],
-            [row.day for row in rows],
-            [row.leads_today for row in rows],
-            [row.last_assigned_at for row in rows],
-            str(current_tenant_id()),
-        ],
-    )
+    names = ("open_leads", "day", "leads_today", "last_assigned_at")
+    update_rows([load for load in loads if load.changed], names, model=RepLoad)
 
 
-_WRITE_COUNTERS_SQL = """
-update routing_pool set counters = v.counters::jsonb
-from unnest(%s::uuid[], %s::text[]) as v(id, counters)
-where routing_pool.tenant_id = %s and routing_pool.id = v.id
-"""
-
-
-def write_counters(counters: Mapping[str, Mapping[str, int]]) -> None:
-    """Store rotations by pool id in one statement. The pools must be locked."""
-    if not counters:
-        return
-
-    texts = [json.dumps(dict(after)) for after in counters.values()]
-    write(_WRITE_COUNTERS_SQL, [list(counters), texts, str(current_tenant_id())])
+def write_counters(pools: Sequence[PoolView | Pool]) -> None:
+    """Store the rotations of pools in one statement. The pools must be locked."""
+    update_rows(pools, ("counters",), model=Pool)

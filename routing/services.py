@@ -94,7 +94,7 @@ def route_batch(
     reading.read_loads(board, map(UUID, board.candidates), lock=True)
     round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
     outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
-    reading.write_counters({board.pools[slug].id: board.pools[slug].counters for slug in round_.turned})
+    reading.write_counters([board.pools[slug] for slug in round_.turned])
     reading.write_loads(board.loads.values())
     insert_rows(
         [
@@ -306,8 +306,8 @@ def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
     if pool is None or seat is None or str(member_id) not in pool.counters:
         return False
     own = RepProfile.objects.filter(member_id=member_id).values_list("weight", flat=True).first()
-    after = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
-    reading.write_counters({str(pool.id): after})
+    pool.counters = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
+    reading.write_counters([pool])
     return True
 
 
