@@ -91,7 +91,7 @@ def route_batch(
     board = Board(now)
     named = _named(requests, setup)
     reading.read_people(board, pools, others=named)
-    reading.read_loads(board, map(UUID, board.candidates), lock=True)
+    reading.read_loads(board, board.candidates, lock=True)
     round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
     outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
     reading.write_counters([board.pools[slug] for slug in round_.turned])
@@ -285,7 +285,7 @@ def release(counts: Mapping[UUID, int], *, now: datetime) -> None:
 def _shift_open(changes: Mapping[UUID, int], *, now: datetime) -> None:
     wanted = {member_id: change for member_id, change in changes.items() if change}
     board = Board(now)
-    reading.read_loads(board, wanted, lock=True)
+    reading.read_loads(board, map(str, wanted), lock=True)
     for member_id, change in wanted.items():
         load = board.loads[str(member_id)]
         load.open_leads = max(0, load.open_leads + change)
@@ -324,7 +324,7 @@ def simulate(*, facts: Facts, now: datetime, rule_set: RuleSet | None = None) ->
         matched = match(rules, facts)
         board = Board(now)
         reading.read_people(board, reading.read_pools([matched.pool] if matched.pool else []))
-        reading.read_loads(board, map(UUID, board.candidates), lock=False)
+        reading.read_loads(board, board.candidates, lock=False)
         result = choose(
             matched, pools=board.pools, candidates=board.candidates, now=now, horizon=rules.horizon
         )
