@@ -36,6 +36,8 @@ from tenants.versions import published_version
 
 TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
+# Keys by which one of two transactions that bring the same person learns of the other.
+_ONCE = ("lead_email_once", "lead_external_id_once")
 _FILLED = ("first_name", "last_name", "title", "phone")
 # The first that is known stays: handoffs keep those of each return.
 _FIRST_TOUCH = ("source", "campaign", "channel")
@@ -317,7 +319,18 @@ class Batch:
     # --- Writing --------------------------------------------------------------------------------------------
 
     def write(self) -> None:
-        self.write_known()
+        """Write what all of them became. Raises Raced where somebody else brought one of them, or gave
+        another lead one of their addresses, meanwhile."""
+        try:
+            self.write_rows()
+        except IntegrityError as error:
+            if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") not in _ONCE:
+                raise
+            raise Raced from error
+
+    def write_rows(self) -> None:
+        known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
+        update_rows(known, _CHANGING)
         ids = [
             fresh(
                 LeadExternalId,
@@ -331,33 +344,17 @@ class Batch:
             for system, external_id in person.new_ids
         ]
         ids.sort(key=lambda row: (row.system, row.external_id))
-        kept = insert_rows(ids, conflict="on conflict do nothing", returning=True)
-        if len(kept) != len(ids):
-            raise Raced
+        insert_rows(ids)
         arrived = sorted(
             (person.lead for person in self.people if person.lead is not None and person.is_new),
             key=lambda lead: (lead.email, lead.id),
         )
-        made = insert_rows(arrived, conflict="on conflict do nothing", returning=True)
-        if len(made) != len(arrived):
-            raise Raced
+        insert_rows(arrived)
         kept = [row for person in self.people for rows in person.engagements.values() for row in rows]
         insert_values(Engagement, _ENGAGEMENT_NAMES, [_engagement_values(row) for row in kept])
-
-    def write_known(self) -> None:
-        """Write what known leads became. Raises Raced where another lead took a new address meanwhile."""
-        known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
-        if not self.gains_address:
-            update_rows(known, _CHANGING)
-            return
-        try:
-            update_rows(known, _CHANGING)
+        if ids or arrived or self.gains_address:
             # Here, and not with a later statement: there nobody could tell whose key was met.
             send_waiting()
-        except IntegrityError as error:
-            if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") != "lead_email_once":
-                raise
-            raise Raced from error
 
     def answers(self) -> list[Arrival | DomainError]:
         found: dict[int, Arrival | DomainError] = dict(self.errors)

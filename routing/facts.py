@@ -6,7 +6,7 @@ Call the readers of people and loads after the locks are held: what they say is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -17,14 +17,15 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from core.businesstime import WorkCalendar
 from leads.criteria import SCHEMA
 from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
-from routing.models import RepLoad, RuleSetVersion
-from tenants.bulk import insert_rows
+from routing.models import Pool, RepLoad, RuleSetVersion
+from tenants.arrays import as_array
+from tenants.bulk import insert_rows, update_rows
 from tenants.calendars import load_calendar
 from tenants.config import configured
 from tenants.context import current_tenant_id
-from tenants.roundtrips import write
 from tenants.selectors import absences
 
 
@@ -53,8 +54,8 @@ class PoolRow:
 class Load:
     """A rep's counters while a batch is decided. `changed` rows are written back."""
 
-    row_id: UUID
-    member_id: UUID
+    id: str
+    member_id: str
     open_leads: int
     day: date | None
     leads_today: int
@@ -160,26 +161,43 @@ order by s.pool_id, m.id
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """A seat (or none), and what is configured of whoever sits there; see Candidate."""
+
+    pool_id: UUID | None
+    seat: Seat
+    is_active: bool
+    on_rotation: bool
+    weight: int
+    cap_open: int | None
+    cap_per_day: int | None
+    zone: str
+    calendar_version_id: UUID | None
+    calendar: WorkCalendar | None
+    leave: list[tuple[datetime, datetime]]
+
+
 def read_people(board: Board, pools: Sequence[PoolRow], *, others: Iterable[UUID] = ()) -> None:
     """Put pools, seats and everybody concerned on the board; others: members without a seat."""
-    rows = _people(tuple(str(pool.id) for pool in pools), tuple(sorted(map(str, others))))
-    away = absences(member_ids=list({row[1] for row in rows}), after=board.now) if rows else {}
+    # From the day's beginning, so that the answer can be kept for the day.
+    since = board.now.replace(hour=0, minute=0, second=0, microsecond=0)
     seats: dict[UUID, list[Seat]] = {pool.id: [] for pool in pools}
-    for pool_id, uuid, weight, active, rotation, own_weight, cap_open, cap_day, zone, calendar in rows:
-        member_id = str(uuid)
-        if pool_id is not None:
-            seats[pool_id].append(Seat(member_id, weight))
+    for person in _people(tuple(pool.id for pool in pools), tuple(sorted(others)), since):
+        member_id = person.seat.member_id
+        if person.pool_id is not None:
+            seats[person.pool_id].append(person.seat)
         if member_id not in board.candidates:
-            board.zones[member_id], board.calendars[member_id] = zone, calendar
+            board.zones[member_id], board.calendars[member_id] = person.zone, person.calendar_version_id
             board.candidates[member_id] = Candidate(
                 member_id,
-                is_active=active,
-                on_rotation=rotation,
-                calendar=load_calendar(calendar),
-                absences=away[uuid],
-                cap_open=cap_open,
-                cap_per_day=cap_day,
-                weight=own_weight,
+                is_active=person.is_active,
+                on_rotation=person.on_rotation,
+                calendar=person.calendar,
+                absences=[span for span in person.leave if span[1] > board.now],
+                cap_open=person.cap_open,
+                cap_per_day=person.cap_per_day,
+                weight=person.weight,
             )
     for pool in pools:
         board.pools[pool.slug] = PoolView(str(pool.id), seats[pool.id], pool.counters)
@@ -187,11 +205,32 @@ def read_people(board: Board, pools: Sequence[PoolRow], *, others: Iterable[UUID
 
 
 @configured
-def _people(pool_ids: tuple[str, ...], member_ids: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    named = {"pools": list(pool_ids), "members": list(member_ids)}
+def _people(pool_ids: tuple[UUID, ...], member_ids: tuple[UUID, ...], since: datetime) -> list[_Person]:
+    """Everybody with a seat in these pools, and these members; leave only where it ends after `since`."""
+    named = {"pools": list(map(str, pool_ids)), "members": list(map(str, member_ids))}
     with connection.cursor() as cursor:
         cursor.execute(_PEOPLE_SQL, {"tenant": str(current_tenant_id()), **named})
-        return list(cursor.fetchall())
+        rows = cursor.fetchall()
+    away = absences(member_ids=list({row[1] for row in rows}), after=since) if rows else {}
+    people = []
+    for row in rows:
+        pool_id, member_id, seat_weight, active, rotation, weight, cap_open, cap_day, zone, calendar = row
+        people.append(
+            _Person(
+                pool_id=pool_id,
+                seat=Seat(str(member_id), seat_weight),
+                is_active=active,
+                on_rotation=rotation,
+                weight=weight,
+                cap_open=cap_open,
+                cap_per_day=cap_day,
+                zone=zone,
+                calendar_version_id=calendar,
+                calendar=load_calendar(calendar),
+                leave=away[member_id],
+            )
+        )
+    return people
 
 
 def ensure_loads(member_ids: Iterable[UUID]) -> None:
@@ -203,35 +242,36 @@ def ensure_loads(member_ids: Iterable[UUID]) -> None:
 
 
 _LOADS_SQL = """
-select id, member_id, open_leads, day, leads_today, last_assigned_at from routing_repload
-where tenant_id = %s and member_id = any(%s::uuid[]) order by id
+select id::text, member_id::text, open_leads, day, leads_today, last_assigned_at from routing_repload
+where tenant_id = %s and member_id = any(%s::uuid[]) order by routing_repload.id
 """
 
 
-def _loads(member_ids: Iterable[UUID], *, lock: bool) -> list[tuple[Any, ...]]:
+def _loads(member_ids: Iterable[str], *, lock: bool) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         sql = f"{_LOADS_SQL} for update" if lock else _LOADS_SQL
-        cursor.execute(sql, [str(current_tenant_id()), list(map(str, member_ids))])
+        cursor.execute(sql, [str(current_tenant_id()), as_array(list(member_ids))])
         return list(cursor.fetchall())
 
 
-def read_loads(board: Board, member_ids: Iterable[UUID], *, lock: bool) -> None:
-    """Put loads on the board, and into the candidates; locked in ascending order of id if so asked."""
+def read_loads(board: Board, member_ids: Iterable[str], *, lock: bool) -> None:
+    """Put loads of members (by id, as text) on the board, and into the candidates; locked in ascending order
+    of id if so asked."""
     wanted = set(member_ids)
     if not wanted:
         return
     rows = _loads(wanted, lock=lock)
     if lock and len(rows) < len(wanted):
-        ensure_loads(wanted)
+        ensure_loads(map(UUID, wanted))
         rows = _loads(wanted, lock=lock)
+    days = {zone: local_day(zone, board.now) for zone in set(board.zones.values())}
     for row in rows:
         load = Load(*row)
-        member_id = str(load.member_id)
-        board.loads[member_id] = load
-        person = board.candidates.get(member_id)
+        board.loads[load.member_id] = load
+        person = board.candidates.get(load.member_id)
         if person is None:
             continue
-        today = local_day(board.zones[member_id], board.now)
+        today = days[board.zones[load.member_id]]
         if load.day != today:  # a new local day begins at nought
             load.day, load.leads_today = today, 0
         person.open_leads = load.open_leads
@@ -244,44 +284,12 @@ def local_day(zone: str, now: datetime) -> date:
     return now.astimezone(ZoneInfo(zone)).date()
 
 
-_WRITE_LOADS_SQL = """
-update routing_repload set open_leads = v.open_leads, day = v.day, leads_today = v.leads_today,
-       last_assigned_at = v.last_assigned_at
-from unnest(%s::uuid[], %s::int[], %s::date[], %s::int[], %s::timestamptz[])
-     as v(id, open_leads, day, leads_today, last_assigned_at)
-where routing_repload.tenant_id = %s and routing_repload.id = v.id
-"""
-
-
 def write_loads(loads: Iterable[Load]) -> None:
     """Store the changed ones in one statement. They must be locked."""
-    rows = [load for load in loads if load.changed]
-    if not rows:
-        return
-    write(
-        _WRITE_LOADS_SQL,
-        [
-            [str(row.row_id) for row in rows],
-            [row.open_leads for row in rows],
-            [row.day for row in rows],
-            [row.leads_today for row in rows],
-            [row.last_assigned_at for row in rows],
-            str(current_tenant_id()),
-        ],
-    )
+    names = ("open_leads", "day", "leads_today", "last_assigned_at")
+    update_rows([load for load in loads if load.changed], names, model=RepLoad)
 
 
-_WRITE_COUNTERS_SQL = """
-update routing_pool set counters = v.counters::jsonb
-from unnest(%s::uuid[], %s::text[]) as v(id, counters)
-where routing_pool.tenant_id = %s and routing_pool.id = v.id
-"""
-
-
-def write_counters(counters: Mapping[str, Mapping[str, int]]) -> None:
-    """Store rotations by pool id in one statement. The pools must be locked."""
-    if not counters:
-        return
-
-    texts = [json.dumps(dict(after)) for after in counters.values()]
-    write(_WRITE_COUNTERS_SQL, [list(counters), texts, str(current_tenant_id())])
+def write_counters(pools: Sequence[PoolView | Pool]) -> None:
+    """Store the rotations of pools in one statement. The pools must be locked."""
+    update_rows(pools, ("counters",), model=Pool)

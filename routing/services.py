@@ -97,10 +97,10 @@ def route_batch(
     board = Board(now)
     named = _named(requests, setup)
     reading.read_people(board, pools, others=named)
-    reading.read_loads(board, map(UUID, board.candidates), lock=True)
+    reading.read_loads(board, board.candidates, lock=True)
     round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
     outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
-    reading.write_counters({board.pools[slug].id: board.pools[slug].counters for slug in round_.turned})
+    reading.write_counters([board.pools[slug] for slug in round_.turned])
     reading.write_loads(board.loads.values())
     insert_rows(
         [
@@ -310,7 +310,7 @@ def release(counts: Mapping[UUID, int], *, now: datetime) -> None:
 def _shift_open(changes: Mapping[UUID, int], *, now: datetime) -> None:
     wanted = {member_id: change for member_id, change in changes.items() if change}
     board = Board(now)
-    reading.read_loads(board, wanted, lock=True)
+    reading.read_loads(board, map(str, wanted), lock=True)
     for member_id, change in wanted.items():
         load = board.loads[str(member_id)]
         load.open_leads = max(0, load.open_leads + change)
@@ -331,8 +331,8 @@ def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
     if pool is None or seat is None or str(member_id) not in pool.counters:
         return False
     own = RepProfile.objects.filter(member_id=member_id).values_list("weight", flat=True).first()
-    after = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
-    reading.write_counters({str(pool.id): after})
+    pool.counters = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
+    reading.write_counters([pool])
     return True
 
 
@@ -349,7 +349,7 @@ def simulate(*, facts: Facts, now: datetime, rule_set: RuleSet | None = None) ->
         matched = match(rules, facts)
         board = Board(now)
         reading.read_people(board, reading.read_pools([matched.pool] if matched.pool else []))
-        reading.read_loads(board, map(UUID, board.candidates), lock=False)
+        reading.read_loads(board, board.candidates, lock=False)
         result = choose(
             matched, pools=board.pools, candidates=board.candidates, now=now, horizon=rules.horizon
         )

@@ -329,17 +329,26 @@ class ResolverFunction(Operation):
     reduces_to_sql = True
     reversible = True
 
-    def __init__(self, signature: str, returns: str, body: str, language: str = "sql") -> None:
+    def __init__(
+        self,
+        signature: str,
+        returns: str,
+        body: str,
+        language: str = "sql",
+        before: ResolverFunction | None = None,
+    ) -> None:
+        """before: what an earlier migration made of the same signature, and going back makes again."""
         self.signature = signature
         self.returns = returns
         self.body = body
         self.language = language
+        self.before = before
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return (
             self.__class__.__name__,
             [self.signature, self.returns, self.body],
-            {"language": self.language},
+            {"language": self.language, "before": self.before},
         )
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
@@ -384,8 +393,11 @@ class ResolverFunction(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        if editor.connection.alias == "owner":
-            editor.execute(f"DROP FUNCTION IF EXISTS {self._identity}")
+        if editor.connection.alias != "owner":
+            return
+        editor.execute(f"DROP FUNCTION IF EXISTS {self._identity}")
+        if self.before is not None:
+            self.before.database_forwards(app_label, editor, from_state, to_state)
 
     def describe(self) -> str:
         return f"Resolver function {self.signature}"

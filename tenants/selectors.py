@@ -12,7 +12,6 @@ from django.db import connection
 from django.db.models import Count
 
 from core.errors import NotFound
-from tenants.config import configured
 from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
 
 
@@ -156,16 +155,7 @@ def time_zone_of(*, member: Member, tenant: Tenant) -> str:
 def absences(*, member_ids: list[UUID], after: datetime) -> dict[UUID, list[tuple[datetime, datetime]]]:
     """Leave of each member that has not ended by `after`, by start."""
     found: dict[UUID, list[tuple[datetime, datetime]]] = {member_id: [] for member_id in member_ids}
-    # From the day's beginning, so that the answer can be kept for the day.
-    since = after.replace(hour=0, minute=0, second=0, microsecond=0)
-    for member_id, starts_at, ends_at in _leaves(tuple(sorted(found)), since):
-        if ends_at > after:
-            found[member_id].append((starts_at, ends_at))
+    rows = Leave.objects.filter(member_id__in=member_ids, ends_at__gt=after).order_by("starts_at")
+    for member_id, starts_at, ends_at in rows.values_list("member_id", "starts_at", "ends_at"):
+        found[member_id].append((starts_at, ends_at))
     return found
-
-
-@configured
-def _leaves(member_ids: tuple[UUID, ...], since: datetime) -> list[tuple[UUID, datetime, datetime]]:
-    """(member, start, end) of leave that ends after `since`, by start."""
-    rows = Leave.objects.filter(member_id__in=member_ids, ends_at__gt=since).order_by("starts_at")
-    return list(rows.values_list("member_id", "starts_at", "ends_at"))
