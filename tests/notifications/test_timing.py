@@ -14,10 +14,22 @@ from tests.factories import Org
 from tests.notifications.conftest import FakeWords, Send, tell
 
 NIGHT = datetime(2026, 11, 17, 23, 0, tzinfo=UTC)  # midnight in Berlin
+MORNING = datetime(2026, 11, 18, 8, 0, tzinfo=UTC)
 OFFICE = {day: [("09:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
 DAY = WorkCalendar("Europe/Berlin", OFFICE)
 
 
+@pytest.mark.parametrize(
+    ("kind", "hours", "clock_runs", "expected"),
+    [
+        ("lead.assigned", DAY, False, MORNING),
+        ("lead.rejected", DAY, False, MORNING),
+        ("lead.assigned", DAY, True, NIGHT),
+        ("timer.breached", DAY, False, NIGHT),
+        ("lead.assigned", WorkCalendar.always(), False, NIGHT),
+        ("lead.assigned", None, False, NIGHT),
+    ],
+)
 def test_when_a_mail_may_leave(
     kind: str, hours: WorkCalendar | None, clock_runs: bool, expected: datetime
 ) -> None:
