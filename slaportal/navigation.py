@@ -27,6 +27,7 @@ NAVIGATION: tuple[Group, ...] = (
                 bottom="Leads",
                 bottom_for=(_REP, _MARKETING, _EXECUTIVE),
             ),
+            Place("Accounts", "leads:accounts", "building"),
         ),
     ),
     Group(

@@ -13,7 +13,7 @@ from web import shell
 
 pytestmark = pytest.mark.django_db
 
-EVERYBODY = ["Leads", "Compliance", "Volume", "SLA tiers", "Calendars"]
+EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "SLA tiers", "Calendars"]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", *EVERYBODY],

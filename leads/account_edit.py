@@ -1,0 +1,116 @@
+"""Accounts kept by hand: what the company is to us, which criteria and routing rules ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+
+from core.errors import FieldError, NotFound, ValidationFailed
+from leads.matching import is_free_mail, registrable_domain
+from leads.models import Account
+from tenants.audit import record_change
+from tenants.models import Member
+
+FLAGS: Final[Mapping[str, str]] = {
+    "is_customer": "Customer",
+    "is_partner": "Partner",
+    "is_competitor": "Competitor",
+    "has_open_opportunity": "Open opportunity",
+    "is_named": "Named account",
+}
+FIELDS: Final = ("name", "domain", "employees", "revenue", "industry", "country", "region", "owner", *FLAGS)
+
+
+def find_accounts(*, text: str = "", flag: str = "") -> QuerySet[Account]:
+    """Accounts whose name or domain begins with `text`, whatever its case; flag: only those that carry it."""
+    found: QuerySet[Account] = Account.objects.select_related("owner")
+    wanted = text.strip().lower()
+    if wanted:
+        begins = Q(lower_name__startswith=wanted) | Q(domain__startswith=wanted)
+        found = found.annotate(lower_name=Lower("name")).filter(begins)
+    if flag in FLAGS:
+        found = found.filter(**{flag: True})
+    return found
+
+
+def get_account(*, account_id: UUID) -> Account:
+    """An account of this organisation, with its owner. Raises NotFound."""
+    account: Account | None = Account.objects.select_related("owner").filter(id=account_id).first()
+    if account is None:
+        raise NotFound("There is no such account.")
+    return account
+
+
+@transaction.atomic
+def change_account(
+    *, account_id: UUID, changes: Mapping[str, Any], actor: str, now: datetime
+) -> tuple[Account, bool]:
+    """Write these of FIELDS; gives back the account and whether anything changed. Audited.
+
+    owner: a member's id or None. Leads that are judged already stay judged; the next arrival or correction
+    of each reads what stands here then. Raises NotFound; ValidationFailed at the field's name.
+    """
+    account: Account | None = Account.objects.select_for_update(of=("self",)).filter(id=account_id).first()
+    if account is None:
+        raise NotFound("There is no such account.")
+    wanted = _checked(changes)
+    names = [name for name in wanted if getattr(account, _column(name)) != wanted[name]]
+    if not names:
+        return get_account(account_id=account_id), False
+    before = {name: _plain(getattr(account, _column(name))) for name in names}
+    for name in names:
+        setattr(account, _column(name), wanted[name])
+    try:
+        with transaction.atomic():
+            account.save(update_fields=[_column(name) for name in names])
+    except IntegrityError as error:
+        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") != "account_domain_once":
+            raise
+        message = "Another account has this domain."
+        raise ValidationFailed(message, field_errors=[FieldError("/domain", message, "taken")]) from error
+    record_change(
+        actor=actor,
+        action="account.change",
+        object_type="account",
+        object_id=account.id,
+        before=before,
+        after={name: _plain(wanted[name]) for name in names},
+        now=now,
+    )
+    return get_account(account_id=account_id), True
+
+
+def _column(name: str) -> str:
+    return "owner_id" if name == "owner" else name
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they are kept. Raises ValidationFailed with every wrong field."""
+    errors: list[FieldError] = []
+    found = dict(changes)
+    if "name" in found and not str(found["name"] or "").strip():
+        errors.append(FieldError("/name", "An account has a name.", "required"))
+    if found.get("domain"):
+        domain = registrable_domain(str(found["domain"]))
+        if not domain:
+            errors.append(FieldError("/domain", "This is no domain of a company: acme.com.", "invalid"))
+        elif is_free_mail(domain):
+            message = "People of many companies write from there: it names none."
+            errors.append(FieldError("/domain", message, "free_mail"))
+        found["domain"] = domain
+    owner_id = found.get("owner")
+    if owner_id is not None and not Member.objects.filter(id=owner_id, is_active=True).exists():
+        errors.append(FieldError("/owner", "Choose somebody who is active here.", "invalid_choice"))
+    if errors:
+        raise ValidationFailed("This account cannot be saved so.", field_errors=errors)
+    return {name: value.strip() if isinstance(value, str) else value for name, value in found.items()}

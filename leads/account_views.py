@@ -1,0 +1,113 @@
+"""The accounts: a list to search, and a form for what the company is to us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from core.errors import ValidationFailed
+from leads.account_edit import FIELDS, FLAGS, change_account, find_accounts, get_account
+from leads.models import Account, Lead
+from tenants.audit import member_actor
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.models import Member, Role
+from tenants.refusals import take_errors
+from tenants.requests import TenantRequest
+from tenants.selectors import active_members
+from web.pagination import next_url, page_of
+
+_MOST = 9_223_372_036_854_775_807  # what the column of revenues holds
+_MOST_PEOPLE = 2_147_483_647  # and that of employees
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none when it runs
+    """Empty numbers are not known."""
+
+    owner = forms.ChoiceField(
+        label="Owner", required=False, help_text="Whose account it is; routing rules may ask."
+    )
+    employees = forms.IntegerField(label="Employees", required=False, min_value=0, max_value=_MOST_PEOPLE)
+    revenue = forms.IntegerField(label="Revenue a year", required=False, min_value=0, max_value=_MOST)
+
+    class Meta:
+        model = Account
+        fields = FIELDS
+        labels = {**FLAGS}
+
+    def __init__(self, *args: Any, people: Sequence[Member], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        named = [(str(person.id), person.name) for person in people]
+        owner = self.instance.owner
+        if owner is not None and str(owner.id) not in dict(named):
+            named.append((str(owner.id), f"{owner.name} (not active)"))
+        field: Any = self.fields["owner"]
+        field.choices = [("", "nobody"), *named]
+        self.initial["owner"] = str(self.instance.owner_id or "")
+
+    def clean_owner(self) -> UUID | None:
+        chosen = self.cleaned_data["owner"]
+        return UUID(chosen) if chosen else None
+
+    def _post_clean(self) -> None:
+        """The service checks and writes; the instance stays what the page was made from."""
+
+
+@never_cache
+@require_safe
+@member_required(Role.MARKETING, Role.MANAGER, Role.REP, Role.EXECUTIVE)
+def accounts(request: TenantRequest) -> HttpResponse:
+    """GET /accounts?q=&flag=: by name, those whose name or domain begins with the text."""
+    text, flag = request.GET.get("q", "").replace("\x00", "")[:200], request.GET.get("flag", "")
+    found = find_accounts(text=text, flag=flag)
+    page = page_of(found, cursor=request.GET.get("cursor", ""), order=("name", "id"))
+    for account in page.rows:
+        account.said = [label for name, label in FLAGS.items() if getattr(account, name)]
+    context = {
+        "found": page.rows,
+        "following": next_url(request, page.next),
+        "text": text,
+        "flag": flag if flag in FLAGS else "",
+        "flags": FLAGS.items(),
+    }
+    return render(request, "leads/accounts.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.MARKETING, Role.MANAGER)
+def account(request: TenantRequest, account_id: UUID) -> HttpResponse:
+    """GET, POST /accounts/<id>: what the company is to us."""
+    found = get_account(account_id=account_id)
+    people = active_members(tenant=request.tenant)
+    form = AccountForm(request.POST or None, instance=found, people=people)
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved, changed = change_account(
+                account_id=found.id,
+                changes=form.cleaned_data,
+                actor=member_actor(request.member),
+                now=database_clock(),
+            )
+        except ValidationFailed as refusal:
+            take_errors(form, refusal)
+        else:
+            said = f"{saved.name} is saved." if changed else "Nothing was changed."
+            messages.success(request, said)
+            return redirect("leads:accounts")
+    crumbs = [
+        {"label": "Accounts", "url": reverse("leads:accounts")},
+        {"label": found.name, "url": ""},
+    ]
+    leads = Lead.objects.filter(account=found).count()
+    context = {"account": found, "leads": leads, "form": form, "crumbs": crumbs}
+    return render(request, "leads/account.html", context)
