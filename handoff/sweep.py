@@ -80,15 +80,16 @@ class SweepResult:
 def sweep(*, clock: Clock = database_clock, seconds: float = 15.0, turn: int = TURN) -> SweepResult:
     """Take turns with every organisation that has due timers until none has, or the time is used up.
 
-    seconds: of work at most; what is left waits for the next tick. An organisation whose turn raises is left
-    out of this sweep, and the others go on.
+    Each round asks anew who has any: what falls due while a big organisation is worked off waits for one
+    round, not for the next sweep. seconds: of work at most; what is left waits for the next tick. An
+    organisation whose turn raises is left out of this sweep, and the others go on.
     """
     total = SweepResult()
     until = time.monotonic() + seconds
-    waiting = tenants_with_due_timers(clock())
-    random.shuffle(waiting)
-    while waiting:
-        again = []
+    broken: set[UUID] = set()
+    while waiting := [each for each in tenants_with_due_timers(clock()) if each not in broken]:
+        random.shuffle(waiting)
+        taken = 0
         for tenant_id in waiting:
             if time.monotonic() > until:
                 return total
@@ -98,11 +99,12 @@ def sweep(*, clock: Clock = database_clock, seconds: float = 15.0, turn: int = T
                 raise
             except Exception:
                 logger.exception("The sweep of an organisation failed.", extra={"tenant": str(tenant_id)})
+                broken.add(tenant_id)
                 continue
             total.add(result)
-            if result.taken:
-                again.append(tenant_id)
-        waiting = again
+            taken += result.taken
+        if not taken:  # others hold what is left
+            break
     return total
 
 

@@ -157,6 +157,30 @@ def test_a_big_organisation_does_not_keep_a_small_one_waiting(
     assert small.id in turns[:2]
 
 
+def test_what_falls_due_while_a_big_organisation_is_worked_off_waits_for_one_round(
+    always: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = make_org("small", now=database_clock(), hours="always")
+    moment = database_clock() - timedelta(minutes=3)
+    with always.scope():
+        for _ in range(9):
+            open_handoff(always, at=moment, owner=always.reps[0])
+    from handoff import sweep
+
+    honest, turns = sweep.sweep_tenant, []
+
+    def sweep_tenant(tenant_id: Any, **options: Any) -> Any:
+        if not turns:
+            with small.scope():
+                open_handoff(small, at=moment, owner=small.reps[0])
+        turns.append(tenant_id)
+        return honest(tenant_id, **options)
+
+    monkeypatch.setattr(sweep, "sweep_tenant", sweep_tenant)
+    assert sweep.sweep(turn=2).fired == 10
+    assert small.id in turns[1:3]
+
+
 def test_waiting_leads_are_drained_by_their_tick(always: Org) -> None:
     with always.scope():
         handoff = open_handoff(always, at=database_clock())
