@@ -89,6 +89,11 @@ class Timer(TenantModel):
                 condition=Q(breached_at__isnull=False),
                 name="timer_by_breach",
             ),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=Q(state="failed", closed_at__isnull=True),
+                name="timer_failed",
+            ),
         ]
 
 
