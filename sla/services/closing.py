@@ -8,10 +8,10 @@ from typing import Final
 
 from sla.gaps import PAUSE, read_gaps, with_gap
 from sla.models import Timer, TimerEvent
-from sla.policies import load_policy
+from sla.policies import load_policy, plan_of
 from sla.rows import AnyTimer
 from sla.tiers import BREACH
-from sla.timers import seconds_between, seconds_in_gaps
+from sla.timers import paused_schedule, seconds_between, seconds_in_gaps
 from tenants.bulk import insert_rows
 from tenants.calendars import load_calendar
 
@@ -27,6 +27,7 @@ CLOSING: Final = [
     "business_seconds",
     "wall_seconds",
     "repaired_at",
+    "due_at",
     "gaps",
     "paused_at",
     "paused_seconds",
@@ -38,7 +39,9 @@ CLOSING: Final = [
 def close(
     timer: AnyTimer, state: str, at: datetime, *, reason: str = "", met_at: datetime | None = None
 ) -> None:
-    """End a timer at `at`, with the time that it used until then."""
+    """End a timer at `at`, with the time that it used until then. One that stood has had its pause: its
+    deadline is as much later.
+    """
     timer.state = state
     timer.met_at = met_at
     timer.closed_at = at
@@ -46,6 +49,7 @@ def close(
     timer.next_at = None
     if timer.paused_at is not None:
         timer.gaps, timer.paused_at = with_gap(timer.gaps, timer.paused_at, at), None
+        timer.due_at = paused_schedule(plan_of(timer), read_gaps(timer.gaps)).due_at
     calendar, gaps = load_calendar(timer.calendar_version_id), read_gaps(timer.gaps)
     timer.business_seconds = seconds_between(calendar, timer.started_at, at, gaps)
     timer.paused_seconds = seconds_in_gaps(calendar, timer.started_at, at, gaps, PAUSE) if gaps else 0

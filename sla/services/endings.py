@@ -22,6 +22,7 @@ _ENDING: Final = [
     "close_reason",
     "business_seconds",
     "wall_seconds",
+    "due_at",
     "gaps",
     "paused_at",
     "paused_seconds",

@@ -17,6 +17,7 @@ from sla.services.answers import judge, within_span
 from sla.services.arming import arm_owner
 from sla.services.closing import CLOSING, close
 from sla.tiers import BREACH
+from sla.timers import add_seconds
 
 _COMPANY: Final = Timer.Clock.COMPANY
 
@@ -81,7 +82,10 @@ def _stand_still(timer: Timer, stopped: Pause) -> None:
     """The handoff is paused: the clock that runs again stands as it did before it was answered."""
     timer.state, timer.next_at = Timer.State.PAUSED, None
     timer.paused_at = max(stopped.started_at, timer.started_at)
-    timer.gaps = write_gaps(gap for gap in read_gaps(timer.gaps) if gap.end <= stopped.started_at)
+    before = [gap for gap in read_gaps(timer.gaps) if gap.end <= stopped.started_at]
+    timer.gaps = write_gaps(before)
+    plan = plan_of(timer)
+    timer.due_at = add_seconds(plan.calendar, plan.started_at, plan.duration_seconds, before)
 
 
 def _arm_missing(
