@@ -14,7 +14,7 @@ class TargetFact(TenantModel):
 
     handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
     lead_id = models.UUIDField()
-    target = models.CharField(max_length=12)
+    target = models.CharField(max_length=40)
     clock = models.CharField(max_length=7)
     member_id = models.UUIDField(null=True)  # company clock: the owner who answered, else the present one
     team_id = models.UUIDField(null=True)
@@ -84,7 +84,7 @@ class RollUp(TenantModel):
     days = models.PositiveSmallIntegerField()  # 1, or 7 from a Monday on
     day = models.DateField()  # the first, in the organisation's time zone
     clock = models.CharField(max_length=7)
-    target = models.CharField(max_length=12)
+    target = models.CharField(max_length=40)
     team_id = models.UUIDField()
     member_id = models.UUIDField()
     value = models.CharField(max_length=120, blank=True)  # a source or a campaign

@@ -12,6 +12,8 @@ from core.errors import ValidationFailed
 from handoff import services
 from handoff.services import Actor
 from leads.models import Handoff, Touch
+from reporting.facts import drain_tenant
+from reporting.models import TargetFact
 from sla.auditor import audit_tenant
 from sla.defaults import DEFAULT_POLICY
 from sla.models import Timer
@@ -114,6 +116,15 @@ def test_an_sql_decision_that_is_never_made_is_broken_and_warned_of(
     with org.scope():
         broken = Timer.objects.get(handoff=handoff, target="sql_decision", clock="company")
     assert broken.state == "breached"
+
+
+def test_reports_keep_the_facts_of_every_target(org: Org, handoff: Handoff, now: datetime) -> None:
+    accept(org, handoff, now + minutes(30))
+    to_stage(org, handoff, "sql", now + minutes(100))
+    assert drain_tenant(org.id)
+    with org.scope():
+        facts = set(TargetFact.objects.values_list("target", flat=True))
+    assert facts == {"first_touch", "decision", "attempts", "sql_decision", "sql_to_opportunity"}
 
 
 def test_disqualifying_is_a_decision_too(org: Org, handoff: Handoff, now: datetime) -> None:
