@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from core.businesstime import Day, Gap, WorkCalendar, breakdown
 from core.errors import NotFound
 from leads.models import Handoff
-from sla import words
+from sla import targets, words
 from sla.models import Timer, TimerMove
 from sla.policies import find_policy, plan_of
 from sla.timers import seconds_between
@@ -120,6 +120,11 @@ class Explanation:
     total: int
     moves: Sequence[TimerMove]
     remaining: int | None
+
+    @property
+    def target(self) -> str:
+        """Which promise it is: "First touch"."""
+        return targets.label(self.timer.target)
 
 
 def _explainable() -> QuerySet[Timer]:

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reporting', '0005_roll_ups'),
+        ("reporting", "0005_roll_ups"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='rollup',
-            name='target',
+            model_name="rollup",
+            name="target",
             field=models.CharField(max_length=40),
         ),
         migrations.AlterField(
-            model_name='targetfact',
-            name='target',
+            model_name="targetfact",
+            name="target",
             field=models.CharField(max_length=40),
         ),
     ]

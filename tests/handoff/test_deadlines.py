@@ -107,6 +107,11 @@ def test_the_ledger_gives_each_owner_their_own_time(acme: Org, ruth: Lead, now: 
     assert dict(found.sums) == {first.name: 20 * 60, second.name: 30 * 60}
 
 
+def test_each_clock_is_headed_by_its_promise(acme: Org, ruth: Lead) -> None:
+    page = browser(acme.manager).get(f"/leads/{ruth.id}/deadlines").content.decode()
+    assert page.count("<h2>First touch</h2>") == page.count("<h2>Accept or reject</h2>") == 2
+
+
 def test_the_page_costs_as_many_queries_after_ten_moves_as_after_none(
     acme: Org, ruth: Lead, now: datetime, django_assert_max_num_queries: Any
 ) -> None:
