@@ -48,14 +48,20 @@ def browser() -> Iterator[Browser]:
 
 
 def policy_draft() -> dict[str, Any]:
-    """The policy with a longer first touch, a tier that no lead reaches, and one with a rule of its own."""
+    """The policy with a longer first touch, a tier that no lead reaches, and one with a rule of its own; with
+    attempts, a way from stage to stage, and a step after the deadline."""
     first, *others = POLICY["tiers"]
     slower = {**first["targets"][0], "duration": {"minutes": 45}}
     german = {"all": [first["when"], {"field": "lead.country", "op": "equals", "value": "DE"}]}
+    attempts = {"target": "attempts", "duration": {"business_days": 10}, "count": 6, "channels": 2}
+    onwards = {"target": "sal_to_sql", "duration": {"business_days": 5}}
+    late = {"after": {"minutes": 60}, "actions": ["tell_chain", "call_webhook"]}
     return {
         **POLICY,
+        "ladder": [*(step for step in POLICY["ladder"] if step["at"] <= 100), late],
+        "on_reassign": {"window": {"minutes": 30}},
         "tiers": [
-            {**first, "targets": [slower, first["targets"][1]]},
+            {**first, "targets": [slower, first["targets"][1], attempts, onwards]},
             {**first, "slug": "german", "name": "German demo request", "when": german},
             *others,
         ],
@@ -101,6 +107,7 @@ def brightpath(transactional_db: None) -> Org:
         reject_lead(lead_id=mine[1].id, reason="wrong_title", actor=actor, clock=fixed_clock(now))
         org.extra["leads"] = [lead.id for lead in mine[2:]]
         org.extra["done"] = mine[0].id
+        org.extra["account"] = mine[0].account_id
         start_draft(PolicyVersion, content=policy_draft(), actor=member_actor(org.admin), now=now)
     drain_tick()
     return org

@@ -37,6 +37,8 @@ PAGES: dict[str, list[str]] = {
     "admin": [
         "/board",
         "/qualification",
+        "/accounts",
+        "/accounts/{account}",
         "/intake",
         "/people",
         "/calendars",
@@ -77,6 +79,7 @@ def test_pages_are_clean(visit: Any, brightpath: Org, role: str, size: str, them
             lead=brightpath.extra["leads"][0],
             done=brightpath.extra["done"],
             calendar=brightpath.tenant.calendar_id,
+            account=brightpath.extra["account"],
         )
         status = visitor.go(path)
         if status != 200:
