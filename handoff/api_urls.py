@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api
+from handoff import api, excuse_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -20,5 +20,10 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>", api.DecisionView.as_view(), name="api-decision"),
     path("leads/<uuid:lead_id>/ledger", api.LedgerView.as_view(), name="api-lead-ledger"),
     path("timers/<uuid:timer_id>/explain", api.TimerExplainView.as_view(), name="api-timer-explain"),
+    path("timers/<uuid:timer_id>/excuse", excuse_api.AskView.as_view(), name="api-timer-excuse"),
+    path("excuses", excuse_api.ExcusesView.as_view(), name="api-excuses"),
+    path("excuses/<uuid:excuse_id>/approve", excuse_api.ApproveView.as_view(), name="api-excuse-approve"),
+    path("excuses/<uuid:excuse_id>/refuse", excuse_api.RefuseView.as_view(), name="api-excuse-refuse"),
+    path("excuses/<uuid:excuse_id>/withdraw", excuse_api.WithdrawView.as_view(), name="api-excuse-withdraw"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

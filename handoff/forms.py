@@ -16,6 +16,7 @@ from handoff.selectors import Person
 from handoff.words import moment
 from leads.lifecycle import Stage
 from leads.models import Touch
+from sla.models import Excuse
 from sla.services import latest_end
 from sla.tiers import PauseRule
 from sla.words import length_words
@@ -100,6 +101,31 @@ class PauseForm(forms.Form):
             }
             for rule in self._rules
         ]
+
+
+class ExcuseForm(forms.Form):
+    """Why a broken clock should be excused."""
+
+    kind = forms.ChoiceField(
+        label="What went wrong", choices=Excuse.Kind.choices, error_messages={"required": "Choose a reason."}
+    )
+    note = forms.CharField(
+        label="What happened",
+        max_length=limits.EXCUSE_NOTE,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say what happened, so that somebody else can judge it."},
+    )
+
+
+class ExcuseAnswerForm(forms.Form):
+    """What is said to an excuse."""
+
+    note = forms.CharField(
+        label="Why",
+        max_length=limits.EXCUSE_NOTE,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say why: whoever asked reads it."},
+    )
 
 
 class TouchForm(forms.Form):

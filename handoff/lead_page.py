@@ -12,6 +12,7 @@ from uuid import UUID
 from handoff import clocks, words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
+from handoff.excuses import BrokenClock, broken_clocks
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
@@ -79,6 +80,7 @@ class LeadPage:
     pause: Item | None
     moved: str
     may_correct: bool
+    broken: list[BrokenClock]
 
     @property
     def stage(self) -> str:
@@ -139,6 +141,7 @@ def lead_page(
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
+        broken=broken_clocks(handoff, member, now=now),
     )
 
 

@@ -29,7 +29,7 @@ from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
 from notifications.context import Context, Row, register
 from notifications.timing import register_clocks
 from sla import targets
-from sla.models import Timer, TimerEvent
+from sla.models import Excuse, Timer, TimerEvent
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
 from tenants.models import Member, RepProfile, Tenant
@@ -41,6 +41,7 @@ REASONS: Final = 3  # criteria named in one message
 REASON_LENGTH: Final = 140  # characters: two lines of a mail at the most
 _WITH_STORY: Final = {"lead.assigned", "lead.engaged"}
 _OVERDUE: Final = {"timer.breached", "timer.escalated"}
+_EXCUSES: Final = {"lead.excuse_asked", "lead.excuse_decided"}
 _TASKS: Final = {
     "first_touch": "reach {}",
     "decision": "accept or reject {}",
@@ -91,6 +92,7 @@ class Facts:
     touches: dict[UUID, list[Touch]] = field(default_factory=lambda: defaultdict(list))
     answers: dict[UUID, Disposition] = field(default_factory=dict)
     reminders: dict[UUID, TimerEvent] = field(default_factory=dict)
+    excuses: dict[UUID, Excuse] = field(default_factory=dict)
 
     def name(self, member_id: UUID | None, default: str = "nobody") -> str:
         member = self.members.get(member_id) if member_id else None
@@ -148,6 +150,9 @@ def _load(rows: Sequence[Row]) -> Facts:
     _load_story(rows, facts)
     _load_answers(rows, facts)
     _load_reminders(rows, facts)
+    excuse_ids = {_id(row.data.get("excuse")) for row in rows if row.kind in _EXCUSES} - {None}
+    if excuse_ids:
+        facts.excuses = Excuse.objects.select_related("timer").in_bulk(list(excuse_ids))
     facts.members = Member.objects.in_bulk(list(_people(rows, facts)))
     return facts
 
@@ -186,6 +191,7 @@ def _people(rows: Iterable[Row], facts: Facts) -> set[UUID]:
     people |= {_id(row.data[side]) for row in rows for side in ("from", "to") if row.data.get(side)}
     people |= {each.member_id for its in facts.assignments.values() for each in its}
     people |= {each.by_id for its in facts.touches.values() for each in its}
+    people |= {excuse.asker_id for excuse in facts.excuses.values()}
     people |= {answer.by_id for answer in facts.answers.values()}
     return {person for person in people if person is not None}
 
@@ -202,6 +208,9 @@ def _is_moot(row: Row, handoff: Handoff, facts: Facts) -> bool:
         return not is_open or handoff.owner_id is not None
     if row.kind == "lead.engaged":
         return handoff.owner_id != row.member_id
+    if row.kind == "lead.excuse_asked":
+        excuse = facts.excuses.get(_id(row.data.get("excuse")) or UUID(int=0))
+        return excuse is None or excuse.state != Excuse.State.ASKED
     timer = facts.timer(handoff.id, _id(row.data.get("timer")))
     if row.kind in ("timer.reminder", "timer.warned"):
         return timer is None or timer.state != Timer.State.RUNNING
@@ -290,12 +299,29 @@ def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
         code = str(row.data.get("reason") or "no reason given")
         said["reason"] = answer.reason.label if answer and answer.reason else words.say({}, code)
         said["note"] = answer.note if answer else ""
+    if row.kind in _EXCUSES:
+        said |= _excuse(row, facts)
     if row.kind == "lead.touched":
         said["touch"] = next((_touch(each, facts, reader) for each in facts.touches[handoff.id]), "touched")
     if row.kind == "lead.stage_changed":
         stage = str(row.data.get("stage") or handoff.lead.stage)
         said["stage"] = Stage(stage).label if stage in Stage.values else stage
     return said
+
+
+def _excuse(row: Row, facts: Facts) -> dict[str, str]:
+    """Which clock is to be excused, why, and what became of it."""
+    excuse = facts.excuses.get(_id(row.data.get("excuse")) or UUID(int=0))
+    if excuse is None:
+        return {"excuse_by": "Somebody", "target": "a clock", "excuse_state": "decided"}
+    return {
+        "excuse_by": facts.name(excuse.asker_id, "A program"),
+        "target": words.lower_first(targets.label(excuse.timer.target)),
+        "excuse_kind": str(Excuse.Kind(excuse.kind).label),
+        "excuse_note": excuse.note,
+        "excuse_state": str(excuse.state),
+        "excuse_answer": excuse.decision_note,
+    }
 
 
 def _ask(handoff: Handoff, facts: Facts, reader: Reader) -> dict[str, str]:

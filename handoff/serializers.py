@@ -12,7 +12,7 @@ from handoff.services import LATER_STAGES
 from leads.lifecycle import Stage
 from leads.models import Handoff, Touch
 from sla.ledger import Kind
-from sla.models import Timer
+from sla.models import Excuse, Timer
 from sla.status import Status
 
 
@@ -85,6 +85,37 @@ class PauseInSerializer(serializers.Serializer[Any]):
     )
     note = _text(limits.PAUSE_NOTE)
     by = _by()
+
+
+class ExcuseInSerializer(serializers.Serializer[Any]):
+    """A broken clock is to be excused."""
+
+    kind = serializers.ChoiceField(choices=Excuse.Kind.values)
+    note = _text(limits.EXCUSE_NOTE, "What happened.", required=True)
+    by = _by()
+
+
+class ExcuseAnswerInSerializer(serializers.Serializer[Any]):
+    """What is said to an excuse."""
+
+    note = _text(limits.EXCUSE_NOTE, "Why; whoever asked reads it.", required=True)
+    by = _by("Id or e-mail of the member for whom the key acts: a manager of the owner's team, or an admin.")
+
+
+class ExcuseSerializer(serializers.Serializer[Any]):
+    """An excuse. A clock that was answered in time after all is not missed, whatever its excuse says."""
+
+    id = serializers.UUIDField()
+    timer = serializers.UUIDField()
+    handoff = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Excuse.Kind.values)
+    note = serializers.CharField()
+    state = serializers.ChoiceField(choices=Excuse.State.values)
+    asked_at = serializers.DateTimeField()
+    asked_by = serializers.CharField(help_text="member:<id>, or key:<prefix> for a program.")
+    decided_at = serializers.DateTimeField(allow_null=True)
+    decided_by = serializers.CharField(allow_blank=True)
+    decision_note = serializers.CharField(allow_blank=True)
 
 
 class StageInSerializer(serializers.Serializer[Any]):

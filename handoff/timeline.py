@@ -28,7 +28,7 @@ from leads.lifecycle import Stage
 from leads.models import Assignment, Engagement, Lead, StageChange, Touch
 from notifications.models import OutboxMessage
 from sla import targets
-from sla.models import Pause, TimerEvent
+from sla.models import Excuse, Pause, TimerEvent
 from sla.tiers import BREACH
 from tenants.calendars.words import day_words
 from web.pagination import DEFAULT_SIZE, behind, read_cursor, write_cursor
@@ -145,6 +145,7 @@ def timeline(
             *_touches(story),
             *_dispositions(story),
             *_pauses(story),
+            *_excuses(story),
             *_events(story),
         ]
     )
@@ -231,14 +232,44 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], engagements: QuerySet[Engage
         at=F("ended_at"),
         actor=F("ended_by"),
     )
-    parts = [touches, answers, pauses, resumed]
+    excused = Excuse.objects.filter(handoff_id__in=handoff_ids)
+    asked = _columns(
+        excused,
+        "excuse",
+        "kind",
+        "timer__target",
+        "timer_id",
+        at=F("asked_at"),
+        note=F("note"),
+        actor=F("asked_by"),
+    )
+    decided = _columns(
+        excused.filter(decided_at__isnull=False),
+        "excuse_end",
+        "state",
+        "timer__target",
+        "timer_id",
+        at=F("decided_at"),
+        note=F("decision_note"),
+        actor=F("decided_by"),
+    )
+    parts = [touches, answers, pauses, resumed, asked, decided]
     if engagements is not None:
         parts.append(_columns(engagements, "engagement", "kind", "subject", "source"))
     rows = [_Fact(*row) for row in stages.union(*parts, all=True)]
     return sorted(rows, key=lambda fact: (fact.at, _RANK[fact.source]))
 
 
-_RANK: Final = {"engagement": 0, "stage": 1, "pause_end": 2, "touch": 3, "disposition": 4, "pause": 5}
+_RANK: Final = {
+    "engagement": 0,
+    "stage": 1,
+    "pause_end": 2,
+    "touch": 3,
+    "disposition": 4,
+    "pause": 5,
+    "excuse": 6,
+    "excuse_end": 7,
+}
 
 
 def _columns(
@@ -437,6 +468,26 @@ def _pauses(story: _Story) -> Iterable[Item]:
             f"{words.lower_first(why)}, by {who(each.actor, story.names)}",
             data={"reason": each.second, "why": each.kind},
         )
+
+
+_EXCUSE_ENDS: Final = {"approved": "Excused", "refused": "Excuse refused", "withdrawn": "Excuse withdrawn"}
+
+
+def _excuses(story: _Story) -> Iterable[Item]:
+    for source in ("excuse", "excuse_end"):
+        for each in story.of(source):
+            asked = source == "excuse"
+            target = words.lower_first(targets.label(each.first))
+            why = f", {words.lower_first(str(Excuse.Kind(each.kind).label))}" if asked else ""
+            yield Item(
+                source,
+                each.at,
+                "clipboard-check",
+                "Asked to excuse" if asked else _EXCUSE_ENDS[each.kind],
+                f"{target}{why}, by {who(each.actor, story.names)}",
+                body=each.note,
+                data={"timer": each.second, "kind" if asked else "state": each.kind},
+            )
 
 
 def _events(story: _Story) -> Iterable[Item]:

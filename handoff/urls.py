@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff.views import acts, board, corrections, inbox, lead, lists, moves, pauses
+from handoff.views import acts, board, corrections, excuses, inbox, lead, lists, moves, pauses
 
 app_name = "handoff"
 urlpatterns = [
@@ -27,6 +27,11 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/stage", acts.stage, name="stage"),
     path("leads/<uuid:lead_id>/undo/accept", acts.undo_accept, name="undo_accept"),
     path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", acts.undo_touch, name="undo_touch"),
+    path("timers/<uuid:timer_id>/excuse", excuses.ask, name="excuse"),
+    path("excuses", excuses.excuses_list, name="excuses"),
+    path("excuses/<uuid:excuse_id>/approve", excuses.approve, name="excuse_approve"),
+    path("excuses/<uuid:excuse_id>/refuse", excuses.refuse, name="excuse_refuse"),
+    path("excuses/<uuid:excuse_id>/withdraw", excuses.withdraw, name="excuse_withdraw"),
     path("board", board.board, name="board"),
     path("unrouted", lists.unrouted, name="unrouted"),
     path("needs-data", lists.needs_data, name="needs_data"),

@@ -41,6 +41,8 @@ KINDS: Final[Mapping[str, str]] = {
     "lead.touched": "A touch was logged",
     "lead.engaged": "A lead did something again",
     "lead.stage_changed": "A lead changed its stage",
+    "lead.excuse_asked": "An excuse for a missed clock was asked for",
+    "lead.excuse_decided": "An excuse was approved or refused",
     "timer.reminder": "A clock reached its reminder",
     "timer.warned": "A clock is at risk",
     "timer.breached": "A clock is overdue",

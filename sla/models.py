@@ -155,6 +155,50 @@ class Pause(TenantModel):
         ]
 
 
+class Excuse(TenantModel):
+    """Somebody asks that a broken clock be left out of the second rate, and somebody else decides.
+
+    Whether it still says anything is read from the clock: one that was answered in time after all (a touch
+    logged late) has nothing to excuse, whatever was decided.
+    """
+
+    class Kind(models.TextChoices):
+        OUTAGE = "outage", "Something was down"
+        BAD_DATA = "bad_data", "The lead's data was wrong"
+        OTHER = "other", "Something else"
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Waits for an answer"
+        APPROVED = "approved", "Excused"
+        REFUSED = "refused", "Refused"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    timer = tenant_fk("sla.Timer", related_name="excuses", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", related_name="excuses", on_delete=models.CASCADE)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    note = models.CharField(max_length=300)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.ASKED)
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=80)
+    asker = tenant_fk("tenants.Member", null=True)  # who hears how it ended; null: a program asked
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=80, blank=True)
+    decision_note = models.CharField(max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "timer"],
+                condition=Q(state__in=["asked", "approved"]),
+                name="one_standing_excuse",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "state", "-asked_at", "-id"], name="excuse_by_state"),
+            models.Index(fields=["tenant", "handoff", "asked_at"], name="excuse_by_handoff"),
+        ]
+
+
 class ClockMove(TenantModel):
     """An order to move running clocks to another version of their calendar or of the policy.
 

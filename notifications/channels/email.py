@@ -31,6 +31,8 @@ _HEADS: Final = {
     "lead.accepted": "Accepted",
     "lead.rejected": "Rejected",
     "lead.nurture": "To nurture",
+    "lead.excuse_asked": "Excuse asked",
+    "lead.excuse_decided": "Excuse",
 }
 
 
