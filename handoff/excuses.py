@@ -5,7 +5,7 @@ An excuse changes no clock: the breach stays on record, and reports show a secon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -211,34 +211,31 @@ def visible_excuses(member: Member | None) -> QuerySet[Excuse]:
 
 @dataclass(frozen=True, slots=True)
 class BrokenClock:
-    """A broken clock of a lead, with its excuse. may_ask: it can still be asked for, by this member."""
+    """A broken clock of a lead, and how its last excuse stands; "" without any. may_ask: this member can."""
 
     timer: Timer
     title: str
-    excuse: Excuse | None
+    state: str
     may_ask: bool
 
 
-def broken_clocks(handoff: Handoff | None, member: Member, *, now: datetime) -> list[BrokenClock]:
-    """What of a handoff is overdue or missed, and how its excuse stands; two queries, one where nothing is
-    broken."""
-    if handoff is None:
-        return []
-    timers = Timer.objects.filter(handoff=handoff).select_related("member", "handoff__owner")
-    broken = [timer for timer in timers.order_by("due_at", "id") if status_now(timer, now=now) in BROKEN]
-    if not broken:
-        return []
-    last: dict[UUID, Excuse] = {}
-    for excuse in Excuse.objects.filter(handoff=handoff).order_by("asked_at", "id"):
-        last[excuse.timer_id] = excuse
-    actor = Actor.person(member)
+def broken_clocks(
+    handoff: Handoff, timers: Iterable[Timer], states: Mapping[str, str], member: Member, *, now: datetime
+) -> list[BrokenClock]:
+    """What of a handoff is overdue or missed; without a query. states: of the last excuse, by timer id.
+
+    Whoever oversees and may open the lead is offered to ask; `ask` looks at the teams again.
+    """
+    oversees = Actor.person(member).oversees
     found = []
-    for timer in broken:
-        its = last.get(timer.id)
-        free = its is None or its.state not in _STANDING
-        whose = "company clock" if timer.clock == Timer.Clock.COMPANY else "owner clock"
-        title = f"{targets.label(timer.target)}, {whose}"
-        found.append(BrokenClock(timer, title, its, free and _may_ask(actor, _subject(timer))))
+    for timer in sorted(timers, key=lambda each: (each.due_at, each.id)):
+        if status_now(timer, now=now) not in BROKEN:
+            continue
+        company = timer.clock == Timer.Clock.COMPANY
+        state = states.get(str(timer.id), "")
+        mine = (handoff.owner_id if company else timer.member_id) == member.id
+        title = f"{targets.label(timer.target)}, {'company clock' if company else 'owner clock'}"
+        found.append(BrokenClock(timer, title, state, (mine or oversees) and state not in _STANDING))
     return found
 
 

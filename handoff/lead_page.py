@@ -107,7 +107,8 @@ def lead_page(
     handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner").order_by("-number"))
     handoff = handoffs[0] if handoffs else None
     assignments = assignments_of([each.id for each in handoffs])
-    panels, assignment = clock_panels(handoff, assignments, now=now)
+    timers = list(Timer.objects.filter(handoff=handoff)) if handoff else []
+    panels, assignment = clock_panels(handoff, assignments, now=now, timers=timers)
     told = timeline(lead, [each.id for each in handoffs], assignments, sla_only=sla_only, cursor=older)
     attempts = [
         item
@@ -141,7 +142,7 @@ def lead_page(
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
-        broken=broken_clocks(handoff, member, now=now),
+        broken=broken_clocks(handoff, timers, _excuses(told.steps), member, now=now) if handoff else [],
     )
 
 
@@ -155,11 +156,15 @@ def _owed(found: Progress) -> str:
 
 
 def clock_panels(
-    handoff: Handoff | None, assignments: Sequence[Assignment], *, now: datetime
+    handoff: Handoff | None,
+    assignments: Sequence[Assignment],
+    *,
+    now: datetime,
+    timers: Sequence[Timer] | None = None,
 ) -> tuple[list[dict[str, Any]], Assignment | None]:
-    """The clocks of a handoff and the assignment whose clocks they are; one query.
+    """The clocks of a handoff and the assignment whose clocks they are; one query without `timers`.
 
-    assignments: `timeline.assignments_of` this handoff, and maybe others.
+    assignments: `timeline.assignments_of` this handoff, and maybe others. timers: all of the handoff.
     """
     if handoff is None:
         return [], None
@@ -167,7 +172,8 @@ def clock_panels(
     assignment = max(own, key=lambda each: each.hop, default=None)
     closed = handoff.state == Handoff.State.CLOSED
     mine = assignment if assignment and (closed or assignment.ended_at is None) else None
-    timers = list(Timer.objects.filter(handoff=handoff))
+    if timers is None:
+        timers = list(Timer.objects.filter(handoff=handoff))
     panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, closed=closed)
     return panels, assignment
 
@@ -183,6 +189,15 @@ def _open_pause(items: Sequence[Item]) -> Item | None:
     """The pause that lasts, from a timeline with the newest first."""
     last = next((item for item in items if item.kind in ("pause", "pause_end")), None)
     return last if last and last.kind == "pause" else None
+
+
+def _excuses(items: Sequence[Item]) -> dict[str, str]:
+    """How the last excuse of each clock stands, by timer id, from a timeline with the newest first."""
+    found: dict[str, str] = {}
+    for item in items:
+        if item.kind in ("excuse", "excuse_end"):
+            found.setdefault(item.data["timer"], item.data.get("state", "asked"))
+    return found
 
 
 def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False) -> set[str]:
