@@ -13,6 +13,7 @@ from sla.models import Timer, TimerEvent
 from sla.policies import load_policy
 from sla.rows import AnyTimer, update_timers
 from sla.services.closing import CLOSING, OPEN, close, record_silent_breaches
+from sla.services.pausing import end_those_over
 from sla.tiers import BREACH
 
 _COMPANY: Final = Timer.Clock.COMPANY
@@ -57,10 +58,14 @@ def meet_all(answers: Sequence[Answer], *, now: datetime) -> list[Met]:
     """
     by_key = {(answer.handoff_id, answer.target): answer.at for answer in answers}
     handoff_ids = {answer.handoff_id for answer in answers}
-    timers = Timer.objects.filter(handoff_id__in=handoff_ids, target__in={a.target for a in answers})
+    rows = Timer.objects.filter(handoff_id__in=handoff_ids, target__in={a.target for a in answers})
+    timers = list(rows.order_by("id"))
+    standing = {timer.handoff_id for timer in timers if timer.state == Timer.State.PAUSED}
+    if standing and end_those_over(standing, now=now):
+        timers = list(rows.order_by("id"))
     pairs = [
         (timer, by_key[timer.handoff_id, timer.target])
-        for timer in timers.order_by("id")
+        for timer in timers
         if (timer.handoff_id, timer.target) in by_key
     ]
     return judge(pairs, began=began_at([timer for timer, _ in pairs]), now=now)

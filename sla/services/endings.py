@@ -13,6 +13,7 @@ from sla.models import Timer
 from sla.policies import load_policy
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.services.closing import OPEN, close, record_silent_breaches
+from sla.services.pausing import end_those_over
 
 #: The columns that ending a clock without an answer changes.
 _ENDING: Final = [
@@ -58,6 +59,9 @@ def cancel(
     if targets is not None:
         timers = timers.filter(target__in=targets)
     ending = read_timers(timers)
+    standing = {timer.handoff_id for timer in ending if timer.state == Timer.State.PAUSED}
+    if standing and end_those_over(standing, now=now):
+        ending = read_timers(timers.all())
     if held:
         ending = [held.get(timer.id, timer) for timer in ending]
     missed = []

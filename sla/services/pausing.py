@@ -64,6 +64,7 @@ def pause(
             f"{rule.name} may last until {latest.day} {latest:%b %Y, %H:%M} UTC at most.",
             "too_long",
         )
+    end_those_over([handoff.id], now=now)
     if Pause.objects.filter(handoff=handoff, ended_at__isnull=True).exists():
         raise Conflict("This lead is paused already.")
     running = read_timers(
@@ -117,6 +118,16 @@ def resume(
             _go_on(timer, handoffs[timer.handoff_id], at)
     update_timers(standing, _RESUMED)
     return pauses
+
+
+def end_those_over(handoff_ids: Collection[UUID], *, now: datetime) -> list[Pause]:
+    """End the pauses of these handoffs whose time is up by `now`, if the engine has not come to it yet.
+
+    Whoever judges or ends a clock that stands calls this before: it may have run on, and out, meanwhile.
+    """
+    over = Pause.objects.filter(handoff_id__in=list(handoff_ids), ended_at__isnull=True, until__lte=now)
+    ids = set(over.values_list("handoff_id", flat=True))
+    return resume(ids, end_reason=Pause.EndReason.TIME_UP, actor="engine", now=now) if ids else []
 
 
 def _go_on(timer: TimerRow, handoff: Handoff, at: datetime) -> None:

@@ -279,3 +279,41 @@ def test_a_program_pauses_and_resumes_over_the_api(acme: Org, globex: Org, now: 
     assert post("pause", {"reason": "waiting_for_lead"}, globex).status_code == 404
     assert post("resume", {}).json()["result"] == "resumed"
     assert post("resume", {}).status_code == 409
+
+
+@pytest.mark.parametrize(("minute", "state"), [(22, "met"), (24, "breached")])
+def test_an_answer_after_a_pause_whose_end_nobody_noticed_is_judged_as_if_it_had_been(
+    acme: Org, ruth: Lead, now: datetime, minute: int, state: str
+) -> None:
+    """Paused from minute 2 to 20, with three of five minutes left: due at 23, whether or not the engine ran."""
+    pause(acme, ruth, now + minutes(2), until=now + minutes(20))
+    with acme.scope():
+        services.log_touch(
+            lead_id=ruth.id,
+            kind="call",
+            actor=Actor.person(owner_of(acme, ruth)),
+            clock=fixed_clock(now + minutes(minute)),
+        )
+    for clock in ("owner", "company"):
+        timer = timer_of(acme, ruth, "first_touch", clock)
+        assert (timer.state, timer.due_at) == (state, now + minutes(23))
+    with acme.scope():
+        ended = Pause.objects.get()
+    assert (ended.ended_at, ended.end_reason) == (now + minutes(20), "time_up")
+    assert nothing_is_amiss(acme, now + minutes(minute))
+
+
+def test_a_lead_closed_after_an_unnoticed_end_of_its_pause_has_broken_what_it_broke(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    pause(acme, ruth, now + minutes(2), until=now + minutes(20))
+    with acme.scope():
+        services.reject_lead(
+            lead_id=ruth.id,
+            reason="wrong_title",
+            actor=Actor.person(owner_of(acme, ruth)),
+            clock=fixed_clock(now + minutes(30)),
+        )
+    timer = timer_of(acme, ruth, "first_touch")
+    assert (timer.state, timer.breached_at) == ("breached", now + minutes(23))
+    assert nothing_is_amiss(acme, now + minutes(30))
