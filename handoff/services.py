@@ -181,7 +181,7 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
         raise AlreadyDecided(
             f"This lead was accepted before, on {words.moment(handoff.accepted_at)}.", outcome="accepted"
         )
-    by_id = actor.member.id if actor.member else handoff.owner_id
+    by_id = actor.member.id if actor.member else None
     feedback.record_disposition(
         handoff=handoff, kind=Disposition.Kind.ACCEPTED, actor=actor.key, by_id=by_id, now=now
     )
@@ -240,7 +240,7 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
     chosen = feedback.choose_reason(kind=Reason.Kind.REJECT, slug=reason, note=note)
     if chosen.side == Reason.Side.ROUTING:
         return _reroute(handoff, chosen, note, actor, now)
-    by_id = actor.member.id if actor.member else handoff.owner_id
+    by_id = actor.member.id if actor.member else None
     feedback.record_disposition(
         handoff=handoff,
         kind=Disposition.Kind.REJECTED,
@@ -323,7 +323,7 @@ def nurture_lead(
     if until is not None and until <= timezone.localdate(now):
         message = "Choose a day to come: on it the lead is looked at again."
         raise ValidationFailed(message, field_errors=[FieldError("/until", message, "past")])
-    by_id = actor.member.id if actor.member else handoff.owner_id
+    by_id = actor.member.id if actor.member else None
     feedback.record_disposition(
         handoff=handoff,
         kind=Disposition.Kind.NURTURE,

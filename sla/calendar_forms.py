@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 
 from django import forms
@@ -118,8 +119,11 @@ class CalendarForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._now, self._before = now, before or {}
         self.spec: dict[str, Any] = {}
-        named = [(country.code, country.name) for country in countries()]
-        self.fields["country"].choices = [("", "No country"), *named]  # type: ignore[attr-defined]
+        named = [(each.code, each.name) for each in countries() if each.name != each.code]
+        present = str(self._before.get("country") or "")
+        if present and present not in dict(named):
+            named.append((present, present))
+        self.fields["country"].choices = [("", "No country"), *sorted(named, key=itemgetter(1))]  # type: ignore[attr-defined]
         self._offered = self._holidays_offered()
         self.fields["kept"].choices = [  # type: ignore[attr-defined]
             (day, f"{day_words(day)}: {name}") for day, name in self._offered.items()

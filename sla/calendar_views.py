@@ -5,7 +5,7 @@ They stand with the clocks and not with the people, since an edit must show whic
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -126,9 +126,12 @@ def _clock_change(zone: ZoneInfo, now: datetime) -> str:
     """When the zone's clocks change next, in words; "" where they do not."""
     for days in range(CLOCK_CHANGE_AHEAD.days):
         day = (now + timedelta(days=days)).astimezone(zone)
-        before, after = day.utcoffset(), (day + timedelta(days=1)).utcoffset()
+        midnight, next_midnight = (
+            datetime.combine(day.date() + timedelta(days=later), time(), tzinfo=zone) for later in (0, 1)
+        )
+        before, after = midnight.utcoffset(), next_midnight.utcoffset()
         if before is not None and after is not None and before != after:
-            changed = day.date() + timedelta(days=1)
+            changed = day.date()
             way = "forward" if after > before else "back"
             return f"Clocks go {way} on {day_words(changed.isoformat())}. Due times follow the wall clock."
     return ""

@@ -47,8 +47,8 @@ def ticks(*, now: datetime) -> list[Tick]:
         pulse = pulses.get(name)
         label = TICKS.get(name, name)
         if pulse is None:
-            # Beat waits a pause before a tick's first turn: an hourly one says nothing of a young engine.
-            state: Literal["waiting", "silent"] = "silent" if pause <= PATIENCE.total_seconds() else "waiting"
+            # Beat waits a pause before a tick's first turn: a minute says nothing of a young engine.
+            state: Literal["waiting", "silent"] = "silent" if pause < PATIENCE.total_seconds() else "waiting"
             found.append(Tick(name, label, pause, None, None, state))
             continue
         age = now - pulse.finished_at

@@ -8,6 +8,7 @@ from typing import Final
 TICKS: Final = {
     "handoff.tasks.sweep_tick": "Fires the steps that are due",
     "notifications.tasks.deliver_tick": "Sends messages",
+    "handoff.tasks.end_pauses_tick": "Lets paused clocks go on when their time is up",
     "handoff.tasks.drain_unrouted_tick": "Finds owners for leads without one",
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",

@@ -295,7 +295,7 @@ class PolicyForm(forms.Form):
         others = [each for each in listed(self._tier.get("targets")) if not _is_known(each)]
         tier = {**self._tier, "name": data["name"], "when": when, "targets": [*known, *others]}
         self.content = replace_tier(self._before, str(self._tier.get("slug")), tier)
-        self.content["ladder"] = steps
+        self.content["ladder"] = sorted(steps, key=_place_of)
         self.content["responses"] = data["responses"]
         self.content["on_reassign"] = on_reassign
         return data
@@ -428,6 +428,15 @@ def _acts_of(step: Mapping[str, Any]) -> dict[str, str]:
         if do in ACTIONS:
             acts[str(do)] = str(act.get("to") or "") if isinstance(act, Mapping) else ""
     return acts
+
+
+def _place_of(step: Mapping[str, Any]) -> tuple[int, float]:
+    """Where a step belongs: by its share, then by its time after the deadline; what says neither comes last."""
+    at, after = step.get("at"), step.get("after")
+    if isinstance(at, int):
+        return 0, at
+    amount = next(iter(after.values()), None) if isinstance(after, Mapping) else None
+    return (1, amount) if isinstance(amount, int) else (2, 0)
 
 
 def _action_of(act: object) -> object:

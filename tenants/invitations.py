@@ -22,6 +22,7 @@ from tenants.audit import member_actor, record_change
 from tenants.auth import memberships_of
 from tenants.context import current_tenant_id, tenant_scope
 from tenants.models import Member, Role, Team, Tenant, User
+from tenants.services import let_take_leads
 
 LINK_LASTS: Final = timedelta(days=7)
 _SECRET_LENGTH: Final = 40  # of 62 letters
@@ -157,6 +158,7 @@ def accept_invitation(*, tenant_id: UUID, user: User, now: datetime) -> Member:
 
     def join(member: Member) -> None:
         member.invited_at, member.is_active = None, True
+        let_take_leads(member)
 
     return _answer(tenant_id, user, "accepted", now, join)
 

@@ -69,6 +69,13 @@ def set_rep_profile(*, member: Member, **fields: Any) -> RepProfile:
     return profile
 
 
+def let_take_leads(member: Member) -> None:
+    """Whoever is a rep can be given a seat and leads: hours are those of the team, without caps, until
+    somebody says otherwise."""
+    if member.role == Role.REP:
+        RepProfile.objects.get_or_create(member=member, defaults={"time_zone": member.tenant.time_zone})
+
+
 def add_leave(*, member: Member, starts_at: datetime, ends_at: datetime, reason: str = "") -> Leave:
     """Time off, half-open. Raises IntegrityError where it does not end after it starts."""
     leave: Leave = Leave.objects.create(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason)
@@ -109,6 +116,8 @@ def change_member(
             guard(locked)
     locked.name, locked.role, locked.team, locked.is_active = name, role, team, is_active
     locked.save(update_fields=["name", "role", "team", "is_active"])
+    if is_active:
+        let_take_leads(locked)
     record_change(
         actor=actor,
         action="changed",

@@ -150,6 +150,8 @@ def _clocks(request: TenantRequest, now: datetime) -> dict[str, Any]:
     if not calendar.is_open(now):
         return {"running": False, "text": f"Clocks resume {_when(calendar.next_open(now), now)}"}
     closing = calendar.end_of_day(now, 0)
+    if calendar.is_open(closing):  # the day ends, the hours do not
+        return {"running": True, "text": "Clocks always run"}
     if closing <= now:
         return {"running": True, "text": "Clocks run"}
     return {"running": True, "text": f"Clocks run until {_when(closing, now)}"}

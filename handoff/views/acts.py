@@ -133,7 +133,7 @@ def touch(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         and handoff.owner_id == request.member.id
         and handoff.accepted_at is None
     )
-    start = {"kind": "call", "at": timezone.localtime(minute_of(now)), "accept": True}
+    start = {"kind": "call", "at": timezone.localtime(minute_of(now))}
     form = TouchForm(posted(request), initial=start, may_accept=undecided)
 
     def show(status: int = 200) -> HttpResponse:

@@ -16,6 +16,7 @@ from django.urls import reverse
 from core.errors import DomainError, NotFound
 from handoff.views.base import way_on
 from leads.models import Lead
+from tenants.models import Role
 from tenants.refusals import take_errors
 from tenants.requests import TenantRequest
 
@@ -82,6 +83,7 @@ def answer(
 
 def after(request: TenantRequest) -> str:
     """After a lead has left: the list it was in, not the lead itself, which the person may not own any
-    more."""
-    way = way_on(request, reverse("handoff:inbox"))
-    return way if not way.startswith(("/leads/", "/inbox")) else reverse("handoff:inbox")
+    more; for whoever oversees them, the board."""
+    own = "handoff:inbox" if request.member.role == Role.REP else "handoff:board"
+    way = way_on(request, reverse(own))
+    return way if not way.startswith(("/leads/", "/inbox")) else reverse(own)
