@@ -51,9 +51,8 @@ def ask(*, timer_id: UUID, kind: str, note: str, actor: Actor, clock: Clock) -> 
     said = _note(note, "Say what happened, so that somebody else can judge it.")
     status = status_now(timer, now=now)
     if status not in BROKEN:
-        raise _conflict(
-            f"This clock is {status.value.replace('_', ' ')}: only one that is overdue or missed can be excused."
-        )
+        stands = status.value.replace("_", " ")
+        raise _conflict(f"This clock is {stands}: only one that is overdue or missed can be excused.")
     standing = Excuse.objects.filter(timer=timer, state__in=_STANDING).first()
     if standing is not None:
         raise _conflict(
