@@ -23,6 +23,10 @@ class RateSerializer(serializers.Serializer):  # type: ignore[type-arg]
     missed = serializers.IntegerField(help_text="The deadline passed unanswered.")
     base = serializers.IntegerField(help_text="met + missed: what the rate is of.")
     rate = serializers.FloatField(allow_null=True, help_text="Per cent; null where the base is 0.")
+    excused = serializers.IntegerField(help_text="Of the missed: their excuse was approved.")
+    rate_without_excused = serializers.FloatField(
+        allow_null=True, help_text="Per cent of met + missed - excused; null where that is 0."
+    )
     left_out = LeftOutSerializer()
     answered = serializers.IntegerField()
     median_business_seconds = serializers.IntegerField(allow_null=True)

@@ -39,13 +39,15 @@ _GIVE_BACK: Final = " returning "
 _INSERT: Final = """
 insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
     source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
-    wall_seconds, is_history)
+    wall_seconds, is_history, excused)
 select t.id, t.tenant_id, t.handoff_id, h.lead_id, t.target, t.clock, who.member_id, m.team_id, h.source,
     h.campaign, t.tier, case when h.tier = t.tier then h.tier_name else '' end, t.started_at, t.due_at,
     t.met_at, t.closed_at,
     case t.state when 'met' then 'met' when 'breached' then 'missed' when 'cancelled' then 'cancelled'
                  when 'paused' then 'paused' else 'open' end,
-    t.business_seconds, t.wall_seconds, h.is_history
+    t.business_seconds, t.wall_seconds, h.is_history,
+    exists (select 1 from sla_excuse e
+             where e.tenant_id = t.tenant_id and e.timer_id = t.id and e.state = 'approved')
 from sla_timer t
 join leads_handoff h on h.tenant_id = t.tenant_id and h.id = t.handoff_id
 cross join lateral (

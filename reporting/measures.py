@@ -7,7 +7,8 @@ A clock belongs to the day on which it started, in the organisation's time zone.
               engine has noted it yet,
   running     not answered, deadline ahead (a paused clock too),
   called off  closed before its deadline without an answer: the lead was closed or moved on.
-The rate is kept / (kept + broken). Running and called-off clocks are left out of its base, and said so.
+The rate is kept / (kept + broken); a second one leaves out the
+broken whose excuse was approved. Running and called-off clocks are left out of its base, and said so.
 Response times are working seconds of answered clocks, in time or late.
 
 Roll-ups keep response times in buckets. A bucket is known by its lower end; it is a second wide under two
@@ -104,6 +105,7 @@ class Rate:
     answered: int = 0
     median: int | None = None
     p90: int | None = None
+    excused: int = 0  # of the broken
 
     @property
     def base(self) -> int:
@@ -124,6 +126,12 @@ class Rate:
         return round(100 * self.kept / self.base, 1) if self.base else None
 
     @property
+    def percent_excused(self) -> float | None:
+        """The second rate: the same with excused clocks left out of the base."""
+        base = self.base - self.excused
+        return round(100 * self.kept / base, 1) if base else None
+
+    @property
     def left_out_text(self) -> str:
         """Who is left out of the base and why, as half a sentence; "" for nobody."""
         parts = []
@@ -140,6 +148,8 @@ class Rate:
             "missed": self.broken,
             "base": self.base,
             "rate": self.percent,
+            "excused": self.excused,
+            "rate_without_excused": self.percent_excused,
             "left_out": {"open": self.running, "cancelled": self.called_off},
             "answered": self.answered,
             "median_business_seconds": self.median,

@@ -30,6 +30,8 @@ class TargetFact(TenantModel):
     business_seconds = models.PositiveIntegerField(null=True)
     wall_seconds = models.PositiveIntegerField(null=True)
     is_history = models.BooleanField(default=False)
+    # Its excuse was approved. The database's default serves code that does not know it yet.
+    excused = models.BooleanField(default=False, db_default=False)
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -52,6 +54,12 @@ class TargetFact(TenantModel):
                 name="fact_of_period",
             ),
             models.Index(fields=["tenant", "handoff"], name="fact_by_handoff"),
+            # Few: counted beside the roll-ups.
+            models.Index(
+                fields=["tenant", "clock", "started_at"],
+                condition=models.Q(excused=True),
+                name="fact_excused",
+            ),
             models.Index(
                 fields=["tenant", "clock", "-due_at", "-id"],
                 condition=models.Q(verdict__in=["missed", "open"]),

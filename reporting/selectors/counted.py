@@ -11,12 +11,13 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, Case, F, Q, SmallIntegerField, Value, When
+from django.db.models import BooleanField, Case, Count, F, Q, QuerySet, SmallIntegerField, Value, When
 from django.db.models.functions import TruncDate
 from django.db.models.lookups import Exact
 
 from reporting import measures
 from reporting.measures import ANSWERED, RANGES, TARGETS, Verdict
+from reporting.models import TargetFact
 from reporting.selectors.questions import SPLITS, Question, facts
 
 Key = UUID | str | None
@@ -46,6 +47,8 @@ class Counted:
     bars: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in range(len(RANGES) + 1)])
     group_times: dict[tuple[Key, str], tuple[int, Shares]] = field(default_factory=dict)
     whole_times: dict[tuple[bool, str], tuple[int, Shares]] = field(default_factory=dict)
+
+    excused: Counter[tuple[Key, str]] = field(default_factory=Counter)  # of the broken, by key and target
 
     def add_to_group(self, key: Key, target: str, verdicts: Mapping[str, int]) -> None:
         self.groups.setdefault(key, {name: Counter() for name in TARGETS})[target].update(verdicts)
@@ -89,11 +92,12 @@ select 'whole times', null, present, what, null, null, null, count(*)::int,
 
 
 def count_facts(question: Question, by: str, *, now: datetime, first_step: date) -> Counted:
-    """Everything a report says of the question, and of the period before, exactly; one query.
+    """Everything a report says of the question, and of the period before, exactly; two queries.
 
     first_step: the first day or Monday that the course is drawn by.
     """
     counted = Counted()
+    counted.excused.update({(key, what): n for key, what, n in excused_facts(question, by, now=now)})
     targets, verdicts = list(TARGETS), [verdict.value for verdict in Verdict]
     keys: dict[str | None, Key] = {}  # one object a key, however many rows name it
     for part, text, present, what, stand, place, closed, count, numbers, counts in _rows(
@@ -148,6 +152,12 @@ def _rows(question: Question, by: str, now: datetime, first_step: date) -> list[
     with connection.cursor() as cursor:
         cursor.execute(_REPORT.format(facts=sql), [first_step, question.step_days, *values, *drawn])
         return list(cursor.fetchall())
+
+
+def excused_facts(question: Question, by: str, *, now: datetime) -> QuerySet[TargetFact, Any]:
+    """(key, target, number) of the period's broken clocks whose excuse was approved; on their own index."""
+    found = facts(question).filter(measures.is_verdict(Verdict.BROKEN, now), excused=True)
+    return found.order_by().values_list(SPLITS[by][0], "target").annotate(Count("id"))
 
 
 def key_of(by: str, text: str | None) -> Key:

@@ -76,7 +76,7 @@ class Report:
 def report(
     question: Question, by: str, *, now: datetime, names: Names, ground: Ground | None = None
 ) -> Report:
-    """All numbers of a question, split by `by`; one query.
+    """All numbers of a question, split by `by`; one query from roll-ups, else two.
 
     ground: of the question, for roll-ups to be read where they can answer; without it facts are counted.
     """
@@ -86,10 +86,11 @@ def report(
         counted = count_facts(question, by, now=now, first_step=labels[0])
     else:
         counted = count_cells(question, by, cube, before=before, now=now, first_step=labels[0])
+    excused = counted.excused
     return Report(
-        whole=_totals(counted),
+        whole=_totals(counted, excused),
         before={target: _rate_of_whole(target, counted, present=False) for target in TARGETS},
-        groups=_groups(by, counted, names),
+        groups=_groups(by, counted, names, excused),
         course=_course(labels, counted.courses),
         is_rounded=cube is not None,
     )
@@ -98,7 +99,7 @@ def report(
 _NOTHING: Final[tuple[int, Shares]] = (0, NO_SHARES)
 
 
-def _rate(stands: Mapping[str, int], times: tuple[int, Shares]) -> Rate:
+def _rate(stands: Mapping[str, int], times: tuple[int, Shares], excused: int = 0) -> Rate:
     return Rate(
         kept=stands.get("met", 0),
         broken=stands.get("missed", 0),
@@ -107,32 +108,45 @@ def _rate(stands: Mapping[str, int], times: tuple[int, Shares]) -> Rate:
         answered=times[0],
         median=times[1][50],
         p90=times[1][90],
+        excused=excused,
     )
 
 
-def _rate_of_whole(target: str, counted: Counted, *, present: bool) -> Rate:
+def _rate_of_whole(target: str, counted: Counted, *, present: bool, excused: int = 0) -> Rate:
     key = (present, target)
-    return _rate(counted.whole.get(key, {}), counted.whole_times.get(key, _NOTHING))
+    return _rate(counted.whole.get(key, {}), counted.whole_times.get(key, _NOTHING), excused)
 
 
-def _totals(counted: Counted) -> Totals:
+def _totals(counted: Counted, excused: Mapping[tuple[Key, str], int]) -> Totals:
     bars = [
         (label, counted.bars[place][0], counted.bars[place][1]) for place, (_, label) in enumerate(RANGES)
     ]
     _, shares = counted.whole_times.get((True, "first_touch"), _NOTHING)
     return Totals(
-        rates={target: _rate_of_whole(target, counted, present=True) for target in TARGETS},
+        rates={
+            target: _rate_of_whole(
+                target,
+                counted,
+                present=True,
+                excused=sum(count for (_, what), count in excused.items() if what == target),
+            )
+            for target in TARGETS
+        },
         responses=shares,
         ranges=[*bars, (NEVER, 0, sum(counted.bars[-1]))],
         unanswered=counted.unanswered,
     )
 
 
-def _groups(by: str, counted: Counted, names: Names) -> list[Group]:
+def _groups(by: str, counted: Counted, names: Names, excused: Mapping[tuple[Key, str], int]) -> list[Group]:
     found = []
     for key, of_target in counted.groups.items():
         rates = {
-            target: _rate(of_target[target], counted.group_times.get((key, target), _NOTHING))
+            target: _rate(
+                of_target[target],
+                counted.group_times.get((key, target), _NOTHING),
+                excused.get((key, target), 0),
+            )
             for target in TARGETS
         }
         name, note = names.of(by, key)

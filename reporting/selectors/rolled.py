@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce, TruncDate
 from reporting.measures import TARGETS, place_of, quantiles
 from reporting.models import RollUp, RollUpState
 from reporting.rollups import CUBES, NOBODY
-from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, is_true, key_of
+from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, excused_facts, is_true, key_of
 from reporting.selectors.questions import SPLITS, Question, facts, in_sight, led_by
 
 _VALUES: Final = {"source": "source", "campaign": "campaign"}  # columns of facts, by the cube that has them
@@ -138,6 +138,9 @@ select 'times', present, key::text, target, array_agg(start), array_agg(in_time:
             as bucket(start, in_time, late, seconds)
         group by present, key, target, bucket.start
     ) as binned group by present, key, target
+union all
+select 'excused', true, key::text, target, array[number]::int[], null, null, null
+    from ({excused}) as excused(key, target, number)
 """
 
 
@@ -159,6 +162,8 @@ def count_cells(
             if present:
                 counted.add_to_group(key, target, verdicts)
                 counted.unanswered += first[4]
+        elif part == "excused":
+            counted.excused[key, target] = first[0]
         elif part == "course":
             counted.courses[key] = {
                 "met": Counter(dict(zip(first, second, strict=True))),
@@ -232,9 +237,10 @@ def _rows(
         present.values("key", "day", "target", *measures),
         cells(question.before, before).values("target", *measures),
         passed.values("key", "present", "day", "target", "is_open"),
+        excused_facts(question, by, now=now),
     )
     try:
-        (now_sql, a), (former_sql, b), (passed_sql, c) = (
+        (now_sql, a), (former_sql, b), (passed_sql, c), (excused_sql, d) = (
             part.order_by().query.sql_with_params() for part in parts
         )
     except EmptyResultSet:
@@ -242,7 +248,7 @@ def _rows(
     steps: list[Any] = [first_step, question.step_days]
     with connection.cursor() as cursor:
         cursor.execute(
-            _REPORT.format(present=now_sql, before=former_sql, passed=passed_sql),
-            [*steps, *a, *b, *steps, *c],
+            _REPORT.format(present=now_sql, before=former_sql, passed=passed_sql, excused=excused_sql),
+            [*steps, *a, *b, *steps, *c, *d],
         )
         return list(cursor.fetchall())

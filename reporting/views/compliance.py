@@ -178,6 +178,8 @@ def _counted(whole: selectors.Totals) -> list[str]:
         rate = whole.rates[name]
         why = f", left out are {rate.left_out_text}" if rate.left_out else ""
         told += [f"{title}: {rate.base:,} of {rate.all:,} clocks count{why}."] if rate.all else []
+        if rate.excused:
+            told.append(f"Without {rate.excused:,} excused: {pct(rate.percent_excused)}.")
     return told
 
 
@@ -257,6 +259,8 @@ def compliance_csv(request: TenantRequest) -> HttpResponse:
             f"{title}: late",
             f"{title}: base",
             f"{title}: rate %",
+            f"{title}: excused",
+            f"{title}: rate without excused %",
             f"{title}: not due yet",
             f"{title}: called off",
             f"{title}: answered",
@@ -276,6 +280,8 @@ def _cells(rate: Rate) -> list[Any]:
         rate.broken,
         rate.base,
         rate.percent,
+        rate.excused,
+        rate.percent_excused,
         rate.running,
         rate.called_off,
         rate.answered,

@@ -223,18 +223,20 @@ def test_the_file_has_the_tables_numbers(week: Org) -> None:
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert "compliance-by-source-2026-10-19-to-2026-11-17.csv" in answer["Content-Disposition"]
     head, *rows = lines(answer)
-    assert head[:6] == [
+    assert head[:8] == [
         "Source",
         "First touch: on time",
         "First touch: late",
         "First touch: base",
         "First touch: rate %",
+        "First touch: excused",
+        "First touch: rate without excused %",
         "First touch: not due yet",
     ]
-    assert {row[0]: row[1:6] for row in rows} == {
-        "Webinar": ["1", "2", "3", "33.3", "0"],
-        "Paid social": ["1", "0", "1", "100.0", "0"],
-        "No source given": ["0", "0", "0", "", "1"],
+    assert {row[0]: row[1:8] for row in rows} == {
+        "Webinar": ["1", "2", "3", "33.3", "0", "33.3", "0"],
+        "Paid social": ["1", "0", "1", "100.0", "0", "100.0", "0"],
+        "No source given": ["0", "0", "0", "", "0", "", "1"],
     }
 
 

@@ -46,6 +46,8 @@ def test_it_gives_the_whole_and_each_group(week: Org) -> None:
         "missed": 2,
         "base": 4,
         "rate": 50.0,
+        "excused": 0,
+        "rate_without_excused": 50.0,
         "left_out": {"open": 1, "cancelled": 1},
         "answered": 3,
         "median_business_seconds": 3_600,

@@ -1,0 +1,76 @@
+"""The second rate leaves out clocks whose excuse was approved; the first one never changes by it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from handoff import excuses
+from handoff.services import Actor
+from leads.models import Handoff
+from reporting.facts import rebuild
+from sla.models import Timer
+from tenants.clock import fixed_clock
+from tests.factories import Org
+from tests.reporting.scenes import browser, drain, week_of_work
+
+pytestmark = pytest.mark.django_db
+
+
+def decide(org: Org, handoff: Handoff, now: datetime, *, approve: bool) -> None:
+    """The company's first-touch clock of a handoff gets an excuse, and the admin's answer."""
+    clock = fixed_clock(now)
+    with org.scope():
+        timer = Timer.objects.get(handoff=handoff, clock="company", target="first_touch")
+        asker = Actor.person(org.manager)
+        made = excuses.ask(timer_id=timer.id, kind="outage", note="Down.", actor=asker, clock=clock)
+        answer = excuses.approve if approve else excuses.refuse
+        answer(excuse_id=made.id, note="Yes.", actor=Actor.person(org.admin), clock=clock)
+        assert drain(org) > 0
+
+
+def rates(org: Org, **query: str) -> Any:
+    answer = Client(headers=org.auth).get("/api/v1/reports/compliance", {"to": "2026-11-17", **query})
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def test_both_rates_stand_side_by_side_and_a_rebuild_says_the_same(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        found = week_of_work(acme, now)
+    before = rates(acme)["total"]["first_touch"]
+    assert (before["excused"], before["rate_without_excused"]) == (0, before["rate"])
+    decide(acme, found["late"], now, approve=True)
+    after = rates(acme)["total"]["first_touch"]
+    assert (after["met"], after["missed"], after["rate"]) == (2, 3, 40.0)
+    assert (after["excused"], after["rate_without_excused"]) == (1, 50.0)
+    by_rep = {row["key"]: row["first_touch"]["excused"] for row in rates(acme)["results"]}
+    assert by_rep[str(acme.reps[0].id)] == 1
+    assert rates(acme, clock="owner")["total"]["first_touch"]["excused"] == 0
+    rebuild(acme.id)
+    assert rates(acme)["total"]["first_touch"] == after
+
+
+def test_a_refused_excuse_changes_no_rate(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        found = week_of_work(acme, now)
+    decide(acme, found["never"], now, approve=False)
+    touch = rates(acme)["total"]["first_touch"]
+    assert (touch["excused"], touch["rate_without_excused"]) == (0, touch["rate"])
+
+
+def test_page_and_file_show_the_second_rate(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        found = week_of_work(acme, now)
+    decide(acme, found["late"], now, approve=True)
+    admin = browser(acme.admin)
+    days = {"from": "2026-11-01", "to": "2026-11-17"}
+    page = admin.get("/compliance", days).content.decode()
+    assert "Without 1 excused: 50%" in page
+    head, *lines = admin.get("/compliance.csv", {**days, "by": "team"}).content.decode().splitlines()
+    cell = dict(zip(head.split(","), lines[0].split(","), strict=True))
+    assert cell["First touch: excused"] == "1"
+    assert cell["First touch: rate without excused %"] == "50.0"
