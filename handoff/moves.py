@@ -304,10 +304,11 @@ def _apply(
     """Write spans, owners, clocks and messages of decisions that are made."""
     news = [move for move in moves if _is_news(move)]
     leaving = [move for move in moves if move.leaves_owner]
-    if leaving:  # the next owner has not agreed to wait
-        ids = [move.handoff.id for move in leaving]
-        resume(ids, end_reason=Pause.EndReason.MOVED, actor=actor, now=now)
     gaining = [move for move in moves if move.gains_owner]
+    # The next owner has not agreed to wait. A new handoff waits for nothing yet.
+    ids = {move.handoff.id for move in (leaving if first else leaving + gaining)}
+    if ids:
+        resume(ids, end_reason=Pause.EndReason.MOVED, actor=actor, now=now)
     stranded = [move for move in news if move.becomes_unrouted]
     _end_spans(leaving, now)
     _start_spans(gaining, now, first=first)

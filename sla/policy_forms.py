@@ -431,7 +431,7 @@ def _acts_of(step: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _place_of(step: Mapping[str, Any]) -> tuple[int, float]:
-    """Where a step belongs: by its share, then by its time after the deadline; what says neither comes last."""
+    """Where a step belongs: by its share, then by its time after the deadline; what says neither last."""
     at, after = step.get("at"), step.get("after")
     if isinstance(at, int):
         return 0, at

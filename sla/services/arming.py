@@ -109,10 +109,20 @@ def arm_stage(handoff: Handoff, stage: Stage) -> None:
     current = Assignment.objects.filter(handoff_id=handoff.id, ended_at__isnull=True).first()
     if current is not None:
         armed += arm_owner([current], handoffs={handoff.id: handoff}, targets=targets)
-    if armed and Pause.objects.filter(handoff_id=handoff.id, ended_at__isnull=True).exists():
-        for timer in armed:
-            timer.state, timer.paused_at, timer.next_at = Timer.State.PAUSED, timer.started_at, None
-        update_timers(armed, ["state", "paused_at", "next_at"])
+    stand_where_paused(handoff, armed)
+
+
+def stand_where_paused(handoff: Handoff, armed: Sequence[TimerRow]) -> None:
+    """Clocks that were just started stand where the handoff waits, since it does or they began."""
+    if not armed:
+        return
+    stopped = Pause.objects.filter(handoff_id=handoff.id, ended_at__isnull=True).first()
+    if stopped is None:
+        return
+    for timer in armed:
+        timer.state, timer.next_at = Timer.State.PAUSED, None
+        timer.paused_at = max(stopped.started_at, timer.started_at)
+    update_timers(armed, ["state", "paused_at", "next_at"])
 
 
 @cache

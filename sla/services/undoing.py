@@ -14,7 +14,7 @@ from sla.models import Pause, Timer, TimerEvent
 from sla.policies import load_policy, plan_of
 from sla.rows import update_timers
 from sla.services.answers import judge, within_span
-from sla.services.arming import arm_owner
+from sla.services.arming import arm_owner, stand_where_paused
 from sla.services.closing import CLOSING, close
 from sla.tiers import BREACH
 from sla.timers import add_seconds
@@ -95,4 +95,5 @@ def _arm_missing(
     current = next((span for span in spans if span.ended_at is None), None)
     clocks: set[UUID | None] = {timer.assignment_id for timer in timers}
     if current is not None and current.id not in clocks and not answered:
-        arm_owner([current], handoffs={handoff.id: handoff}, targets=(target,))
+        armed = arm_owner([current], handoffs={handoff.id: handoff}, targets=(target,))
+        stand_where_paused(handoff, armed)

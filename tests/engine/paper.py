@@ -170,7 +170,7 @@ class PaperLead:
         """Who has had the lead, as routing decided: clocks of former owners end, a pause ends with them."""
         before = self.spans[-1][0] if self.spans and self.spans[-1][2] is None else None
         after = spans[-1][0] if spans and spans[-1][2] is None else None
-        if before is not None and before != after and self.waits_until is not None:
+        if before != after and self.waits_until is not None:
             self.go_on(now, act)
         self.spans = spans
         ends = {span: end for span, _, end in spans}

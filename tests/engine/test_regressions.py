@@ -13,19 +13,20 @@ from uuid import UUID
 import pytest
 from django.core import mail
 
-from handoff import services, sweep
+from handoff import pauses, services, sweep
+from handoff.moves import EndReason, MoveRequest, reassign
 from handoff.services import Actor
 from handoff.sweep import BACK_OFF_MINUTES, sweep_tenant
 from leads.models import Handoff, Lead
 from notifications.models import OutboxMessage
 from notifications.sending import deliver_round
-from sla.models import Finding, Timer, TimerEvent
+from sla.models import Finding, Pause, Timer, TimerEvent
 from sla.services import meet
 from slaportal.benches.crowd import make_company, seed
 from tenants.clock import fixed_clock
 from tenants.context import tenant_scope
 from tests.engine.scenes import clock_of, fired, open_handoff, told
-from tests.factories import Org
+from tests.factories import Org, make_org
 from tests.handoff.conftest import handoff_of, new_lead, owner_of
 
 pytestmark = pytest.mark.django_db
@@ -244,3 +245,74 @@ def test_one_poisoned_timer_in_a_hundred_fails_alone(
         subjects = list(Finding.objects.filter(kind="timer_failed").values_list("subject", flat=True))
         assert sorted(subjects) == sorted(f"timer:{timer_id}" for timer_id in poisoned)
         assert TimerEvent.objects.filter(percent=100).count() == 990
+
+
+# --- The engine was down ---
+
+
+def test_after_a_weekend_without_an_engine_each_step_fires_once_and_each_person_gets_one_mail(
+    org_always: Org, now: datetime
+) -> None:
+    """Twenty leads of one rep that nobody answers, on hours that never close, and three days of silence."""
+    monday = now + 3 * DAY
+    rep = org_always.reps[0]
+    with org_always.scope():
+        handoffs = [open_handoff(org_always, at=now + number * MINUTE, owner=rep) for number in range(20)]
+    sweep_at(org_always.id, monday)
+    sweep_at(org_always.id, monday)
+    with org_always.scope():
+        for handoff in handoffs:
+            events = TimerEvent.objects.filter(timer__member=rep, handoff=handoff)
+            once = events.values("timer", "generation", "step").distinct().count()
+            touch = events.filter(timer__target="first_touch").order_by("step")
+            assert list(touch.values_list("percent", flat=True)) == [50, 80, 100]
+            assert events.count() == once
+            assert {event.fired_at for event in events} == {monday}
+    with ThreadPoolExecutor(1) as pool:
+        while deliver_round([org_always.id], clock=fixed_clock(monday), pool=pool):
+            pass
+    wrote = Counter(message.to[0] for message in mail.outbox)
+    assert {rep.user.email, org_always.manager.user.email} <= wrote.keys()
+    assert set(wrote.values()) == {1}, wrote
+
+
+@pytest.fixture
+def org_always(db: None, now: datetime) -> Org:
+    """An organisation whose hours never close."""
+    return make_org("always", now=now, hours="always")
+
+
+def test_a_clock_started_by_an_undone_touch_stands_while_the_lead_waits(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    first, second = owner_of(acme, ruth), acme.reps[-1]
+    if first.id == second.id:
+        second = acme.reps[0]
+    at, boss = fixed_clock(now + MINUTE), Actor.person(acme.manager)
+    with acme.scope():
+        touch = services.log_touch(lead_id=ruth.id, kind="call", actor=Actor.person(first), clock=at)
+        services.reassign_lead(lead_id=ruth.id, why="Knows them.", actor=boss, clock=at, to=second.id)
+        pauses.pause_lead(lead_id=ruth.id, reason="legal_check", actor=boss, clock=at)
+        services.undo_touch(lead_id=ruth.id, touch_id=touch.id, actor=boss, clock=at)
+        clock = clock_of(handoff_of(acme, ruth))
+        assert (clock.member_id, clock.state, clock.next_at) == (second.id, "paused", None)
+        pauses.resume_lead(lead_id=ruth.id, actor=boss, clock=fixed_clock(now + 31 * MINUTE))
+        clock = clock_of(handoff_of(acme, ruth))
+        assert (clock.state, clock.due_at) == ("running", now + 36 * MINUTE)
+
+
+def test_a_waiting_lead_that_finds_an_owner_waits_no_longer(acme: Org, ruth: Lead, now: datetime) -> None:
+    """It was put in the queue and paused there; whoever gets it has not agreed to wait."""
+    boss = Actor.person(acme.manager)
+    with acme.scope():
+        handoff = services.lock_handoff(ruth.id)
+        reassign([MoveRequest(handoff, EndReason.REASSIGNED, to_queue=True)], now=now, actor="engine")
+        pauses.pause_lead(lead_id=ruth.id, reason="legal_check", actor=boss, clock=fixed_clock(now + MINUTE))
+        services.reassign_lead(
+            lead_id=ruth.id, why="Free.", actor=boss, clock=fixed_clock(now + 11 * MINUTE), to=acme.reps[1].id
+        )
+        ended = Pause.objects.get()
+        assert (ended.ended_at, ended.end_reason) == (now + 11 * MINUTE, "moved")
+        company, owner = (clock_of(handoff, clock) for clock in ("company", "owner"))
+    assert (company.state, company.due_at) == ("running", now + 15 * MINUTE)
+    assert (owner.state, owner.due_at) == ("running", now + 16 * MINUTE)

@@ -285,7 +285,7 @@ def test_a_program_pauses_and_resumes_over_the_api(acme: Org, globex: Org, now: 
 def test_an_answer_after_a_pause_whose_end_nobody_noticed_is_judged_as_if_it_had_been(
     acme: Org, ruth: Lead, now: datetime, minute: int, state: str
 ) -> None:
-    """Paused from minute 2 to 20, three of five minutes left: due at 23, whether or not the engine ran."""
+    """Paused from minute 2 to 20, three of five minutes left: due at 23, engine or no engine."""
     pause(acme, ruth, now + minutes(2), until=now + minutes(20))
     with acme.scope():
         services.log_touch(
