@@ -5,7 +5,7 @@ An excuse changes no clock: the breach stays on record, and reports show a secon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -130,13 +130,15 @@ def _subject(timer: Timer) -> Member | None:
     return timer.member if timer.clock == Timer.Clock.OWNER else timer.handoff.owner
 
 
-def _leads(member: Member, subject: Member | None) -> bool:
-    """Whether this member may speak for the team of the subject."""
+def _leads(member: Member, subject: Member | None, teams: Collection[UUID] | None = None) -> bool:
+    """Whether this member may speak for the team of the subject. teams: the member's, where they are known."""
     if member.role == Role.ADMIN:
         return True
     if member.role != Role.MANAGER:
         return False
-    return subject is None or (subject.team_id is not None and subject.team_id in teams_of(member))
+    if subject is None or subject.team_id is None:
+        return subject is None
+    return subject.team_id in (teams_of(member) if teams is None else teams)
 
 
 def _may_ask(actor: Actor, subject: Member | None) -> bool:
@@ -146,8 +148,8 @@ def _may_ask(actor: Actor, subject: Member | None) -> bool:
     return (subject is not None and subject.id == member.id) or _leads(member, subject)
 
 
-def why_not_decide(excuse: Excuse, actor: Actor) -> str:
-    """Why this person may not decide, as a sentence; "" where they may.
+def why_not_decide(excuse: Excuse, actor: Actor, teams: Collection[UUID] | None = None) -> str:
+    """Why this person may not decide, as a sentence; "" where they may. teams: theirs, where they are known.
 
     Nobody decides what they asked for, or about their own clock, but for an organisation's only admin: there
     nobody else could.
@@ -155,7 +157,7 @@ def why_not_decide(excuse: Excuse, actor: Actor) -> str:
     member, subject = actor.member, _subject(excuse.timer)
     if member is None:
         return "" if actor.oversees and actor.key != excuse.asked_by else "Another must decide than asked."
-    if not _leads(member, subject):
+    if not _leads(member, subject, teams):
         return "The manager of the owner's team or an admin decides about an excuse."
     if member.id in (excuse.asker_id, subject.id if subject else None) and not _only_admin(member):
         return "Somebody else must decide about your own excuse: another manager of the team, or an admin."

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core.errors import NotFound
 from handoff import excuses
 from handoff.forms import ExcuseAnswerForm, ExcuseForm
+from handoff.selectors import teams_of
 from handoff.services import Actor
 from handoff.views import base
 from handoff.views.base import go, lead_of, way_on, worker
@@ -65,14 +66,14 @@ def excuses_list(request: TenantRequest) -> HttpResponse:
     waiting = list(seen.filter(state=Excuse.State.ASKED).order_by("asked_at", "id")[:100])
     decided = seen.exclude(state=Excuse.State.ASKED)
     page = page_of(decided, cursor=request.GET.get("cursor", ""), order=("-asked_at", "-id"))
-    actor = Actor.person(request.member)
+    actor, teams = Actor.person(request.member), teams_of(request.member)
     shown = [*waiting, *page.rows] if not request.GET.get("cursor") else page.rows
     rows = [
         {
             "excuse": each,
             "lead": each.timer.handoff.lead,
             "target": targets.label(each.timer.target),
-            "why_not": each.state == Excuse.State.ASKED and excuses.why_not_decide(each, actor),
+            "why_not": each.state == Excuse.State.ASKED and excuses.why_not_decide(each, actor, teams),
             "may_withdraw": each.asker_id == request.member.id,
         }
         for each in shown
