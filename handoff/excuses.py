@@ -131,7 +131,7 @@ def _subject(timer: Timer) -> Member | None:
 
 
 def _leads(member: Member, subject: Member | None, teams: Collection[UUID] | None = None) -> bool:
-    """Whether this member may speak for the team of the subject. teams: the member's, where they are known."""
+    """Whether this member may speak for the team of the subject. teams: the member's, where known."""
     if member.role == Role.ADMIN:
         return True
     if member.role != Role.MANAGER:

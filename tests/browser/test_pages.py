@@ -33,7 +33,15 @@ PAGES: dict[str, list[str]] = {
         "/account",
         "/search?q=ingrid",
     ],
-    "manager": ["/board", "/unrouted", "/needs-data", "/compliance", "/people", "/leads/{lead}/reassign"],
+    "manager": [
+        "/board",
+        "/unrouted",
+        "/needs-data",
+        "/compliance",
+        "/people",
+        "/excuses",
+        "/leads/{lead}/reassign",
+    ],
     "admin": [
         "/board",
         "/qualification",
