@@ -50,6 +50,7 @@ _TASKS: Final = {
 }
 _MOVED: Final = {
     "hand_over": "handed over",
+    "away": "you are away",
     "reassigned": "a manager moved it",
     "rerouted": "refused as not theirs",
     "outside": "another system chose the owner",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from handoff.absences import move_from_absent_everywhere
 from handoff.moves import drain_unrouted
 from handoff.pauses import end_pauses, tenants_with_ended_pauses
 from handoff.sweep import sweep
@@ -61,6 +62,11 @@ def end_pauses_tick() -> int:
         except Exception:
             logger.exception("Ending an organisation's pauses failed.", extra={"tenant": str(tenant_id)})
     return ended
+
+
+def move_from_absent_tick() -> int:
+    """Move leads on that would run out of time while their owner is away; returns how many moved."""
+    return move_from_absent_everywhere(clock=database_clock)
 
 
 def audit_tick() -> int:

@@ -84,6 +84,7 @@ TIE_BREAKS: Final = {
 ENDED: Final = {
     "breach": "overdue",
     "hand_over": "handed over",
+    "away": "its owner went away",
     "reassigned": "reassigned",
     "rerouted": "refused as not theirs",
     "closed": "closed",
@@ -94,6 +95,7 @@ TRIGGERS: Final = {
     "intake": "When it arrived",
     "breach": "After it was overdue",
     "hand_over": "When it was handed over",
+    "away": "When its owner went away",
     "reassigned": "When it was reassigned",
     "rerouted": "When it was refused as not theirs",
     "drain": "When somebody became available",

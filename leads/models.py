@@ -201,6 +201,7 @@ class Assignment(TenantModel):
         HAND_OVER = "hand_over"  # the rep gave it on
         REASSIGNED = "reassigned"  # a manager moved it
         REROUTED = "rerouted"  # refused as not theirs
+        AWAY = "away"  # its owner went on leave before it was answered
         CLOSED = "closed"
         UNDONE = "undone"
 

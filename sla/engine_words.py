@@ -10,6 +10,7 @@ TICKS: Final = {
     "notifications.tasks.deliver_tick": "Sends messages",
     "handoff.tasks.end_pauses_tick": "Lets paused clocks go on when their time is up",
     "handoff.tasks.drain_unrouted_tick": "Finds owners for leads without one",
+    "handoff.tasks.move_from_absent_tick": "Moves leads on whose owners are away",
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",
     "handoff.tasks.audit_tick": "Audits all this",

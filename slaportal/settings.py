@@ -151,6 +151,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("notifications.tasks.deliver_tick", 2),
     ("handoff.tasks.end_pauses_tick", 5),
     ("handoff.tasks.drain_unrouted_tick", 30),
+    ("handoff.tasks.move_from_absent_tick", 60),
     ("sla.tasks.move_clocks_tick", 5),
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
