@@ -150,6 +150,7 @@ def _pages(company: Company) -> dict[str, tuple[str, str]]:
     return {
         "inbox": ("Rep0", "/inbox"),
         "lead": ("Rep0", f"/leads/{lead_id}"),
+        "deadlines": ("Rep0", f"/leads/{lead_id}/deadlines"),
         "board": ("Manager", "/board"),
         "compliance": ("Manager", "/compliance"),
         "compliance_365_days": ("Director", "/compliance?period=365d&breaches=all"),
