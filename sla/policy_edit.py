@@ -103,6 +103,25 @@ def add_step(content: Content) -> dict[str, Any]:
     return {**content, "ladder": [*steps, {"at": at, "actions": ["tell_manager"]}]}
 
 
+def pauses_of(content: Content) -> list[dict[str, Any]]:
+    """The reasons to pause as written."""
+    return [rule for rule in listed(content.get("pauses")) if isinstance(rule, dict)]
+
+
+def add_pause(content: Content, name: str) -> dict[str, Any]:
+    """The content with one more reason to pause: for two business days, by whoever owns the lead."""
+    rules = pauses_of(content)
+    reason = _free_slug(name, {str(rule.get("reason")) for rule in rules})[:40]
+    new = {"reason": reason, "name": name, "at_most": {"business_days": 2}, "who": ["rep", "manager"]}
+    return {**content, "pauses": [*rules, new]}
+
+
+def remove_pause(content: Content, index: int) -> dict[str, Any]:
+    """The content without the reason to pause at this place."""
+    rules = pauses_of(content)
+    return {**content, "pauses": [rule for at, rule in enumerate(rules) if at != index]}
+
+
 def remove_step(content: Content, index: int) -> dict[str, Any]:
     """The content without the step at this place of the ladder."""
     steps = steps_of(content)

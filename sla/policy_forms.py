@@ -16,7 +16,7 @@ from core.rules import validate
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.defaults import engaged
 from sla import targets, words
-from sla.policy_edit import listed, replace_tier, simple_condition, steps_of
+from sla.policy_edit import listed, pauses_of, replace_tier, simple_condition, steps_of
 from sla.targets import STAGE_TARGETS, Target
 from sla.tiers import (
     ACTIONS,
@@ -47,6 +47,8 @@ _PLACES: Final = {
     "hours": "hours after the deadline",
     "business_days": "business days after the deadline",
 }
+_PAUSE_UNITS: Final = ("hours", "minutes", "business_days")
+_PAUSERS: Final = {"rep": "the lead's owner", "manager": "the manager"}
 _NEXT: Final = (("", "the next in the pool"), (BACKUP, "the backup of the team"))
 _WINDOW_UNITS: Final = {"minutes": "minutes", "hours": "hours"}
 MOST_DAYS: Final = 3_650
@@ -73,6 +75,7 @@ class PolicyForm(forms.Form):
         help_text="JSON, as the rules of the API are written. Changed here, it goes before the sentence.",
     )
     when_was = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40_000)
+    new_pause = forms.CharField(label="Another reason", required=False, max_length=80)
     new_target = forms.ChoiceField(label="Another promise", required=False)
     new_tier = forms.CharField(label="Name of the new tier", required=False, max_length=80)
     responses = forms.MultipleChoiceField(
@@ -131,6 +134,9 @@ class PolicyForm(forms.Form):
         self.fields["new_target"].choices = [("", "choose"), *others]  # type: ignore[attr-defined]
         for index in range(self._step_count()):
             self._add_step(index)
+        self._pauses = pauses_of(content)
+        for index, rule in enumerate(self._pauses):
+            self._add_pause(index, rule)
 
     # --- What it shows ---
 
@@ -281,6 +287,40 @@ class PolicyForm(forms.Form):
             for index in range(self._step_count())
         ]
 
+    def _add_pause(self, index: int, rule: Mapping[str, Any]) -> None:
+        label = f"Reason {index + 1}"
+        unit, amount = _shown(rule.get("at_most"))
+        self.fields[f"pause_{index}_name"] = forms.CharField(label=f"{label}: name", max_length=80)
+        self.fields[f"pause_{index}_amount"] = forms.IntegerField(
+            label=f"{label}: for at most", min_value=1, max_value=LARGEST["minutes"]
+        )
+        self.fields[f"pause_{index}_unit"] = forms.ChoiceField(
+            label=f"{label}: unit", choices=[(name, _UNIT_LABELS[name]) for name in _PAUSE_UNITS]
+        )
+        self.fields[f"pause_{index}_who"] = forms.MultipleChoiceField(
+            label=f"{label}: who may say so",
+            widget=forms.CheckboxSelectMultiple,
+            choices=list(_PAUSERS.items()),
+            error_messages={"required": "Who may? Choose at least one."},
+        )
+        self.initial.update(
+            {
+                f"pause_{index}_name": rule.get("name"),
+                f"pause_{index}_amount": amount,
+                f"pause_{index}_unit": unit,
+                f"pause_{index}_who": rule.get("who"),
+            }
+        )
+
+    @property
+    def pauses(self) -> list[dict[str, Any]]:
+        """The sentence of each reason to pause: index, name, amount, unit, who."""
+        parts = ("name", "amount", "unit", "who")
+        return [
+            {"index": index, **{part: self[f"pause_{index}_{part}"] for part in parts}}
+            for index in range(len(self._pauses))
+        ]
+
     # --- What was written ---
 
     def clean(self) -> dict[str, Any]:
@@ -296,9 +336,19 @@ class PolicyForm(forms.Form):
         tier = {**self._tier, "name": data["name"], "when": when, "targets": [*known, *others]}
         self.content = replace_tier(self._before, str(self._tier.get("slug")), tier)
         self.content["ladder"] = sorted(steps, key=_place_of)
+        if self._pauses:
+            self.content["pauses"] = [self._read_pause(index, data) for index in range(len(self._pauses))]
         self.content["responses"] = data["responses"]
         self.content["on_reassign"] = on_reassign
         return data
+
+    def _read_pause(self, index: int, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **self._pauses[index],
+            "name": data[f"pause_{index}_name"],
+            "at_most": _stored(data[f"pause_{index}_unit"], data[f"pause_{index}_amount"]),
+            "who": [who for who in _PAUSERS if who in data[f"pause_{index}_who"]],
+        }
 
     def _read_on_reassign(self, data: Mapping[str, Any]) -> Any:
         if data.get("on_reassign") != "window":

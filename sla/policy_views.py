@@ -134,7 +134,7 @@ def start(request: TenantRequest) -> HttpResponse:
 def draft(request: TenantRequest) -> HttpResponse:
     """GET /policy/draft?tier=<slug>: the editor with one tier open. POST {..., do}: save what was written,
     then do what the button says: "save", "check", "tier:<slug>" (open it), "add-target", "add-tier",
-    "remove-tier", "up", "down", "add-step", "remove-step:<index>".
+    "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause", "remove-pause:<index>".
     """
     found = versions.open_draft(PolicyVersion)
     if found is None:
@@ -228,6 +228,14 @@ def _save(
         content, slug = policy_edit.remove_tier(content, slug), ""
     elif do in ("up", "down"):
         content = policy_edit.move_tier(content, slug, -1 if do == "up" else 1)
+    elif do == "add-pause":
+        name = form.cleaned_data["new_pause"].strip()
+        if not name:
+            form.add_error("new_pause", "What is the lead paused for? Give the reason a name.")
+            return None
+        content = policy_edit.add_pause(content, name)
+    elif do.startswith("remove-pause:") and do[13:].isdecimal():
+        content = policy_edit.remove_pause(content, int(do[13:]))
     elif do == "add-step":
         content = policy_edit.add_step(content)
     elif do.startswith("remove-step:") and do[12:].isdecimal():

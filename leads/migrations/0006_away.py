@@ -4,15 +4,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0005_later_answers'),
+        ("leads", "0005_later_answers"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='assignment',
-            name='end_reason',
-            field=models.CharField(blank=True, choices=[('breach', 'Breach'), ('hand_over', 'Hand Over'), ('reassigned', 'Reassigned'), ('rerouted', 'Rerouted'), ('away', 'Away'), ('closed', 'Closed'), ('undone', 'Undone')], max_length=12),
+            model_name="assignment",
+            name="end_reason",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("breach", "Breach"),
+                    ("hand_over", "Hand Over"),
+                    ("reassigned", "Reassigned"),
+                    ("rerouted", "Rerouted"),
+                    ("away", "Away"),
+                    ("closed", "Closed"),
+                    ("undone", "Undone"),
+                ],
+                max_length=12,
+            ),
         ),
     ]

@@ -367,6 +367,36 @@ def test_a_step_is_written_with_a_time_a_person_and_a_way_for_the_lead(acme: Org
     assert "its new owner has 30 minutes" in said
 
 
+def test_reasons_to_pause_are_written_in_the_form(acme: Org) -> None:
+    client = editing(acme)
+    assert save(client, do="add-pause", new_pause="Waiting for legal").status_code == 302
+    rules = draft_of(acme).content["pauses"]
+    assert (rules[-1]["reason"], rules[-1]["at_most"]) == ("waiting_for_legal", {"business_days": 2})
+    last = len(rules) - 1
+    changed = {f"pause_{last}_amount": "6", f"pause_{last}_unit": "hours", f"pause_{last}_who": ["manager"]}
+    assert save(client, **changed).status_code == 302
+    assert draft_of(acme).content["pauses"][-1] == {
+        "reason": "waiting_for_legal",
+        "name": "Waiting for legal",
+        "at_most": {"minutes": 360},
+        "who": ["manager"],
+    }
+    content = draft_of(acme).content
+    assert save(client).status_code == 302  # as it is shown
+    assert draft_of(acme).content == content
+    assert save(client, do=f"remove-pause:{last}").status_code == 302
+    assert draft_of(acme).content["pauses"] == content["pauses"][:-1]
+
+
+def test_a_reason_to_pause_that_nobody_may_give_is_refused_beside_its_field(acme: Org) -> None:
+    client = editing(acme)
+    save(client, do="add-pause", new_pause="Waiting for legal")
+    last = len(draft_of(acme).content["pauses"]) - 1
+    refused = save(client, **{f"pause_{last}_who": None})
+    assert errors_of(refused) == {f"pause_{last}_who": ["Who may? Choose at least one."]}
+    assert list(errors_of(save(client, do="add-pause"))) == ["new_pause"]
+
+
 def test_a_step_that_names_nobody_is_refused_beside_its_field(acme: Org) -> None:
     refused = save(editing(acme), step_0_do=["tell_person"])
     assert errors_of(refused) == {"step_0_person": ["Whom? Choose somebody."]}
