@@ -35,7 +35,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Live board", "handoff:board", "layout-dashboard", (_MANAGER,), bottom="Board"),
             Place("Unrouted", "handoff:unrouted", "alert-circle", (_MANAGER,)),
-            Place("Excuses", "handoff:excuses", "clipboard-check", (_MANAGER,)),
+            Place("Excuses", "handoff:excuses", "clipboard-check", (_REP, _MANAGER)),
             Place(
                 "Needs data",
                 "handoff:needs_data",

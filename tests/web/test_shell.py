@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "SLA tiers", "Calendars"]
 PLACES = {
-    "rep": ["Inbox", *EVERYBODY],
-    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", *EVERYBODY],
+    "rep": ["Inbox", "Excuses", *EVERYBODY],
+    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "Excuses", "People", "Routing", *EVERYBODY],
     "marketing": ["Needs data", "Qualification", "Routing", *EVERYBODY],
     "executive": ["Routing", *EVERYBODY],
 }
