@@ -47,6 +47,8 @@ _PLACES: Final = {
     "hours": "hours after the deadline",
     "business_days": "business days after the deadline",
 }
+#: Targets that a new organisation sees; the others are there for whoever looks for them.
+_FIRST: Final = 2
 _PAUSE_UNITS: Final = ("hours", "minutes", "business_days")
 _PAUSERS: Final = {"rep": "the lead's owner", "manager": "the manager"}
 _NEXT: Final = (("", "the next in the pool"), (BACKUP, "the backup of the team"))
@@ -273,6 +275,21 @@ class PolicyForm(forms.Form):
             for target in self._shown
         ]
 
+    @property
+    def first_targets(self) -> list[dict[str, Any]]:
+        """What every tier promises: the first touch and the decision."""
+        return self.targets[:_FIRST]
+
+    @property
+    def later_targets(self) -> list[dict[str, Any]]:
+        """What a tier may promise besides."""
+        return self.targets[_FIRST:]
+
+    @property
+    def promises_more(self) -> bool:
+        """Whether something besides is promised, or was meant to be."""
+        return any(each["on"].value() or each["errors"] for each in self.later_targets)
+
     def _counts(self, target: str) -> dict[str, Any]:
         if target != Target.ATTEMPTS:
             return {}
@@ -280,10 +297,19 @@ class PolicyForm(forms.Form):
 
     @property
     def ladder(self) -> list[dict[str, Any]]:
-        """The sentence of each step: index, at, place (of what), do (what happens), person, to (whom)."""
+        """The sentence of each step: index, at, place (of what), do (what happens), person, to (whom), and
+        whether it names somebody.
+        """
         parts = ("at", "place", "do", "person", "to")
         return [
-            {"index": index, **{part: self[f"step_{index}_{part}"] for part in parts}}
+            {
+                "index": index,
+                **{part: self[f"step_{index}_{part}"] for part in parts},
+                "names_somebody": any(
+                    self[f"step_{index}_{part}"].value() or self[f"step_{index}_{part}"].errors
+                    for part in ("person", "to")
+                ),
+            }
             for index in range(self._step_count())
         ]
 
