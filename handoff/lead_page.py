@@ -138,7 +138,12 @@ def lead_page(
         channels=len({item.data["kind"] for item in attempts}),
         owed=_owed(asked) if asked else "",
         owed_done=bool(asked and not asked.owed),
-        actions=allowed(handoff, member, paused=pause is not None),
+        actions=allowed(
+            handoff,
+            member,
+            paused=pause is not None,
+            runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
+        ),
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
@@ -200,8 +205,11 @@ def _excuses(items: Sequence[Item]) -> dict[str, str]:
     return found
 
 
-def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False) -> set[str]:
-    """What this member may do with the lead now: names of actions. Services check again under the lock."""
+def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, runs: bool = True) -> set[str]:
+    """What this member may do with the lead now: names of actions. Services check again under the lock.
+
+    runs: whether a clock runs that a pause could stop.
+    """
     if handoff is None or member.role not in ACTS:
         return set()
     oversees = member.role in (Role.MANAGER, Role.ADMIN)
@@ -214,7 +222,7 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False) ->
         return {"reassign"} if oversees else set()
     if paused:
         found.add("resume")
-    elif pause_rules(handoff, role="manager" if oversees else "rep"):
+    elif runs and pause_rules(handoff, role="manager" if oversees else "rep"):
         found.add("pause")
     if handoff.accepted_at is None:
         found |= {"accept", "reject"}

@@ -432,7 +432,7 @@ class History:
         self.progress.leads += len(arrivals)
         self.progress.share = self.progress.leads / len(self.arrivals)
         items = [arrival.item for arrival in arrivals]
-        results = receive_leads(items=items, actor="import:history", clock=fixed_clock(now))
+        results = receive_leads(items=items, actor="key:history", clock=fixed_clock(now))
         for arrival, result in zip(arrivals, results, strict=True):
             if result.error is not None:
                 self.progress.refused += 1
