@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from handoff.sweep import sweep_tenant
@@ -242,3 +243,9 @@ def test_a_failed_clock_of_a_closed_lead_alarms_nobody(acme: Org, failed: Timer,
         Timer.objects.filter(id=failed.id).update(closed_at=database_clock())
     assert Client().get("/healthz/engine").json()["timers"]["failed"] == 0
     assert asked(acme)["timers"]["failed"] == 0
+
+
+def test_every_part_of_the_engine_is_called_by_what_it_does() -> None:
+    from sla.engine_words import TICKS
+
+    assert {name for name, _ in settings.ENGINE_TICKS} == set(TICKS)

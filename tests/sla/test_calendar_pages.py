@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -333,3 +333,23 @@ def test_an_old_moment_is_as_good_as_a_new_one(acme: Org) -> None:
         f"/calendars/{acme.tenant.calendar_id}", {"at": long_ago, "amount": 1, "unit": "hours"}
     )
     assert response.context["tried"]["lines"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "said"),
+    [
+        ("Europe/Berlin", datetime(2026, 11, 26, 23, 30, tzinfo=UTC), "forward on Sun 28 Mar 2027"),
+        ("Europe/Berlin", datetime(2027, 3, 28, 0, 30, tzinfo=UTC), "forward on Sun 28 Mar 2027"),
+        ("Europe/Berlin", datetime(2027, 10, 1, tzinfo=UTC), "back on Sun 31 Oct 2027"),
+        ("America/New_York", datetime(2026, 11, 26, 4, 0, tzinfo=UTC), "forward on Sun 14 Mar 2027"),
+        ("Asia/Singapore", datetime(2026, 11, 26, tzinfo=UTC), ""),
+    ],
+)
+def test_the_day_on_which_clocks_change_is_the_day_itself(zone: str, now: datetime, said: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    from sla.calendar_views import _clock_change
+
+    found = _clock_change(ZoneInfo(zone), now)
+    assert said in found
+    assert bool(said) == bool(found)
