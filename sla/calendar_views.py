@@ -124,14 +124,14 @@ def calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
 
 def _clock_change(zone: ZoneInfo, now: datetime) -> str:
     """When the zone's clocks change next, in words; "" where they do not."""
+    today = now.astimezone(zone).date()
     for days in range(CLOCK_CHANGE_AHEAD.days):
-        day = (now + timedelta(days=days)).astimezone(zone)
+        changed = today + timedelta(days=days)
         midnight, next_midnight = (
-            datetime.combine(day.date() + timedelta(days=later), time(), tzinfo=zone) for later in (0, 1)
+            datetime.combine(changed + timedelta(days=later), time(), tzinfo=zone) for later in (0, 1)
         )
         before, after = midnight.utcoffset(), next_midnight.utcoffset()
         if before is not None and after is not None and before != after:
-            changed = day.date()
             way = "forward" if after > before else "back"
             return f"Clocks go {way} on {day_words(changed.isoformat())}. Due times follow the wall clock."
     return ""
