@@ -22,6 +22,12 @@ from tenants.calendars import compile_spec, days_off
 from tenants.calendars.words import DAYS
 from tenants.models import CalendarVersion
 
+_CONVENTIONS = {
+    "business_days": "A business day keeps the time of day, counted from the start or the opening that follows"
+    " it: from an opening it ends at the opening of the next working day, and not at closing time.",
+    "end_of_day": "It ends at closing time of the working day, counted from the start or the opening that"
+    " follows it.",
+}
 _GAP_WORDS = {"pause": "Paused", "leave": "On leave"}
 
 
@@ -106,6 +112,7 @@ class Explanation:
     """One clock's deadline. rule: whom its tier is for. calendar: name and number, None by the wall clock.
 
     remaining: seconds of its time that are left (negative: by how much it is late), None once it is closed.
+    convention: how its unit is counted, where that is not plain.
     """
 
     timer: Timer
@@ -120,6 +127,7 @@ class Explanation:
     total: int
     moves: Sequence[TimerMove]
     remaining: int | None
+    convention: str = ""
 
     @property
     def target(self) -> str:
@@ -143,8 +151,12 @@ def get_timer(*, timer_id: UUID) -> Timer:
 
 def timers_of(handoff: Handoff) -> list[Timer]:
     """Every clock of a handoff: those that run first, then by their start."""
-    timers = list(_explainable().filter(handoff=handoff).order_by("started_at", "clock", "target", "id"))
-    return sorted(timers, key=lambda timer: timer.closed_at is not None)
+    timers = list(_explainable().filter(handoff=handoff).order_by("started_at", "clock", "id"))
+
+    def order(timer: Timer) -> tuple[bool, datetime, str, tuple[int, str]]:
+        return timer.closed_at is not None, timer.started_at, timer.clock, targets.place(timer.target)
+
+    return sorted(timers, key=order)
 
 
 def explain_timers(timers: Sequence[Timer], *, now: datetime) -> list[Explanation]:
@@ -203,4 +215,5 @@ def _explained(
         total=lines[-1].total if lines else 0,
         moves=moves,
         remaining=remaining,
+        convention=_CONVENTIONS.get(spec.duration.unit, "") if spec else "",
     )
