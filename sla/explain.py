@@ -23,10 +23,10 @@ from tenants.calendars.words import DAYS
 from tenants.models import CalendarVersion
 
 _CONVENTIONS = {
-    "business_days": "A business day keeps the time of day, counted from the start or the opening that follows"
-    " it: from an opening it ends at the opening of the next working day, and not at closing time.",
-    "end_of_day": "It ends at closing time of the working day, counted from the start or the opening that"
-    " follows it.",
+    "business_days": "A business day keeps the time of day, counted from the start or the opening after it:"
+    " from an opening it ends at the opening of the next working day, and not at closing time.",
+    "end_of_day": "It ends at closing time of the working day, counted from the start or the opening after"
+    " it.",
 }
 _GAP_WORDS = {"pause": "Paused", "leave": "On leave"}
 
