@@ -5,13 +5,16 @@ from __future__ import annotations
 from core.errors import Conflict
 from leads.models import Handoff
 from routing.models import RoutingSettings
+from sla.models import PolicyVersion
+from sla.policies import find_policy
 from tenants.models import Member
 from tenants.services import departure_guards
+from tenants.versions import published_version
 
 
 def register() -> None:
     """Called once, when the app is ready."""
-    departure_guards.extend([_owns_no_open_lead, _is_not_the_fallback])
+    departure_guards.extend([_owns_no_open_lead, _is_not_the_fallback, _is_not_named_by_the_policy])
 
 
 def _owns_no_open_lead(member: Member) -> None:
@@ -25,4 +28,15 @@ def _is_not_the_fallback(member: Member) -> None:
     if RoutingSettings.objects.filter(fallback_id=member.id).exists():
         raise Conflict(
             f"{member.name} catches the leads that nobody takes: name another fallback person first."
+        )
+
+
+def _is_not_named_by_the_policy(member: Member) -> None:
+    """A step of the ladder that names somebody who is gone would fall to the fallback person in silence."""
+    version = published_version(PolicyVersion)
+    policy = find_policy(version.id) if version else None
+    if policy and member.id in {act.member_id for step in policy.ladder for act in step.actions}:
+        raise Conflict(
+            f"The escalation ladder names {member.name}: publish a version of the SLA policy that names"
+            " somebody else first."
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import Conflict
 from handoff.moves import drain_unrouted
 from handoff.services import Actor, reassign_lead
 from handoff.sweep import PRIORITY_STEP
@@ -16,7 +17,8 @@ from notifications.models import OutboxMessage, WebhookEndpoint
 from sla.defaults import DEFAULT_POLICY
 from sla.models import Timer, TimerEvent
 from tenants.clock import fixed_clock
-from tenants.models import Leave, Member
+from tenants.models import Leave, Member, Role
+from tenants.services import change_member
 from tests.engine.scenes import clock_of, fired, open_handoff, told
 from tests.engine.test_sweep import minutes, sweep_at
 from tests.factories import Org, make_org
@@ -208,3 +210,13 @@ def test_a_window_longer_than_the_target_does_not_stretch_it(
     sweep_at(org, now + minutes(5))
     with org.scope():
         assert clock_of(handoff).due_at == now + minutes(10)
+
+
+def test_who_is_named_by_the_ladder_is_not_switched_off(org_with: Callable[..., Org], now: datetime) -> None:
+    org = org_with(BREACH)
+    rewrite(org, BREACH, {"at": 150, "actions": [{"do": "tell_person", "to": str(org.marketing.id)}]})
+    others = {"role": Role.MARKETING, "team": None, "actor": "system", "now": now}
+    with org.scope(), pytest.raises(Conflict, match="escalation ladder names Mark Steps"):
+        change_member(member=org.marketing, name="Mark Steps", is_active=False, **others)
+    with org.scope():
+        assert Member.objects.get(id=org.marketing.id).is_active
