@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from core.rules import Facts, Rule
@@ -23,19 +23,8 @@ Action = Literal[
     "move_to_queue",
 ]
 
-UNITS: Final[tuple[Unit, ...]] = ("seconds", "minutes", "business_days", "end_of_day")
-ACTIONS: Final[tuple[Action, ...]] = (
-    "remind_owner",
-    "warn_manager",
-    "tell_manager",
-    "tell_director",
-    "tell_chain",
-    "tell_person",
-    "raise_priority",
-    "call_webhook",
-    "reassign",
-    "move_to_queue",
-)
+UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 #: Actions that take the lead from its owner: at the deadline or after it, and one a step.
 MOVES: Final[frozenset[Action]] = frozenset({"reassign", "move_to_queue"})
 #: Where `reassign` looks before the owner's pool: the backup of the owner's team. A member's id names one.
