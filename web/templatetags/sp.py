@@ -367,7 +367,12 @@ def line_chart(
     return {
         "rows": rows,
         "lines": [
-            {"points": line, "first": line.split(",")[0], "last": line.split()[-1].split(",")[0]}
+            {
+                "points": line,
+                "first": line.split(",")[0],
+                "last": line.split()[-1].split(",")[0],
+                "alone": len(set(line.split())) == 1,
+            }
             for line in lines
         ],
         "target_y": None
