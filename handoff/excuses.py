@@ -221,9 +221,17 @@ class BrokenClock:
 
 
 def broken_clocks(
-    handoff: Handoff, timers: Iterable[Timer], states: Mapping[str, str], member: Member, *, now: datetime
+    handoff: Handoff,
+    timers: Iterable[Timer],
+    states: Mapping[str, str],
+    member: Member,
+    *,
+    names: Mapping[UUID, str],
+    now: datetime,
 ) -> list[BrokenClock]:
-    """What of a handoff is overdue or missed; without a query. states: of the last excuse, by timer id.
+    """What of a handoff is overdue or missed; without a query.
+
+    states: of the last excuse, by timer id. names: of the handoff's owners, present and former.
 
     Whoever oversees and may open the lead is offered to ask; `ask` looks at the teams again.
     """
@@ -235,7 +243,10 @@ def broken_clocks(
         company = timer.clock == Timer.Clock.COMPANY
         state = states.get(str(timer.id), "")
         mine = (handoff.owner_id if company else timer.member_id) == member.id
-        title = f"{targets.label(timer.target)}, {'company clock' if company else 'owner clock'}"
+        whose = (
+            "the company" if company or timer.member_id is None else names.get(timer.member_id, "the owner")
+        )
+        title = f"{targets.label(timer.target)}, {whose}'s clock"
         found.append(BrokenClock(timer, title, state, (mine or oversees) and state not in _STANDING))
     return found
 

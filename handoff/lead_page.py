@@ -147,7 +147,16 @@ def lead_page(
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
-        broken=broken_clocks(handoff, timers, _excuses(told.steps), member, now=now) if handoff else [],
+        broken=broken_clocks(
+            handoff,
+            timers,
+            _excuses(told.steps),
+            member,
+            names={each.member_id: each.member.name for each in assignments},
+            now=now,
+        )
+        if handoff
+        else [],
     )
 
 
