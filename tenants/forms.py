@@ -155,8 +155,8 @@ class LeaveForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         first, last = data.get("first_day"), data.get("last_day")
-        if first and last and not (first <= last and (last - first).days <= 730):
-            self.add_error("last_day", "The last day is the first or one of the two years after it.")
+        if first and last and last < first:
+            self.add_error("last_day", "The last day is the first or a later one.")
         elif last and last.year > LAST_YEAR:
             self.add_error("last_day", f"No later than {LAST_YEAR}.")
         return data

@@ -1,6 +1,7 @@
 """People, teams, leave and keys: who may change what, and what is refused."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -280,3 +281,31 @@ def test_the_audit_says_what_a_team_was_before(acme: Org) -> None:
     rest = {"director": director, "backup": None, "calendar": None}
     assert entry.before == {"name": "Inbound", "manager": str(acme.manager.id), **rest}
     assert entry.after == {"name": "Inbound EMEA", "manager": None, **rest}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (10, 9, "The last day is the first or a later one."),
+        (10, 410, "At most 400 days"),
+        (12, 30, "Some of these days are leave already."),
+        (1, 10, "Some of these days are leave already."),
+    ],
+)
+def test_leave_that_makes_no_sense_is_refused_beside_its_field(
+    acme: Org, first: int, last: int, said: str
+) -> None:
+    rep, client, today = acme.reps[0], as_(acme.manager), timezone.now().date()
+
+    def send(start: int, end: int) -> Any:
+        days = [(today + timedelta(days=number)).isoformat() for number in (start, end)]
+        return client.post(f"/people/{rep.id}/leave", {"first_day": days[0], "last_day": days[1]})
+
+    if said.startswith("Some"):
+        assert send(10, 14).status_code == 302
+    refused = send(first, last)
+    assert said in refused.content.decode()
+    with acme.scope():
+        assert Leave.objects.count() == (1 if said.startswith("Some") else 0)
+    if said.startswith("Some"):
+        assert send(15, 16).status_code == 302  # right after it
