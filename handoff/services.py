@@ -208,7 +208,7 @@ def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
     leads.move_stage(
         handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone"
     )
-    sla.cancel([handoff.id], reason="undone", now=now, targets=begun_by(Stage.SAL))
+    sla.unbegin(handoff, begun_by(Stage.SAL), now=now)
     for target in answered_by(Stage.SAL):
         sla.rejudge(handoff, target, answers=(), now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.accepted"})

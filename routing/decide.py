@@ -106,11 +106,13 @@ class Candidate:
 
     calendar: their working hours; None is always open. absences: leave as [start, end), by start.
     weight:   of the person in every pool, multiplied with the seat's.
-    leads_today counts their local day. Caps of None do not bind.
+    leads_today counts their local day. Caps of None do not bind. owns_leads: has working hours and limits of
+    their own, as everybody has who may be given leads.
     """
 
     member_id: str
     is_active: bool = True
+    owns_leads: bool = True
     on_rotation: bool = True
     calendar: WorkCalendar | None = None
     absences: Sequence[tuple[datetime, datetime]] = ()
@@ -366,6 +368,8 @@ def _refusal(person: Candidate, weight: int, now: datetime, exclude: Collection[
     """Why this person cannot have the lead whatever the hour; None if they can."""
     if not person.is_active:
         return "inactive"
+    if not person.owns_leads:
+        return "owns_no_leads"
     if exclude and person.member_id in exclude:
         return "earlier_owner"
     if not person.on_rotation:

@@ -140,7 +140,7 @@ def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
 # One row a seat, and one for everybody named besides (no pool): who they are, and the calendar in force for
 # them, as tenants.calendars has it: their own, else their team's, else the organisation's.
 _PEOPLE_SQL = """
-select s.pool_id, m.id, s.weight, m.is_active, coalesce(p.on_rotation, true),
+select s.pool_id, m.id, s.weight, m.is_active, p.id is not null, coalesce(p.on_rotation, true),
        coalesce(p.weight, 1), p.cap_open, p.cap_per_day, coalesce(p.time_zone, o.time_zone),
        coalesce(own.current_version_id, team.current_version_id, house.current_version_id)
 from (
@@ -168,6 +168,7 @@ class _Person:
     pool_id: UUID | None
     seat: Seat
     is_active: bool
+    owns_leads: bool
     on_rotation: bool
     weight: int
     cap_open: int | None
@@ -192,6 +193,7 @@ def read_people(board: Board, pools: Sequence[PoolRow], *, others: Iterable[UUID
             board.candidates[member_id] = Candidate(
                 member_id,
                 is_active=person.is_active,
+                owns_leads=person.owns_leads,
                 on_rotation=person.on_rotation,
                 calendar=person.calendar,
                 absences=[span for span in person.leave if span[1] > board.now],
@@ -214,12 +216,15 @@ def _people(pool_ids: tuple[UUID, ...], member_ids: tuple[UUID, ...], since: dat
     away = absences(member_ids=list({row[1] for row in rows}), after=since) if rows else {}
     people = []
     for row in rows:
-        pool_id, member_id, seat_weight, active, rotation, weight, cap_open, cap_day, zone, calendar = row
+        pool_id, member_id, seat_weight, active, owns, rotation, weight, cap_open, cap_day, zone, calendar = (
+            row
+        )
         people.append(
             _Person(
                 pool_id=pool_id,
                 seat=Seat(str(member_id), seat_weight),
                 is_active=active,
+                owns_leads=owns,
                 on_rotation=rotation,
                 weight=weight,
                 cap_open=cap_open,

@@ -219,7 +219,7 @@ class _Round:
         if request.stand_in_id in request.exclude or request.stand_in_id == request.keep_owner_id:
             return False
         person = self.board.candidates.get(str(request.stand_in_id))
-        if person is None or not person.is_active:
+        if person is None or not (person.is_active and person.owns_leads):
             return False
         return not any(start <= self.now < end for start, end in person.absences)
 
@@ -228,6 +228,8 @@ class _Round:
         person = self.board.candidates.get(member_id)
         if person is None or not person.is_active:
             return _plain(None, "owner_inactive", _line(member_id, "refused", "inactive"))
+        if not person.owns_leads:
+            return _plain(None, "owner_owns_no_leads", _line(member_id, "refused", "owns_no_leads"))
         return _plain(member_id, reason, _line(member_id, "chosen", reason))
 
     def _fall_back(self, request: RouteRequest, result: DecisionResult) -> tuple[DecisionResult, bool]:

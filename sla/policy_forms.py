@@ -7,8 +7,9 @@ kept as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 
@@ -107,9 +108,11 @@ class PolicyForm(forms.Form):
         tier: Mapping[str, Any],
         revision: int,
         people: Sequence[Member],
+        lead_owners: Collection[UUID],
     ) -> None:
         self._before, self._tier = content, tier
         self._people = [(str(person.id), person.name) for person in people]
+        self._owners = [(str(person.id), person.name) for person in people if person.id in lead_owners]
         self.is_default = tier.get("when") is None
         self.content: dict[str, Any] = dict(content)
         initial = {
@@ -227,12 +230,12 @@ class PolicyForm(forms.Form):
         self.fields[f"step_{index}_person"] = forms.ChoiceField(
             label=f"{label}: whom to tell by name",
             required=False,
-            choices=[("", "nobody chosen"), *self._people_with(told)],
+            choices=[("", "nobody chosen"), *_with(self._people, told, "somebody who is not active")],
         )
         self.fields[f"step_{index}_to"] = forms.ChoiceField(
             label=f"{label}: to whom the lead moves",
             required=False,
-            choices=[*_NEXT, *self._people_with(given)],
+            choices=[*_NEXT, *_with(self._owners, given, "somebody who takes no leads")],
         )
         self.initial.update(
             {
@@ -243,12 +246,6 @@ class PolicyForm(forms.Form):
                 f"step_{index}_to": given,
             }
         )
-
-    def _people_with(self, member_id: str) -> list[tuple[str, str]]:
-        """Whom a step can name, and whoever it names already."""
-        if member_id in ("", BACKUP) or member_id in dict(self._people):
-            return self._people
-        return [*self._people, (member_id, "somebody who is not active")]
 
     def _written_step(self, index: int) -> dict[str, Any]:
         steps = steps_of(self._before)
@@ -522,6 +519,13 @@ def _action_of(act: object) -> object:
 def _shown_place(step: Mapping[str, Any]) -> tuple[str, Any]:
     """(unit, amount) of where a step stands, as people say it."""
     return _shown(step["after"]) if isinstance(step.get("after"), Mapping) else ("percent", step.get("at"))
+
+
+def _with(people: Sequence[tuple[str, str]], member_id: str, otherwise: str) -> list[tuple[str, str]]:
+    """Whom a step can name, and whoever it names already."""
+    if member_id in ("", BACKUP) or member_id in dict(people):
+        return list(people)
+    return [*people, (member_id, otherwise)]
 
 
 def _shown_on_reassign(written: object) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from sla.ladder import MESSAGES
 from sla.models import PolicyVersion
 from sla.policy_changes import changes
 from sla.policy_edit import listed, steps_of, tiers_of
-from sla.recipients import Heard, fallback_person, heard, named_members
-from sla.tiers import Policy, TargetSpec, is_id, parse_policy, read_step, validate_policy
+from sla.recipients import Heard, fallback_person, heard, lead_owners_among, named_members
+from sla.tiers import MOVES, Policy, TargetSpec, is_id, parse_policy, read_step, validate_policy
 from tenants import selectors
 from tenants.models import Member, Tenant
 from web.templatetags.sp import minutes_text
@@ -96,6 +96,7 @@ def publishing_errors(content: object) -> list[FieldError]:
         return errors
     steps = [read_step(step) for step in content["ladder"]]
     members = named_members(steps)
+    owners = lead_owners_among(members)
     for index, step in enumerate(steps):
         for number, act in enumerate(step.actions):
             if act.member_id is None:
@@ -107,6 +108,9 @@ def publishing_errors(content: object) -> list[FieldError]:
             elif not member.is_active:
                 message = f"{member.name} is not active: choose another person."
                 errors.append(FieldError(where, message, "inactive"))
+            elif act.do in MOVES and member.id not in owners:
+                message = f"{member.name} takes no leads: choose somebody with working hours under People."
+                errors.append(FieldError(where, message, "owns_no_leads"))
     return errors
 
 
@@ -123,7 +127,7 @@ def place_of(error: FieldError, content: Mapping[str, Any]) -> Place:
     if parts[0] == "tiers" and len(parts) > 1 and parts[1].isdigit():
         return _tier_place(error, parts, content["tiers"][int(parts[1])])
     if parts[0] == "ladder" and len(parts) > 1:
-        part = "person" if parts[-1:] == ["to"] else "at"
+        part = _part_of_step(parts, content)
         return Place("", f"id_step_{parts[1]}_{part}", f"Step {int(parts[1]) + 1}", error.message)
     anchors = {
         "ladder": ("ladder", "When time runs out"),
@@ -132,6 +136,14 @@ def place_of(error: FieldError, content: Mapping[str, Any]) -> Place:
     }
     anchor, where = anchors.get(parts[0], ("tiers", "The policy"))
     return Place("", anchor, where, error.message)
+
+
+def _part_of_step(parts: Sequence[str], content: Mapping[str, Any]) -> str:
+    """The field of a step's sentence that an error is about."""
+    if parts[-1:] != ["to"]:
+        return "at"
+    act = content["ladder"][int(parts[1])]["actions"][int(parts[3])]
+    return "to" if act.get("do") in MOVES else "person"
 
 
 def _tier_place(error: FieldError, parts: Sequence[str], tier: object) -> Place:

@@ -29,7 +29,7 @@ from sla.policy_changes import changes
 from sla.policy_forms import PolicyForm
 from sla.policy_review import Review, check_publishable, place_of, publishing_errors, review
 from sla.presenting import move_rows
-from sla.recipients import named_members
+from sla.recipients import lead_owners_among, named_members
 from sla.tiers import MOST_STEPS, Policy
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
@@ -149,12 +149,14 @@ def draft(request: TenantRequest) -> HttpResponse:
     tier = tier or (tiers[0] if tiers else None)
     if tier is None:
         return _without_tiers(request)
+    people = active_members(tenant=request.tenant)
     form = PolicyForm(
         request.POST or None,
         content=found.content,
         tier=tier,
         revision=found.revision,
-        people=active_members(tenant=request.tenant),
+        people=people,
+        lead_owners=lead_owners_among({each.id for each in people}),
     )
     context: dict[str, Any] = {"form": form, "draft": found, "tier": tier}
     if request.method == "POST" and form.is_valid():

@@ -6,7 +6,7 @@ The fallback person is kept by an app beside this one, which is why whoever know
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -75,6 +75,13 @@ def named_members(ladder: Sequence[Step]) -> dict[UUID, Member]:
     """The members of this organisation whom steps name, active or not, by id."""
     ids = {act.member_id for step in ladder for act in step.actions if act.member_id}
     return {member.id: member for member in Member.objects.filter(id__in=ids)} if ids else {}
+
+
+def lead_owners_among(member_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the members who take leads: everybody with working hours of their own under People."""
+    if not member_ids:
+        return set()
+    return set(RepProfile.objects.filter(member_id__in=member_ids).values_list("member_id", flat=True))
 
 
 def _teams() -> list[tuple[str, Member | None, Member | None]]:

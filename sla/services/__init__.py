@@ -15,7 +15,7 @@ from sla.services.matching import TierMatch, counts_as_response, match_tier, mat
 from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
 from sla.services.rearming import StricterTier, rearm_stricter
-from sla.services.undoing import rejudge
+from sla.services.undoing import rejudge, unbegin
 
 __all__ = [
     "Answer",
@@ -43,4 +43,5 @@ __all__ = [
     "record_silent_breaches",
     "rejudge",
     "resume",
+    "unbegin",
 ]

@@ -1,8 +1,10 @@
-"""An answer is taken back: every clock of its target is judged anew by the answers that remain."""
+"""An answer is taken back: every clock of its target is judged anew by the answers that remain, and what the
+answer had begun never was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,7 +17,8 @@ from sla.policies import load_policy, plan_of
 from sla.rows import update_timers
 from sla.services.answers import judge, within_span
 from sla.services.arming import arm_owner, stand_where_paused
-from sla.services.closing import CLOSING, close
+from sla.services.closing import CLOSING, close, record_silent_breaches
+from sla.services.pausing import end_those_over
 from sla.tiers import BREACH
 from sla.timers import add_seconds
 
@@ -43,6 +46,8 @@ def rejudge(handoff: Handoff, target: str, *, answers: Sequence[datetime], now: 
         if stopped is not None and timer.state == Timer.State.RUNNING:
             _stand_still(timer, stopped)
     update_timers(timers, CLOSING)
+    if stopped is not None and end_those_over([handoff.id], now=now):
+        timers = list(Timer.objects.filter(handoff_id=handoff.id, target=target).order_by("id"))
     events.update(repaired_at=None)
     first = min(answers, default=None)
     pairs = []
@@ -51,7 +56,25 @@ def rejudge(handoff: Handoff, target: str, *, answers: Sequence[datetime], now: 
         if own or (first is not None and timer.closed_at is None):
             pairs.append((timer, min(own) if own else first))
     judge([(timer, at) for timer, at in pairs if at is not None], began=began, now=now)
+    # A deadline of an earlier owner's that passed, unseen by any sweep, while it counted as answered.
+    unseen = [each for each in timers if each.breached_at and each.closed_at and each.id not in broken]
+    record_silent_breaches(unseen, now=now)
     _arm_missing(handoff, target, timers, list(spans.values()), answered=first is not None)
+
+
+def unbegin(handoff: Handoff, targets: Collection[str], *, now: datetime) -> None:
+    """End the clocks that the answer had begun as if they had never run: what passed meanwhile was never
+    owed. A breach that was told already stays on the record, marked as mended.
+    """
+    begun = Timer.objects.filter(handoff_id=handoff.id, target__in=targets, closed_at__isnull=True)
+    timers = list(begun.order_by("id"))
+    for timer in timers:
+        close(timer, Timer.State.CANCELLED, now, reason="undone")
+        timer.breached_at = None
+    update_timers(timers, CLOSING)
+    TimerEvent.objects.filter(timer_id__in=[timer.id for timer in timers], percent__gte=BREACH).update(
+        repaired_at=now
+    )
 
 
 def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken: bool) -> None:
@@ -60,6 +83,7 @@ def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken
     if span is not None and span.ended_at is not None:
         if broken or timer.due_at < span.ended_at:
             timer.breached_at = timer.due_at
+            timer.next_step = max(timer.next_step, load_policy(timer.policy_version_id).breach + 1)
             close(timer, Timer.State.BREACHED, span.ended_at, reason="moved")
         else:
             timer.breached_at = None

@@ -115,12 +115,12 @@ def test_a_broken_promise_moves_the_lead_to_the_backup_of_the_team(
     assert "ladder names you" in assignment.reason
 
 
-@pytest.mark.parametrize("why_not", ["away", "had it", "left"])
+@pytest.mark.parametrize("why_not", ["away", "had it", "left", "takes no leads"])
 def test_who_cannot_take_it_is_passed_over_for_the_pool(
     org_with: Callable[..., Org], now: datetime, why_not: str
 ) -> None:
     org = org_with({"at": 100, "actions": ["reassign"]})
-    named = org.reps[0] if why_not == "had it" else org.reps[2]
+    named = {"had it": org.reps[0], "takes no leads": org.marketing}.get(why_not, org.reps[2])
     rewrite(org, {"at": 100, "actions": [{"do": "reassign", "to": str(named.id)}]})
     with org.scope():
         if why_not == "away":

@@ -16,7 +16,7 @@ from reporting.facts import drain_tenant
 from reporting.models import TargetFact
 from sla.auditor import audit_tenant
 from sla.defaults import DEFAULT_POLICY
-from sla.models import Timer
+from sla.models import Timer, TimerEvent
 from tenants.clock import fixed_clock
 from tests.engine.scenes import clock_of, open_handoff
 from tests.engine.test_sweep import minutes, sweep_at
@@ -142,6 +142,53 @@ def test_an_undone_acceptance_takes_its_clocks_back(org: Org, handoff: Handoff, 
     accept(org, handoff, now + minutes(50))
     with org.scope():
         assert clock_of(handoff, target="sql_decision").due_at == now + minutes(170)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_what_an_undone_acceptance_had_begun_was_never_owed(now: datetime, swept: bool) -> None:
+    quick = {"target": "sql_decision", "duration": {"seconds": 2}, "clock": "wall"}
+    *others, last = DEFAULT_POLICY["tiers"]
+    tiers = [{**others[0], "targets": [TARGETS[1], quick]}, *others[1:], last]
+    org = make_org("hasty", now=now, hours="always", policy={**DEFAULT_POLICY, "tiers": tiers})
+    with org.scope():
+        handoff = open_handoff(org, at=now, owner=org.reps[0])
+    accept(org, handoff, now + minutes(1))
+    if swept:
+        sweep_at(org, now + minutes(1) + timedelta(seconds=3))
+    undone_at = now + minutes(1) + timedelta(seconds=8)
+    with org.scope():
+        # Of a broken promise the lead may have moved on: whoever has it now takes the acceptance back.
+        actor = Actor.person(Handoff.objects.get(id=handoff.id).owner)
+        services.undo_accept(lead_id=handoff.lead_id, actor=actor, clock=fixed_clock(undone_at))
+        assert audit_tenant(now=undone_at) == []
+        own = Timer.objects.filter(handoff=handoff, target="sql_decision").order_by("id")
+        assert all(timer.closed_at is not None for timer in own)
+        if not swept:
+            assert {(timer.state, timer.breached_at) for timer in own} == {("cancelled", None)}
+
+
+def test_a_deadline_that_passed_unseen_before_a_move_is_on_record_when_the_answer_is_undone(
+    org: Org, handoff: Handoff, now: datetime
+) -> None:
+    due = now + minutes(240)
+    touch(org, handoff, "call", now + minutes(5))
+    accept(org, handoff, due - timedelta(seconds=5))
+    undone_at = due + timedelta(seconds=6)
+    with org.scope():
+        services.reassign_lead(
+            lead_id=handoff.lead_id,
+            why="She is on the phone.",
+            to=org.reps[1].id,
+            actor=Actor.person(org.manager),
+            clock=fixed_clock(due + timedelta(seconds=2)),
+        )
+        services.undo_accept(
+            lead_id=handoff.lead_id, actor=Actor.person(org.reps[1]), clock=fixed_clock(undone_at)
+        )
+        first = Timer.objects.filter(handoff=handoff, target="decision", clock="owner").earliest("id")
+        assert (first.state, first.breached_at) == ("breached", due)
+        assert TimerEvent.objects.filter(timer=first, percent=100).count() == 1
+        assert [finding.kind for finding in audit_tenant(now=undone_at)] == []
 
 
 def test_a_paused_lead_that_comes_to_a_stage_starts_with_its_clock_standing(

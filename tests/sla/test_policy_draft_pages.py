@@ -417,6 +417,19 @@ def test_a_step_that_names_somebody_who_left_is_not_published(acme: Org) -> None
     assert draft_of(acme).state == VersionState.DRAFT
 
 
+def test_a_step_that_gives_leads_to_somebody_who_takes_none_is_not_published(acme: Org) -> None:
+    client = editing(acme)
+    refused = save(client, step_2_do=["reassign"], step_2_to=str(acme.marketing.id))
+    assert "step_2_to" in errors_of(refused)
+    save(client, step_2_do=["reassign"], step_2_to=str(acme.reps[2].id))
+    with acme.scope():  # one who took leads until then
+        acme.reps[2].profiles.all().delete()
+    name = acme.reps[2].name
+    assert f"{name} takes no leads: choose somebody" in text_of(client.get(CHECK))
+    publish(client, revision=draft_of(acme).revision)
+    assert draft_of(acme).state == VersionState.DRAFT
+
+
 def test_steps_that_say_the_same_twice_within_a_minute_are_warned_of(acme: Org) -> None:
     client = editing(acme)
     save(client, step_1_at="55", step_1_do=["remind_owner"])
