@@ -13,15 +13,16 @@ from uuid import UUID
 
 from django.db.models import Case, IntegerField, Q, Value, When
 
-from core.businesstime import CalendarClosedError, WorkCalendar
+from core.businesstime import CalendarClosedError, Gap, WorkCalendar
 from handoff import words
 from sla import targets
+from sla.gaps import LEAVE, gap_at, read_gaps
 from sla.models import Timer
 from sla.policies import find_policy
-from sla.selectors import status_now
+from sla.selectors import on_leave_in_sql, status_now
 from sla.status import OPEN_STATUSES, Status
 from sla.tiers import DEFAULT_WARNING, MOVES
-from sla.timers import seconds_between
+from sla.timers import going_on_at, seconds_between
 from tenants.calendars import load_calendar
 from web.templatetags.sp import due_text, exact_text, local_time, minutes_text
 
@@ -74,37 +75,42 @@ def read(timer: Timer, *, now: datetime) -> Reading:
         return Reading(timer, status, timer.business_seconds or 0, running=False)
     if status is Status.MISSED:
         ended = timer.met_at or timer.closed_at or now
-        return Reading(timer, status, seconds_between(calendar, timer.due_at, ended), running=False)
+        late = seconds_between(calendar, timer.due_at, ended, read_gaps(timer.gaps))
+        return Reading(timer, status, late, running=False)
     if status is Status.CANCELLED:
         return Reading(timer, status, 0, running=False)
-    open_now = calendar is None or calendar.is_open(now)
-    late = status is Status.OVERDUE
-    seconds = (
-        seconds_between(calendar, timer.due_at, now) if late else seconds_between(calendar, now, timer.due_at)
-    )
+    gaps = read_gaps(timer.gaps)
+    goes = _goes_on(calendar, gaps, now) == now
+    since, until = (timer.due_at, now) if status is Status.OVERDUE else (now, timer.due_at)
     return Reading(
         timer,
         status,
-        seconds,
-        running=open_now and status is not Status.PAUSED,
-        next_change=_next_change(timer, calendar, open_now, now),
-        resumes=_next_open(calendar, now) if status is Status.CLOSED_HOURS else None,
+        seconds_between(calendar, since, until, gaps),
+        running=goes and status is not Status.PAUSED,
+        next_change=_next_change(timer, calendar, gaps, goes, now),
+        resumes=_goes_on(calendar, gaps, now) if status is Status.CLOSED_HOURS else None,
     )
 
 
-def _next_change(timer: Timer, calendar: WorkCalendar | None, open_now: bool, now: datetime) -> int | None:
+def _next_change(
+    timer: Timer, calendar: WorkCalendar | None, gaps: Sequence[Gap], goes: bool, now: datetime
+) -> int | None:
     moments = [at for at in (timer.warn_at, timer.due_at) if at is not None and at > now]
-    if calendar is not None:
-        moments += [at for at in (_closing(calendar, now) if open_now else _next_open(calendar, now),) if at]
+    if goes:
+        moments += [gap.start for gap in gaps if gap.start > now]
+        moments += [at for at in (_closing(calendar, now) if calendar else None,) if at]
+    elif (goes_on := _goes_on(calendar, gaps, now)) is not None:
+        moments.append(goes_on)
     if not moments:
         return None
     # A second later: at the mark itself the status is still the old one.
     return int((min(moments) - now).total_seconds()) + 1
 
 
-def _next_open(calendar: WorkCalendar | None, now: datetime) -> datetime | None:
+def _goes_on(calendar: WorkCalendar | None, gaps: Sequence[Gap], now: datetime) -> datetime | None:
+    """`now` itself where the clock goes, else when it next does; None where that cannot be told."""
     try:
-        return calendar.next_open(now) if calendar else None
+        return going_on_at(calendar, now, gaps)
     except CalendarClosedError:
         return None
 
@@ -159,6 +165,7 @@ def urgency_in_sql(*, now: datetime, closed: Collection[UUID]) -> Case:
         mark(Q(state=Timer.State.BREACHED) | Q(due_at__lt=now), Status.OVERDUE),
         # An empty list is no condition that the database could be asked.
         *([mark(Q(calendar_version_id__in=closed), Status.CLOSED_HOURS)] if closed else []),
+        When(on_leave_in_sql(now=now), then=Value(URGENCY[Status.CLOSED_HOURS])),
         mark(Q(warn_at__lte=now), Status.AT_RISK),
         default=Value(URGENCY[Status.ON_TIME]),
         output_field=IntegerField(),
@@ -175,7 +182,9 @@ def panel(timer: Timer, *, now: datetime, title: str = "", moves_on: bool = Fals
     """
     reading = read(timer, now=now)
     calendar = load_calendar(timer.calendar_version_id)
-    used = seconds_between(calendar, timer.started_at, now) if reading.is_open else timer.business_seconds
+    used = timer.business_seconds
+    if reading.is_open:
+        used = seconds_between(calendar, timer.started_at, timer.paused_at or now, read_gaps(timer.gaps))
     policy = find_policy(timer.policy_version_id)
     share = 100.0 if not timer.duration_seconds else (used or 0) / timer.duration_seconds * 100
     due = _due_sentence(reading, now=now)
@@ -229,7 +238,9 @@ def _due_sentence(reading: Reading, *, now: datetime) -> str:
     if reading.status is Status.CANCELLED:
         return "Ended before it was due."
     if reading.resumes is not None:
-        return f"Outside working hours, goes on {due_text(reading.resumes, now)}. Due {when}."
+        away = gap_at(timer.gaps, now, kind=LEAVE) is not None
+        why = "The owner is away" if away else "Outside working hours"
+        return f"{why}, goes on {due_text(reading.resumes, now)}. Due {when}."
     return f"Due {when}."
 
 

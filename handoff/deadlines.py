@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from core.businesstime import Gap
+from core.businesstime import Gap, tidy
 from leads.models import Assignment, Handoff
 from sla.explain import DayLine, Explanation
+from sla.gaps import LEAVE, read_gaps
 from sla.ledger import Entry, Kind, Ownership, ledger, totals
 from sla.models import Pause, Timer
 from tenants.calendars import load_calendar
@@ -45,7 +46,7 @@ def ledger_of(handoff: Handoff, timers: Sequence[Timer], *, now: datetime) -> Ti
 
     timers: every clock of the handoff: working hours are those that its clocks began with.
     """
-    house, hours = _hours(timers)
+    house, hours, leave = _hours(timers)
     spans = list(
         Assignment.objects.filter(handoff=handoff).select_related("member").order_by("started_at", "hop")
     )
@@ -56,7 +57,11 @@ def ledger_of(handoff: Handoff, timers: Sequence[Timer], *, now: datetime) -> Ti
         end,
         owners=[
             Ownership(
-                span.member_id, span.started_at, span.ended_at, load_calendar(hours.get(span.id, house))
+                span.member_id,
+                span.started_at,
+                span.ended_at,
+                load_calendar(hours.get(span.id, house)),
+                leave=tidy(leave.get(span.id, ())),
             )
             for span in spans
         ],
@@ -78,10 +83,13 @@ def ledger_of(handoff: Handoff, timers: Sequence[Timer], *, now: datetime) -> Ti
     )
 
 
-def _hours(timers: Sequence[Timer]) -> tuple[UUID | None, dict[UUID, UUID]]:
-    """Calendar versions: the organisation's, and by assignment those of clocks that count working time."""
+def _hours(timers: Sequence[Timer]) -> tuple[UUID | None, dict[UUID, UUID], dict[UUID, list[Gap]]]:
+    """Calendar versions: the organisation's, and by assignment those of clocks that count working time; by
+    assignment also the leave that stood in them.
+    """
     house = None
     own: dict[UUID, UUID] = {}
+    leave: dict[UUID, list[Gap]] = {}
     for timer in timers:
         if timer.calendar_version_id is None:
             continue
@@ -89,7 +97,9 @@ def _hours(timers: Sequence[Timer]) -> tuple[UUID | None, dict[UUID, UUID]]:
             house = timer.calendar_version_id
         else:
             own[timer.assignment_id] = timer.calendar_version_id
-    return house, own
+            away = [gap for gap in read_gaps(timer.gaps) if gap.kind == LEAVE]
+            leave.setdefault(timer.assignment_id, []).extend(away)
+    return house, own, leave
 
 
 def _who(entry: Entry, names: dict[str, str]) -> str:

@@ -201,7 +201,7 @@ def _explained(
     if timer.closed_at is None:
         at = timer.paused_at or now
         left = seconds_between(plan.calendar, at, plan.due_at, plan.gaps)
-        remaining = left or -seconds_between(plan.calendar, plan.due_at, at)
+        remaining = left or -seconds_between(plan.calendar, plan.due_at, at, plan.gaps)
     return Explanation(
         timer=timer,
         owner=timer.member.name if timer.member else "",

@@ -22,10 +22,11 @@ from leads.criteria import SCHEMA
 from leads.models import Handoff
 from leads.services import mark_dirty
 from sla import ladder
+from sla.gaps import LEAVE, read_gaps, write_gaps
 from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
-from sla.policies import load_policy, plan_of
+from sla.policies import is_whole, load_policy, plan_of, replan
 from sla.rows import TimerRow, read_timers, update_timers
-from sla.tiers import Policy, TargetSpec, parse_policy
+from sla.tiers import Policy, parse_policy
 from sla.timers import Schedule, add_seconds, schedule, warn_at
 from tenants.audit import record_change
 from tenants.bulk import insert_rows, update_rows
@@ -100,20 +101,8 @@ def _on_calendar(calendar: Calendar, now: datetime) -> QuerySet[Timer]:
 
 
 def _on_hours(timer: TimerRow, hours: WorkCalendar | None) -> Schedule:
-    """The timer's promise counted on other hours: days as days, everything else second by second."""
-    policy = load_policy(timer.policy_version_id)
-    tier = policy.tier(timer.tier)
-    spec = tier.spec(timer.target) if tier else None
-    old = plan_of(timer)
-    if spec is not None and _is_whole(timer, spec, old):
-        return schedule(spec, timer.started_at, hours, old.gaps)
-    due_at = add_seconds(hours, timer.started_at, timer.duration_seconds, old.gaps)
-    return Schedule(timer.started_at, due_at, timer.duration_seconds, hours, old.gaps)
-
-
-def _is_whole(timer: TimerRow, spec: TargetSpec, old: Schedule) -> bool:
-    """Whether the timer has all the time of its target, and not what an earlier owner left of it."""
-    return schedule(spec, timer.started_at, old.calendar).duration_seconds == timer.duration_seconds
+    """The timer's promise counted on other hours."""
+    return replan(timer, read_gaps(timer.gaps), calendar=hours)
 
 
 # --- Policies ---
@@ -158,15 +147,17 @@ def _under(timer: TimerRow, policy: Policy) -> Schedule | None:
     if spec is None:
         return None
     old = plan_of(timer)
-    plan = schedule(spec, timer.started_at, None if spec.wall else old.calendar, old.gaps)
+    # Leave does not stop the wall clock.
+    gaps = tuple(gap for gap in old.gaps if gap.kind != LEAVE) if spec.wall else old.gaps
+    plan = schedule(spec, timer.started_at, None if spec.wall else old.calendar, gaps)
     before = load_policy(timer.policy_version_id).tier(timer.tier)
     was = before.spec(timer.target) if before else None
-    if was is None or _is_whole(timer, was, old):
+    if was is None or is_whole(timer, was):
         return plan
     used = schedule(was, timer.started_at, old.calendar).duration_seconds - timer.duration_seconds
     seconds = max(1, plan.duration_seconds - used)
-    due_at = add_seconds(plan.calendar, timer.started_at, seconds, old.gaps)
-    return Schedule(timer.started_at, due_at, seconds, plan.calendar, old.gaps)
+    due_at = add_seconds(plan.calendar, timer.started_at, seconds, gaps)
+    return Schedule(timer.started_at, due_at, seconds, plan.calendar, gaps)
 
 
 # --- Both ---
@@ -323,6 +314,7 @@ def _move_to_policy(
 
 _REPLANNED: Final = [
     "duration_seconds",
+    "gaps",
     "due_at",
     "warn_at",
     "generation",
@@ -335,6 +327,7 @@ _REPLANNED: Final = [
 def _take(timer: TimerRow, plan: Schedule, policy: Policy, next_step: int, handoff: Handoff) -> None:
     """Give the timer its new deadline as its next generation; what it has climbed stays climbed."""
     timer.duration_seconds, timer.due_at = plan.duration_seconds, plan.due_at
+    timer.gaps = write_gaps(plan.gaps)
     timer.warn_at = warn_at(plan, policy)
     timer.generation += 1
     timer.first_step = timer.next_step = next_step

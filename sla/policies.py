@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
+from core.businesstime import Gap, WorkCalendar
 from core.errors import Conflict, NotFound, ValidationFailed
 from leads.criteria import SCHEMA
 from sla.gaps import read_gaps
 from sla.models import PolicyVersion
 from sla.rows import AnyTimer
-from sla.tiers import Policy, parse_policy
-from sla.timers import Schedule
+from sla.tiers import Policy, TargetSpec, parse_policy
+from sla.timers import Schedule, add_seconds, schedule
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
 from tenants.versions import published_version
@@ -45,6 +47,24 @@ def plan_of(timer: AnyTimer) -> Schedule:
     return Schedule(
         timer.started_at, timer.due_at, timer.duration_seconds, calendar, gaps=read_gaps(timer.gaps)
     )
+
+
+def replan(timer: AnyTimer, gaps: Sequence[Gap], *, calendar: WorkCalendar | None) -> Schedule:
+    """The timer's promise counted anew from its start with these gaps and hours: days as days, everything
+    else second by second.
+    """
+    tier = load_policy(timer.policy_version_id).tier(timer.tier)
+    spec = tier.spec(timer.target) if tier else None
+    if spec is not None and is_whole(timer, spec):
+        return schedule(spec, timer.started_at, calendar, gaps)
+    due_at = add_seconds(calendar, timer.started_at, timer.duration_seconds, gaps)
+    return Schedule(timer.started_at, due_at, timer.duration_seconds, calendar, gaps)
+
+
+def is_whole(timer: AnyTimer, spec: TargetSpec) -> bool:
+    """Whether the timer has all the time of its target, and not what an earlier owner left of it."""
+    calendar = load_calendar(timer.calendar_version_id)
+    return schedule(spec, timer.started_at, calendar).duration_seconds == timer.duration_seconds
 
 
 def find_policy(version_id: UUID) -> Policy | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import BooleanField, F, Func, Q, Value
 
+from sla.gaps import LEAVE
 from sla.ladder import Chain
 from sla.models import EngineCycle, Finding, Timer
 from sla.status import Status, status_of
@@ -63,6 +64,21 @@ def _leaders(member_ids: frozenset[UUID]) -> list[tuple[Any, ...]]:
 def status_now(timer: Timer, *, now: datetime) -> Status:
     """The timer's status on its own calendar."""
     return status_of(timer, now=now, calendar=load_calendar(timer.calendar_version_id))
+
+
+def on_leave_in_sql(*, now: datetime) -> Func:
+    """For the database: whether an owner's clock stands at `now` because its owner is on leave, which
+    `status_of` counts as closed hours. The texts of gaps sort as their times (`sla.gaps.write_gaps`).
+    """
+    # Strict: a lax path would look for the members inside each gap's own parts.
+    at = now.astimezone(UTC).isoformat()
+    path = f'strict $[*] ? (@[2] == "{LEAVE}" && @[0] <= "{at}" && @[1] > "{at}")'
+    return Func(
+        F("gaps"),
+        Value(path),
+        template="jsonb_path_exists(%(expressions)s::jsonpath)",
+        output_field=BooleanField(),
+    )
 
 
 def possible(status: Status, *, now: datetime) -> Q:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from core.businesstime import WorkCalendar
+from sla.gaps import LEAVE, gap_at
 
 
 class Status(StrEnum):
@@ -14,7 +16,7 @@ class Status(StrEnum):
     AT_RISK = "at_risk"  # past the warn mark, not yet due
     OVERDUE = "overdue"  # past due and still open
     PAUSED = "paused"
-    CLOSED_HOURS = "closed_hours"  # its calendar is closed now: the clock stands
+    CLOSED_HOURS = "closed_hours"  # outside hours, or its owner is on leave: the clock stands
     MET = "met"
     MISSED = "missed"  # answered late, or closed without an answer in time
     CANCELLED = "cancelled"
@@ -39,6 +41,8 @@ class TimerFacts(Protocol):
     def met_at(self) -> datetime | None: ...
     @property
     def closed_at(self) -> datetime | None: ...
+    @property
+    def gaps(self) -> Sequence[Sequence[str]]: ...
 
 
 def status_of(timer: TimerFacts, *, now: datetime, calendar: WorkCalendar | None) -> Status:
@@ -57,7 +61,7 @@ def status_of(timer: TimerFacts, *, now: datetime, calendar: WorkCalendar | None
         return Status.PAUSED
     if timer.state == "breached" or now > timer.due_at:
         return Status.OVERDUE
-    if calendar is not None and not calendar.is_open(now):
+    if (calendar is not None and not calendar.is_open(now)) or gap_at(timer.gaps, now, kind=LEAVE):
         return Status.CLOSED_HOURS
     if timer.warn_at is not None and now >= timer.warn_at:
         return Status.AT_RISK

@@ -7,7 +7,7 @@ A calendar of None is the wall clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -112,7 +112,7 @@ def schedule(
     targets).
 
     Its size is counted without gaps: a business day that a pause falls into is as long as any other, and ends
-    later.
+    later. Gaps that take nothing of its time move nothing.
     """
     clock = None if spec.wall else calendar
     due_at = due_after(spec.duration, start, clock)
@@ -120,20 +120,31 @@ def schedule(
         seconds = spec.duration.amount * _FIXED[spec.duration.unit]
     else:
         seconds = seconds_between(clock, start, due_at)
-    return paused_schedule(Schedule(start, due_at, seconds, clock), gaps)
+    if not gaps or not elapsed_inside(clock or _EVERY_HOUR, start, due_at, gaps):
+        return Schedule(start, due_at, seconds, clock, gaps)
+    due_at = add_seconds(clock, start, seconds, gaps)
+    if spec.duration.unit == "business_days":
+        due_at = going_on_at(clock, due_at, gaps)
+    return Schedule(start, due_at, seconds, clock, gaps)
 
 
-def paused_schedule(plan: Schedule, gaps: Sequence[Gap]) -> Schedule:
-    """The same promise with these gaps in its clock: due as much later as they take of its time."""
-    if not gaps:
-        return plan
-    due_at = add_seconds(plan.calendar, plan.started_at, plan.duration_seconds, gaps)
-    return replace(plan, due_at=due_at, gaps=gaps)
+def going_on_at(calendar: WorkCalendar | None, at: datetime, gaps: Sequence[Gap] = ()) -> datetime:
+    """`at` itself if the clock goes then, else when it next does: a business day keeps the time of day, and
+    so ends at an opening rather than at the closing before. Raises CalendarClosedError.
+    """
+    hours = calendar or _EVERY_HOUR
+    at = hours.next_open(at)
+    for gap in gaps:
+        if gap.start <= at < gap.end:
+            at = hours.next_open(gap.end)
+    return at
 
 
-def schedule_of_rest(start: datetime, seconds: int, calendar: WorkCalendar | None) -> Schedule:
+def schedule_of_rest(
+    start: datetime, seconds: int, calendar: WorkCalendar | None, gaps: Sequence[Gap] = ()
+) -> Schedule:
     """A promise with so many seconds left of it: what a new owner gets where the clock goes on."""
-    return Schedule(start, add_seconds(calendar, start, seconds), seconds, calendar)
+    return Schedule(start, add_seconds(calendar, start, seconds, gaps), seconds, calendar, gaps)
 
 
 def warn_at(plan: Schedule, policy: Policy) -> datetime:

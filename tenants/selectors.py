@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count
 
 from core.errors import NotFound
+from tenants.config import configured
 from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
 
 
@@ -159,3 +160,14 @@ def absences(*, member_ids: list[UUID], after: datetime) -> dict[UUID, list[tupl
     for member_id, starts_at, ends_at in rows.values_list("member_id", "starts_at", "ends_at"):
         found[member_id].append((starts_at, ends_at))
     return found
+
+
+@configured
+def leave_from(member_ids: frozenset[UUID], day: date) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    """Leave of those of these members who have any that ends on this UTC day or later, by start."""
+    since = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return {
+        member_id: spans
+        for member_id, spans in absences(member_ids=list(member_ids), after=since).items()
+        if spans
+    }

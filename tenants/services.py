@@ -15,6 +15,7 @@ from core.signing import generate_api_key, hash_secret
 from tenants.audit import record_change
 from tenants.auth import SCOPES
 from tenants.context import tenant_scope
+from tenants.leave_listeners import leave_changed
 from tenants.models import ApiKey, Calendar, Leave, Member, RepProfile, Role, Team, Tenant, User
 
 
@@ -181,7 +182,8 @@ def schedule_leave(
         raise ValidationFailed.at(
             "/ends_at", f"At most {MOST_LEAVE.days} days: switch the person off instead."
         )
-    Member.objects.select_for_update().get(id=member.id)  # one leave of a person at a time
+    # One leave of a person at a time. No-key: whoever holds a lead and gives it to them must not wait for us.
+    Member.objects.select_for_update(no_key=True).get(id=member.id)
     if Leave.objects.filter(member=member, starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
         raise ValidationFailed.at("/starts_at", "Some of these days are leave already.", "overlap")
     leave = add_leave(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason)
@@ -193,6 +195,7 @@ def schedule_leave(
         after={"member": str(member.id), "from": starts_at.isoformat(), "to": ends_at.isoformat()},
         now=now,
     )
+    leave_changed(member.id, now=now)
     return leave
 
 
@@ -211,7 +214,9 @@ def remove_leave(*, leave: Leave, actor: str, now: datetime) -> None:
         },
         now=now,
     )
+    member_id = leave.member_id
     leave.delete()
+    leave_changed(member_id, now=now)
 
 
 @transaction.atomic

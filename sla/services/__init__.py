@@ -11,6 +11,7 @@ from sla.services.arming import arm_company, arm_owner, arm_stage
 from sla.services.carrying import company_takes_ladder, company_yields_ladder
 from sla.services.closing import record_silent_breaches
 from sla.services.endings import cancel
+from sla.services.leave import follow_leave, would_break
 from sla.services.matching import TierMatch, counts_as_response, match_tier, match_tiers
 from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
@@ -30,6 +31,7 @@ __all__ = [
     "company_yields_ladder",
     "counts_as_response",
     "end_with_handoff",
+    "follow_leave",
     "latest_end",
     "match_tier",
     "match_tiers",
@@ -44,4 +46,5 @@ __all__ = [
     "rejudge",
     "resume",
     "unbegin",
+    "would_break",
 ]

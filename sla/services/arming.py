@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Final
 from uuid import UUID
 
+from core.businesstime import Gap
 from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff
 from sla import ladder
+from sla.gaps import leave_gaps, write_gaps
 from sla.models import Pause, Timer
 from sla.policies import load_policy
 from sla.rows import TimerRow, insert_timers, update_timers
@@ -21,6 +23,7 @@ from sla.timers import Schedule, schedule, schedule_of_rest, warn_at
 from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
 from tenants.context import current_tenant_id
 from tenants.models import Tenant
+from tenants.selectors import leave_from
 
 _COMPANY: Final = Timer.Clock.COMPANY
 _OWNER: Final = Timer.Clock.OWNER
@@ -62,15 +65,17 @@ def arm_owner(
 ) -> list[TimerRow]:
     """Start the owner clocks of assignments: of each target of the tier that has begun and is not answered.
 
+    Leave that is planned for its owner is left out of a clock, unless it is the wall clock.
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
     read. targets: only these. The former owner's clocks must have been cancelled before
     (`cancel(..., clock="owner")`).
     """
     if not assignments:
         return []
+    members = {assignment.member_id for assignment in assignments}
     if calendars is None:
-        members = {assignment.member_id for assignment in assignments}
         calendars = member_calendar_versions(tenant=_tenant(), member_ids=members)
+    leave = leave_from(frozenset(members), _day(min(each.started_at for each in assignments)))
     by_handoff = {assignment.handoff_id: assignment for assignment in assignments}
     used = _time_used_before(assignments, handoffs)
     promises = _Promises()
@@ -84,19 +89,26 @@ def arm_owner(
                 continue
             start = max(begins, assignment.started_at)
             version_id = None if spec.wall else calendars[assignment.member_id]
-            promise = promises.of(policy, spec, start, version_id, carries=True)
+            away = leave.get(assignment.member_id)
+            gaps = leave_gaps(away, since=start) if away and version_id is not None else ()
+            promise = promises.of(policy, spec, start, version_id, carries=True, gaps=gaps)
             if assignment.hop and policy.window is not None and spec.target in _WINDOWED:
-                shorter = promises.of(policy, _windowed(spec, policy.window), start, version_id, carries=True)
+                window = _windowed(spec, policy.window)
+                shorter = promises.of(policy, window, start, version_id, carries=True, gaps=gaps)
                 promise = min(promise, shorter, key=lambda each: each.plan.due_at)
             plan = promise.plan
             spent = used.get((handoff.id, spec.target), 0) if used else 0
             if 0 < spent < plan.duration_seconds:
-                plan = schedule_of_rest(plan.started_at, plan.duration_seconds - spent, plan.calendar)
+                plan = schedule_of_rest(plan.started_at, plan.duration_seconds - spent, plan.calendar, gaps)
                 promise = _promise(policy, plan, carries=True)
             timer = _armed(handoff, promise, spec.target, version_id, assignment=assignment)
             armed.append(timer)
     insert_timers(armed)
     return armed
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
 
 
 def arm_stage(handoff: Handoff, stage: Stage) -> None:
@@ -186,7 +198,7 @@ class _Promises:
     """The promises of one call: clocks of one target that start together on one calendar share theirs."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, datetime, UUID | None, bool], _Promise] = {}
+        self._known: dict[tuple[int, int, datetime, UUID | None, bool, tuple[Gap, ...]], _Promise] = {}
 
     def of(
         self,
@@ -196,12 +208,13 @@ class _Promises:
         calendar_version_id: UUID | None,
         *,
         carries: bool,
+        gaps: tuple[Gap, ...] = (),
     ) -> _Promise:
         """The promise of a target that starts at `start`. Policies outlive the call, so identity will do."""
-        key = (id(policy), id(spec), start, calendar_version_id, carries)
+        key = (id(policy), id(spec), start, calendar_version_id, carries, gaps)
         found = self._known.get(key)
         if found is None:
-            plan = schedule(spec, start, load_calendar(calendar_version_id))
+            plan = schedule(spec, start, load_calendar(calendar_version_id), gaps)
             found = self._known[key] = _promise(policy, plan, carries=carries)
         return found
 
@@ -231,6 +244,7 @@ def _armed(
         due_at=plan.due_at,
         next_step=promise.next_step,
         next_at=None if handoff.is_history else promise.next_at,
+        gaps=write_gaps(plan.gaps) if plan.gaps else [],
     )
 
 

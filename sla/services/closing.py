@@ -8,10 +8,10 @@ from typing import Final
 
 from sla.gaps import PAUSE, read_gaps, with_gap
 from sla.models import Timer, TimerEvent
-from sla.policies import load_policy, plan_of
+from sla.policies import load_policy, replan
 from sla.rows import AnyTimer
 from sla.tiers import BREACH
-from sla.timers import paused_schedule, seconds_between, seconds_in_gaps
+from sla.timers import seconds_between, seconds_in_gaps
 from tenants.bulk import insert_rows
 from tenants.calendars import load_calendar
 
@@ -47,10 +47,12 @@ def close(
     timer.closed_at = at
     timer.close_reason = reason
     timer.next_at = None
-    if timer.paused_at is not None:
-        timer.gaps, timer.paused_at = with_gap(timer.gaps, timer.paused_at, at), None
-        timer.due_at = paused_schedule(plan_of(timer), read_gaps(timer.gaps)).due_at
-    calendar, gaps = load_calendar(timer.calendar_version_id), read_gaps(timer.gaps)
+    stood, calendar = timer.paused_at, load_calendar(timer.calendar_version_id)
+    if stood is not None:
+        timer.gaps, timer.paused_at = with_gap(timer.gaps, stood, at), None
+    gaps = read_gaps(timer.gaps)
+    if stood is not None:
+        timer.due_at = replan(timer, gaps, calendar=calendar).due_at
     timer.business_seconds = seconds_between(calendar, timer.started_at, at, gaps)
     timer.paused_seconds = seconds_in_gaps(calendar, timer.started_at, at, gaps, PAUSE) if gaps else 0
     timer.wall_seconds = seconds_between(None, timer.started_at, at)

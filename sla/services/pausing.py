@@ -12,10 +12,10 @@ from leads.models import Handoff
 from sla import ladder
 from sla.gaps import read_gaps, with_gap
 from sla.models import Pause, Timer
-from sla.policies import load_policy, plan_of
+from sla.policies import load_policy, replan
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.tiers import PauseRule
-from sla.timers import due_after, paused_schedule, warn_at
+from sla.timers import due_after, warn_at
 from tenants.bulk import update_rows
 from tenants.calendars import house_calendar_version, load_calendar
 
@@ -135,7 +135,7 @@ def _go_on(timer: TimerRow, handoff: Handoff, at: datetime) -> None:
     policy = load_policy(timer.policy_version_id)
     if timer.paused_at is not None:
         timer.gaps = with_gap(timer.gaps, timer.paused_at, max(at, timer.paused_at))
-    plan = paused_schedule(plan_of(timer), read_gaps(timer.gaps))
+    plan = replan(timer, read_gaps(timer.gaps), calendar=load_calendar(timer.calendar_version_id))
     timer.state, timer.paused_at = Timer.State.RUNNING, None
     timer.due_at, timer.warn_at = plan.due_at, warn_at(plan, policy)
     timer.generation += 1

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from leads.models import Handoff
 from sla import ladder
+from sla.gaps import read_gaps, write_gaps
 from sla.models import Target, Timer
 from sla.policies import load_policy
 from sla.rows import update_timers
@@ -61,6 +62,8 @@ def rearm_stricter(items: Sequence[StricterTier]) -> list[Handoff]:
         "warn_at",
         "due_at",
         "attempts",
+        "gaps",
+        "first_step",
         "next_step",
         "next_at",
     ]
@@ -74,7 +77,8 @@ def _rearm(timer: Timer, item: StricterTier) -> bool:
     spec = item.match.tier.spec(timer.target)
     if spec is None:
         return False
-    plan = schedule(spec, item.at, load_calendar(timer.calendar_version_id))
+    gaps = tuple(gap for gap in read_gaps(timer.gaps) if gap.end > item.at)
+    plan = schedule(spec, item.at, load_calendar(timer.calendar_version_id), gaps)
     if plan.due_at >= timer.due_at:
         return False
     policy = load_policy(item.match.policy_version_id)
@@ -85,4 +89,5 @@ def _rearm(timer: Timer, item: StricterTier) -> bool:
     timer.warn_at, timer.due_at = warn_at(plan, policy), plan.due_at
     timer.attempts = 0
     timer.next_step, timer.next_at = ladder.first_look(policy, plan, carries=carries)
+    timer.first_step, timer.gaps = timer.next_step, write_gaps(gaps)
     return True

@@ -11,16 +11,16 @@ from uuid import UUID
 
 from leads.models import Assignment, Handoff
 from sla import ladder
-from sla.gaps import read_gaps, write_gaps
+from sla.gaps import PAUSE, read_gaps, write_gaps
 from sla.models import Pause, Timer, TimerEvent
-from sla.policies import load_policy, plan_of
+from sla.policies import load_policy, plan_of, replan
 from sla.rows import update_timers
 from sla.services.answers import judge, within_span
 from sla.services.arming import arm_owner, stand_where_paused
 from sla.services.closing import CLOSING, close, record_silent_breaches
 from sla.services.pausing import end_those_over
 from sla.tiers import BREACH
-from sla.timers import add_seconds
+from tenants.calendars import load_calendar
 
 _COMPANY: Final = Timer.Clock.COMPANY
 
@@ -106,10 +106,9 @@ def _stand_still(timer: Timer, stopped: Pause) -> None:
     """The handoff is paused: the clock that runs again stands as it did before it was answered."""
     timer.state, timer.next_at = Timer.State.PAUSED, None
     timer.paused_at = max(stopped.started_at, timer.started_at)
-    before = [gap for gap in read_gaps(timer.gaps) if gap.end <= stopped.started_at]
+    before = [gap for gap in read_gaps(timer.gaps) if gap.kind != PAUSE or gap.end <= stopped.started_at]
     timer.gaps = write_gaps(before)
-    plan = plan_of(timer)
-    timer.due_at = add_seconds(plan.calendar, plan.started_at, plan.duration_seconds, before)
+    timer.due_at = replan(timer, before, calendar=load_calendar(timer.calendar_version_id)).due_at
 
 
 def _arm_missing(

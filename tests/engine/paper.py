@@ -63,13 +63,14 @@ class Clock:
     office: Office
     stop: int | None = None
     standing: list[Standing] = field(default_factory=list)
+    leave: list[tuple[int, int]] = field(default_factory=list)
 
     def stands(self) -> bool:
         return bool(self.standing) and self.standing[-1].end is None
 
     def due(self, *, known: int = FOREVER, cut: int | None = None) -> int:
         """The deadline, with what stood until the act `known`; what stood on then is cut off at `cut`."""
-        gaps = []
+        gaps = list(self.leave)
         for each in self.standing:
             if each.end is not None and each.ended is not None and each.ended <= known:
                 gaps.append((each.begin, each.end))
@@ -123,6 +124,8 @@ class PaperLead:
     waits_until: int | None = None
     waits_since: int = 0
     closed: bool = False
+    holders: dict[Any, Any] = field(default_factory=dict)  # whose each assignment is
+    leave: dict[Any, list[tuple[int, int]]] = field(default_factory=dict)  # by person, of all the leads
 
     def arm(self, office: Office) -> None:
         """Clocks that ought to run now and are not there yet."""
@@ -135,6 +138,8 @@ class PaperLead:
             for span in spans:
                 if not any(clock.span == span and clock.target == target for clock in self.clocks):
                     clock = Clock(target, span, starts[span], self.minutes[target], office)
+                    away = self.leave.get(self.holders.get(span), [])
+                    clock.leave = [(max(begin, clock.start), end) for begin, end in away if end > clock.start]
                     self.clocks.append(clock)
                     if self.waits_until is not None:
                         clock.standing.append(Standing(max(self.waits_since, clock.start)))
@@ -156,6 +161,14 @@ class PaperLead:
             if clock.stands():
                 clock.standing[-1].end, clock.standing[-1].ended = at, act
         self.waits_until = None
+
+    def plans_change(self, person: Any, now: int) -> None:
+        """Somebody's leave is not what it was: what is over of it stays, the rest is as it is planned now."""
+        for clock in self.alive(now):
+            if clock.span is not None and self.holders[clock.span] == person:
+                over = [(begin, min(end, now)) for begin, end in clock.leave if begin < now]
+                to_come = [(max(begin, now), end) for begin, end in self.leave.get(person, []) if end > now]
+                clock.leave = over + to_come
 
     def take_back(self, target: str, answer: Answer, now: int) -> None:
         """An answer is undone: what runs again stands where the lead waits."""

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -37,7 +38,8 @@ from tenants import versions
 from tenants.calendars import change_calendar, make_spec
 from tenants.clock import Clock, fixed_clock
 from tenants.context import tenant_scope
-from tenants.models import Calendar, CalendarVersion
+from tenants.models import Calendar, CalendarVersion, Leave
+from tenants.services import remove_leave, schedule_leave
 from tests.engine.paper import DAY, Answer, Office, PaperLead
 from tests.factories import POLICY, Org, make_org
 from tests.handoff.conftest import new_lead
@@ -80,6 +82,7 @@ class Histories(RuleBasedStateMachine):
         self.now, self.act, self.swept = 10 * 60, 0, True
         self.office, self.promise = OFFICES[0], PROMISES[0]
         self.leads: list[tuple[Lead, PaperLead]] = []
+        self.leave: dict[UUID, list[tuple[int, int]]] = {}
         self.undo: list[tuple[int, str, int, Callable[[Actor], None], Answer]] = []
 
     def teardown(self) -> None:
@@ -113,7 +116,8 @@ class Histories(RuleBasedStateMachine):
                 pass
         self.swept = sweep
         for lead, paper in self.leads:
-            spans = Assignment.objects.filter(handoff__lead=lead).order_by("started_at", "id")
+            spans = list(Assignment.objects.filter(handoff__lead=lead).order_by("started_at", "id"))
+            paper.holders = {span.id: span.member_id for span in spans}
             paper.owners(
                 [
                     (span.id, minute_of(span.started_at), span.ended_at and minute_of(span.ended_at))
@@ -138,7 +142,7 @@ class Histories(RuleBasedStateMachine):
         lead = new_lead(
             self.org, moment(self.now), email=f"lead{len(self.leads)}@okapi{len(self.leads)}.example"
         )
-        self.leads.append((lead, PaperLead(self.now, dict(self.promise))))
+        self.leads.append((lead, PaperLead(self.now, dict(self.promise), leave=self.leave)))
         self.settle(sweep=self.swept)
 
     @rule(minutes=JUMPS, sweep=st.sampled_from([True, True, True, False]))
@@ -291,6 +295,48 @@ class Histories(RuleBasedStateMachine):
             actor="engine",
         )
         self.settle(sweep=False)
+
+    @rule(
+        who=st.integers(0, 2),
+        ahead=st.sampled_from([0, 0, 20, 300, DAY]),
+        minutes=st.sampled_from([30, 240, DAY, 4 * DAY]),
+    )
+    def plan_leave(self, who: int, ahead: int, minutes: int) -> None:
+        """A rep's clocks stand while they are away."""
+        rep = self.org.reps[who]
+        begin, end = self.now + ahead, self.now + ahead + minutes
+        planned = self.leave.setdefault(rep.id, [])
+        if any(begin < other_end and other < end for other, other_end in planned):
+            return
+        self.act += 1
+        schedule_leave(
+            member=rep,
+            starts_at=moment(begin),
+            ends_at=moment(end),
+            reason="",
+            actor="system",
+            now=moment(self.now),
+        )
+        planned.append((begin, end))
+        self.plans_change(rep.id)
+
+    @rule(who=st.integers(0, 2))
+    def come_back(self, who: int) -> None:
+        """Leave that is not over is taken back."""
+        rep = self.org.reps[who]
+        planned = [span for span in self.leave.get(rep.id, []) if span[1] > self.now]
+        if not planned:
+            return
+        self.act += 1
+        leave = Leave.objects.get(member=rep, starts_at=moment(planned[-1][0]))
+        remove_leave(leave=leave, actor="system", now=moment(self.now))
+        self.leave[rep.id].remove(planned[-1])
+        self.plans_change(rep.id)
+
+    def plans_change(self, member_id: UUID) -> None:
+        for _, paper in self.leads:
+            if not paper.closed:
+                paper.plans_change(member_id, self.now)
 
     @rule(which=st.integers(0, len(OFFICES) - 1), order=st.booleans())
     def hours_change(self, which: int, order: bool) -> None:

@@ -11,9 +11,11 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
+from core.businesstime import Gap
 from handoff import clocks, selectors
 from handoff.selectors import boards
 from leads.models import Assignment, Handoff, Lead
+from sla.gaps import write_gaps
 from sla.models import Target, Timer
 from sla.selectors import status_now
 from sla.status import Status
@@ -46,6 +48,13 @@ def calendars(org: Org, now: datetime) -> list[UUID | None]:
     return [org.calendar_version_id, *versions, None]
 
 
+def gap_about(now: datetime, chance: random.Random) -> list[Gap]:
+    """Sometimes a gap, which may hold `now` or touch it."""
+    start, end = sorted(chance.sample([-2, -1, 0, 1, 2], 2))
+    gap = Gap(now + start * HOUR, now + end * HOUR, chance.choice(["leave", "leave", "pause"]))
+    return [gap] if chance.random() < 0.5 else []
+
+
 def random_timers(org: Org, leads: list[Lead], now: datetime, chance: random.Random) -> None:
     """Instead of the leads' own clocks some of every state, closed and open, on every calendar."""
     versions = calendars(org, now)
@@ -73,6 +82,7 @@ def random_timers(org: Org, leads: list[Lead], now: datetime, chance: random.Ran
             due_at=now + chance.choice(OFFSETS),
             met_at=moment(missing=0.8),
             closed_at=moment(missing=0.7),
+            gaps=write_gaps(gap_about(now, chance)),
         )
         for handoff in handoffs
         for target in chance.sample(Target.values, chance.randint(0, 4))

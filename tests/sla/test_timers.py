@@ -10,10 +10,11 @@ from core.businesstime import Gap, WorkCalendar
 from core.rules import Facts
 from leads.criteria import SCHEMA
 from sla.defaults import DEFAULT_POLICY
+from sla.gaps import write_gaps
 from sla.ladder import Chain, climb, first_look, recipients, same_place, take_over
 from sla.status import Status, status_of
 from sla.tiers import BREACH, Act, Duration, Policy, Step, TargetSpec, match_tier, parse_policy
-from sla.timers import paused_schedule, schedule, schedule_of_rest, warn_at
+from sla.timers import schedule, schedule_of_rest, warn_at
 
 BERLIN = WorkCalendar(
     "Europe/Berlin", {day: [("09:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -161,7 +162,21 @@ def test_a_step_business_days_after_the_deadline_keeps_the_time_of_day() -> None
 def test_a_pause_pushes_the_steps_after_the_deadline_too() -> None:
     step = Step(0, (Act("tell_manager"),), after=Duration("minutes", 10))
     gap = Gap(at(2), at(3), "pause")
-    assert paused_schedule(PLAN, [gap]).at_step(step) == PLAN.at_step(step) + timedelta(minutes=1)
+    paused = schedule(first_touch("minutes", 5), TUESDAY, BERLIN, [gap])
+    assert paused.at_step(step) == PLAN.at_step(step) + timedelta(minutes=1)
+
+
+def test_a_business_day_ends_at_an_opening_and_gaps_that_take_nothing_of_it_move_nothing() -> None:
+    day = first_touch("business_days", 1)
+    opening = datetime(2026, 11, 17, 8, tzinfo=UTC)  # Tuesday 9:00 in Berlin
+    assert schedule(day, opening, BERLIN).due_at == opening + timedelta(days=1)
+    night = Gap(opening + timedelta(hours=12), opening + timedelta(hours=13), "leave")
+    summer = Gap(opening + timedelta(days=90), opening + timedelta(days=99), "leave")
+    assert schedule(day, opening, BERLIN, [night, summer]).due_at == opening + timedelta(days=1)
+    next_day = Gap(opening + timedelta(days=1), opening + timedelta(days=2), "leave")
+    assert schedule(day, opening, BERLIN, [next_day]).due_at == opening + timedelta(days=1)
+    that_day = Gap(opening, opening + timedelta(hours=23), "leave")
+    assert schedule(day, opening, BERLIN, [that_day]).due_at == opening + timedelta(days=2)
 
 
 def _policy(*ladder: dict[str, object]) -> Policy:
@@ -218,6 +233,7 @@ class Facts_:
         self.due_at = at(5)
         self.met_at: datetime | None = None
         self.closed_at: datetime | None = None
+        self.gaps: list[list[str]] = []
         self.__dict__.update(values)
 
 
@@ -235,6 +251,9 @@ class Facts_:
         ({"state": "met", "met_at": at(3)}, at(10), Status.MET),
         ({"state": "paused"}, at(1), Status.PAUSED),
         ({"state": "cancelled"}, at(1), Status.CANCELLED),
+        ({"gaps": write_gaps([Gap(at(1), at(2), "leave")])}, at(1), Status.CLOSED_HOURS),
+        ({"gaps": write_gaps([Gap(at(1), at(2), "leave")])}, at(2), Status.ON_TIME),
+        ({"gaps": write_gaps([Gap(at(1), at(2), "pause")])}, at(1), Status.ON_TIME),
         (
             {"due_at": datetime(2026, 11, 23, 9, tzinfo=UTC)},
             FRIDAY_EVENING + timedelta(hours=5),
