@@ -114,7 +114,10 @@ def check_domain(text: str, path: str) -> str:
         message = "This is no domain of a company. Write it like acme.com, or leave it out."
         raise ValidationFailed.at(path, message, "invalid_domain")
     if is_free_mail(domain):
-        message = f"People of many companies write from {domain}: it names none. Leave it out, and name the company."
+        message = (
+            f"People of many companies write from {domain}: it names none. Leave it out, and say what the "
+            "company is called."
+        )
         raise ValidationFailed.at(path, message, "free_mail")
     return domain
 

@@ -26,3 +26,8 @@ REFUSED: Final = 422
 def status_of(*forms: BaseForm) -> int:
     """The status of a page with these forms: REFUSED where one of them was sent and is wrong."""
     return REFUSED if any(form.is_bound and form.errors for form in forms) else 200
+
+
+def status_of_refusal(error: DomainError) -> int:
+    """The status of a form that a service refused: 409 where somebody else came first, else REFUSED."""
+    return 409 if error.status == 409 else REFUSED
