@@ -48,7 +48,7 @@ from tenants.models import Member, Role
 from tenants.selectors import person_document
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page, next_url, page_size
+from web.pagination import api_page, known_query, next_url, page_size
 
 TIMER_PAGE = page_serializer("TimerPage", TimerRowSerializer)
 _READERS: dict[type, Callable[..., dict[str, Any]]] = {
@@ -294,6 +294,7 @@ class TimelineView(TenantAPIView):
     def get(self, request: Request, lead_id: UUID) -> Response:
         """Everything that happened to the lead, the newest first. `limit` counts engagements: a page has
         besides whatever else happened in their time."""
+        known_query(request, "cursor", "limit")
         lead = get_lead(lead_id=lead_id)
         handoffs = list(Handoff.objects.filter(lead=lead).values_list("id", flat=True))
         page = timeline(
@@ -382,6 +383,7 @@ class TimersView(TenantAPIView):
     def get(self, request: Request) -> Response:
         """Clocks, the one due first at the top. By `status` a page may hold fewer rows than `limit`, even
         none, and yet have a next one."""
+        known_query(request, "state", "status", "due_before", "cursor", "limit")
         now = self.clock()
         state, status, due_before = _timer_filters(request.query_params)
         found = Timer.objects.filter(handoff__is_history=False).select_related("handoff")

@@ -14,6 +14,7 @@ from leads.corrections import Correction, current_values, said_of
 from leads.incoming import COMPANY_LIMITS, LEAD_LIMITS, MAX_BIG_INTEGER, MAX_INTEGER
 from leads.models import Lead
 from tenants.models import Role
+from web.seen import RemembersSeen
 
 #: The fields of the form by the name that a correction has for each.
 _NAMES: Final = {
@@ -52,7 +53,7 @@ def _text(label: str, limit: int, **more: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=limit, required=False, **more)
 
 
-class CorrectionForm(forms.Form):
+class CorrectionForm(RemembersSeen):
     """What is known of a lead. Everything is optional: an empty field means "not known"."""
 
     first_name = _text("First name", LEAD_LIMITS["first_name"])
@@ -68,7 +69,7 @@ class CorrectionForm(forms.Form):
         label="Employees", min_value=0, max_value=MAX_INTEGER, required=False
     )
     company_revenue = forms.IntegerField(
-        label="Revenue a year", min_value=-MAX_BIG_INTEGER, max_value=MAX_BIG_INTEGER, required=False
+        label="Revenue a year", min_value=0, max_value=MAX_BIG_INTEGER, required=False
     )
     company_industry = _text("Industry", COMPANY_LIMITS["industry"])
     company_country = _text("Country", COMPANY_LIMITS["country"])
@@ -87,6 +88,7 @@ class CorrectionForm(forms.Form):
         if role == Role.REP:
             for name in _NOT_FOR_REPS:
                 del self.fields[name]
+        self.remember()
         self._needs = {_REQUIRED_AT.get(name, name) for name in lead.needs}
 
     @property
@@ -112,5 +114,5 @@ class CorrectionForm(forms.Form):
 
     def correction(self) -> Correction:
         """What the author changed; the form is valid."""
-        values = {_NAMES[name]: self.cleaned_data[name] for name in self.changed_data if name in _NAMES}
+        values = {_NAMES[name]: self.cleaned_data[name] for name in self.changes if name in _NAMES}
         return said_of(values, seen_at=self.cleaned_data["seen_at"])

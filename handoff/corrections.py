@@ -22,14 +22,20 @@ def may_correct(lead: Lead, member: Member) -> bool:
     return member.role in _CORRECTS or (lead.owner_id is not None and lead.owner_id == member.id)
 
 
-def correct(*, lead: Lead, correction: Correction, actor: str, clock: Clock) -> Handoff | None:
+def correct(
+    *, lead: Lead, correction: Correction, actor: str, clock: Clock, role: str = ""
+) -> Handoff | None:
     """Put a lead's data right and judge it again; gives back the handoff that this opened, if any.
+
+    role: of the member who does it; "" for a program, whose key may change accounts anyway. A rep may say
+          which company the lead belongs to and fill in what is not known of it; what its account says
+          already is marketing's and the managers', as on the pages of accounts.
 
     In the caller's transaction. The record names the fields and not what was in them. Raises
     ValidationFailed, Conflict and StaleVersion (`leads.corrections.correct_lead`).
     """
     with steady_config(), travelling_together():
-        arrival = correct_lead(lead, correction, now=clock(), clock=clock)
+        arrival = correct_lead(lead, correction, now=clock(), clock=clock, fills_only=role == Role.REP)
         opened, _, _ = hand_off([arrival], {}, actor=actor)
         handoff = opened.get(lead.id)
         if arrival.handoff is not None:

@@ -26,7 +26,7 @@ from sla.models import Excuse
 from tenants.models import Role
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page
+from web.pagination import api_page, known_query
 
 EXCUSE_PAGE = page_serializer("ExcusePage", ExcuseSerializer)
 
@@ -70,6 +70,7 @@ class ExcusesView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         """Excuses, the one asked for last at the top."""
+        known_query(request, "state", "cursor", "limit")
         state = request.query_params.get("state", "")
         if state and state not in Excuse.State.values:
             known = ", ".join(Excuse.State.values)

@@ -49,7 +49,7 @@ class CompanyInSerializer(serializers.Serializer[Any]):
     domain = _text(COMPANY_LIMITS["domain"])
     employees = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER, required=False, allow_null=True)
     revenue = serializers.IntegerField(
-        min_value=-MAX_BIG_INTEGER,
+        min_value=0,
         max_value=MAX_BIG_INTEGER,
         required=False,
         allow_null=True,

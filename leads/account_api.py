@@ -16,7 +16,7 @@ from leads import strict
 from leads.account_edit import FIELDS, FLAGS, change_account, find_accounts, get_account
 from leads.models import Account
 from web.api import TenantAPIView
-from web.pagination import api_page
+from web.pagination import api_page, known_query
 
 
 class AccountChangeSerializer(serializers.Serializer[Any]):
@@ -37,6 +37,14 @@ class AccountChangeSerializer(serializers.Serializer[Any]):
     is_competitor = serializers.BooleanField(required=False)
     has_open_opportunity = serializers.BooleanField(required=False)
     is_named = serializers.BooleanField(required=False)
+
+
+class AccountPatchSerializer(AccountChangeSerializer):
+    seen = AccountChangeSerializer(
+        required=False,
+        help_text="Values as you read them: 409 where one that you change has another by now. "
+        "Without it nobody looks.",
+    )
 
 
 class AccountOutSerializer(serializers.Serializer[Any]):
@@ -62,7 +70,7 @@ class AccountListSerializer(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-_read: Callable[..., dict[str, Any]] = strict.reader_of(AccountChangeSerializer)
+_read: Callable[..., dict[str, Any]] = strict.reader_of(AccountPatchSerializer)
 
 
 def _member_id(text: str) -> UUID:
@@ -97,6 +105,7 @@ class AccountsView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         """Accounts by name."""
+        known_query(request, "q", "flag", "cursor", "limit")
         flag = request.query_params.get("flag", "")
         if flag and flag not in FLAGS:
             raise ValidationFailed.at("/flag", f"Use one of: {', '.join(FLAGS)}.", "invalid_choice")
@@ -115,17 +124,30 @@ class OneAccountView(TenantAPIView):
 
     @extend_schema(
         operation_id="accounts_change",
-        request=AccountChangeSerializer,
+        request=AccountPatchSerializer,
         responses={200: AccountOutSerializer},
     )
     def patch(self, request: Request, account_id: UUID) -> Response:
         """Change what is known of an account. Leads are judged by it from their next arrival on."""
         said = strict.read(_read, request.data)
-        given: Any = request.data  # an object, since it was read
-        changes = {**{name: None for name in given if given[name] is None}, **said}
-        if said.get("owner") is not None:
-            changes["owner"] = _member_id(said["owner"])
+        given: dict[str, Any] = dict(request.data)  # an object, since it was read
+        seen = _with_nulls(given.pop("seen", None) or {}, said.pop("seen", {}))
+        if not given:
+            fields = ", ".join(FIELDS)
+            raise ValidationFailed.at("", f"Send at least one field to change: {fields}.", "required")
         account, _ = change_account(
-            account_id=account_id, changes=changes, actor=self.actor, now=self.clock()
+            account_id=account_id,
+            changes=_with_nulls(given, said),
+            seen=seen,
+            actor=self.actor,
+            now=self.clock(),
         )
         return Response(_document(account))
+
+
+def _with_nulls(given: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was read, with the members that were null, which the reader leaves out."""
+    found = {**{name: None for name in given if given[name] is None}, **said}
+    if found.get("owner") is not None:
+        found["owner"] = _member_id(found["owner"])
+    return found

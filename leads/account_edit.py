@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
-from core.errors import FieldError, NotFound, ValidationFailed
-from leads.matching import is_free_mail, registrable_domain
+from core.errors import FieldError, NotFound, StaleVersion, ValidationFailed
+from leads.matching import check_domain
 from leads.models import Account
 from tenants.audit import record_change
 from tenants.models import Member
@@ -49,12 +49,21 @@ def get_account(*, account_id: UUID) -> Account:
 
 @transaction.atomic
 def change_account(
-    *, account_id: UUID, changes: Mapping[str, Any], actor: str, now: datetime
+    *,
+    account_id: UUID,
+    changes: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+    seen: Mapping[str, Any] | None = None,
 ) -> tuple[Account, bool]:
-    """Write these of FIELDS; gives back the account and whether anything changed. Audited.
+    """Write these of FIELDS and no others; gives back the account and whether anything changed. Audited.
 
-    owner: a member's id or None. Leads that are judged already stay judged; the next arrival or correction
-    of each reads what stands here then. Raises NotFound; ValidationFailed at the field's name.
+    changes: owner is a member's id or None. Leads that are judged already stay judged; the next arrival or
+             correction of each reads what stands here then.
+    seen:    what the author saw, by field; a field that is to be changed and has another value by now is
+             refused, lest somebody else's word of meanwhile is taken back unread.
+    Raises NotFound; ValidationFailed at the field's name; StaleVersion with `changes`, a list of {"field",
+    "before", "after"}.
     """
     account: Account | None = Account.objects.select_for_update(of=("self",)).filter(id=account_id).first()
     if account is None:
@@ -63,6 +72,7 @@ def change_account(
     names = [name for name in wanted if getattr(account, _column(name)) != wanted[name]]
     if not names:
         return get_account(account_id=account_id), False
+    _check_seen(account, names, seen or {})
     before = {name: _plain(getattr(account, _column(name))) for name in names}
     for name in names:
         setattr(account, _column(name), wanted[name])
@@ -86,6 +96,18 @@ def change_account(
     return get_account(account_id=account_id), True
 
 
+def _check_seen(account: Account, names: Sequence[str], seen: Mapping[str, Any]) -> None:
+    """Raises StaleVersion where a field that is to be changed is not as its author saw it."""
+    stale = [
+        {"field": name, "before": _plain(seen[name]), "after": _plain(getattr(account, _column(name)))}
+        for name in names
+        if name in seen and _plain(seen[name]) != _plain(getattr(account, _column(name)))
+    ]
+    if stale:
+        text = "Somebody else changed the same of this account meanwhile. Nothing is saved yet."
+        raise StaleVersion(text, changes=stale)
+
+
 def _column(name: str) -> str:
     return "owner_id" if name == "owner" else name
 
@@ -101,13 +123,10 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
     if "name" in found and not str(found["name"] or "").strip():
         errors.append(FieldError("/name", "An account has a name.", "required"))
     if found.get("domain"):
-        domain = registrable_domain(str(found["domain"]))
-        if not domain:
-            errors.append(FieldError("/domain", "This is no domain of a company: acme.com.", "invalid"))
-        elif is_free_mail(domain):
-            message = "People of many companies write from there: it names none."
-            errors.append(FieldError("/domain", message, "free_mail"))
-        found["domain"] = domain
+        try:
+            found["domain"] = check_domain(str(found["domain"]), "/domain")
+        except ValidationFailed as refusal:
+            errors += refusal.field_errors
     owner_id = found.get("owner")
     if owner_id is not None and not Member.objects.filter(id=owner_id, is_active=True).exists():
         errors.append(FieldError("/owner", "Choose somebody who is active here.", "invalid_choice"))

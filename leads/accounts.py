@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -17,6 +17,9 @@ from leads.models import Account
 from tenants.arrays import with_arrays
 from tenants.bulk import fresh, insert_rows, update_rows
 from tenants.context import current_tenant_id
+
+#: Columns that arrivals write, the name first: what they fill is empty or a domain.
+_SAID_OF_IT: Final = ("name", "employees", "revenue", "industry", "country", "region")
 
 
 def match_accounts(people: Sequence[Person], now: datetime) -> None:
@@ -35,23 +38,52 @@ def match_accounts(people: Sequence[Person], now: datetime) -> None:
     nameless = [name for name in names if name not in by_name]
     if missing or nameless:
         _make_accounts(missing, nameless, wanted, by_domain, by_name, now)
-    changed: dict[UUID, Account] = {}
+    told: dict[UUID, tuple[Account, list[CompanyIn]]] = {}
     for person, (domain, name) in wanted.items():
         found = by_domain.get(domain) if domain else by_name.get(name) if name else None
         current = by_id.get(person.lead.account_id) if person.lead and person.lead.account_id else None
         person.account = found or current
         if person.account is not None:
-            for _, item in person.items:
-                if _improve_account(person.account, item.company):
-                    changed[person.account.id] = person.account
-    if changed:
-        list(
-            Account.objects.filter(id__in=list(changed))
-            .select_for_update(of=("self",), no_key=True)
-            .order_by("id")
-            .only("id")
-        )
-        update_rows(list(changed.values()), ["name", "employees", "revenue", "industry", "country", "region"])
+            person.account, companies = told.setdefault(person.account.id, (person.account, []))
+            companies += [item.company for _, item in person.items]
+    _improve_known(told)
+
+
+def _improve_known(told: Mapping[UUID, tuple[Account, list[CompanyIn]]]) -> None:
+    """Write what arrivals say about the accounts that are there already.
+
+    They were read without a lock, which most arrivals never need: what they say is known. One that says
+    something new locks its account, reads it again, and is judged and written by what stands there then, so
+    that nobody's word of meanwhile is taken back.
+    """
+    news = [
+        account.id
+        for account, companies in told.values()
+        if any(_news(account, company) for company in companies)
+    ]
+    if not news:
+        return
+    for row in _rows_of("id = any(%s::uuid[])", [sorted(news)], lock=True):
+        account, companies = told[row.id]
+        for column in _account_columns():
+            setattr(account, column, getattr(row, column))
+        for company in companies:
+            _improve_account(account, company)
+    update_rows([told[account_id][0] for account_id in news], list(_SAID_OF_IT))
+
+
+def account_to_be(person: Person) -> Account | None:
+    """The account that `match_accounts` will give this person, locked; None where it will make
+    one, or none."""
+    domain, name = _account_key(person)
+    own = person.lead.account_id if person.lead is not None else None
+    if domain:
+        found = _rows_of("domain = %s and not (domain = '')", [domain], lock=True)
+    elif name:
+        found = _rows_of("name = %s and domain = ''", [name], lock=True)
+    else:
+        found = _rows_of("id = %s", [str(own)], lock=True) if own else []
+    return found[0] if found else None
 
 
 def _account_key(person: Person) -> tuple[str, str]:
@@ -81,12 +113,19 @@ def _accounts_sql(condition: str) -> str:
     return f"select {names} from leads_account where tenant_id = %s and ({condition}) order by id"  # noqa: S608
 
 
+def _rows_of(condition: str, parameters: Sequence[Any], *, lock: bool = False) -> list[Account]:
+    sql = _accounts_sql(condition) + (" for no key update" if lock else "")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, with_arrays([str(current_tenant_id()), *parameters]))
+        return [Account.from_db(connection.alias, _account_columns(), row) for row in cursor.fetchall()]
+
+
 def _find_accounts(
     domains: list[str], names: list[str], ids: list[UUID]
 ) -> tuple[dict[str, Account], dict[str, Account], dict[UUID, Account]]:
     # Written out: on the way of every lead, and building the query by its parts costs more than running it.
     parts: list[str] = []
-    parameters: list[Any] = [str(current_tenant_id())]
+    parameters: list[Any] = []
     if domains:
         # "not (domain = '')" is the condition of the index.
         parts.append("(domain = any(%s) and not (domain = ''))")
@@ -99,14 +138,10 @@ def _find_accounts(
         parameters.append(list(ids))
     if not parts:
         return {}, {}, {}
-    with connection.cursor() as cursor:
-        cursor.execute(_accounts_sql(" or ".join(parts)), with_arrays(parameters))
-        rows = cursor.fetchall()
     by_domain: dict[str, Account] = {}
     by_name: dict[str, Account] = {}
     by_id: dict[UUID, Account] = {}
-    for row in rows:
-        account = Account.from_db(connection.alias, _account_columns(), row)
+    for account in _rows_of(" or ".join(parts), parameters):
         by_id[account.id] = account
         if account.domain:
             by_domain[account.domain] = account
@@ -162,16 +197,20 @@ def _make_accounts(
         by_domain.update(_find_accounts(lost, [], [])[0])
 
 
-def _improve_account(account: Account, company: CompanyIn) -> bool:
-    """Write what the arrival says about the company; True if that changed anything. A real name replaces a
-    domain."""
-    changed = False
-    for name in ("employees", "revenue", "industry", "country", "region"):
+def _news(account: Account, company: CompanyIn) -> dict[str, Any]:
+    """What an arrival says about the company that its account does not have so: value by column. A real name
+    replaces a domain."""
+    found = {}
+    for name in _SAID_OF_IT[1:]:
         value = getattr(company, name)
         if value not in (None, "") and getattr(account, name) != value:
-            setattr(account, name, value)
-            changed = True
-    if company.name and account.name == account.domain:
-        account.name = company.name
-        changed = True
-    return changed
+            found[name] = value
+    if company.name and account.name == account.domain != company.name:
+        found["name"] = company.name
+    return found
+
+
+def _improve_account(account: Account, company: CompanyIn) -> None:
+    """Put what the arrival says about the company into its account (not saved)."""
+    for name, value in _news(account, company).items():
+        setattr(account, name, value)

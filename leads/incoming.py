@@ -151,7 +151,7 @@ def _number_errors(item: LeadIn) -> list[FieldError]:
     for path, number, low, high in (
         ("/score", item.score, -MAX_INTEGER, MAX_INTEGER),
         ("/company/employees", item.company.employees, 0, MAX_INTEGER),
-        ("/company/revenue", item.company.revenue, -MAX_BIG_INTEGER, MAX_BIG_INTEGER),
+        ("/company/revenue", item.company.revenue, 0, MAX_BIG_INTEGER),
     ):
         if number is not None and not low <= number <= high:
             errors.append(FieldError(path, f"A number from {low} to {high}.", "out_of_range"))

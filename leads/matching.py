@@ -58,23 +58,68 @@ def normalise_email(raw: str) -> str:
         ) from error
 
 
+# What an address or URL has around its host.
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//")
+_PORT = re.compile(r":\d{1,5}$")
+# The full stops of other scripts, which separate labels like ours.
+_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?")
+_MAX_HOST = 253
+
+
+def _host_of(text: str) -> str:
+    """The host of an address or URL; "" where the domain name system could have no such name."""
+    rest = re.split(r"[/?#]", _SCHEME.sub("", text), maxsplit=1)[0].rpartition("@")[2]
+    host = _PORT.sub("", rest).translate(_DOTS).removesuffix(".")
+    labels = host.split(".")
+    try:
+        # As the network writes them: a label of letters beyond ASCII is longer there than it looks.
+        written = [label.encode("idna").decode() for label in labels]
+    except UnicodeError:
+        return ""
+    if len(".".join(written)) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in written):
+        return ""
+    return host
+
+
 @lru_cache(maxsize=8192)
 def registrable_domain(host: str) -> str:
     """The part of a host, address or URL that somebody registered: "www.shop.acme.co.uk" is "acme.co.uk".
 
-    "" where there is none (an IP address, a bare word). Under a suffix that the list does not know the last
-    two labels count, as the list itself asks.
+    "" where there is none (an IP address, a bare word), and for what is no name of a host: an empty label
+    ("a..b"), a label of more than 63 or a name of more than 253 characters as IDNA writes them. Under a
+    suffix that the list does not know the last two labels count, as the list itself asks.
     """
-    text = host.strip().lower().rpartition("@")[2]
-    if not text or len(text) > 300:
+    text = host.strip().lower()
+    if not text or len(text) > 300 or not (text := _host_of(text)):
         return ""
     found = _suffixes(text)
     if found.top_domain_under_public_suffix:
-        return found.top_domain_under_public_suffix[:253]
+        return found.top_domain_under_public_suffix
     if found.ipv4 or found.ipv6 or found.suffix:
         return ""
     labels = [label for label in (*found.subdomain.split("."), found.domain) if label]
-    return ".".join(labels[-2:])[:253] if len(labels) >= 2 else ""
+    return ".".join(labels[-2:]) if len(labels) >= 2 else ""
+
+
+def check_domain(text: str, path: str) -> str:
+    """The registrable domain of a company as somebody wrote it; "" for nothing written.
+
+    Raises ValidationFailed at `path` for what names no company, with the way out.
+    """
+    if not text.strip():
+        return ""
+    domain = registrable_domain(text)
+    if not domain:
+        message = "This is no domain of a company. Write it like acme.com, or leave it out."
+        raise ValidationFailed.at(path, message, "invalid_domain")
+    if is_free_mail(domain):
+        message = (
+            f"People of many companies write from {domain}: it names none. Leave it out, and say what the "
+            "company is called."
+        )
+        raise ValidationFailed.at(path, message, "free_mail")
+    return domain
 
 
 def email_domain(email: str) -> str:

@@ -24,6 +24,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.refusals import REFUSED, status_of_refusal
 from tenants.requests import TenantRequest
 
 
@@ -42,10 +43,10 @@ def criteria(request: TenantRequest) -> HttpResponse:
             return render(request, "403.html", status=403)
         advanced_sent = "content" in request.POST
         form = AdvancedForm(request.POST) if advanced_sent else CriteriaForm(request.POST)
-        if form.is_valid() and (number := _publish(request, form)) is not None:
-            messages.success(request, f"Version {number} is in force.")
+        refusal = _publish(request, form) if form.is_valid() else None
+        if form.is_valid():
             return redirect("leads:criteria")
-        status = 400
+        status = status_of_refusal(refusal) if refusal else REFUSED
         if isinstance(form, AdvancedForm):
             advanced = form
         else:
@@ -100,8 +101,8 @@ def _forms(
     return filled, AdvancedForm(initial={"based_on": based_on, "content": text})
 
 
-def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> int | None:
-    """The number of the version that was published; None where it was refused, which the form then says."""
+def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> DomainError | None:
+    """Publish what the form says; where that is refused, the form says why, and the refusal is given back."""
     content = form.cleaned_data["content"] if isinstance(form, AdvancedForm) else form.content()
     try:
         version = publish_criteria(
@@ -115,8 +116,9 @@ def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> int |
             form.add_error(None, f"{one.path or 'The criteria'}: {one.message}")
         if not error.field_errors:
             form.add_error(None, error.message)
-        return None
-    return version.number
+        return error
+    messages.success(request, f"Version {version.number} is in force.")
+    return None
 
 
 def sentences(content: dict[str, Any]) -> list[tuple[str, list[str]]]:

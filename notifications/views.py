@@ -21,7 +21,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Member, Role, Tenant
-from tenants.refusals import take_errors
+from tenants.refusals import status_of, take_errors
 from web.pagination import next_url, page_of
 
 
@@ -81,8 +81,7 @@ def webhooks(request: TenantRequest) -> HttpResponse:
         "made": made,
         "crumbs": [{"label": "Webhooks", "url": ""}],
     }
-    status = 422 if form.errors else 200
-    return render(request, "notifications/webhooks.html", context, status=status)
+    return render(request, "notifications/webhooks.html", context, status=status_of(form))
 
 
 @never_cache

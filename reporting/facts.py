@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from reporting import rollups
+from reporting import rollups, watch
 from reporting.rollup_sql import COUNTED
 from reporting.rollups import NOBODY, Counted
 from tenants.context import current_tenant_id, tenant_scope
@@ -69,7 +69,8 @@ where t.tenant_id = %(tenant)s and not h.is_test
 def drain(*, turns: int = TURNS) -> int:
     """Bring the facts of every organisation up to date; how many dirty rows that used up.
 
-    An organisation whose turn raises is logged and left out; its dirty rows stay.
+    An organisation whose turn raises is logged and left out; its dirty rows stay, and after five minutes
+    are a finding (`reporting.watch`).
     """
     waiting = _tenants_with_dirty_handoffs()
     random.shuffle(waiting)
@@ -81,10 +82,18 @@ def drain(*, turns: int = TURNS) -> int:
                 drained += taken
                 if taken < TURN:
                     break
-        except Exception:
+        except Exception as error:
             logger.exception("The facts of an organisation were not built.", extra={"tenant": str(tenant_id)})
             connection.close_if_unusable_or_obsolete()
+            _say_why(tenant_id, error)
     return drained
+
+
+def _say_why(tenant_id: UUID, error: Exception) -> None:
+    try:
+        watch.note_failure(tenant_id, error)
+    except Exception:  # the database itself may be what fails
+        logger.exception("Nor could that be noted.", extra={"tenant": str(tenant_id)})
 
 
 def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:

@@ -123,11 +123,6 @@ def lock_pools(slugs: Iterable[str]) -> list[PoolRow]:
     return _pools(f"{_POOLS_SQL} for update", slugs)
 
 
-def read_pools(slugs: Iterable[str]) -> list[PoolRow]:
-    """As `lock_pools`, for a dry run."""
-    return _pools(_POOLS_SQL, slugs)
-
-
 def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [str(current_tenant_id()), sorted(set(slugs))])

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,7 +16,7 @@ from uuid_utils.compat import uuid7
 from core.rules import Facts
 from leads.models import Handoff
 from routing import facts as reading
-from routing.decide import DecisionResult, Match, Openings, RuleSet, choose, match, with_credit
+from routing.decide import DecisionResult, Match, Openings, choose, match, with_credit
 from routing.facts import Board, Setup
 from routing.models import Decision, Pool, PoolSeat
 from routing.traces import packed
@@ -336,31 +335,3 @@ def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
     pool.counters = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
     reading.write_counters([pool])
     return True
-
-
-def simulate(*, facts: Facts, now: datetime, rule_set: RuleSet | None = None) -> dict[str, Any]:
-    """Route a lead without writing or locking anything; the trace with the answer on top.
-
-    rule_set: a draft to try instead of the published one. Caps, leave and rotation are as they are now.
-    """
-    setup = reading.load_setup()
-    rules = rule_set or setup.rule_set
-    if rules is None or (not setup.enabled and rule_set is None):
-        result = _plain(None, "no_rule_set" if setup.enabled else "outside")
-    else:
-        matched = match(rules, facts)
-        board = Board(now)
-        reading.read_people(board, reading.read_pools([matched.pool] if matched.pool else []))
-        reading.read_loads(board, board.candidates, lock=False)
-        result = choose(
-            matched, pools=board.pools, candidates=board.candidates, now=now, horizon=rules.horizon
-        )
-    return {
-        "member": result.member_id,
-        "outcome": result.outcome,
-        "reason": result.reason,
-        "pool": result.pool,
-        "rule": result.rule,
-        "priority": result.priority,
-        "trace": result.trace,
-    }

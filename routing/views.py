@@ -20,7 +20,7 @@ from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.refusals import take_errors
+from tenants.refusals import REFUSED, take_errors
 from tenants.requests import TenantRequest
 
 
@@ -54,7 +54,7 @@ def change_settings(request: TenantRequest) -> HttpResponse:
         else:
             messages.success(request, "Saved. It counts from the next lead on.")
             return redirect("routing:rules")
-    return _page(request, refused=_Refusal(form), status=400)
+    return _page(request, refused=_Refusal(form), status=REFUSED)
 
 
 @require_POST
@@ -76,7 +76,7 @@ def add_seat(request: TenantRequest, pool_id: UUID) -> HttpResponse:
         else:
             messages.success(request, f"{seat.member.name} takes part in the rotation now.")
             return redirect("routing:rules")
-    return _page(request, refused=_Refusal(form, pool_id), status=400)
+    return _page(request, refused=_Refusal(form, pool_id), status=REFUSED)
 
 
 @require_POST
@@ -89,7 +89,7 @@ def change_weight(request: TenantRequest, pool_seat_id: UUID) -> HttpResponse:
         settings.change_weight(seat_id=seat.id, weight=form.cleaned_data["weight"], **_by(request))
         messages.success(request, f"{seat.member.name} has weight {form.cleaned_data['weight']} now.")
         return redirect("routing:rules")
-    return _page(request, refused=_Refusal(form, seat.id), status=400)
+    return _page(request, refused=_Refusal(form, seat.id), status=REFUSED)
 
 
 @require_POST

@@ -39,6 +39,7 @@ from tenants.calendars import (
 from tenants.calendars.words import DAYS, changes, day_words, hours_words, week_words
 from tenants.clock import database_clock
 from tenants.models import Calendar, CalendarVersion, Role
+from tenants.refusals import status_of
 from tenants.requests import TenantRequest
 
 NEXT_DAYS_OFF: Final = 6
@@ -195,7 +196,7 @@ def new_calendar(request: TenantRequest) -> HttpResponse:
             messages.success(request, "Saved. Give it to the organisation, a team or a person to use it.")
             return redirect("sla:calendar", made.calendar_id)
     context = {"form": form, "title": "New calendar", "crumbs": _crumbs("New calendar")}
-    return render(request, "sla/calendar_edit.html", context)
+    return render(request, "sla/calendar_edit.html", context, status=_status(request, form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -225,7 +226,13 @@ def edit_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
         context["renamed"] = form.cleaned_data["name"] != found.name
         context["preview"] = moving.preview_calendar(found, compile_spec(form.spec), now=now)
         context["rows"] = move_rows(context["preview"])
-    return render(request, "sla/calendar_edit.html", context)
+    status = 409 if "stale" in context else _status(request, form)
+    return render(request, "sla/calendar_edit.html", context, status=status)
+
+
+def _status(request: TenantRequest, form: CalendarForm) -> int:
+    """Asking for a country's holidays sends the form as well, and asks for nothing to be saved."""
+    return 200 if _step(request) == "holidays" else status_of(form)
 
 
 def _step(request: TenantRequest) -> str:

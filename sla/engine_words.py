@@ -14,6 +14,7 @@ TICKS: Final = {
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",
     "handoff.tasks.audit_tick": "Audits all this",
+    "reporting.tasks.watch_tick": "Looks whether reports keep up",
     "web.tasks.prune_tick": "Removes what has expired",
 }
 CLOCKS: Final = {"company": "company's clock", "owner": "owner's clock"}
@@ -43,6 +44,10 @@ FINDINGS: Final = {
     "timer_failed": (
         "A clock failed six times and was set aside",
         "Mend what its error names, then try it again. The lead's other clocks run on.",
+    ),
+    "facts_late": (
+        "Reports are behind",
+        "Only the numbers are old. Mend what the detail names: the next turn catches up by itself.",
     ),
     "fallback_missing": (
         "Nobody catches leads that find no owner",

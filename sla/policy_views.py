@@ -36,6 +36,7 @@ from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, VersionState
+from tenants.refusals import status_of
 from tenants.requests import TenantRequest
 from tenants.selectors import active_members
 
@@ -163,7 +164,8 @@ def draft(request: TenantRequest) -> HttpResponse:
         answer = _save(request, found, form, tier, context)
         if answer is not None:
             return answer
-    return render(request, "sla/policy_draft.html", {**context, **_draft_context(found, tier)})
+    status = 409 if "stale" in context else status_of(form)
+    return render(request, "sla/policy_draft.html", {**context, **_draft_context(found, tier)}, status=status)
 
 
 def _without_tiers(request: TenantRequest) -> HttpResponse:

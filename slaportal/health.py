@@ -22,6 +22,8 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from reporting.watch import PATIENCE as FACTS_PATIENCE
+from reporting.watch import oldest_wait
 from sla.auditor import PATIENCE, patience_with
 from sla.models import EngineCycle
 from tenants.clock import database_clock
@@ -49,6 +51,7 @@ class Engine:
     outbox_pending: int
     outbox_oldest: float
     outbox_dead: int
+    facts_wait: float  # how long the oldest change has waited for the reports
     up_seconds: float  # since the process that answers began
 
     def _silent(self) -> Iterator[tuple[str, float, str]]:
@@ -88,6 +91,8 @@ class Engine:
         found = [text for _, pause, text in self._silent() if not self._may_still_start(pause)]
         if self.latest > PATIENCE.total_seconds():
             found.append(f"A timer has been due for {self.latest:.0f} s.")
+        if self.facts_wait > FACTS_PATIENCE.total_seconds():
+            found.append(f"Reports are behind: a change has waited for {self.facts_wait:.0f} s.")
         if self.failed:
             found.append(f"{self.failed} timers failed and wait for a person.")
         if self.findings:
@@ -100,7 +105,7 @@ def _seconds(since: datetime | None, now: datetime) -> float:
 
 
 def read_engine() -> Engine:
-    """Ask the engine's tables; four statements."""
+    """Ask the engine's tables; five statements."""
     now = database_clock()
     cycles = {cycle.tick: cycle for cycle in EngineCycle.objects.all()}
     with connection.cursor() as cursor:
@@ -121,6 +126,7 @@ def read_engine() -> Engine:
         outbox_pending=pending,
         outbox_oldest=_seconds(oldest, now),
         outbox_dead=dead,
+        facts_wait=oldest_wait(now=now).total_seconds(),
         up_seconds=monotonic() - STARTED,
     )
 
@@ -147,6 +153,7 @@ def healthz_engine(request: HttpRequest) -> JsonResponse:
                 "failed": engine.failed,
             },
             "findings": engine.findings,
+            "reports": {"oldest_seconds": engine.facts_wait},
             "outbox": {
                 "pending": engine.outbox_pending,
                 "oldest_seconds": engine.outbox_oldest,
@@ -185,6 +192,9 @@ class EngineCollector(Collector):
         )
         yield _gauge("slaportal_timers_failed", "Timers that wait for a person.", engine.failed)
         yield _gauge("slaportal_findings_open", "Open findings of the auditor.", engine.findings)
+        yield _gauge(
+            "slaportal_reports_oldest_seconds", "How long the oldest change waited.", engine.facts_wait
+        )
         yield _gauge("slaportal_outbox_pending", "Messages that are due now.", engine.outbox_pending)
         yield _gauge("slaportal_outbox_oldest_seconds", "How long the oldest waited.", engine.outbox_oldest)
         yield _gauge("slaportal_outbox_dead", "Deliveries that were given up.", engine.outbox_dead)

@@ -155,6 +155,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("sla.tasks.move_clocks_tick", 5),
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
+    ("reporting.tasks.watch_tick", 60),
     ("web.tasks.prune_tick", 3600),
 ]
 

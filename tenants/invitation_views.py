@@ -21,7 +21,7 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.middleware import SESSION_TENANT, chosen_membership
 from tenants.models import Member, Role, User
-from tenants.refusals import take_errors
+from tenants.refusals import status_of, take_errors
 from tenants.requests import TenantRequest
 
 BACKEND = "tenants.auth.EmailBackend"
@@ -94,7 +94,7 @@ def link(request: HttpRequest) -> HttpResponse:
         "is_theirs": is_theirs,
         "sign_in": f"{reverse('tenants:login')}?{urlencode({'next': back})}",
     }
-    return render(request, "tenants/invitation.html", context)
+    return render(request, "tenants/invitation.html", context, status=status_of(form))
 
 
 # The admin's side

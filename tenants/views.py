@@ -27,7 +27,7 @@ from tenants.invitations import invite_member, remember_tenant
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
 from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
-from tenants.refusals import take_errors
+from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from tenants.ways import asked_way
 
@@ -63,7 +63,6 @@ def login(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated and request.method != "POST":
         return HttpResponseRedirect(asked_way(request) or "/")
     form = forms.LoginForm(request.POST or None)
-    status = 200
     if request.method == "POST" and form.is_valid():
         try:
             window = count_try(request, form.cleaned_data["email"])
@@ -78,7 +77,7 @@ def login(request: HttpRequest) -> HttpResponse:
             _enter(request, user)
             return HttpResponseRedirect(asked_way(request) or "/")
         form.add_error(None, "E-mail or password is wrong.")
-    return _login_page(request, form, status)
+    return _login_page(request, form, status_of(form))
 
 
 def _login_page(request: HttpRequest, form: forms.LoginForm, status: int) -> HttpResponse:
@@ -158,7 +157,8 @@ def account(request: TenantRequest) -> HttpResponse:
             )
         messages.success(request, "Saved.")
         return redirect("tenants:account")
-    return render(request, "tenants/account.html", {"form": form, "crumbs": _crumbs("My settings")})
+    context = {"form": form, "crumbs": _crumbs("My settings")}
+    return render(request, "tenants/account.html", context, status=status_of(form))
 
 
 @require_POST
@@ -187,9 +187,8 @@ def password(request: TenantRequest) -> HttpResponse:
             update_session_auth_hash(request, form.user)
             messages.success(request, "Your password is changed.")
             return redirect("tenants:account")
-    return render(
-        request, "tenants/password.html", {"form": form, "crumbs": _crumbs("Password", account=True)}
-    )
+    context = {"form": form, "crumbs": _crumbs("Password", account=True)}
+    return render(request, "tenants/password.html", context, status=status_of(form))
 
 
 def _crumbs(page: str, *, account: bool = False, people: bool = False) -> list[dict[str, str]]:
@@ -227,10 +226,9 @@ def people(request: TenantRequest) -> HttpResponse:
 def new_member(request: TenantRequest) -> HttpResponse:
     """GET, POST /people/new: ask somebody to join; the link for them is shown once."""
     form = forms.NewMemberForm(request.POST or None, initial={"role": Role.REP})
+    context = {"form": form, "crumbs": _crumbs("Add", people=True)}
     if request.method != "POST" or not form.is_valid():
-        return render(
-            request, "tenants/new_member.html", {"form": form, "crumbs": _crumbs("Add", people=True)}
-        )
+        return render(request, "tenants/new_member.html", context, status=status_of(form))
     data = form.cleaned_data
     try:
         asked, key = invite_member(
@@ -244,9 +242,7 @@ def new_member(request: TenantRequest) -> HttpResponse:
         )
     except ValidationFailed as refusal:
         take_errors(form, refusal)
-        return render(
-            request, "tenants/new_member.html", {"form": form, "crumbs": _crumbs("Add", people=True)}
-        )
+        return render(request, "tenants/new_member.html", context, status=status_of(form))
     return invited_page(request, asked, key)
 
 
@@ -267,7 +263,7 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
         request.POST if which == "profile" else None,
         initial=forms.ProfileForm.present(profile, time_zone=request.tenant.time_zone),
     )
-    now, status = database_clock(), 200
+    now, status = database_clock(), 0
     if which == "person" and me.role == Role.ADMIN and person_form.is_valid():
         data = person_form.cleaned_data
         try:
@@ -284,7 +280,7 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
             if request.htmx:
                 raise
             take_errors(person_form, refusal)
-            status = refusal.status
+            status = status_of_refusal(refusal)
         else:
             messages.success(request, "Saved.")
             return redirect("tenants:member", member_id)
@@ -297,7 +293,7 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
             if request.htmx:
                 raise
             take_errors(profile_form, refusal)
-            status = refusal.status
+            status = status_of_refusal(refusal)
         else:
             messages.success(request, "Saved.")
             return redirect("tenants:member", member_id)
@@ -311,8 +307,9 @@ def _member_page(
     profile_form: forms.ProfileForm,
     leave_form: forms.LeaveForm,
     *,
-    status: int = 200,
+    status: int = 0,
 ) -> HttpResponse:
+    """status: where a service refused; else the forms say it."""
     (person,) = selectors.people(members=[found], now=database_clock())
     context = {
         "person": person,
@@ -323,6 +320,7 @@ def _member_page(
         "zone": selectors.time_zone_of(member=found, tenant=request.tenant),
         "crumbs": _crumbs(found.name, people=True),
     }
+    status = status or status_of(person_form, profile_form, leave_form)
     return render(request, "tenants/member.html", context, status=status)
 
 
@@ -394,9 +392,8 @@ def team(request: TenantRequest, team_id: UUID | None = None) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("tenants:people")
     title = found.name if found else "New team"
-    return render(
-        request, "tenants/team.html", {"form": form, "title": title, "crumbs": _crumbs(title, people=True)}
-    )
+    context = {"form": form, "title": title, "crumbs": _crumbs(title, people=True)}
+    return render(request, "tenants/team.html", context, status=status_of(form))
 
 
 # Keys
@@ -426,7 +423,7 @@ def keys(request: TenantRequest) -> HttpResponse:
         "now": database_clock(),
         "crumbs": _crumbs("API keys"),
     }
-    response = render(request, "tenants/keys.html", context)
+    response = render(request, "tenants/keys.html", context, status=status_of(form))
     response["Cache-Control"] = "no-store"
     return response
 

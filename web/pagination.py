@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -22,7 +23,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from core.errors import ValidationFailed
+from core.errors import FieldError, ValidationFailed, pointer
 
 DEFAULT_SIZE, MAX_SIZE = 50, 200
 
@@ -81,6 +82,21 @@ def page_size(request: HttpRequest) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_SIZE):
         raise ValidationFailed.at("/limit", f"limit is a number from 1 to {MAX_SIZE}.")
     return int(text)
+
+
+def known_query(request: Request, *names: str) -> None:
+    """Refuse query parameters that a call does not know: a filter with a slip in its name would otherwise
+    answer with everything. Raises ValidationFailed with each."""
+    errors = []
+    for name in request.query_params:
+        if name not in names:
+            close = get_close_matches(name[:80], names, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            errors.append(
+                FieldError(pointer(name[:80]), f"There is no parameter {name[:80]!r}.{hint}", "unknown_field")
+            )
+    if errors:
+        raise ValidationFailed(errors[0].message, field_errors=errors)
 
 
 def next_url(request: HttpRequest, cursor: str) -> str | None:

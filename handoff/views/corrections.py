@@ -47,6 +47,7 @@ def correct(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             correction=form.correction(),
             actor=member_actor(request.member),
             clock=base.deciding_clock,
+            role=request.member.role,
         )
         _tell(request, found.id, handoff)
         return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))

@@ -17,10 +17,8 @@ from core.errors import DomainError, NotFound
 from handoff.views.base import way_on
 from leads.models import Lead
 from tenants.models import Role
-from tenants.refusals import take_errors
+from tenants.refusals import REFUSED, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
-
-STATUS_OF_ERROR = 422  # what a refused form answers; htmx swaps it like 200
 
 
 def posted(request: HttpRequest) -> Any:
@@ -70,7 +68,7 @@ def answer(
 ) -> HttpResponse:
     """Carry a filled form out, or show it again with what is wrong; a refusal leaves nothing half done."""
     if not form.is_valid():
-        return again(STATUS_OF_ERROR)
+        return again(REFUSED)
     try:
         with transaction.atomic():
             return act()
@@ -78,7 +76,7 @@ def answer(
         raise
     except DomainError as error:
         take_errors(form, error)
-        return again(error.status if error.status == 409 else STATUS_OF_ERROR)
+        return again(status_of_refusal(error))
 
 
 def after(request: TenantRequest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from core.errors import FieldError, pointer
@@ -134,6 +134,7 @@ def _check_targets(targets: object, at: tuple[str | int, ...]) -> list[FieldErro
             errors.append(FieldError(pointer(*here), "A target is an object.", "type"))
             continue
         name = target.get("target")
+        errors += _unknown_parts(target, here)
         if name not in TARGETS:
             errors.append(
                 FieldError(pointer(*here, "target"), f"Must be one of {', '.join(TARGETS)}.", "choice")
@@ -147,6 +148,20 @@ def _check_targets(targets: object, at: tuple[str | int, ...]) -> list[FieldErro
         errors += _check_duration(target, here)
         errors += _check_attempts(target, here)
     return errors
+
+
+#: What a target may say; `_check_attempts` knows for which of them the last two mean something.
+_OF_A_TARGET: Final = ("target", "duration", "clock", "count", "channels")
+
+
+def _unknown_parts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:
+    """A slip in a name would otherwise be published as if nothing had been said."""
+    parts = ", ".join(_OF_A_TARGET)
+    return [
+        FieldError(pointer(*at, str(key)), f"There is no such part; a target has {parts}.", "unknown")
+        for key in target
+        if key not in _OF_A_TARGET
+    ]
 
 
 def _check_attempts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:
@@ -280,7 +295,7 @@ def _check_acts(step: Mapping[str, Any], at: tuple[str | int, ...]) -> list[Fiel
     if not _is_list(acts) or not acts:
         return [FieldError(where, "Needed: at least one action.", "required")]
     errors: list[FieldError] = []
-    done: list[str] = []
+    done: list[tuple[str, object]] = []
     for index, act in enumerate(cast(Sequence[object], acts)):
         here = f"{where}/{index}"
         do = act.get("do") if isinstance(act, Mapping) else act
@@ -288,8 +303,12 @@ def _check_acts(step: Mapping[str, Any], at: tuple[str | int, ...]) -> list[Fiel
             errors.append(FieldError(here, f"Must be one of {', '.join(ACTIONS)}.", "choice"))
             continue
         errors += _check_whom(do, act, here)
-        done.append(do)
-    moving = [do for do in done if do in MOVES]
+        # "tell_manager" and {"do": "tell_manager"} are one.
+        to = act.get("to") if isinstance(act, Mapping) else None
+        if (do, to) in done:
+            errors.append(FieldError(here, "This step says so already.", "duplicate"))
+        done.append((do, to))
+    moving = [do for do, _ in done if do in MOVES]
     if moving and "after" not in step and not (_is_late_share(step.get("at")) or step.get("at") == BREACH):
         message = "A lead is taken from its owner at 100 percent or later."
         errors.append(FieldError(where, message, "action"))

@@ -70,6 +70,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"test": "true"}, "/test", "wrong_type"),
     ({"company": "Example"}, "/company", "wrong_type"),
     ({"company": {"employees": -1}}, "/company/employees", "out_of_range"),
+    ({"company": {"revenue": -1}}, "/company/revenue", "out_of_range"),
     ({"custom": []}, "/custom", "wrong_type"),
     ({"engagements": {}}, "/engagements", "wrong_type"),
     ({"engagements": [{}]}, "/engagements/0/kind", "required"),

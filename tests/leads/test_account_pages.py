@@ -157,3 +157,104 @@ def test_the_list_costs_the_same_for_two_accounts_and_for_fifty(
     client = as_(acme.admin)
     with django_assert_max_num_queries(20):
         client.get("/accounts")
+
+
+# --- Two at a time ---
+
+
+def test_a_page_that_stood_open_writes_only_what_its_author_changed(acme: Org, now: datetime) -> None:
+    found = account(acme, now, employees=50, is_partner=True)
+    client, address = as_(acme.marketing), f"/accounts/{found.id}"
+    sent = written(client, address, industry="Zoos")
+    said = {"employees": 900, "is_customer": True, "is_partner": False}
+    assert call(acme, "PATCH", f"/{found.id}", said).status_code == 200
+    assert client.post(address, sent).status_code == 302
+    with acme.scope():
+        saved = Account.objects.get(id=found.id)
+        assert (saved.employees, saved.is_customer, saved.is_partner) == (900, True, False)
+        assert saved.industry == "Zoos"
+        entry = AuditEntry.objects.filter(action="account.change").order_by("-id").first()
+        assert entry is not None
+        assert entry.after == {"industry": "Zoos"}
+
+
+def test_whoever_changes_the_same_is_shown_what_changed_and_may_then_have_their_way(
+    acme: Org, now: datetime
+) -> None:
+    found = account(acme, now, employees=50)
+    client, address = as_(acme.marketing), f"/accounts/{found.id}"
+    sent = written(client, address, employees="70", industry="Zoos")
+    call(acme, "PATCH", f"/{found.id}", {"employees": 60})
+    refused = client.post(address, sent)
+    assert refused.status_code == 409
+    assert "Employees was 50 and is 60 now." in refused.content.decode()
+    with acme.scope():
+        saved = Account.objects.get(id=found.id)
+        assert (saved.employees, saved.industry) == (60, "")
+    again = {
+        name: value
+        for field in refused.context["form"]
+        if (value := field.value()) is not None
+        for name in [field.html_name]
+        if value is not False
+    }
+    assert again["employees"] == "70"
+    assert client.post(address, again).status_code == 302
+    with acme.scope():
+        saved = Account.objects.get(id=found.id)
+        assert (saved.employees, saved.industry) == (70, "Zoos")
+
+
+def test_two_who_say_the_same_do_not_meet(acme: Org, now: datetime) -> None:
+    found = account(acme, now, employees=50)
+    client, address = as_(acme.marketing), f"/accounts/{found.id}"
+    sent = written(client, address, employees="60")
+    call(acme, "PATCH", f"/{found.id}", {"employees": 60})
+    assert client.post(address, sent).status_code == 302
+
+
+def test_a_form_that_does_not_say_what_was_seen_is_read_against_what_stands(acme: Org, now: datetime) -> None:
+    found = account(acme, now, employees=50)
+    client, address = as_(acme.marketing), f"/accounts/{found.id}"
+    for seen in ("[" * 15_000, "{", "[]", '{"employees": {"a": 1}, "seen": "x"}'):
+        sent = written(client, address, employees="60", seen=seen)
+        assert client.post(address, sent).status_code == 302
+        with acme.scope():
+            assert Account.objects.get(id=found.id).employees == 60
+            Account.objects.update(employees=50)
+
+
+def test_a_program_that_says_what_it_saw_overwrites_nobody(acme: Org, now: datetime) -> None:
+    found = account(acme, now, employees=60)
+    late = call(acme, "PATCH", f"/{found.id}", {"employees": 70, "seen": {"employees": 50}})
+    assert (late.status_code, late.json()["code"]) == (409, "stale_version")
+    assert late.json()["changes"] == [{"field": "employees", "before": 50, "after": 60}]
+    right = call(acme, "PATCH", f"/{found.id}", {"employees": 70, "seen": {"employees": 60, "owner": None}})
+    assert right.status_code == 200
+    assert right.json()["employees"] == 70
+
+
+# --- What is refused ---
+
+
+def test_a_refused_form_says_so_by_its_status(acme: Org, now: datetime) -> None:
+    found = account(acme, now)
+    client, address = as_(acme.admin), f"/accounts/{found.id}"
+    for wrong in ({"employees": "-1"}, {"domain": "gmail.com"}):
+        assert client.post(address, written(client, address, **wrong)).status_code == 422
+
+
+@pytest.mark.parametrize("body", [{}, {"seen": {"employees": 5}}])
+def test_a_change_of_nothing_is_told_what_is_owed(acme: Org, now: datetime, body: dict[str, Any]) -> None:
+    refused = call(acme, "PATCH", f"/{account(acme, now).id}", body)
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith("Send at least one field to change: name, domain,")
+
+
+@pytest.mark.parametrize("path", ["accounts", "timers", "excuses"])
+def test_a_parameter_that_a_list_does_not_know_is_refused(acme: Org, path: str) -> None:
+    refused = Client().get(f"/api/v1/{path}?limt=5", headers=acme.auth)
+    assert refused.status_code == 400
+    (error,) = refused.json()["errors"]
+    assert (error["path"], error["code"]) == ("/limt", "unknown_field")
+    assert "Did you mean limit?" in error["message"]

@@ -42,6 +42,15 @@ def test_what_is_no_address_is_refused(raw):
         ("192.168.0.1", ""),
         ("co.uk", ""),
         ("", ""),
+        ("https://ann:secret@www.bücher.de:8443/x@y", "bücher.de"),
+        ("acme。com.", "acme.com"),
+        ("a..b", ""),
+        ("acme .com", ""),
+        ("-acme.com", ""),
+        ("ü" * 80 + ".de", ""),
+        ("x" * 63 + ".com", "x" * 63 + ".com"),
+        ("x" * 64 + ".com", ""),
+        (".".join(["x" * 62] * 4) + ".com", ""),
     ],
 )
 def test_the_domain_is_what_somebody_registered(host, domain):

@@ -64,11 +64,11 @@ def test_json_is_published_and_its_errors_come_with_paths(client, acme):
     enter(client, acme.admin)
     content = {"rule": {"field": "lead.titel", "op": "equals", "value": "x"}, "required": ["shoe"]}
     refused = client.post("/qualification", {"based_on": "1", "content": json.dumps(content)})
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert "/rule/field" in refused.content.decode()
     assert "/required/0" in refused.content.decode()
     for text in ("{", "[]", '"x"', "[" * 100_000, '{"rule": "\\u0000"}'):
-        assert client.post("/qualification", {"based_on": "1", "content": text}).status_code == 400
+        assert client.post("/qualification", {"based_on": "1", "content": text}).status_code == 422
     content = {"rule": {"field": "lead.title", "op": "equals", "value": "CTO"}}
     assert client.post("/qualification", {"based_on": "1", "content": json.dumps(content)}).status_code == 302
     assert "Edit them as JSON" in client.get("/qualification").content.decode()
@@ -86,7 +86,7 @@ def test_wrong_fields_are_said_at_the_field_and_nothing_is_written(client, acme)
         ({"required": ["shoe_size"]}, "Select a valid choice"),
     ):
         response = client.post("/qualification", {**FORM, **change})
-        assert response.status_code == 400
+        assert response.status_code == 422
         assert sentence in response.content.decode()
     with acme.scope():
         assert CriteriaVersion.objects.count() == 1
@@ -96,7 +96,7 @@ def test_a_version_that_came_between_is_not_overwritten(client, acme):
     enter(client, acme.admin)
     assert client.post("/qualification", FORM).status_code == 302
     stale = client.post("/qualification", FORM)
-    assert stale.status_code == 400
+    assert stale.status_code == 409
     assert "Somebody published another version meanwhile" in stale.content.decode()
     with acme.scope():
         assert CriteriaVersion.objects.count() == 2

@@ -160,7 +160,7 @@ def test_who_cannot_be_seated_is_refused_at_the_field(acme: Org, globex: Org, wh
     response = as_(acme.admin).post(
         f"/routing/pools/{acme.pool.id}/seats", {"member": str(member), "weight": "1"}
     )
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert "Not saved" in response.content.decode()
     with acme.scope():
         assert PoolSeat.objects.count() == 3
@@ -172,12 +172,12 @@ def test_a_weight_outside_its_bounds_is_refused(acme: Org, weight: str) -> None:
     newcomer, seat = add_rep(acme, "Nora"), seat_of(acme, acme.reps[0])
     client = as_(acme.admin)
     changed = client.post(f"/routing/seats/{seat.id}/weight", {"weight": weight})
-    assert changed.status_code == 400
+    assert changed.status_code == 422
     assert 'aria-invalid="true"' in changed.content.decode()
     added = client.post(
         f"/routing/pools/{acme.pool.id}/seats", {"member": str(newcomer.id), "weight": weight}
     )
-    assert added.status_code == 400
+    assert added.status_code == 422
     with acme.scope():
         assert set(PoolSeat.objects.values_list("weight", flat=True)) == {1}
         assert PoolSeat.objects.count() == 3
@@ -269,7 +269,7 @@ def test_wrong_settings_are_refused(acme: Org, globex: Org, change: dict[str, st
     sent = {"fallback": str(acme.reps[0].id), "max_hops": "3", **change}
     sent["fallback"] = people.get(sent["fallback"], sent["fallback"])
     response = as_(acme.admin).post("/routing/settings", sent)
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert "Not saved" in response.content.decode()
     with acme.scope():
         assert RoutingSettings.objects.get().fallback_id == acme.fallback.id

@@ -12,8 +12,7 @@ import pytest
 from core.errors import NotFound
 from core.rules import Facts
 from leads.models import Handoff
-from routing.decide import TURN
-from routing.models import Decision, Pool, PoolSeat, RepLoad, RuleSetVersion
+from routing.models import Pool, PoolSeat, RepLoad, RuleSetVersion
 from routing.selectors import explain_layers, fallback_of, get_decision
 from routing.services import (
     RouteOutcome,
@@ -21,9 +20,7 @@ from routing.services import (
     give_credit,
     release,
     route_batch,
-    simulate,
 )
-from routing.traces import candidates_of
 from tenants.models import Member, RepProfile
 from tenants.services import add_leave
 from tests.factories import Org
@@ -183,18 +180,3 @@ class TestRecords:
         assert fallback_of() == in_acme.fallback
         Member.objects.filter(id=in_acme.fallback.id).update(is_active=False)
         assert fallback_of() is None
-
-
-class TestSimulation:
-    def test_it_answers_as_live_routing_and_writes_nothing(
-        self, in_acme: Org, handoffs: list[Handoff], now: datetime
-    ) -> None:
-        dry = simulate(facts=Facts({}, (), now), now=now)
-        in_acme.pool.refresh_from_db()
-        assert (in_acme.pool.counters, Decision.objects.count()) == ({}, 0)
-        assert {row.open_leads for row in RepLoad.objects.all()} == {0}
-        (live,) = route(handoffs[:1], now)
-        assert dry["member"] == str(live.member_id)
-        assert dry["trace"]["candidates"] == candidates_of(live.decision.trace)
-        in_acme.pool.refresh_from_db()
-        assert in_acme.pool.counters[str(live.member_id)] == TURN

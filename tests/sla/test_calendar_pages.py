@@ -127,7 +127,7 @@ def test_hours_that_make_no_sense_are_refused_beside_their_field(
 ) -> None:
     calendar = calendar_of(acme)
     response = as_(acme.admin).post(f"/calendars/{calendar.id}/edit", written(step="save", **changed))
-    assert response.status_code == 200
+    assert response.status_code == 422
     assert message in errors_of(response)[field][0]
     with acme.scope():
         assert newest(calendar).number == 1
@@ -227,7 +227,7 @@ def test_the_second_of_two_admins_sees_what_changed_and_keeps_what_they_wrote(ac
     client, calendar = as_(acme.admin), calendar_of(acme)
     client.post(f"/calendars/{calendar.id}/edit", written(step="save", fri="09:00-15:00"))
     second = client.post(f"/calendars/{calendar.id}/edit", written(step="save", mon="10:00-16:00"))
-    assert second.status_code == 200
+    assert second.status_code == 409
     said = text_of(second)
     assert "Version 2 was saved while you were editing." in said
     assert "Fri: 09:00-17:30, now 09:00-15:00." in said

@@ -55,6 +55,7 @@ RESOLVER_FUNCTIONS = {
     "resolve_active_tenants()": "ids and slugs, for work that goes round",
     "tenants_with_unrouted()": "ids of tenants",
     "tenants_with_dirty_handoffs()": "ids of tenants",
+    "oldest_dirty_handoffs()": "when the change that waits longest was written",
     "tenants_with_due_messages(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_timers(timestamp with time zone)": "ids of tenants",
     "tenants_with_clock_moves()": "ids of tenants",

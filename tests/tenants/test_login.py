@@ -34,7 +34,7 @@ def test_the_right_password_opens_and_its_e_mail_may_be_in_capitals(org: Org) ->
 )
 def test_a_wrong_pair_is_told_without_saying_which_half(org: Org, email: str, password: str) -> None:
     client, answer = sign_in(email, password)
-    assert answer.status_code == 200
+    assert answer.status_code == 422
     assert b"E-mail or password is wrong." in answer.content
     assert client.get("/account").status_code == 302
 
@@ -64,7 +64,7 @@ def test_next_that_is_no_path_leads_to_the_start(org: Org, no_path: str) -> None
 
 def test_ten_failures_make_this_account_wait_at_this_address_only(org: Org) -> None:
     for _ in range(10):
-        assert sign_in("rep1@acme.example", "wrong")[1].status_code == 200
+        assert sign_in("rep1@acme.example", "wrong")[1].status_code == 422
     _, refused = sign_in("rep1@acme.example")
     assert refused.status_code == 429
     assert 1 <= int(refused["Retry-After"]) <= 900
@@ -77,7 +77,7 @@ def test_a_success_forgives_the_failures_before_it(org: Org) -> None:
     for _ in range(9):
         sign_in("rep1@acme.example", "wrong")
     assert sign_in("rep1@acme.example")[1].status_code == 302
-    assert sign_in("rep1@acme.example", "wrong")[1].status_code == 200
+    assert sign_in("rep1@acme.example", "wrong")[1].status_code == 422
     assert sign_in("rep1@acme.example")[1].status_code == 302
 
 
@@ -175,7 +175,7 @@ def test_settings_of_ones_own_are_kept(org: Org) -> None:
 
 def test_an_unknown_zone_or_theme_is_refused(org: Org) -> None:
     client, _ = sign_in("mark@acme.example")
-    assert client.post("/account", {"theme": "dark", "time_zone": "Moon/Base"}).status_code == 200
+    assert client.post("/account", {"theme": "dark", "time_zone": "Moon/Base"}).status_code == 422
     assert client.post("/account/theme", {"theme": "pink"}).status_code == 400
     assert User.objects.get(email="mark@acme.example").theme == "auto"
 
@@ -190,7 +190,7 @@ def test_a_new_password_needs_the_present_one_and_ends_other_sessions(org: Org) 
     here, _ = sign_in("rep1@acme.example")
     there, _ = sign_in("rep1@acme.example", address="10.0.0.2")
     new = {"new_password1": "a longer phrase entirely", "new_password2": "a longer phrase entirely"}
-    assert here.post("/account/password", {"old_password": "wrong", **new}).status_code == 200
+    assert here.post("/account/password", {"old_password": "wrong", **new}).status_code == 422
     assert here.post("/account/password", {"old_password": PASSWORD, **new}).status_code == 302
     assert here.get("/account").status_code == 200
     assert there.get("/account").status_code == 302
@@ -201,7 +201,7 @@ def test_the_present_password_cannot_be_guessed_from_an_open_session(org: Org) -
     client, _ = sign_in("rep1@acme.example")
     data = {"old_password": "wrong", "new_password1": "x", "new_password2": "x"}
     statuses = [client.post("/account/password", data).status_code for _ in range(12)]
-    assert statuses == [200] * 10 + [429] * 2
+    assert statuses == [422] * 10 + [429] * 2
 
 
 def test_an_installation_without_an_organisation_says_what_to_run(db: None) -> None:

@@ -1,0 +1,84 @@
+"""Do the reports keep up? Changes that wait too long become a finding, as of a clock that did not fire.
+
+Here and not with the auditor: it looks at what was promised, and knows nothing of reports.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from leads.models import DirtyHandoff
+from sla.models import Finding
+from tenants.bulk import insert_rows
+from tenants.clock import Clock
+from tenants.context import tenant_scope
+from tenants.selectors import active_tenants
+
+logger = logging.getLogger(__name__)
+
+#: How long a change may wait before it is in the reports: sixty drains.
+PATIENCE: Final = timedelta(minutes=5)
+KIND: Final = "facts_late"
+_SUBJECT: Final = "reports"
+_OF_UUID7: Final = 7
+
+
+def watch(*, clock: Clock) -> int:
+    """Look at every active organisation; how many have reports that are behind. One that raises does not stop
+    the others."""
+    behind = 0
+    for tenant_id in active_tenants():
+        try:
+            with tenant_scope(tenant_id):
+                behind += watch_tenant(now=clock())
+        except Exception:
+            logger.exception("Watching an organisation's reports failed.", extra={"tenant": str(tenant_id)})
+    return behind
+
+
+def watch_tenant(*, now: datetime) -> bool:
+    """Write the finding of the organisation in scope, or clear it; whether its reports are behind."""
+    oldest = DirtyHandoff.objects.order_by("id").values_list("id", "at").first()
+    waited = now - written_at(*oldest) if oldest else timedelta()
+    if waited <= PATIENCE:
+        Finding.objects.filter(kind=KIND, cleared_at__isnull=True).update(cleared_at=now)
+        return False
+    detail = (
+        f"The oldest change has waited {waited.total_seconds() / 60:.0f} minutes; the log says what stops it."
+    )
+    insert_rows(
+        [Finding(kind=KIND, subject=_SUBJECT, detail=detail, found_at=now)],
+        conflict="on conflict (tenant_id, kind, subject) where cleared_at is null do nothing",
+    )
+    return True
+
+
+def note_failure(tenant_id: UUID, error: Exception) -> None:
+    """Let the organisation's open finding say why; where there is none yet, it is not late yet."""
+    detail = f"{type(error).__name__}: {error}"[:300].replace("\x00", "")
+    with tenant_scope(tenant_id):
+        Finding.objects.filter(kind=KIND, cleared_at__isnull=True).update(detail=detail)
+
+
+def oldest_wait(*, now: datetime) -> timedelta:
+    """How long the oldest change of any organisation has waited; zero where none waits."""
+    with connection.cursor() as cursor:
+        cursor.execute("select id, at from oldest_dirty_handoffs()")
+        rows: Iterable[tuple[UUID, datetime]] = cursor.fetchall()
+    return max((now - written_at(row_id, at) for row_id, at in rows), default=timedelta())
+
+
+def written_at(row_id: UUID, at: datetime) -> datetime:
+    """When a row was written, by its id (version 7 begins with the milliseconds); `at` for another id.
+
+    `at` alone would not do: history that is made up on a clock of its own is written today.
+    """
+    if row_id.version != _OF_UUID7:
+        return at
+    return datetime.fromtimestamp((row_id.int >> 80) / 1000, UTC)

@@ -1,0 +1,112 @@
+"""Reports that fall behind are seen: a finding in words, and a trouble at /healthz/engine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from leads.models import DirtyHandoff
+from reporting import facts
+from reporting.watch import KIND, watch, watch_tenant
+from sla import engine
+from sla.models import Finding
+from tenants.clock import database_clock, fixed_clock
+from tests.factories import Org
+from tests.reporting.scenes import hand_over
+
+pytestmark = pytest.mark.django_db
+
+
+def uuid7_of(moment: datetime) -> UUID:
+    """An id as one that is made at this moment."""
+    milliseconds = round(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | random.getrandbits(62))
+
+
+def waits_since(org: Org, moment: datetime, at: datetime) -> None:
+    """One change, written at `moment`, that is about `at`; nothing else waits."""
+    with org.scope():
+        handoff = hand_over(org, at=at)
+        DirtyHandoff.objects.all().delete()
+        DirtyHandoff.objects.create(id=uuid7_of(moment), handoff=handoff, at=at)
+
+
+def found(org: Org) -> list[Finding]:
+    with org.scope():
+        return list(Finding.objects.filter(kind=KIND, cleared_at__isnull=True))
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, acme: Org) -> Iterator[None]:
+    """The drain of one organisation raises."""
+    build = facts._build
+
+    def raising(handoff_ids: Any) -> None:
+        if handoff_ids and facts.current_tenant_id() == acme.id:
+            raise RuntimeError("a column is gone")
+        build(handoff_ids)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(facts, "_build", raising)
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drain_that_fails_is_a_finding_after_five_minutes_and_says_why(
+    acme: Org, globex: Org, now: datetime, broken: None
+) -> None:
+    waits_since(acme, now, now)
+    waits_since(globex, now, now)
+    late = fixed_clock(now + timedelta(minutes=5, seconds=1))
+    facts.drain()
+    assert watch(clock=fixed_clock(now + timedelta(minutes=5))) == 0
+    assert watch(clock=late) == 1
+    assert found(globex) == []
+    facts.drain()
+    assert watch(clock=late) == 1
+    (finding,) = found(acme)
+    assert finding.detail == "RuntimeError: a column is gone"
+    with acme.scope():
+        (told,), total = engine.standing()
+    assert (told.title, total) == ("Reports are behind", 1)
+    assert told.advice.endswith("catches up by itself.")
+
+
+def test_it_clears_when_a_drain_got_through(acme: Org, now: datetime) -> None:
+    waits_since(acme, now, now)
+    late = now + timedelta(minutes=6)
+    with acme.scope():
+        assert watch_tenant(now=late)
+    assert found(acme)[0].detail.startswith("The oldest change has waited 6 minutes")
+    facts.drain()
+    with acme.scope():
+        assert not watch_tenant(now=late)
+    assert found(acme) == []
+
+
+def test_history_that_is_written_today_is_not_late(acme: Org, now: datetime) -> None:
+    waits_since(acme, now, now - timedelta(days=90))
+    with acme.scope():
+        assert not watch_tenant(now=now + timedelta(minutes=1))
+
+
+def test_it_is_a_trouble_for_alarms(acme: Org, globex: Org, now: datetime) -> None:
+    present = database_clock()
+    waits_since(globex, present, now)
+    assert not [each for each in troubles() if each.startswith("Reports")]
+    waits_since(acme, present - timedelta(minutes=10), now)
+    (told,) = [each for each in troubles() if each.startswith("Reports")]
+    assert told.startswith("Reports are behind: a change has waited for 60")
+
+
+def troubles() -> list[str]:
+    answer = Client().get("/healthz/engine")
+    assert answer.json()["reports"]["oldest_seconds"] >= 0
+    told: list[str] = answer.json()["troubles"]
+    return told
