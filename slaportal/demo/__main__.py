@@ -221,10 +221,13 @@ def _programs(
         common,
         "stop",
     )  # fmt: skip
+    # Threads, not processes: those of a broker in files share a lock, and one that is killed while it holds
+    # it leaves the others waiting for good. With Redis each has a pipe of its own.
     yield Program(
         "worker",
         [
-            *celery, "--workdir", str(PROJECT), "worker", "--concurrency", "2", "--loglevel", "WARNING",
+            *celery, "--workdir", str(PROJECT), "worker", "--pool", "threads", "--concurrency", "2",
+            "--loglevel", "WARNING",
             "--without-gossip", "--without-mingle", "--without-heartbeat",
         ],
         common,
