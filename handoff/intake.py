@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
 
 from core.errors import Conflict, DomainError, ValidationFailed
 from core.rules import Facts
-from handoff import moves
+from handoff import moves, nurture
+from handoff.services import end_nurture
 from leads import services as leads
 from leads.incoming import LeadIn
+from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff, Lead
 from leads.services import Arrival, Terms
 from notifications import outbox
@@ -28,7 +30,7 @@ from sla import services as sla
 from sla.models import Pause
 from sla.rows import AnyTimer
 from sla.selectors import overdue_handoffs
-from tenants.bulk import insert_rows
+from tenants.bulk import insert_rows, update_rows
 from tenants.clock import Clock
 from tenants.config import steady_config
 from tenants.models import Member
@@ -128,6 +130,7 @@ def _take(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeRe
         results[index].handoff = outcome.handoff
     if not arrivals:
         return results
+    arrivals = _wake(arrivals)
     opened, assignments, timers = hand_off(arrivals, owners, actor=actor)
     _re_engage([arrival for arrival in arrivals if arrival.handoff is not None])
     for result in results:
@@ -179,11 +182,17 @@ def hand_off(
         )
         for arrival in new
     ]
+    # A sequence answers these, unless another system names a person.
+    nurtured = nurture.set_apart([each.handoff for each in requests if each.owner_hint is None])
+    apart = {handoff.id for handoff in nurtured}
+    requests = [request for request in requests if request.handoff.id not in apart]
     moved = moves.assign_new(requests, trigger="intake", now=now, actor=actor)
     insert_rows(handoffs)
+    if nurtured:
+        nurture.announce(nurtured, now=now)
     timers: dict[UUID, list[AnyTimer]] = {result.handoff_id: list(result.timers) for result in moved}
     for timer in sla.arm_company(handoffs) if handoffs else ():
-        timers[timer.handoff_id].append(timer)
+        timers.setdefault(timer.handoff_id, []).append(timer)
     assignments = {result.handoff_id: result.assignment for result in moved if result.assignment is not None}
     return opened, assignments, timers
 
@@ -207,6 +216,44 @@ def _with_tier(facts: Facts | None, terms: Terms | None) -> Facts | None:
     if facts is None or terms is None:
         return facts
     return Facts({**facts.values, "sla.tier": terms.tier}, facts.engagements, facts.now)
+
+
+def _wake(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """The arrivals, with those as new MQLs whose lead a nurture sequence had and who now ask for a person:
+    the sequence ends, and what is promised counts from here.
+    """
+    asleep = [
+        arrival
+        for arrival in arrivals
+        if arrival.handoff is not None
+        and nurture.is_nurtured(arrival.handoff)
+        and arrival.engagements
+        and arrival.facts is not None
+        and arrival.judgement is not None
+        and arrival.judgement.qualified
+        and not arrival.lead.needs
+    ]
+    if not asleep:
+        return list(arrivals)
+    matches = sla.match_tiers([arrival.facts for arrival in asleep if arrival.facts is not None])
+    woken: dict[UUID, Arrival] = {}
+    for arrival, match in zip(asleep, matches, strict=True):
+        if match.tier.nurture is None and arrival.lead.id not in woken:
+            assert arrival.handoff is not None
+            end_nurture(arrival.handoff, now=arrival.at, why="The lead came back and asks for a person")
+            arrival.lead.stage = Stage.MQL
+            steps = [*arrival.steps, (str(Stage.NURTURE), Stage.MQL)]
+            woken[arrival.lead.id] = replace(arrival, handoff=None, qualifies=True, steps=steps)
+    update_rows([arrival.lead for arrival in woken.values()], ["stage"])
+    return [_awake(arrival, woken) for arrival in arrivals]
+
+
+def _awake(arrival: Arrival, woken: Mapping[UUID, Arrival]) -> Arrival:
+    """The arrival as it is once its lead is awake: the first opens the handoff, the others add nothing."""
+    new = woken.get(arrival.lead.id)
+    if new is None:
+        return arrival
+    return new if new.item is arrival.item else replace(arrival, handoff=None)
 
 
 def _re_engage(again: Sequence[Arrival]) -> None:

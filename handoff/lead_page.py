@@ -13,6 +13,7 @@ from handoff import clocks, words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, broken_clocks
+from handoff.nurture import NURTURED, is_nurtured
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
@@ -94,6 +95,17 @@ class LeadPage:
     @property
     def needs(self) -> str:
         return needs_text(self.lead.needs)
+
+    @property
+    def unowned(self) -> str:
+        """What the open lead waits for while nobody owns it; nothing to say where somebody does."""
+        if self.handoff is None or self.handoff.owner_id is not None or not self.is_open:
+            return ""
+        return unowned_words(self.handoff)
+
+    @property
+    def is_nurtured(self) -> bool:
+        return self.handoff is not None and is_nurtured(self.handoff)
 
     @property
     def is_open(self) -> bool:
@@ -240,12 +252,19 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
     return found
 
 
+def unowned_words(handoff: Handoff) -> str:
+    """What a lead without an owner waits for."""
+    if handoff.unrouted_reason == NURTURED:
+        return "A nurture sequence answers this lead instead of a person. Anybody may still be given it."
+    return "Nobody owns this lead now. It waits for the next free person."
+
+
 def _moved(handoff: Handoff | None, member: Member) -> str:
     """Why a rep who opened a lead may do nothing with it, or nothing to say."""
     if handoff is None or member.role != Role.REP or handoff.owner_id == member.id:
         return ""
     if handoff.owner is None:
-        return "Nobody owns this lead now. It waits for the next free person."
+        return unowned_words(handoff)
     return f"{handoff.owner.name} owns this lead"
 
 

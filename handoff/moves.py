@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import Conflict
 from core.rules import Facts
+from handoff.nurture import NURTURED
 from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
@@ -187,7 +188,7 @@ def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
         if not load_setup().enabled:
             return 0
         waiting = Handoff.objects.filter(state=Handoff.State.OPEN, owner=None, is_history=False).exclude(
-            unrouted_reason=QUEUED
+            unrouted_reason__in=(QUEUED, NURTURED)
         )
         order = ("-priority", "started_at", "id")
         ids = list(waiting.order_by(*order).values_list("id", flat=True)[:DRAIN_LIMIT])

@@ -21,6 +21,7 @@ from feedback import services as feedback
 from feedback.models import Disposition, Reason
 from handoff import limits, moves, words
 from handoff.attempts import NO_RESPONSE, check_attempts_made, settle_attempts
+from handoff.nurture import settle_nurture
 from handoff.selectors import last_handoff
 from leads import services as leads
 from leads.incoming import EARLIEST
@@ -402,7 +403,18 @@ def log_touch(
         _tell(handoff, "lead.touched", now, delay=UNDO_SECONDS)
     if is_new and handoff is not None and not automatic:
         settle_attempts(handoff, now=now)
+    if is_new and handoff is not None and automatic and settle_nurture(handoff, now=now):
+        end_nurture(handoff, now=now, why="The nurture sequence is complete")
     return touch
+
+
+def end_nurture(handoff: Handoff, *, now: datetime, why: str) -> None:
+    """A sequence has the lead no longer: it goes to nurture, and a return to MQL opens a new handoff.
+
+    The caller holds the locks of the handoff and its lead.
+    """
+    leads.move_stage(handoff.lead, Stage.NURTURE, actor="engine", now=now, handoff=handoff, why=why)
+    _close(handoff, Handoff.Outcome.NURTURE, now)
 
 
 def _lock_for_touch(lead_id: UUID) -> tuple[Lead, list[Handoff]]:
@@ -449,7 +461,9 @@ def undo_touch(*, lead_id: UUID, touch_id: UUID, actor: Actor, clock: Clock) -> 
     leads.undo_touch(touch, first_touch_at=handoff.first_touch_at, now=now)
     if not touch.automatic and _is_response(handoff, touch.kind):
         sla.rejudge(handoff, Target.FIRST_TOUCH, answers=responses, now=now)
-    if not touch.automatic:
+    if touch.automatic:
+        settle_nurture(handoff, now=now)
+    else:
         settle_attempts(handoff, now=now)
     outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.touched"})
     return touch

@@ -49,6 +49,7 @@ REASONS: Final = {
     "by_hand": "Chosen by a person",
     "stand_in": "Named by the escalation ladder",
     "queued": "The escalation ladder put it in the queue: give it to somebody",
+    "nurture": "A nurture sequence answers it instead of a person",
     "outside": "Chosen by another system",
     "fallback": "Fallback person",
     "all_at_cap": "Everybody in the pool is at their cap",

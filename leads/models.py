@@ -157,6 +157,7 @@ class Handoff(TenantModel):
     accepted_at = models.DateTimeField(null=True)
     first_touch_at = models.DateTimeField(null=True)  # earliest counting touch
     attempts_at = models.DateTimeField(null=True)  # when the attempts that the policy asks for were all made
+    nurtured_at = models.DateTimeField(null=True)  # when the policy's nurture sequence was complete
     sql_at = models.DateTimeField(null=True)
     opportunity_at = models.DateTimeField(null=True)
     owner = tenant_fk("tenants.Member", null=True)  # of the open assignment; null means unrouted

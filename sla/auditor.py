@@ -26,7 +26,7 @@ from leads.models import Handoff
 from sla.models import Finding, Timer
 from sla.policies import find_policy
 from sla.selectors import cycles, open_findings
-from sla.targets import ANSWER_COLUMNS, BEGIN_COLUMNS
+from sla.targets import ANSWER_COLUMNS, BEGIN_COLUMNS, COMPANY_ONLY
 from sla.tiers import TARGETS
 from tenants.bulk import insert_rows
 from tenants.clock import Clock
@@ -156,8 +156,9 @@ def _missing_timers(since: datetime) -> Iterator[Fault]:
         if not tiers:
             continue
         columns = {"answered_at": ANSWER_COLUMNS[target], "begun_at": BEGIN_COLUMNS[target]}
-        for sql in (_WITHOUT_COMPANY.format(**columns), _WITHOUT_OWNER.format(**columns)):
-            for handoff_id, clock in _rows(sql, parameters):
+        wanted = [_WITHOUT_COMPANY] if target in COMPANY_ONLY else [_WITHOUT_COMPANY, _WITHOUT_OWNER]
+        for sql in wanted:
+            for handoff_id, clock in _rows(sql.format(**columns), parameters):
                 detail = f"This open handoff has no {clock} clock for {target}."
                 yield Fault("timer_missing", f"handoff:{handoff_id}:{clock}:{target}"[:80], detail)
 

@@ -174,6 +174,14 @@ class PolicyForm(forms.Form):
         self.fields[f"{target}_clock"] = forms.ChoiceField(label=f"{label}: counted in", choices=_CLOCKS)
         if target == Target.ATTEMPTS:
             self._add_counts(written or {})
+        if target == Target.NURTURE:
+            self.fields["nurture_count"] = forms.IntegerField(
+                label="Nurture sequence: how many messages",
+                required=False,
+                min_value=1,
+                max_value=MOST_ATTEMPTS,
+            )
+            self.initial["nurture_count"] = (written or {}).get("count")
         self.initial.update(
             {
                 f"{target}_on": written is not None,
@@ -288,9 +296,12 @@ class PolicyForm(forms.Form):
         return any(each["on"].value() or each["errors"] for each in self.later_targets)
 
     def _counts(self, target: str) -> dict[str, Any]:
-        if target != Target.ATTEMPTS:
-            return {}
-        return {part: self[f"{target}_{part}"] for part in ("count", "channels")}
+        parts = ("count", "channels")
+        return {
+            part: self[f"{target}_{part}"]
+            for part in parts
+            if target in (Target.ATTEMPTS, Target.NURTURE) and f"{target}_{part}" in self.fields
+        }
 
     @property
     def ladder(self) -> list[dict[str, Any]]:
@@ -401,13 +412,16 @@ class PolicyForm(forms.Form):
             "duration": _stored(unit, amount),
             "clock": data.get(f"{target}_clock"),
         }
+        if target not in (Target.ATTEMPTS, Target.NURTURE):
+            return found
+        count = data.get(f"{target}_count")
+        if count is None:
+            if f"{target}_count" not in self.errors:
+                self.add_error(f"{target}_count", "How many? Write a whole number.")
+            return None
+        found["count"] = count
         if target == Target.ATTEMPTS:
-            count, channels = data.get("attempts_count"), data.get("attempts_channels") or 1
-            if count is None:
-                if "attempts_count" not in self.errors:
-                    self.add_error("attempts_count", "How many attempts? Write a whole number.")
-                return None
-            found |= {"count": count, "channels": channels}
+            found["channels"] = data.get("attempts_channels") or 1
         return found
 
     def _read_condition(self, data: Mapping[str, Any]) -> Any:

@@ -25,6 +25,7 @@ class Target(models.TextChoices):
     DECISION = "decision", "Accept or reject"
     ATTEMPTS = "attempts", "Contact attempts"
     SQL_DECISION = "sql_decision", "SQL decision"
+    NURTURE = "nurture", "Nurture sequence"
 
 
 #: Stages that a lead walks through within one handoff, in their order, and the column that keeps when.
@@ -40,11 +41,14 @@ _BETWEEN: Final = "_to_"
 STAGE_TARGETS: Final[dict[str, tuple[Stage, Stage]]] = {
     f"{start}{_BETWEEN}{end}": (start, end) for start, end in combinations(STAGE_COLUMNS, 2)
 }
+#: Kept by a machine: nobody who owns the lead is judged by these, so they have a company clock only.
+COMPANY_ONLY: Final = frozenset({Target.NURTURE})
 _BEGINS: Final[dict[str, Stage]] = {
     Target.FIRST_TOUCH: Stage.MQL,
     Target.DECISION: Stage.MQL,
     Target.ATTEMPTS: Stage.MQL,
     Target.SQL_DECISION: Stage.SAL,
+    Target.NURTURE: Stage.MQL,
 } | {target: start for target, (start, _) in STAGE_TARGETS.items()}
 #: For queries: the column of a handoff that says when a target was answered.
 ANSWER_COLUMNS: Final[dict[str, str]] = {
@@ -52,6 +56,7 @@ ANSWER_COLUMNS: Final[dict[str, str]] = {
     Target.DECISION: STAGE_COLUMNS[Stage.SAL],
     Target.ATTEMPTS: "attempts_at",
     Target.SQL_DECISION: STAGE_COLUMNS[Stage.SQL],
+    Target.NURTURE: "nurtured_at",
 } | {target: STAGE_COLUMNS[end] for target, (_, end) in STAGE_TARGETS.items()}
 #: The same for when its clock begins.
 BEGIN_COLUMNS: Final[dict[str, str]] = {target: STAGE_COLUMNS[stage] for target, stage in _BEGINS.items()}

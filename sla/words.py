@@ -102,6 +102,8 @@ def target_words(spec: TargetSpec) -> str:
 
 def _what(spec: TargetSpec) -> str:
     """ "first touch", "SAL to SQL", "6 contact attempts over 2 channels"."""
+    if spec.target == Target.NURTURE:
+        return f"a nurture sequence of {_count(spec.count, 'message')}"
     if spec.count:
         over = f" over {_count(spec.channels, 'channel')}" if spec.channels > 1 else ""
         return f"{_count(spec.count, 'contact attempt')}{over}"

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from handoff import words
 from handoff.clocks import Reading
+from handoff.nurture import NURTURED
 from handoff.selectors.rows import SHOWN, open_handoffs, rows_of
 from leads.models import Assignment, Handoff
 from sla.models import Timer
@@ -31,12 +34,7 @@ class Waiting:
 
 def unrouted(*, now: datetime) -> list[Waiting]:
     """Leads without an owner, the one that waits longest first; three queries."""
-    handoffs = list(
-        open_handoffs()
-        .filter(owner__isnull=True)
-        .select_related("lead", "lead__account")
-        .order_by("started_at")[:SHOWN]
-    )
+    handoffs = list(_waiting().select_related("lead", "lead__account").order_by("started_at")[:SHOWN])
     rows = {row.handoff.id: row for row in rows_of(handoffs, now=now, clock=Timer.Clock.COMPANY)}
     spans = Assignment.objects.filter(handoff_id__in=list(rows), ended_at__isnull=False)
     ended: dict[UUID, datetime] = dict(spans.order_by("ended_at").values_list("handoff_id", "ended_at"))
@@ -54,5 +52,10 @@ def unrouted(*, now: datetime) -> list[Waiting]:
 
 def unrouted_count() -> int:
     """How many open leads nobody owns; one query."""
-    count: int = open_handoffs().filter(owner__isnull=True).count()
+    count: int = _waiting().count()
     return count
+
+
+def _waiting() -> QuerySet[Handoff]:
+    """Of what a nurture sequence answers nobody need be found."""
+    return open_handoffs().filter(owner__isnull=True).exclude(unrouted_reason=NURTURED)

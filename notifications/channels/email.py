@@ -31,6 +31,7 @@ _HEADS: Final = {
     "lead.accepted": "Accepted",
     "lead.rejected": "Rejected",
     "lead.nurture": "To nurture",
+    "lead.nurture_started": "A nurture sequence begins for",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
 }

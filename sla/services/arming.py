@@ -17,7 +17,7 @@ from sla.gaps import leave_gaps, write_gaps
 from sla.models import Pause, Timer
 from sla.policies import load_policy
 from sla.rows import TimerRow, insert_timers, update_timers
-from sla.targets import Target, answered_at, begins_at, begun_by
+from sla.targets import COMPANY_ONLY, Target, answered_at, begins_at, begun_by
 from sla.tiers import Duration, Policy, TargetSpec, Tier
 from sla.timers import Schedule, schedule, schedule_of_rest, warn_at
 from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
@@ -84,7 +84,7 @@ def arm_owner(
         assignment = by_handoff[handoff.id]
         for spec in tier.targets:
             begins = begins_at(handoff, spec.target)
-            unasked = targets is not None and spec.target not in targets
+            unasked = spec.target in COMPANY_ONLY or (targets is not None and spec.target not in targets)
             if begins is None or unasked or answered_at(handoff, spec.target) is not None:
                 continue
             start = max(begins, assignment.started_at)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from core.errors import FieldError, pointer
 from core.rules import Schema, validate
+from sla.targets import Target
 from sla.tiers.model import (
     ACTIONS,
     BACKUP,
@@ -146,11 +147,14 @@ def _check_targets(targets: object, at: tuple[str | int, ...]) -> list[FieldErro
         else:
             seen.add(name)
         errors += _check_duration(target, here)
-        errors += _check_attempts(target, here)
+        errors += _check_counts(target, here)
+    if Target.NURTURE in seen and len(seen) > 1:
+        message = "A nurture sequence answers instead of people: such a tier promises nothing else."
+        errors.append(FieldError(pointer(*at, "targets"), message, "nurture_alone"))
     return errors
 
 
-#: What a target may say; `_check_attempts` knows for which of them the last two mean something.
+#: What a target may say; `_check_counts` knows for which of them the last two mean something.
 _OF_A_TARGET: Final = ("target", "duration", "clock", "count", "channels")
 
 
@@ -164,19 +168,28 @@ def _unknown_parts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list
     ]
 
 
-def _check_attempts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:
-    """Contact attempts say how many, over how many channels; nothing else does."""
-    if target.get("target") != "attempts":
-        return [
-            FieldError(pointer(*at, key), "Only contact attempts are counted.", "unknown")
-            for key in ("count", "channels")
-            if key in target
-        ]
+#: What each target that is counted says besides.
+_COUNTED: Final = {Target.ATTEMPTS: ("count", "channels"), Target.NURTURE: ("count",)}
+
+
+def _check_counts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[FieldError]:
+    """Contact attempts say how many, over how many channels; a nurture sequence of how many messages it is;
+    nothing else is counted.
+    """
+    said = _COUNTED.get(cast(Any, target.get("target")), ())
+    errors = [
+        FieldError(pointer(*at, key), "This is not counted for this target.", "unknown")
+        for key in ("count", "channels")
+        if key in target and key not in said
+    ]
+    if not said:
+        return errors
     count, channels = target.get("count"), target.get("channels", 1)
-    errors = []
     if not _is_whole(count, MOST_ATTEMPTS):
         message = f"How many? A whole number between 1 and {MOST_ATTEMPTS}."
         errors.append(FieldError(pointer(*at, "count"), message, "range"))
+    if "channels" not in said:
+        return errors
     if not _is_whole(channels, len(RESPONSES)):
         message = f"Must be a whole number between 1 and {len(RESPONSES)}."
         errors.append(FieldError(pointer(*at, "channels"), message, "range"))

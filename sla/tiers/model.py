@@ -60,7 +60,8 @@ class Duration:
 class TargetSpec:
     """One promise of a tier, and whether it is counted in working time or by the wall clock.
 
-    count, channels: of contact attempts, how many by people, over how many kinds of touch; 0 for any other.
+    count: how many contact attempts by people, or messages of a nurture sequence; 0 for any other. channels:
+    over how many kinds of touch the attempts are; 0 for any other.
     """
 
     target: str
@@ -113,6 +114,11 @@ class Tier:
     def spec(self, target: str) -> TargetSpec | None:
         """The tier's promise for this target, if it makes one."""
         return next((spec for spec in self.targets if spec.target == target), None)
+
+    @property
+    def nurture(self) -> TargetSpec | None:
+        """The sequence by which a machine answers leads of this tier; None where people do."""
+        return self.spec(Target.NURTURE)
 
 
 @dataclass(frozen=True, slots=True)

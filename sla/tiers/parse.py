@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from core.errors import ValidationFailed
 from core.rules import Schema, compile_rule
+from sla.targets import Target
 from sla.tiers.check import validate_policy
 from sla.tiers.model import BREACH, DEFAULT_WARNING, Act, Duration, PauseRule, Policy, Step, TargetSpec, Tier
 
@@ -82,5 +83,5 @@ def read_target(written: Mapping[str, Any]) -> TargetSpec:
         duration=read_duration(written["duration"]),
         wall=written.get("clock", "business") == "wall",
         count=written.get("count", 0),
-        channels=written.get("channels", 1 if "count" in written else 0),
+        channels=written.get("channels", 1 if written["target"] == Target.ATTEMPTS else 0),
     )
