@@ -85,6 +85,7 @@ class CompanyDaysForm(forms.Form):
         required=False,
         help_text="An .ics file. Its whole days from today on are added above; nothing is saved yet.",
         widget=forms.FileInput(attrs={"accept": ".ics,text/calendar"}),
+        error_messages={"empty": "Choose a file that is not empty."},
     )
 
     def read(self) -> bytes:
