@@ -73,5 +73,5 @@ def add_company_days(data: bytes, closed: Mapping[str, str], *, zone: str, now: 
             if day >= today and found.closed.get(key) == (each.summary[:LONGEST_NAME] or _UNNAMED):
                 found.removed.append(f"{day_words(key)}: {found.closed.pop(key)}")
     found.closed = dict(sorted(found.closed.items()))
-    found.skipped.sort()
+    found.skipped = sorted(set(found.skipped))  # of a repeating event once
     return found

@@ -232,6 +232,7 @@ def _shown(form: LeaveFileForm, member: Member, hours: Hours, now: datetime) -> 
     )
     return {
         "plan": plan,
+        "told": ", ".join(f"{number} {kind}" for kind, number in plan.counts.items() if number),
         "same": len(plan.of(files.Act.SAME)),
         "groups": [
             {"label": label, "act": act.value, "steps": steps[:MOST_SHOWN], "more": len(steps[MOST_SHOWN:])}

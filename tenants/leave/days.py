@@ -193,9 +193,17 @@ def leave_words(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     if whole:
         last = end.date() - timedelta(days=1)
         return _day(start.date()) if last <= start.date() else f"{_from(start.date(), last)} to {_day(last)}"
-    if start.date() == end.date():
-        return f"{_day(start.date())}, {start:%H:%M} to {end:%H:%M}"
-    return f"{_from(start.date(), end.date())}, {start:%H:%M} to {_day(end.date())}, {end:%H:%M}"
+    last, until = _closing(end)
+    if start.date() == last:
+        return f"{_day(last)}, {start:%H:%M} to {until}"
+    return f"{_from(start.date(), last)}, {start:%H:%M} to {_day(last)}, {until}"
+
+
+def _closing(end: datetime) -> tuple[date, str]:
+    """(date, time) of a local end: midnight is 24:00 of the day that it ends."""
+    if end.time() == time():
+        return end.date() - timedelta(days=1), "24:00"
+    return end.date(), f"{end:%H:%M}"
 
 
 def until_words(end: datetime, zone: ZoneInfo) -> str:
@@ -231,5 +239,5 @@ def halves_hint(now: datetime, *, zone: ZoneInfo, calendar: WorkCalendar | None)
     (since, middle), (again, until) = (tuple(each.astimezone(zone) for each in half) for half in halves)
     return (
         f"Half a day is half of its working hours: on {since:%a} {since.day} {since:%b}"
-        f" {since:%H:%M} to {middle:%H:%M} and {again:%H:%M} to {until:%H:%M}."
+        f" {since:%H:%M} to {middle:%H:%M} and {again:%H:%M} to {_closing(until)[1]}."
     )

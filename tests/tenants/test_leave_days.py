@@ -154,7 +154,8 @@ def test_what_is_said_of_leave_gives_the_same_leave_back(
         ("2026-11-30T00:00", "2026-12-05T00:00", "Mon 30 Nov to Fri 4 Dec 2026"),
         ("2026-12-30T00:00", "2027-01-05T00:00", "Wed 30 Dec 2026 to Mon 4 Jan 2027"),
         ("2026-12-01T09:00", "2026-12-01T13:15", "Tue 1 Dec 2026, 09:00 to 13:15"),
-        ("2026-12-01T13:15", "2026-12-03T00:00", "Tue 1, 13:15 to Thu 3 Dec 2026, 00:00"),
+        ("2026-12-01T13:15", "2026-12-03T00:00", "Tue 1, 13:15 to Wed 2 Dec 2026, 24:00"),
+        ("2026-12-01T12:00", "2026-12-02T00:00", "Tue 1 Dec 2026, 12:00 to 24:00"),
     ],
 )
 def test_leave_in_words(start: str, end: str, words: str) -> None:
