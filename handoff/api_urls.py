@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, excuse_api
+from handoff import api, excuse_api, leave_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -25,5 +25,8 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/approve", excuse_api.ApproveView.as_view(), name="api-excuse-approve"),
     path("excuses/<uuid:excuse_id>/refuse", excuse_api.RefuseView.as_view(), name="api-excuse-refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuse_api.WithdrawView.as_view(), name="api-excuse-withdraw"),
+    path("leave", leave_api.LeavesView.as_view(), name="api-leaves"),
+    path("leave/import", leave_api.LeaveImportView.as_view(), name="api-leave-import"),
+    path("leave/<uuid:leave_id>", leave_api.LeaveView.as_view(), name="api-leave"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

@@ -14,6 +14,11 @@ urlpatterns = [
         calendar_api.CalendarPreviewView.as_view(),
         name="api-calendar-preview",
     ),
+    path(
+        "calendars/<uuid:calendar_id>/company-days",
+        calendar_api.CompanyDaysView.as_view(),
+        name="api-calendar-company-days",
+    ),
     path("calendars/<uuid:calendar_id>/try", calendar_api.CalendarTryView.as_view(), name="api-calendar-try"),
     path("policy", policy_api.PolicyView.as_view(), name="api-policy"),
     path("policy/versions", policy_api.PolicyVersionsView.as_view(), name="api-policy-versions"),

@@ -9,13 +9,16 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.businesstime import CalendarClosedError
 from core.errors import FieldError, ValidationFailed
+from core.ical import MOST_BYTES
 from leads import strict
 from sla import moving
+from sla.calendar_files import add_company_days
 from sla.explain import day_lines
 from sla.tiers import LARGEST, UNITS, Duration
 from sla.timers import due_after
@@ -23,6 +26,7 @@ from tenants import selectors
 from tenants.calendars import change_calendar, compile_spec, create_calendar, read_spec
 from tenants.models import Calendar, CalendarVersion
 from web.api import TenantAPIView
+from web.parsers import CalendarFileParser, uploaded_file
 
 _PARTS = ("tz", "weekly", "country", "subdivision", "holidays_off", "closed", "extra")
 
@@ -107,6 +111,23 @@ class MovePreviewSerializer(serializers.Serializer[Any]):
     later = serializers.IntegerField()
     overdue = serializers.IntegerField(help_text="Clocks whose new deadline has passed already.")
     clocks = MovedClockSerializer(many=True, help_text="The most moved ones.")
+
+
+class SkippedEventSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class CompanyDaysSerializer(serializers.Serializer[Any]):
+    """Company days with those of a file; nothing is written."""
+
+    closed = serializers.DictField(help_text="By date; as the calendar takes it.")
+    added = serializers.ListField(child=serializers.CharField())
+    renamed = serializers.ListField(child=serializers.CharField())
+    removed = serializers.ListField(child=serializers.CharField(), help_text="Cancelled in the file.")
+    skipped = SkippedEventSerializer(many=True)
+    over = serializers.IntegerField()
+    later = serializers.IntegerField()
 
 
 class TryInSerializer(serializers.Serializer[Any]):
@@ -265,6 +286,35 @@ class CalendarPreviewView(TenantAPIView):
                     }
                     for row in preview.rows
                 ],
+            }
+        )
+
+
+class CompanyDaysView(TenantAPIView):
+    parser_classes = [CalendarFileParser, MultiPartParser]
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "config:read"}
+
+    @extend_schema(
+        operation_id="calendars_company_days",
+        request={"text/calendar": str, "multipart/form-data": {"type": "object"}},
+        responses={200: CompanyDaysSerializer},
+    )
+    def post(self, request: Request, calendar_id: UUID) -> Response:
+        """The calendar's company days with those of an iCalendar file. Nothing is written: send `closed` with
+        the next version."""
+        _, version = selectors.get_calendar(tenant=self.tenant, calendar_id=calendar_id)
+        data = uploaded_file(request, at_most=MOST_BYTES)
+        spec = version.spec
+        found = add_company_days(data, spec.get("closed", {}), zone=spec["tz"], now=self.clock())
+        return Response(
+            {
+                "closed": found.closed,
+                "added": found.added,
+                "renamed": found.renamed,
+                "removed": found.removed,
+                "skipped": [{"line": line, "why": why} for line, why in found.skipped],
+                "over": found.over,
+                "later": found.later,
             }
         )
 

@@ -9,8 +9,11 @@ from operator import itemgetter
 from typing import Any, Final
 
 from django import forms
+from django.http import QueryDict
 
 from core.errors import ValidationFailed
+from core.ical import MOST_BYTES
+from sla.calendar_files import CompanyDays, add_company_days
 from sla.tiers import LARGEST, Duration
 from tenants.calendars import make_spec
 from tenants.calendars.holidays import countries, resolve_holidays
@@ -68,6 +71,33 @@ def _dated_lines(text: str) -> list[tuple[str, str]]:
             )
         found.append((day.isoformat(), match[2].strip()))
     return found
+
+
+def _closed_lines(closed: Mapping[str, str]) -> str:
+    return "\n".join(f"{day} {what}" for day, what in closed.items())
+
+
+class CompanyDaysForm(forms.Form):
+    """The file of company days, beside the form of a calendar."""
+
+    days_file = forms.FileField(
+        label="From a calendar file",
+        required=False,
+        help_text="An .ics file. Its whole days from today on are added above; nothing is saved yet.",
+        widget=forms.FileInput(attrs={"accept": ".ics,text/calendar"}),
+        error_messages={"empty": "Choose a file that is not empty."},
+    )
+
+    def read(self) -> bytes:
+        """What was uploaded. Raises ValidationFailed at /file for nothing, or for more than 1 MB."""
+        found = self.files.get("days_file")
+        if found is None or not found.size:
+            raise ValidationFailed.at("/file", "Choose a file that is not empty.", "required")
+        if found.size > MOST_BYTES:
+            raise ValidationFailed.at(
+                "/file", "The file is larger than 1 MB. Export a shorter period.", "size"
+            )
+        return bytes(found.read())
 
 
 class CalendarForm(forms.Form):
@@ -140,7 +170,7 @@ class CalendarForm(forms.Form):
             "country": spec.get("country", ""),
             "subdivision": spec.get("subdivision", ""),
             "kept": [day for day in spec.get("holidays", {}) if day not in off],
-            "closed": "\n".join(f"{day} {what}" for day, what in spec.get("closed", {}).items()),
+            "closed": _closed_lines(spec.get("closed", {})),
             "extra": "\n".join(
                 f"{day} {', '.join('-'.join(span) for span in spans) or 'closed'}"
                 for day, spans in spec.get("extra", {}).items()
@@ -148,6 +178,21 @@ class CalendarForm(forms.Form):
             "expected": number,
             "shown_country": cls._place(spec),
         }
+
+    def with_company_days(self, data: bytes, sent: QueryDict) -> tuple[CompanyDays, QueryDict]:
+        """The company days of a calendar file on top of those that were sent, and what was sent with them.
+        Raises ValidationFailed at /file, and at /closed where the lines there cannot be read.
+        """
+        try:
+            present = {day: name or "Closed" for day, name in _dated_lines(sent.get("closed", ""))}
+        except forms.ValidationError as error:
+            raise ValidationFailed.at("/closed", str(error.messages[0]), "date") from error
+        zone = sent.get("tz", "")
+        known = zone if zone in dict(zone_choices()) else "UTC"
+        found = add_company_days(data, present, zone=known, now=self._now)
+        filled = sent.copy()
+        filled["closed"] = _closed_lines(found.closed)
+        return found, filled
 
     @staticmethod
     def _place(values: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.businesstime import CalendarClosedError
 from core.errors import Conflict, StaleVersion, ValidationFailed
 from sla import moving, words
-from sla.calendar_forms import CalendarForm, TryForm
+from sla.calendar_forms import CalendarForm, CompanyDaysForm, TryForm
 from sla.explain import day_lines
 from sla.models import ClockMove
 from sla.presenting import move_rows
@@ -47,6 +47,8 @@ MOST_VERSIONS: Final = 30
 #: How far ahead a change of the zone's clocks is announced: the longest time between two of them.
 CLOCK_CHANGE_AHEAD: Final = timedelta(days=220)
 _TRIED: Final = {"amount": 15, "unit": "minutes"}
+#: Steps of the form that fill it in; what is in it is not looked at yet.
+_UNREADY: Final = ("holidays", "days")
 
 
 def _crumbs(here: str = "") -> list[dict[str, str]]:
@@ -181,7 +183,8 @@ def new_calendar(request: TenantRequest) -> HttpResponse:
     )
     initial = CalendarForm.present(office, name="", number=0)
     form = CalendarForm(request.POST or None, initial=initial, now=now)
-    if request.method == "POST" and _step(request) != "holidays" and form.is_valid():
+    form, brought = _with_days(request, form)
+    if request.method == "POST" and _step(request) not in _UNREADY and form.is_valid():
         try:
             made = create_calendar(
                 tenant=tenant,
@@ -195,23 +198,27 @@ def new_calendar(request: TenantRequest) -> HttpResponse:
         else:
             messages.success(request, "Saved. Give it to the organisation, a team or a person to use it.")
             return redirect("sla:calendar", made.calendar_id)
-    context = {"form": form, "title": "New calendar", "crumbs": _crumbs("New calendar")}
-    return render(request, "sla/calendar_edit.html", context, status=_status(request, form))
+    context = {"form": form, **brought, "title": "New calendar", "crumbs": _crumbs("New calendar")}
+    status = max(_status(request, form), status_of(brought["days_form"]))
+    return render(request, "sla/calendar_edit.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def edit_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
-    """GET, POST /calendars/<id>/edit {..., step: preview | save | holidays, move: new | open}.
+    """GET, POST /calendars/<id>/edit {..., step: preview | save | holidays | days, move: new | open}.
 
     `preview` shows what would change and which running clocks would move; `save` writes the next version, and
-    moves them only if `move` is "open"; `holidays` shows the boxes of the country chosen.
+    moves them only if `move` is "open"; `holidays` shows the boxes of the country chosen; `days` adds the
+    company days of the calendar file `days_file` to the lines of the form.
     """
     tenant, now = request.tenant, database_clock()
     found, version = selectors.get_calendar(tenant=tenant, calendar_id=calendar_id)
     present = CalendarForm.present(version.spec, name=found.name, number=version.number)
     form = CalendarForm(request.POST or None, initial=present, now=now, before=version.spec)
+    form, brought = _with_days(request, form)
     context: dict[str, Any] = {
+        **brought,
         "calendar": found,
         "version": version,
         "next_number": version.number + 1,
@@ -219,24 +226,41 @@ def edit_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
         "title": f"Change {found.name}",
         "crumbs": _crumbs(found.name),
     }
-    if request.method == "POST" and _step(request) != "holidays" and form.is_valid():
+    if request.method == "POST" and _step(request) not in _UNREADY and form.is_valid():
         if _step(request) == "save" and (saved := _save(request, found, form, context, now)):
             return saved
         context["changes"] = changes(version.spec, form.spec)
         context["renamed"] = form.cleaned_data["name"] != found.name
         context["preview"] = moving.preview_calendar(found, compile_spec(form.spec), now=now)
         context["rows"] = move_rows(context["preview"])
-    status = 409 if "stale" in context else _status(request, form)
+    status = 409 if "stale" in context else max(_status(request, form), status_of(brought["days_form"]))
     return render(request, "sla/calendar_edit.html", context, status=status)
 
 
 def _status(request: TenantRequest, form: CalendarForm) -> int:
-    """Asking for a country's holidays sends the form as well, and asks for nothing to be saved."""
-    return 200 if _step(request) == "holidays" else status_of(form)
+    """Asking for holidays or the days of a file sends the form as well, and asks for nothing to be saved."""
+    return 200 if _step(request) in _UNREADY else status_of(form)
 
 
 def _step(request: TenantRequest) -> str:
     return request.POST.get("step", "preview")
+
+
+def _with_days(request: TenantRequest, form: CalendarForm) -> tuple[CalendarForm, dict[str, Any]]:
+    """The form, with the company days of the file that was sent; and what the page says of them."""
+    days_form = CompanyDaysForm()
+    if request.method != "POST" or _step(request) != "days":
+        return form, {"days_form": days_form}
+    days_form = CompanyDaysForm(request.POST, request.FILES)
+    try:
+        found, form.data = form.with_company_days(days_form.read(), request.POST)
+    except ValidationFailed as refusal:
+        at_lines = refusal.field_errors[0].path == "/closed"
+        days_form.add_error(
+            "days_file", f"Company days off: {refusal.message}" if at_lines else refusal.message
+        )
+        return form, {"days_form": days_form}
+    return form, {"days_form": days_form, "days": found}
 
 
 def _save(

@@ -218,6 +218,7 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # a bulk call of 1,000 leads fits; more is refused with 413
+FILE_UPLOAD_HANDLERS = ["web.uploads.CappedUpload"]
 
 # --- What leaves the building -----------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://") if env.str("EMAIL_URL", default="") else {}

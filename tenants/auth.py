@@ -34,7 +34,7 @@ SCOPES: dict[str, str] = {
     "leads:write": "Post leads, engagements and touches, and answer for a rep",
     "routing:simulate": "Ask who would get a lead",
     "reports:read": "Read reports",
-    "config:read": "Read how the organisation is set up: calendars and the SLA policy",
+    "config:read": "Read how the organisation is set up: calendars, leave and the SLA policy",
     "config:write": "Change how the organisation is set up",
 }
 

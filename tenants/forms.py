@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zoneinfo
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -13,8 +12,6 @@ from django.contrib.auth.forms import SetPasswordForm
 from tenants.auth import SCOPES
 from tenants.models import Calendar, Member, RepProfile, Role, Team, User
 
-# Calendars are not asked beyond it, and the last days that there are have no day after them.
-LAST_YEAR = 2100
 EXPIRIES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 
 
@@ -143,32 +140,6 @@ class ProfileForm(forms.Form):
             "cap_per_day": profile.cap_per_day,
             "on_rotation": profile.on_rotation,
         }
-
-
-class LeaveForm(forms.Form):
-    """Whole days off, in the person's own zone; the last day is included."""
-
-    first_day = forms.DateField(label="First day", widget=forms.DateInput(attrs={"type": "date"}))
-    last_day = forms.DateField(label="Last day", widget=forms.DateInput(attrs={"type": "date"}))
-    reason = forms.CharField(label="Reason", max_length=120, required=False)
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        first, last = data.get("first_day"), data.get("last_day")
-        if first and last and last < first:
-            self.add_error("last_day", "The last day is the first or a later one.")
-        elif last and last.year > LAST_YEAR:
-            self.add_error("last_day", f"No later than {LAST_YEAR}.")
-        return data
-
-    def span(self, time_zone: str) -> tuple[datetime, datetime]:
-        """[start, end) of the days in `time_zone`."""
-        zone = zoneinfo.ZoneInfo(time_zone)
-        after = self.cleaned_data["last_day"] + timedelta(days=1)
-        return (
-            datetime.combine(self.cleaned_data["first_day"], time(), zone),
-            datetime.combine(after, time(), zone),
-        )
 
 
 class TeamForm(forms.Form):

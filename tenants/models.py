@@ -221,16 +221,32 @@ class RepProfile(TenantModel):
 
 
 class Leave(TenantModel):
-    """Time off: [starts_at, ends_at). The rep gets no new leads in it."""
+    """Time off: [starts_at, ends_at). The rep gets no new leads in it.
+
+    What is past stays as it was, since it explains what became of leads then (tenants.leave.services).
+    """
+
+    class Source(models.TextChoices):
+        HAND = "hand", "Entered"
+        FILE = "file", "Calendar file"
 
     member = tenant_fk("tenants.Member")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=120, blank=True)
+    source = models.CharField(
+        max_length=8, choices=Source.choices, default=Source.HAND, db_default=Source.HAND
+    )
+    # What a calendar file calls it (core.ical.Happening.key): the next file changes it instead of adding it
+    # again. Empty where it was entered.
+    uid = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="leave_forward")
+            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="leave_forward"),
+            models.UniqueConstraint(
+                fields=["tenant", "member", "uid"], condition=~Q(uid=""), name="leave_once_per_uid"
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "member", "ends_at"], name="leave_by_member")]
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Count
 
 from core.errors import NotFound
 from tenants.config import configured
+from tenants.leave.days import leave_words, until_words
 from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
 
 
@@ -86,16 +88,19 @@ def get_manageable_member(*, tenant: Tenant, by: Member, member_id: UUID) -> Mem
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member with what the people page shows: own hours and caps, leave that has not ended."""
+    """A member with what the people page shows: own hours and caps, leave that has not ended. away: the first
+    of it in words, in the person's own zone; "" for none."""
 
     member: Member
     profile: RepProfile | None
     leave: list[Leave]
+    away: str = ""
 
 
 def people(*, members: Iterable[Member], now: datetime) -> list[Person]:
-    """The members with their profiles and leave; two queries for any number."""
+    """The members with their profiles and leave; three queries for any number."""
     listed = list(members)
+    house = Tenant.objects.values_list("time_zone", flat=True).first() or "UTC"
     ids = [member.id for member in listed]
     profiles = {
         profile.member_id: profile
@@ -104,7 +109,38 @@ def people(*, members: Iterable[Member], now: datetime) -> list[Person]:
     leave: dict[UUID, list[Leave]] = {member_id: [] for member_id in ids}
     for one in Leave.objects.filter(member_id__in=ids, ends_at__gt=now).order_by("starts_at"):
         leave[one.member_id].append(one)
-    return [Person(member, profiles.get(member.id), leave[member.id]) for member in listed]
+    found = []
+    for member in listed:
+        profile = profiles.get(member.id)
+        zone = ZoneInfo(profile.time_zone if profile else house)
+        away = _away_words(leave[member.id], zone, now) if leave[member.id] else ""
+        found.append(Person(member, profile, leave[member.id], away))
+    return found
+
+
+def _away_words(leave: list[Leave], zone: ZoneInfo, now: datetime) -> str:
+    first = leave[0]
+    if first.starts_at > now:
+        return leave_words(first.starts_at, first.ends_at, zone)
+    back = _back_at([(each.starts_at, each.ends_at) for each in leave], now)
+    return f"Until {until_words(back, zone)}" if back else ""
+
+
+def _back_at(leave: list[tuple[datetime, datetime]], now: datetime) -> datetime | None:
+    """When somebody with this leave, by start, is back: after what begins right at the end of other leave
+    too. None where they are not away."""
+    back = None
+    for starts_at, ends_at in leave:
+        if starts_at <= (back or now) and ends_at > now:
+            back = max(back or ends_at, ends_at)
+    return back
+
+
+def away_until(*, member_ids: Iterable[UUID], now: datetime) -> dict[UUID, datetime]:
+    """Who of these is on leave now, and when they are back. One query."""
+    found = absences(member_ids=list(member_ids), after=now)
+    backs = {member_id: _back_at(leave, now) for member_id, leave in found.items()}
+    return {member_id: back for member_id, back in backs.items() if back is not None}
 
 
 def calendars(*, tenant: Tenant) -> list[tuple[Calendar, CalendarVersion]]:

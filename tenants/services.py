@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, models, transaction
@@ -15,7 +15,6 @@ from core.signing import generate_api_key, hash_secret
 from tenants.audit import record_change
 from tenants.auth import SCOPES
 from tenants.context import tenant_scope
-from tenants.leave_listeners import leave_changed
 from tenants.models import ApiKey, Calendar, Leave, Member, RepProfile, Role, Team, Tenant, User
 
 
@@ -78,7 +77,8 @@ def let_take_leads(member: Member) -> None:
 
 
 def add_leave(*, member: Member, starts_at: datetime, ends_at: datetime, reason: str = "") -> Leave:
-    """Time off, half-open. Raises IntegrityError where it does not end after it starts."""
+    """Time off, half-open, written as it is; for set-ups. `tenants.leave.services` checks and audits it.
+    Raises IntegrityError where it does not end after it starts."""
     leave: Leave = Leave.objects.create(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason)
     return leave
 
@@ -162,61 +162,6 @@ def set_time_zone(*, member: Member, time_zone: str, actor: str, now: datetime) 
     if not RepProfile.objects.filter(member=member).exists():
         fields["on_rotation"] = False
     change_profile(member=member, actor=actor, now=now, **fields)
-
-
-#: Longer absences are departures.
-MOST_LEAVE: Final = timedelta(days=400)
-
-
-@transaction.atomic
-def schedule_leave(
-    *, member: Member, starts_at: datetime, ends_at: datetime, reason: str, actor: str, now: datetime
-) -> Leave:
-    """Write time off with an audit entry. Raises ValidationFailed where it does not end after it starts, is
-    over, lasts longer than MOST_LEAVE, or overlaps other leave of the same person."""
-    if ends_at <= starts_at:
-        raise ValidationFailed.at("/ends_at", "Leave ends after it starts.")
-    if ends_at <= now:
-        raise ValidationFailed.at("/ends_at", "This leave is over already.")
-    if ends_at - starts_at > MOST_LEAVE:
-        raise ValidationFailed.at(
-            "/ends_at", f"At most {MOST_LEAVE.days} days: switch the person off instead."
-        )
-    # One leave of a person at a time. No-key: whoever holds a lead and gives it to them must not wait for us.
-    Member.objects.select_for_update(no_key=True).get(id=member.id)
-    if Leave.objects.filter(member=member, starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
-        raise ValidationFailed.at("/starts_at", "Some of these days are leave already.", "overlap")
-    leave = add_leave(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason)
-    record_change(
-        actor=actor,
-        action="added",
-        object_type="leave",
-        object_id=leave.id,
-        after={"member": str(member.id), "from": starts_at.isoformat(), "to": ends_at.isoformat()},
-        now=now,
-    )
-    leave_changed(member.id, now=now)
-    return leave
-
-
-@transaction.atomic
-def remove_leave(*, leave: Leave, actor: str, now: datetime) -> None:
-    """Take time off back."""
-    record_change(
-        actor=actor,
-        action="removed",
-        object_type="leave",
-        object_id=leave.id,
-        before={
-            "member": str(leave.member_id),
-            "from": leave.starts_at.isoformat(),
-            "to": leave.ends_at.isoformat(),
-        },
-        now=now,
-    )
-    member_id = leave.member_id
-    leave.delete()
-    leave_changed(member_id, now=now)
 
 
 @transaction.atomic

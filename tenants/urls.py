@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenants import invitation_views, views
+from tenants import invitation_views, leave_views, views
 
 app_name = "tenants"
 urlpatterns = [
@@ -19,7 +19,11 @@ urlpatterns = [
     path("people/<uuid:member_id>", views.member, name="member"),
     path("people/<uuid:member_id>/invitation", invitation_views.manage, name="manage_invitation"),
     path("people/<uuid:member_id>/leave", views.add_leave, name="add_leave"),
-    path("leave/<uuid:leave_id>/remove", views.remove_leave, name="remove_leave"),
+    path("people/<uuid:member_id>/leave/import", leave_views.import_of, name="import_leave_of"),
+    path("leave", leave_views.own_leave, name="leave"),
+    path("leave/import", leave_views.import_own, name="import_leave"),
+    path("leave/<uuid:leave_id>", leave_views.change, name="change_leave"),
+    path("leave/<uuid:leave_id>/remove", leave_views.remove, name="remove_leave"),
     path("teams/new", views.team, name="new_team"),
     path("teams/<uuid:team_id>", views.team, name="team"),
     path("keys", views.keys, name="keys"),

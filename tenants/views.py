@@ -24,6 +24,9 @@ from tenants.clock import database_clock
 from tenants.demo import demo_logins, is_demo_login
 from tenants.invitation_views import BACKEND, invited_page
 from tenants.invitations import invite_member, remember_tenant
+from tenants.leave.reading import hours_of
+from tenants.leave_forms import LeaveForm
+from tenants.leave_views import leave_context, take_leave
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
 from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
@@ -297,7 +300,7 @@ def member(request: TenantRequest, member_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("tenants:member", member_id)
-    return _member_page(request, found, person_form, profile_form, forms.LeaveForm(), status=status)
+    return _member_page(request, found, person_form, profile_form, status=status)
 
 
 def _member_page(
@@ -305,48 +308,34 @@ def _member_page(
     found: Member,
     person_form: forms.MemberForm,
     profile_form: forms.ProfileForm,
-    leave_form: forms.LeaveForm,
+    leave_form: LeaveForm | None = None,
     *,
     status: int = 0,
 ) -> HttpResponse:
     """status: where a service refused; else the forms say it."""
-    (person,) = selectors.people(members=[found], now=database_clock())
+    now = database_clock()
+    (person,) = selectors.people(members=[found], now=now)
     context = {
         "person": person,
         "person_form": person_form,
         "profile_form": profile_form,
-        "leave_form": leave_form,
         "may_change": request.member.role == Role.ADMIN,
-        "zone": selectors.time_zone_of(member=found, tenant=request.tenant),
+        **leave_context(request, found, now=now, form=leave_form),
         "crumbs": _crumbs(found.name, people=True),
     }
-    status = status or status_of(person_form, profile_form, leave_form)
+    status = status or status_of(person_form, profile_form, context["leave_form"])
     return render(request, "tenants/member.html", context, status=status)
 
 
 @require_POST
 @member_required(Role.MANAGER)
 def add_leave(request: TenantRequest, member_id: UUID) -> HttpResponse:
-    """POST /people/<id>/leave {first_day, last_day, reason}."""
+    """POST /people/<id>/leave: fields as those of LeaveForm."""
     me, tenant = request.member, request.tenant
     found = selectors.get_manageable_member(tenant=tenant, by=me, member_id=member_id)
-    form = forms.LeaveForm(request.POST)
-    if form.is_valid():
-        starts_at, ends_at = form.span(selectors.time_zone_of(member=found, tenant=tenant))
-        try:
-            services.schedule_leave(
-                member=found,
-                starts_at=starts_at,
-                ends_at=ends_at,
-                reason=form.cleaned_data["reason"],
-                actor=member_actor(me),
-                now=database_clock(),
-            )
-        except ValidationFailed as refusal:
-            form.add_error("last_day", refusal.message)
-        else:
-            messages.success(request, "Leave added. New leads go to others meanwhile.")
-            return redirect("tenants:member", member_id)
+    form = LeaveForm(request.POST, hours=hours_of(member=found, tenant=tenant))
+    if take_leave(request, found, form, now=database_clock()):
+        return redirect("tenants:member", member_id)
     profile = RepProfile.objects.filter(member=found).first()
     person_form = forms.MemberForm(
         pending=found.invited_at is not None,
@@ -354,18 +343,6 @@ def add_leave(request: TenantRequest, member_id: UUID) -> HttpResponse:
     )
     profile_form = forms.ProfileForm(initial=forms.ProfileForm.present(profile, time_zone=tenant.time_zone))
     return _member_page(request, found, person_form, profile_form, form)
-
-
-@require_POST
-@member_required(Role.MANAGER)
-def remove_leave(request: TenantRequest, leave_id: UUID) -> HttpResponse:
-    """POST /leave/<id>/remove."""
-    me, tenant = request.member, request.tenant
-    leave = selectors.get_leave(tenant=tenant, leave_id=leave_id)
-    selectors.get_manageable_member(tenant=tenant, by=me, member_id=leave.member_id)
-    services.remove_leave(leave=leave, actor=member_actor(me), now=database_clock())
-    messages.success(request, "Leave removed.")
-    return redirect("tenants:member", leave.member_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

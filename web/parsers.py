@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.request import Request
 
 from core.errors import ValidationFailed, pointer
 from web.problems import BodyTooLarge, MalformedBody
@@ -118,3 +119,39 @@ def _check_text(text: str, path: tuple[str | int, ...]) -> None:
             "The text has a character that cannot be stored (NUL or half a surrogate pair).",
             "bad_text",
         )
+
+
+class CalendarFileParser(BaseParser):
+    """An iCalendar file as the body, as bytes. What is in it is read by whoever takes it."""
+
+    media_type = "text/calendar"
+
+    def parse(  # type: ignore[override]
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise BodyTooLarge(limit)
+        return raw
+
+
+def uploaded_file(request: Request, *, at_most: int) -> bytes:
+    """The calendar file that a call brings: as its body (text/calendar), or as the part `file` of a form.
+
+    at_most: bytes. Raises ValidationFailed at /file where there is none or it is larger.
+    """
+    body = request.data
+    if isinstance(body, bytes):
+        data, size = body, len(body)
+    else:
+        part = request.FILES.get("file")
+        data, size = (part.read(), part.size or 0) if part is not None else (b"", 0)
+    if not data:
+        raise ValidationFailed.at("/file", "Send the file, as the body or as the part `file`.", "required")
+    if size > at_most:
+        raise ValidationFailed.at("/file", f"The file has more than {at_most:,} bytes.", "too_large")
+    return data

@@ -194,6 +194,7 @@ def page_shell(request: TenantRequest) -> dict[str, Any]:
         "theme_url": reverse("tenants:theme"),
         "sign_out_url": reverse("tenants:logout"),
         "profile_url": reverse("tenants:account"),
+        "leave_url": reverse("tenants:leave"),
         "notifications_url": path_or_none("notifications:inbox"),
         "unread": cache(lambda: _badge(request, UNREAD).count),
         "shortcuts": user.shortcuts,  # type: ignore[union-attr]

@@ -12,7 +12,8 @@ from django.db.models import Q
 
 from routing.models import RepLoad
 from sla.status import Status
-from tenants.models import Leave, Member, RepProfile
+from tenants.models import Member, RepProfile
+from tenants.selectors import away_until
 
 
 @dataclass(slots=True)
@@ -71,10 +72,8 @@ def _add_load(people: Iterable[Person], *, now: datetime) -> None:
         "member_id", "open_leads"
     ):
         by_id[member_id].open_leads = open_leads
-    leave = Leave.objects.filter(member_id__in=by_id, starts_at__lte=now, ends_at__gt=now)
-    for member_id, ends_at in leave.values_list("member_id", "ends_at"):
-        person = by_id[member_id]
-        person.out_until = max(filter(None, (person.out_until, ends_at)))
+    for member_id, back in away_until(member_ids=by_id, now=now).items():
+        by_id[member_id].out_until = back
 
 
 def receivers(*, now: datetime, exclude: UUID | None = None) -> list[Person]:

@@ -20,8 +20,8 @@ from sla.gaps import read_gaps
 from sla.models import Timer
 from sla.status import Status
 from tenants.clock import fixed_clock
+from tenants.leave.services import remove_leave, schedule_leave
 from tenants.models import Leave, Member
-from tenants.services import remove_leave, schedule_leave
 from tests.engine.scenes import clock_of, fired, open_handoff, told
 from tests.engine.test_sweep import minutes, sweep_at
 from tests.factories import Org

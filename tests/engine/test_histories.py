@@ -38,8 +38,8 @@ from tenants import versions
 from tenants.calendars import change_calendar, make_spec
 from tenants.clock import Clock, fixed_clock
 from tenants.context import tenant_scope
+from tenants.leave.services import remove_leave, schedule_leave
 from tenants.models import Calendar, CalendarVersion, Leave
-from tenants.services import remove_leave, schedule_leave
 from tests.engine.paper import DAY, Answer, Office, PaperLead
 from tests.factories import POLICY, Org, make_org
 from tests.handoff.conftest import new_lead
@@ -331,6 +331,8 @@ class Histories(RuleBasedStateMachine):
         leave = Leave.objects.get(member=rep, starts_at=moment(planned[-1][0]))
         remove_leave(leave=leave, actor="system", now=moment(self.now))
         self.leave[rep.id].remove(planned[-1])
+        if planned[-1][0] < self.now:  # what has been of it stays
+            self.leave[rep.id].append((planned[-1][0], self.now))
         self.plans_change(rep.id)
 
     def plans_change(self, member_id: UUID) -> None:

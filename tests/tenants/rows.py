@@ -22,6 +22,7 @@ _RULES = {"pools": [], "priorities": [], "horizon_minutes": 30}
 _HOURS = {"tz": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}, "country": "", "holidays": {}, "extra": {}}
 # Values that a check constraint asks for, and documents that pages read.
 SPECIAL: dict[str, dict[str, Any]] = {
+    "tenants.RepProfile": {"time_zone": "UTC"},
     "tenants.Leave": {"starts_at": AT, "ends_at": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "sla.Pause": {"started_at": AT, "until": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},

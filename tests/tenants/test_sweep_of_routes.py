@@ -72,6 +72,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "seats": {"member": "MEMBER", "weight": "2"},
     "weight": {"weight": "2"},
     "preview": {"tz": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}},
+    "company-days": {},
     "try": {"at": "2026-11-17T09:00:00Z", "duration": {"minutes": 5}},
 }
 ROLES = ("admin", "manager", "rep", "marketing", "executive")
