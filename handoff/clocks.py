@@ -230,6 +230,8 @@ def _due_sentence(reading: Reading, *, now: datetime) -> str:
         return "Ended before it was due."
     if reading.resumes is not None:
         return f"Outside working hours, goes on {due_text(reading.resumes, now)}. Due {when}."
+    if reading.status is Status.PAUSED:
+        return f"Due {when}, and later by the working time that the pause takes."
     return f"Due {when}."
 
 

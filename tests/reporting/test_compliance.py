@@ -355,7 +355,7 @@ def test_a_wall_clock_never_sleeps_with_the_office_and_one_that_does_says_until_
         assert rows["First touch"]["running"] is True
         assert rows["First touch"]["seconds"] == 239 * 60
         assert rows["Accept or reject"]["status"] == "closed_hours"
-        assert "Paused, resumes Wed 09:00" in page.content.decode()
+        assert "Closed hours, resumes Wed 09:00" in page.content.decode()
 
 
 def test_an_answer_in_closed_hours_is_told_as_no_working_time_and_why(week: Org, at_now: datetime) -> None:
