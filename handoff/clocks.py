@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, F, IntegerField, Q, Value, When
 
 from core.businesstime import CalendarClosedError, WorkCalendar
 from handoff import words
@@ -151,10 +151,13 @@ def urgency_in_sql(*, now: datetime, closed: Collection[UUID]) -> Case:
         return When(when, then=Value(URGENCY[status]))
 
     ended = Q(state=Timer.State.BREACHED, closed_at__isnull=False)
+    given_up = Q(state=Timer.State.FAILED)
     return Case(
         mark(Q(state=Timer.State.MET), Status.MET),
         mark(Q(state=Timer.State.CANCELLED), Status.CANCELLED),
         mark(Q(met_at__isnull=False) | ended, Status.MISSED),
+        mark(given_up & Q(closed_at__gt=F("due_at")), Status.MISSED),
+        mark(given_up & Q(closed_at__isnull=False), Status.CANCELLED),
         mark(Q(state=Timer.State.PAUSED), Status.PAUSED),
         mark(Q(state=Timer.State.BREACHED) | Q(due_at__lt=now), Status.OVERDUE),
         # An empty list is no condition that the database could be asked.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -9,11 +10,11 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from core.errors import Conflict, NotFound, ValidationFailed
 from leads.criteria import SCHEMA
-from sla.gaps import read_gaps
+from sla.gaps import PAUSE, read_gaps
 from sla.models import PolicyVersion
 from sla.rows import AnyTimer
 from sla.tiers import Policy, parse_policy
-from sla.timers import Schedule
+from sla.timers import Schedule, add_seconds
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
 from tenants.versions import published_version
@@ -45,6 +46,19 @@ def plan_of(timer: AnyTimer) -> Schedule:
     return Schedule(
         timer.started_at, timer.due_at, timer.duration_seconds, calendar, gaps=read_gaps(timer.gaps)
     )
+
+
+def due_without_pauses(timer: AnyTimer) -> datetime | None:
+    """When the timer would have been due, had none of its pauses stopped it; None for one never paused.
+
+    A pause only ever lengthens a deadline, so this is never after `due_at`.
+    """
+    gaps = read_gaps(timer.gaps)
+    if timer.paused_at is None and not any(gap.kind == PAUSE for gap in gaps):
+        return None
+    plan = plan_of(timer)
+    others = [gap for gap in gaps if gap.kind != PAUSE]
+    return min(timer.due_at, add_seconds(plan.calendar, plan.started_at, plan.duration_seconds, others))
 
 
 def find_policy(version_id: UUID) -> Policy | None:
