@@ -16,6 +16,7 @@ from django.db.models import Case, F, IntegerField, Q, Value, When
 from core.businesstime import CalendarClosedError, WorkCalendar
 from handoff import words
 from sla import targets
+from sla.gaps import read_gaps
 from sla.models import Timer
 from sla.policies import find_policy
 from sla.selectors import status_now
@@ -79,8 +80,12 @@ def read(timer: Timer, *, now: datetime) -> Reading:
         return Reading(timer, status, 0, running=False)
     open_now = calendar is None or calendar.is_open(now)
     late = status is Status.OVERDUE
+    # A paused clock has left what it had when it was stopped: its deadline moves when it goes on.
+    since = (status is Status.PAUSED and timer.paused_at) or now
     seconds = (
-        seconds_between(calendar, timer.due_at, now) if late else seconds_between(calendar, now, timer.due_at)
+        seconds_between(calendar, timer.due_at, now)
+        if late
+        else seconds_between(calendar, since, timer.due_at, read_gaps(timer.gaps))
     )
     return Reading(
         timer,
@@ -178,7 +183,10 @@ def panel(timer: Timer, *, now: datetime, title: str = "", moves_on: bool = Fals
     """
     reading = read(timer, now=now)
     calendar = load_calendar(timer.calendar_version_id)
-    used = seconds_between(calendar, timer.started_at, now) if reading.is_open else timer.business_seconds
+    used = timer.business_seconds
+    if reading.is_open:
+        stopped = timer.paused_at or now
+        used = seconds_between(calendar, timer.started_at, stopped, read_gaps(timer.gaps))
     policy = find_policy(timer.policy_version_id)
     share = 100.0 if not timer.duration_seconds else (used or 0) / timer.duration_seconds * 100
     due = _due_sentence(reading, now=now)

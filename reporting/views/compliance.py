@@ -184,7 +184,7 @@ def _kpis(asked: Asked, report: selectors.Report, target: int) -> list[dict[str,
     )
     for card in cards:
         value = str(card["value"])
-        if value.endswith((" min", " s")):
+        if value.endswith((" min", " s")) and value.count(" ") == 1:
             card["value"], _, card["unit"] = value.rpartition(" ")
     return cards
 
