@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, F, IntegerField, Q, Value, When
 
 from core.businesstime import CalendarClosedError, Gap, WorkCalendar
 from handoff import words
@@ -81,7 +81,9 @@ def read(timer: Timer, *, now: datetime) -> Reading:
         return Reading(timer, status, 0, running=False)
     gaps = read_gaps(timer.gaps)
     goes = _goes_on(calendar, gaps, now) == now
-    since, until = (timer.due_at, now) if status is Status.OVERDUE else (now, timer.due_at)
+    # A paused clock has left what it had when it was stopped: its deadline moves when it goes on.
+    stopped = (status is Status.PAUSED and timer.paused_at) or now
+    since, until = (timer.due_at, now) if status is Status.OVERDUE else (stopped, timer.due_at)
     return Reading(
         timer,
         status,
@@ -157,10 +159,13 @@ def urgency_in_sql(*, now: datetime, closed: Collection[UUID]) -> Case:
         return When(when, then=Value(URGENCY[status]))
 
     ended = Q(state=Timer.State.BREACHED, closed_at__isnull=False)
+    given_up = Q(state=Timer.State.FAILED)
     return Case(
         mark(Q(state=Timer.State.MET), Status.MET),
         mark(Q(state=Timer.State.CANCELLED), Status.CANCELLED),
         mark(Q(met_at__isnull=False) | ended, Status.MISSED),
+        mark(given_up & Q(closed_at__gt=F("due_at")), Status.MISSED),
+        mark(given_up & Q(closed_at__isnull=False), Status.CANCELLED),
         mark(Q(state=Timer.State.PAUSED), Status.PAUSED),
         mark(Q(state=Timer.State.BREACHED) | Q(due_at__lt=now), Status.OVERDUE),
         # An empty list is no condition that the database could be asked.
@@ -184,7 +189,8 @@ def panel(timer: Timer, *, now: datetime, title: str = "", moves_on: bool = Fals
     calendar = load_calendar(timer.calendar_version_id)
     used = timer.business_seconds
     if reading.is_open:
-        used = seconds_between(calendar, timer.started_at, timer.paused_at or now, read_gaps(timer.gaps))
+        stopped = timer.paused_at or now
+        used = seconds_between(calendar, timer.started_at, stopped, read_gaps(timer.gaps))
     policy = find_policy(timer.policy_version_id)
     share = 100.0 if not timer.duration_seconds else (used or 0) / timer.duration_seconds * 100
     due = _due_sentence(reading, now=now)
@@ -241,6 +247,8 @@ def _due_sentence(reading: Reading, *, now: datetime) -> str:
         away = gap_at(timer.gaps, now, kind=LEAVE) is not None
         why = "The owner is away" if away else "Outside working hours"
         return f"{why}, goes on {due_text(reading.resumes, now)}. Due {when}."
+    if reading.status is Status.PAUSED:
+        return f"Due {when}, and later by the working time that the pause takes."
     return f"Due {when}."
 
 

@@ -269,7 +269,7 @@ def _re_engage(again: Sequence[Arrival]) -> None:
     sla.resume(
         live, end_reason=Pause.EndReason.ENGAGED, actor="engine", now=now
     )  # whom it waited for is here
-    stricter, broken = _stricter(live), overdue_handoffs(live)
+    stricter, broken = _stricter(live), overdue_handoffs(live, now=now)
     messages = []
     for handoff_id, arrival in live.items():
         handoff = arrival.handoff

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reporting import params, selectors
+from reporting.measures import TARGETS
 from web.api import TenantAPIView
 
 
@@ -33,23 +34,31 @@ class RateSerializer(serializers.Serializer):  # type: ignore[type-arg]
     p90_business_seconds = serializers.IntegerField(allow_null=True)
 
 
-class ComplianceRowSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class RatesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """A rate of each target of `targets`; which these are depends on the policy."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), **{each: RateSerializer(required=False) for each in TARGETS}}
+
+
+class ComplianceRowSerializer(RatesSerializer):
     key = serializers.CharField(
         allow_null=True, allow_blank=True, help_text="Id of the rep or team, source, campaign or tier."
     )
     name = serializers.CharField()
-    first_touch = RateSerializer()
-    decision = RateSerializer()
 
 
-class ComplianceTotalSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    first_touch = RateSerializer()
-    decision = RateSerializer()
+class ComplianceTotalSerializer(RatesSerializer):
+    pass
 
 
 class ComplianceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     by = serializers.ChoiceField(choices=list(selectors.SPLITS))
     clock = serializers.ChoiceField(choices=list(selectors.CLOCKS))
+    pauses = serializers.ChoiceField(choices=list(params.PAUSES))
+    targets = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(TARGETS)), help_text="Of which it tells, in their order."
+    )
     to = serializers.DateField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
     target_percent = serializers.IntegerField()
@@ -70,8 +79,9 @@ class ComplianceView(TenantAPIView):
         operation_id="reports_compliance",
         summary="Targets met, by rep, team, source, campaign or tier",
         description=(
-            "Clocks that started in the period, both days included, the lowest rate first. A rate is met of"
-            " met + missed; clocks that are not due yet, or were called off before their deadline, are left"
+            "Clocks that started in the period, both days included, the lowest rate of the first target"
+            " first. A rate is met of met + missed; clocks that are not due yet, or were called off before"
+            " their deadline, are left"
             " out and counted. Response times are working seconds of answered clocks, at most"
             " 3.4 % from the exact value."
         ),
@@ -83,6 +93,23 @@ class ComplianceView(TenantAPIView):
                 enum=list(selectors.CLOCKS),
                 default="company",
                 description="company: from MQL, never reset. owner: from each assignment.",
+            ),
+            OpenApiParameter(
+                "target",
+                str,
+                enum=list(TARGETS),
+                description="One alone. Default: first_touch, decision and each other that has clocks.",
+            ),
+            OpenApiParameter(
+                "pauses",
+                str,
+                enum=list(params.PAUSES),
+                default=params.COUNTED,
+                description=(
+                    "counted: a pause lengthens the deadline, as agreed. ignored: each clock is judged by the"
+                    " deadline that it would have had without its pauses, and their working time is part of"
+                    " its response time."
+                ),
             ),
             OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
             OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
@@ -102,6 +129,8 @@ class ComplianceView(TenantAPIView):
             {
                 "by": by,
                 "clock": question.clock,
+                "pauses": params.PAUSES[question.ignore_pauses],
+                "targets": found.targets,
                 "from": question.first,
                 "to": question.last,
                 "time_zone": self.tenant.time_zone,

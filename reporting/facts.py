@@ -15,10 +15,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from reporting import rollups, watch
 from reporting.rollup_sql import COUNTED
 from reporting.rollups import NOBODY, Counted
+from sla.models import Timer
+from sla.policies import due_without_pauses
+from sla.rows import read_timers
 from tenants.context import current_tenant_id, tenant_scope
 
 logger = logging.getLogger(__name__)
@@ -39,16 +43,21 @@ _GIVE_BACK: Final = " returning "
 _INSERT: Final = """
 insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
     source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
-    wall_seconds, is_history, excused)
+    wall_seconds, is_history, excused, plain_due_at, paused_seconds)
 select t.id, t.tenant_id, t.handoff_id, h.lead_id, t.target, t.clock, who.member_id, m.team_id, h.source,
     h.campaign, t.tier, case when h.tier = t.tier then h.tier_name else '' end, t.started_at, t.due_at,
     t.met_at, t.closed_at,
     case t.state when 'met' then 'met' when 'breached' then 'missed' when 'cancelled' then 'cancelled'
-                 when 'paused' then 'paused' else 'open' end,
+                 when 'paused' then 'paused'
+                 else case when t.closed_at is null then 'open'
+                           when t.due_at < t.closed_at then 'missed' else 'cancelled' end end,
     t.business_seconds, t.wall_seconds, h.is_history,
     exists (select 1 from sla_excuse e
-             where e.tenant_id = t.tenant_id and e.timer_id = t.id and e.state = 'approved')
+             where e.tenant_id = t.tenant_id and e.timer_id = t.id and e.state = 'approved'),
+    plain.due_at, t.paused_seconds
 from sla_timer t
+left join unnest(%(paused)s::uuid[], %(plain_dues)s::timestamptz[]) as plain(timer_id, due_at)
+    on plain.timer_id = t.id
 join leads_handoff h on h.tenant_id = t.tenant_id and h.id = t.handoff_id
 cross join lateral (
     select case when t.clock = 'owner' then t.member_id else coalesce(
@@ -128,7 +137,7 @@ def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = 
     with tenant_scope(tenant_id), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
-        cursor.execute(_INSERT, {"tenant": tenant_id})
+        cursor.execute(_INSERT, {"tenant": tenant_id, **_without_pauses(Q())})
         count = int(cursor.rowcount)
         rollups.rebuild(zone=rollups.zone_of_days(), progress=progress)
         return count
@@ -143,6 +152,7 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
         "zone": zone,
         "nobody": str(NOBODY),
+        **_without_pauses(Q(handoff_id__in=list(handoff_ids))),
     }
     with connection.cursor() as cursor:
         cursor.execute(_DELETE + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
@@ -153,6 +163,17 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         rollups.refresh(before ^ after, zone=zone)
     else:
         rollups.rebuild(zone=zone)
+
+
+def _without_pauses(which: Q) -> dict[str, Any]:
+    """The paused ones of these timers and when each would have been due else, as parameters of _INSERT.
+
+    Only a calendar can tell, and calendars the database does not know. One query.
+    """
+    stood = Q(paused_at__isnull=False) | ~Q(gaps=[])
+    dues = {timer.id: due_without_pauses(timer) for timer in read_timers(Timer.objects.filter(which, stood))}
+    found = {str(timer_id): due_at for timer_id, due_at in dues.items() if due_at is not None}
+    return {"paused": list(found), "plain_dues": list(found.values())}
 
 
 def _tenants_with_dirty_handoffs() -> list[UUID]:

@@ -7,9 +7,14 @@ A clock belongs to the day on which it started, in the organisation's time zone.
               engine has noted it yet,
   running     not answered, deadline ahead (a paused clock too),
   called off  closed before its deadline without an answer: the lead was closed or moved on.
-The rate is kept / (kept + broken); a second one leaves out the
-broken whose excuse was approved. Running and called-off clocks are left out of its base, and said so.
+These are the statuses of sla.status counted together (COUNTS_AS).
+The rate is kept / (kept + broken); a second one leaves out the broken whose excuse was approved. Running and
+called-off clocks are left out of its base, and said so.
 Response times are working seconds of answered clocks, in time or late.
+
+A pause lengthens the deadline. Ignoring pauses, every clock is judged by the deadline that it would have had
+without them, and the working time that they took is part of its response time: so a clock can only do worse,
+and one that was never paused stays what it is. One that is paused now may be broken then.
 
 Roll-ups keep response times in buckets. A bucket is known by its lower end; it is a second wide under two
 minutes, 4 seconds under five, and from there on a thirtieth of 300, 600, 1,200 and so on. No bucket is wider
@@ -26,6 +31,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from django.db.models import Case, CharField, F, IntegerField, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
+
+from reporting.models import TargetFact
+from sla.status import Status
+from sla.targets import STAGE_TARGETS, Target
 
 
 class Verdict(StrEnum):
@@ -37,8 +49,23 @@ class Verdict(StrEnum):
     CALLED_OFF = "cancelled"
 
 
-#: Targets that this report shows, and the words before the numbers.
-TARGETS: Final = {"first_touch": "First touch", "decision": "Decision"}
+#: How a clock counts, by how it stands.
+COUNTS_AS: Final[Mapping[Status, Verdict]] = {
+    Status.MET: Verdict.KEPT,
+    Status.MISSED: Verdict.BROKEN,
+    Status.OVERDUE: Verdict.BROKEN,
+    Status.ON_TIME: Verdict.RUNNING,
+    Status.AT_RISK: Verdict.RUNNING,
+    Status.PAUSED: Verdict.RUNNING,
+    Status.CLOSED_HOURS: Verdict.RUNNING,
+    Status.CANCELLED: Verdict.CALLED_OFF,
+}
+
+#: Every target that a policy can have.
+TARGETS: Final = (*Target.values, *STAGE_TARGETS)
+#: Those that a report tells also where none of their clocks counts. The first leads: its course is drawn and
+#: its response times are spread out, unless another target is asked for alone.
+ALWAYS_TOLD: Final = (Target.FIRST_TOUCH.value, Target.DECISION.value)
 
 #: Upper ends of the ranges of response times, in seconds, and their labels; the last has no end.
 RANGES: Final = (
@@ -62,34 +89,74 @@ BUCKET_ERROR: Final = 3.4
 WATCH_POINTS: Final = 10
 
 
-def is_verdict(verdict: Verdict, now: datetime) -> Q:
+def is_verdict(verdict: Verdict, now: datetime, *, ignore_pauses: bool = False) -> Q:
     """The filter on facts for one verdict as it stands at `now`; the four split every set of facts."""
     stored = Q(verdict=verdict.value)
+    passed = has_passed(now, ignore_pauses=ignore_pauses)
+    ended_by_pause = Q(verdict="met", met_at__gt=F("plain_due_at")) | Q(
+        verdict="cancelled", closed_at__gt=F("plain_due_at")
+    )
     if verdict == Verdict.BROKEN:
-        return stored | Q(verdict="open", due_at__lt=now)
+        return stored | passed | ended_by_pause if ignore_pauses else stored | passed
     if verdict == Verdict.RUNNING:
-        return Q(verdict="open", due_at__gte=now) | Q(verdict="paused")
-    return stored
+        running = Q(verdict="open", due_at__gte=now) | Q(verdict="paused")
+        ahead = Q(plain_due_at__isnull=True) | Q(plain_due_at__gte=now)
+        return running & ahead if ignore_pauses else running
+    if not ignore_pauses:
+        return stored
+    ended = "met_at" if verdict == Verdict.KEPT else "closed_at"
+    return stored & (Q(plain_due_at__isnull=True) | Q(**{f"{ended}__lte": F("plain_due_at")}))
 
 
-def verdict_at(now: datetime) -> Case:
+def has_passed(now: datetime, *, ignore_pauses: bool = False) -> Q:
+    """Facts of clocks that nobody answered or ended, and whose deadline has passed."""
+    passed = Q(verdict="open", due_at__lt=now)
+    return passed | Q(verdict__in=["open", "paused"], plain_due_at__lt=now) if ignore_pauses else passed
+
+
+def verdict_at(now: datetime, *, ignore_pauses: bool = False) -> Case:
     """The same as a value: each fact's verdict as it stands at `now`."""
     return Case(
-        When(is_verdict(Verdict.BROKEN, now), then=Value(Verdict.BROKEN.value)),
-        When(is_verdict(Verdict.RUNNING, now), then=Value(Verdict.RUNNING.value)),
+        *(
+            When(is_verdict(verdict, now, ignore_pauses=ignore_pauses), then=Value(verdict.value))
+            for verdict in (Verdict.BROKEN, Verdict.RUNNING)
+        ),
         default=F("verdict"),
         output_field=CharField(),
     )
+
+
+def verdict_of(fact: TargetFact, now: datetime, *, ignore_pauses: bool = False) -> Verdict:
+    """The same for one fact at hand."""
+    due_at, ended_at = fact.due_at, {"met": fact.met_at, "cancelled": fact.closed_at}.get(fact.verdict)
+    if ignore_pauses and fact.plain_due_at is not None:
+        due_at = fact.plain_due_at
+        if ended_at is not None and ended_at > due_at:
+            return Verdict.BROKEN
+    elif fact.verdict == "paused":
+        return Verdict.RUNNING
+    if fact.verdict in ("open", "paused"):
+        return Verdict.BROKEN if due_at < now else Verdict.RUNNING
+    return Verdict(fact.verdict)
 
 
 #: A clock with a response time.
 ANSWERED: Final = Q(met_at__isnull=False, business_seconds__isnull=False)
 
 
-def range_of_response() -> Case:
+def seconds_needed(*, ignore_pauses: bool = False) -> Combinable:
+    """The response time of an answered clock."""
+    counted: Combinable = F("business_seconds")
+    return counted + Coalesce("paused_seconds", 0) if ignore_pauses else counted
+
+
+def range_of_response(*, ignore_pauses: bool = False) -> Case:
     """Into which of RANGES the response time falls, by its place."""
+    needed = seconds_needed(ignore_pauses=ignore_pauses)
     ends = [
-        When(business_seconds__lt=high, then=Value(place)) for place, (high, _) in enumerate(RANGES) if high
+        When(LessThan(needed, Value(high)), then=Value(place))
+        for place, (high, _) in enumerate(RANGES)
+        if high
     ]
     return Case(*ends, default=Value(len(RANGES) - 1), output_field=IntegerField())
 

@@ -7,6 +7,8 @@ from django.db import models
 
 from tenants.models import TenantModel, tenant_fk
 
+_NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
+
 
 class TargetFact(TenantModel):
     """One timer with everything a report groups it by. `id` is the timer's id. Rebuilt whole for each dirty
@@ -30,6 +32,10 @@ class TargetFact(TenantModel):
     business_seconds = models.PositiveIntegerField(null=True)
     wall_seconds = models.PositiveIntegerField(null=True)
     is_history = models.BooleanField(default=False)
+    # What pauses were worth to it: when it would have been due without them (null: it was never paused), and
+    # the working seconds that they took of an answered clock.
+    plain_due_at = models.DateTimeField(null=True)
+    paused_seconds = models.PositiveIntegerField(null=True)
     # Its excuse was approved. The database's default serves code that does not know it yet.
     excused = models.BooleanField(default=False, db_default=False)
 
@@ -50,6 +56,8 @@ class TargetFact(TenantModel):
                     "campaign",
                     "tier",
                     "tier_name",
+                    "plain_due_at",
+                    "paused_seconds",
                 ],
                 name="fact_of_period",
             ),
@@ -59,6 +67,18 @@ class TargetFact(TenantModel):
                 fields=["tenant", "clock", "started_at"],
                 condition=models.Q(excused=True),
                 name="fact_excused",
+            ),
+            # Of paused clocks those that a deadline without pauses may break by the mere passing of time.
+            models.Index(
+                fields=["tenant", "clock", "plain_due_at"],
+                condition=models.Q(verdict__in=["open", "paused"], plain_due_at__isnull=False),
+                name="fact_open_paused",
+            ),
+            # So that whether anybody paused anything in a period is known at once.
+            models.Index(
+                fields=["tenant", "clock", "started_at"],
+                condition=models.Q(plain_due_at__isnull=False),
+                name="fact_paused",
             ),
             models.Index(
                 fields=["tenant", "clock", "-due_at", "-id"],
@@ -107,6 +127,13 @@ class RollUp(TenantModel):
     in_time = ArrayField(models.PositiveIntegerField(), default=list)
     late = ArrayField(models.PositiveIntegerField(), default=list)
     seconds = ArrayField(models.PositiveBigIntegerField(), default=list)
+    # What changes where pauses are ignored: of the kept and of the called off those that would be broken, and
+    # by how much each bucket counts more or less. The last three are empty where nothing changes.
+    kept_by_pause = models.PositiveIntegerField(default=0, db_default=0)
+    called_off_by_pause = models.PositiveIntegerField(default=0, db_default=0)
+    shift_in_time = ArrayField(models.IntegerField(), default=list, db_default=_NO_NUMBERS)
+    shift_late = ArrayField(models.IntegerField(), default=list, db_default=_NO_NUMBERS)
+    shift_seconds = ArrayField(models.BigIntegerField(), default=list, db_default=_NO_NUMBERS)
 
     class Meta(TenantModel.Meta):
         constraints = [

@@ -1,5 +1,6 @@
 """What a report's address may carry, read once for pages, files and the API: `period=30d` or `from=` and
-`to=`, `clock=`, `by=`, and the filters. Raises ValidationFailed with the name of what is wrong.
+`to=`, `clock=`, `by=`, `target=`, `pauses=`, and the filters. Raises ValidationFailed with the name of what
+is wrong.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
+from reporting.measures import TARGETS
 from reporting.selectors import CLOCKS, Question, sight_of
 from tenants.models import Member, Role, Tenant
 
@@ -21,6 +23,9 @@ PERIOD_NAMES: Final = {
     "90d": "Last 90 days",
     "365d": "Last 365 days",
 }
+#: How pauses count: as they were agreed, or as if no clock had ever stood still for one.
+COUNTED: Final = "counted"
+PAUSES: Final = (COUNTED, "ignored")
 MOST_DAYS: Final = 3_660
 NONE: Final = "none"  # a filter's word for "without": leads that nobody owned
 
@@ -41,7 +46,7 @@ def question_for_page(query: Mapping[str, str], *, tenant: Tenant, member: Membe
 
 def question_for_api(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Question:
     """The question of a call, which sees the whole organisation."""
-    known = {"by", "clock", "from", "to"}
+    known = {"by", "clock", "from", "to", "target", "pauses"}
     for name in query:
         if name not in known:
             raise ValidationFailed.at(f"/{name}", "This report does not know that parameter.", "unknown")
@@ -66,6 +71,8 @@ def _question(
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),
         tier=_text(query, "tier"),
+        target=choice(query, "target", ("", *TARGETS), "") or None,
+        ignore_pauses=choice(query, "pauses", PAUSES, COUNTED) != COUNTED,
         **sight,
     )
 

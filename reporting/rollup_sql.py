@@ -12,10 +12,20 @@ from typing import Final
 # What tells the cells of all cubes apart.
 _KEY: Final = "day, clock, target, cube, team_id, member_id, value, tier"
 
+# What is told of a fact that no column of it says. whole: had no pause stopped its clock.
+_OF_FACTS: Final = {
+    "seconds": "case when met_at is not null then business_seconds end",
+    "whole_seconds": """case when met_at is not null and plain_due_at is not null
+        then business_seconds + coalesce(paused_seconds, 0) end""",
+    "kept_by_pause": "coalesce(verdict = 'met' and met_at > plain_due_at, false)",
+    "called_off_by_pause": "coalesce(verdict = 'cancelled' and closed_at > plain_due_at, false)",
+}
+
 #: The columns of reporting.rollups.Counted, over rows of facts.
 COUNTED: Final = """id, (started_at at time zone %(zone)s)::date, clock, target,
     coalesce(team_id, %(nobody)s::uuid), coalesce(member_id, %(nobody)s::uuid), source, campaign, tier,
-    tier_name, verdict, closed_at is null, case when met_at is not null then business_seconds end"""
+    tier_name, verdict, closed_at is null, {seconds}, {whole_seconds}, {kept_by_pause},
+    {called_off_by_pause}""".format(**_OF_FACTS)
 
 # The cells that a row is in, by cube.
 _CELLS: Final = """cross join lateral (values
@@ -48,33 +58,50 @@ where kept.tenant_id = %(tenant)s and kept.days = old.days and kept.day = old.da
 # Facts of a period, from what the index fact_of_period holds.
 _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, clock, target, source, campaign,
     tier, tier_name, verdict, closed_at is null as is_open, coalesce(team_id, %(nobody)s::uuid) as team_id,
-    coalesce(member_id, %(nobody)s::uuid) as member_id,
-    case when met_at is not null then business_seconds end as seconds
+    coalesce(member_id, %(nobody)s::uuid) as member_id, {seconds} as seconds,
+    {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
+    {called_off_by_pause} as called_off_by_pause
 from reporting_targetfact
 where tenant_id = %(tenant)s and started_at >= {start} and started_at < {end}"""
 _FACTS_OF_TOUCHED_DAYS: Final = """(select distinct day, clock, target from touched) as wanted
 cross join lateral ({facts} and clock = wanted.clock and target = wanted.target) as fact"""
 
-# A cell is the sum of pieces: of one piece a fact,
+# A cell is the sum of pieces. A fact is one piece; where its clock was paused and answered, a second one puts
+# its whole time into the bucket that it would be in without pauses, and the first takes it out of its own.
+_BUCKET: Final = "{0} - {0} %% (%(widths)s::int[])[1 + width_bucket({0}, %(ends)s::int[])]"
 _PIECES_OF_FACTS: Final = """select fact.day, fact.clock, fact.target, cell.cube, cell.team_id,
-    cell.member_id, cell.value, fact.tier, fact.tier_name,
-    seconds - seconds %% (%(widths)s::int[])[1 + width_bucket(seconds, %(ends)s::int[])] as start,
-    (verdict = 'met')::int as kept, (verdict = 'missed')::int as broken,
-    (verdict in ('open', 'paused'))::int as running, (verdict = 'cancelled')::int as called_off,
-    (verdict = 'missed' and is_open)::int as unanswered,
-    (seconds is not null and verdict = 'met')::int as in_time,
-    (seconds is not null and verdict <> 'met')::int as late, seconds
-from {facts} {cells}"""
+    cell.member_id, cell.value, fact.tier, fact.tier_name, piece.*
+from {facts}
+cross join lateral (
+    select {bucket} as start, (verdict = 'met')::int as kept, (verdict = 'missed')::int as broken,
+        (verdict in ('open', 'paused'))::int as running, (verdict = 'cancelled')::int as called_off,
+        (verdict = 'missed' and is_open)::int as unanswered, kept_by_pause::int as kept_by_pause,
+        called_off_by_pause::int as called_off_by_pause,
+        (seconds is not null and verdict = 'met')::int as in_time,
+        (seconds is not null and verdict <> 'met')::int as late, seconds::bigint as seconds,
+        -(whole_seconds is not null and verdict = 'met')::int as shift_in_time,
+        -(whole_seconds is not null and verdict <> 'met')::int as shift_late,
+        case when whole_seconds is null then 0 else -seconds end::bigint as shift_seconds
+    union all
+    select {whole_bucket}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (verdict = 'met' and not kept_by_pause)::int,
+        (verdict <> 'met' or kept_by_pause)::int, whole_seconds
+    where whole_seconds is not null
+) as piece
+{cells}"""
 # or, for a week, of some pieces a day: one for its counts, and one for each bucket of its response times.
 _PIECES_OF_DAYS: Final = """select {day} as day, one.clock, one.target, one.cube, one.team_id, one.member_id,
     one.value, one.tier, one.tier_name, piece.*
 from {days}
 cross join lateral (
-    select null::int as start, kept, broken, running, called_off, unanswered, 0 as in_time, 0 as late,
-        null::bigint as seconds
+    select null::int as start, kept, broken, running, called_off, unanswered, kept_by_pause,
+        called_off_by_pause, 0 as in_time, 0 as late, null::bigint as seconds, 0 as shift_in_time,
+        0 as shift_late, 0::bigint as shift_seconds
     union all
-    select bucket.start, 0, 0, 0, 0, 0, bucket.in_time, bucket.late, bucket.seconds
-    from unnest(one.starts, one.in_time, one.late, one.seconds) as bucket(start, in_time, late, seconds)
+    select start, 0, 0, 0, 0, 0, 0, 0, in_time, late, seconds, coalesce(shift_in_time, 0),
+        coalesce(shift_late, 0), coalesce(shift_seconds, 0)
+    from unnest(one.starts, one.in_time, one.late, one.seconds, one.shift_in_time, one.shift_late,
+        one.shift_seconds)
+        as bucket(start, in_time, late, seconds, shift_in_time, shift_late, shift_seconds)
 ) as piece"""
 _DAYS_OF_TOUCHED_WEEKS: Final = """touched_week as week join reporting_rollup as one on
     one.tenant_id = %(tenant)s and one.days = 1 and one.day >= week.day and one.day < week.day + 7
@@ -85,14 +112,25 @@ _DAYS_OF_PERIOD: Final = """(select * from reporting_rollup
     where tenant_id = %(tenant)s and days = 1 and day >= %(first)s and day < %(after)s) as one"""
 
 _LIST: Final = "coalesce(array_agg({what} order by start) filter (where start is not null), '{{}}')"
-_FILL: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier_name, kept, broken, running,
-    called_off, unanswered, starts, in_time, late, seconds)
-select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), sum(kept), sum(broken), sum(running),
-    sum(called_off), sum(unanswered), {starts}, {in_time}, {late}, {seconds}
+# Most cells have no paused clocks, and need not say of each of their buckets that it changes by nothing.
+_SHIFT: Final = """case when bool_or(shift_in_time <> 0 or shift_late <> 0 or shift_seconds <> 0)
+    then array_agg({what} order by start) filter (where start is not null) else '{{}}' end"""
+_COUNTS: Final = (
+    "kept",
+    "broken",
+    "running",
+    "called_off",
+    "unanswered",
+    "kept_by_pause",
+    "called_off_by_pause",
+)
+_BINNED: Final = ("in_time", "late", "seconds")
+_SHIFTED: Final = ("shift_in_time", "shift_late", "shift_seconds")
+_FILL: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier_name, {counts}, starts,
+    {lists})
+select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), {sum_of_counts}, {values_of_lists}
 from (
-    select {key}, start, max(tier_name) as tier_name, sum(kept) as kept, sum(broken) as broken,
-        sum(running) as running, sum(called_off) as called_off, sum(unanswered) as unanswered,
-        sum(in_time) as in_time, sum(late) as late, sum(seconds) as seconds
+    select {key}, start, max(tier_name) as tier_name, {sums}
     from ({pieces}) as piece group by {key}, start
 ) as binned group by {key}
 """
@@ -101,8 +139,17 @@ _ONLY_TOUCHED: Final = "select * from ({pieces}) as found where ({key}) in (sele
 
 
 def _fill(length: int, pieces: str) -> str:
-    lists = {what: _LIST.format(what=what) for what in ("in_time", "late", "seconds")}
-    return _FILL.format(key=_KEY, length=length, pieces=pieces, starts=_LIST.format(what="start"), **lists)
+    values = [_LIST.format(what=what) for what in ("start", *_BINNED)]
+    return _FILL.format(
+        key=_KEY,
+        length=length,
+        pieces=pieces,
+        counts=", ".join(_COUNTS),
+        lists=", ".join([*_BINNED, *_SHIFTED]),
+        sum_of_counts=", ".join(f"sum({what})" for what in _COUNTS),
+        values_of_lists=", ".join(values + [_SHIFT.format(what=what) for what in _SHIFTED]),
+        sums=", ".join(f"sum({what}) as {what}" for what in (*_COUNTS, *_BINNED, *_SHIFTED)),
+    )
 
 
 def _of_touched(statement: str) -> str:
@@ -114,16 +161,24 @@ def _touched() -> str:
 
 
 def _pieces_of_facts(facts: str) -> str:
-    return _PIECES_OF_FACTS.format(facts=facts, cells=_CELLS.format(row="fact"))
+    return _PIECES_OF_FACTS.format(
+        facts=facts,
+        cells=_CELLS.format(row="fact"),
+        bucket=_BUCKET.format("seconds"),
+        whole_bucket=_BUCKET.format("whole_seconds"),
+    )
 
 
 _TOUCHED_FACTS: Final = _FACTS_OF_TOUCHED_DAYS.format(
     facts=_FACTS.format(
         start="wanted.day::timestamp at time zone %(zone)s",
         end="(wanted.day + 1)::timestamp at time zone %(zone)s",
+        **_OF_FACTS,
     )
 )
-_PERIOD_FACTS: Final = "({facts}) as fact".format(facts=_FACTS.format(start="%(start)s", end="%(end)s"))
+_PERIOD_FACTS: Final = "({facts}) as fact".format(
+    facts=_FACTS.format(start="%(start)s", end="%(end)s", **_OF_FACTS)
+)
 
 ERASE_TOUCHED: Final = _ERASE.format(touched=_touched())
 FILL_TOUCHED_DAYS: Final = _of_touched(

@@ -63,6 +63,9 @@ class Counted(NamedTuple):
     verdict: str
     is_answerable: bool
     seconds: int | None
+    whole_seconds: int | None
+    kept_by_pause: bool
+    called_off_by_pause: bool
 
 
 def zone_of_days() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from core.businesstime import Gap, WorkCalendar
 from core.errors import Conflict, NotFound, ValidationFailed
 from leads.criteria import SCHEMA
-from sla.gaps import read_gaps
+from sla.gaps import PAUSE, read_gaps
 from sla.models import PolicyVersion
 from sla.rows import AnyTimer
 from sla.tiers import Policy, TargetSpec, parse_policy
@@ -65,6 +66,19 @@ def is_whole(timer: AnyTimer, spec: TargetSpec) -> bool:
     """Whether the timer has all the time of its target, and not what an earlier owner left of it."""
     calendar = load_calendar(timer.calendar_version_id)
     return schedule(spec, timer.started_at, calendar).duration_seconds == timer.duration_seconds
+
+
+def due_without_pauses(timer: AnyTimer) -> datetime | None:
+    """When the timer would have been due, had none of its pauses stopped it; None for one never paused.
+
+    A pause only ever lengthens a deadline, so this is never after `due_at`.
+    """
+    gaps = read_gaps(timer.gaps)
+    if timer.paused_at is None and not any(gap.kind == PAUSE for gap in gaps):
+        return None
+    others = [gap for gap in gaps if gap.kind != PAUSE]
+    plan = replan(timer, others, calendar=load_calendar(timer.calendar_version_id))
+    return min(timer.due_at, plan.due_at)
 
 
 def find_policy(version_id: UUID) -> Policy | None:

@@ -86,27 +86,29 @@ def possible(status: Status, *, now: datetime) -> Q:
 
     Closed hours are a matter of calendars, which the database does not know.
     """
-    running = Q(state__in=(Timer.State.RUNNING, Timer.State.FAILED), met_at__isnull=True)
+    given_up = Q(state=Timer.State.FAILED)
+    running = (Q(state=Timer.State.RUNNING) | given_up & Q(closed_at__isnull=True)) & Q(met_at__isnull=True)
     if status == Status.MET:
         return Q(state=Timer.State.MET)
     if status == Status.CANCELLED:
-        return Q(state=Timer.State.CANCELLED)
+        return Q(state=Timer.State.CANCELLED) | given_up & Q(closed_at__lte=F("due_at"), met_at__isnull=True)
     if status == Status.PAUSED:
-        return Q(state=Timer.State.PAUSED)
+        return Q(state=Timer.State.PAUSED, met_at__isnull=True)
     if status == Status.MISSED:
-        return Q(met_at__isnull=False) & ~Q(state=Timer.State.MET) | Q(
-            state=Timer.State.BREACHED, closed_at__isnull=False
+        return (
+            Q(met_at__isnull=False) & ~Q(state__in=(Timer.State.MET, Timer.State.CANCELLED))
+            | Q(state=Timer.State.BREACHED, closed_at__isnull=False)
+            | given_up & Q(closed_at__gt=F("due_at"))
         )
     if status == Status.OVERDUE:
-        return Q(state=Timer.State.BREACHED, closed_at__isnull=True) | running & Q(due_at__lt=now)
+        broken = Q(state=Timer.State.BREACHED, closed_at__isnull=True, met_at__isnull=True)
+        return broken | running & Q(due_at__lt=now)
     return running & Q(due_at__gte=now)
 
 
-def overdue_handoffs(handoff_ids: Iterable[UUID]) -> set[UUID]:
-    """Those of these handoffs with a broken promise that is still unanswered."""
-    open_ones = Timer.objects.filter(
-        handoff_id__in=list(handoff_ids), state=Timer.State.BREACHED, closed_at__isnull=True
-    )
+def overdue_handoffs(handoff_ids: Iterable[UUID], *, now: datetime) -> set[UUID]:
+    """Those of these handoffs with a broken promise that is still unanswered, swept or not."""
+    open_ones = Timer.objects.filter(possible(Status.OVERDUE, now=now), handoff_id__in=list(handoff_ids))
     return set(open_ones.values_list("handoff_id", flat=True))
 
 

@@ -57,6 +57,9 @@ def status_of(timer: TimerFacts, *, now: datetime, calendar: WorkCalendar | None
         return Status.CANCELLED
     if timer.met_at is not None or (timer.state == "breached" and timer.closed_at is not None):
         return Status.MISSED
+    if timer.state == "failed" and timer.closed_at is not None:
+        # The sweep had given up on it, so nobody noted whether its end came before its deadline.
+        return Status.MISSED if timer.due_at < timer.closed_at else Status.CANCELLED
     if timer.state == "paused":
         return Status.PAUSED
     if timer.state == "breached" or now > timer.due_at:

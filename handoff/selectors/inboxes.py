@@ -19,7 +19,6 @@ from sla.status import Status
 from tenants.models import Member
 
 TABS: Final = ("decide", "working", "paused", "done")
-_PAUSED: Final = (Status.PAUSED, Status.CLOSED_HOURS)
 #: A rep's undecided leads are read whole up to here.
 MOST_OPEN: Final = 1_000
 
@@ -38,7 +37,7 @@ class Inbox:
 
 
 def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
-    """What a rep has to do, the most pressing first: to decide, being worked, standing still, or done.
+    """What a rep has to do, the most pressing first: to decide, being worked, paused, or done.
 
     Three queries whatever the length, one more for working and for done: who is there, how their clocks
     stand, and the rows that are shown.
@@ -48,7 +47,7 @@ def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
     undecided = [key for key, at in accepted.items() if at is None]
     working = [key for key, at in accepted.items() if at is not None]
     readings = _readings(working if tab == "working" else undecided, now=now)
-    paused = [key for key in undecided if (each := readings.get(key)) and each.status in _PAUSED]
+    paused = [key for key in undecided if (each := readings.get(key)) and each.status is Status.PAUSED]
     counts = {"decide": len(undecided), "working": len(working)}
     if tab in ("decide", "paused"):
         counts["paused"] = len(paused)

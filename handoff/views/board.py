@@ -73,11 +73,19 @@ def _board_group(group: selectors.Pressing) -> dict[str, Any]:
 
 def _board_kpis(found: selectors.Board) -> list[dict[str, Any]]:
     overdue, at_risk = found.counts[Status.OVERDUE], found.counts[Status.AT_RISK]
-    paused = found.counts[Status.PAUSED] + found.counts[Status.CLOSED_HOURS]
+    standing = [
+        f"{found.counts[status]} {words}"
+        for status, words in ((Status.CLOSED_HOURS, "in closed hours"), (Status.PAUSED, "paused"))
+        if found.counts[status]
+    ]
     return [
         {"label": "Overdue", "value": overdue, "status": "off_target" if overdue else "on_target"},
         {"label": "At risk", "value": at_risk, "status": "watch" if at_risk else "on_target"},
-        {"label": "On time", "value": found.counts[Status.ON_TIME], "target": f"{paused} stand still now"},
+        {
+            "label": "On time",
+            "value": found.counts[Status.ON_TIME],
+            "target": ", ".join(standing) or "All clocks run",
+        },
         {
             "label": "Without an owner",
             "value": found.unrouted,

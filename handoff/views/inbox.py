@@ -56,7 +56,8 @@ _GROUPS: tuple[tuple[str, str, tuple[Status | None, ...]], ...] = (
     ("Overdue", "bad", (Status.OVERDUE,)),
     ("At risk: most of the time is used", "risk", (Status.AT_RISK,)),
     ("On time", "", (Status.ON_TIME,)),
-    ("Paused", "", (Status.CLOSED_HOURS, Status.PAUSED)),
+    ("Closed hours", "", (Status.CLOSED_HOURS,)),
+    ("Paused", "", (Status.PAUSED,)),
     ("Nothing owed now", "", (None, Status.MET, Status.MISSED, Status.CANCELLED)),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reporting.selectors.behind import clocks_behind, stories
+from reporting.selectors.behind import any_excused, clocks_behind, stories
 from reporting.selectors.names import Choices, Names, choices, humanise, load_names
 from reporting.selectors.numbers import Course, Group, Report, Totals, report
 from reporting.selectors.questions import CLOCKS, SPLITS, Question, sight_of
@@ -21,6 +21,7 @@ __all__ = [
     "Report",
     "Totals",
     "Volume",
+    "any_excused",
     "choices",
     "clocks_behind",
     "ground_of",

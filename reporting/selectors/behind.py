@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
-from django.db.models import QuerySet, UUIDField, Value
+from django.db.models import Q, QuerySet, UUIDField, Value
 
 from leads.models import Assignment
 from reporting.measures import ANSWERED, Verdict, is_verdict
@@ -24,21 +26,37 @@ def clocks_behind(
     verdict: Verdict | None = None,
     answered: bool = False,
     unanswered: bool = False,
+    excused: bool | None = None,
 ) -> QuerySet[TargetFact]:
     """The clocks that one number counts: exactly those, so that lists and numbers agree.
 
     answered: those with a response time. unanswered: those that somebody can still answer.
+    excused: those that the second rate leaves out, or all others.
     """
+
+    def is_any(*verdicts: Verdict) -> Q:
+        return reduce(or_, (is_verdict(each, now, ignore_pauses=question.ignore_pauses) for each in verdicts))
+
     found = facts(question)
     if target is not None:
         found = found.filter(target=target)
     if verdict is not None:
-        found = found.filter(is_verdict(verdict, now))
+        found = found.filter(is_any(verdict))
     if answered:
         found = found.filter(ANSWERED)
     if unanswered:
         found = found.filter(closed_at__isnull=True)
+    if excused is not None:
+        others = is_any(*(each for each in Verdict if each != Verdict.BROKEN))
+        found = found.filter(
+            Q(is_any(Verdict.BROKEN), excused=True) if excused else Q(excused=False) | others
+        )
     return found
+
+
+def any_excused(question: Question) -> bool:
+    """Whether anybody excused anything that the question is about; one query, on an index of its own."""
+    return bool(facts(question).filter(excused=True).exists())
 
 
 def stories(rows: Iterable[TargetFact], *, names: Names) -> dict[UUID, list[tuple[str, datetime | None]]]:

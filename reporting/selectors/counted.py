@@ -16,7 +16,7 @@ from django.db.models.functions import TruncDate
 from django.db.models.lookups import Exact
 
 from reporting import measures
-from reporting.measures import ANSWERED, RANGES, TARGETS, Verdict
+from reporting.measures import ANSWERED, RANGES, Verdict
 from reporting.models import TargetFact
 from reporting.selectors.questions import SPLITS, Question, facts
 
@@ -33,11 +33,11 @@ NO_SHARES: Final[Shares] = dict.fromkeys(OF_WHOLE)
 class Counted:
     """Clocks counted. Verdicts are the words of `Verdict`.
 
-    groups: by key and target, clocks by verdict. courses: by key and verdict, first touches by the place of
-    their day or week. whole: by (present, target), clocks by verdict. unanswered: broken ones of the present
-    that can still be answered. bars: first touches by the place of their response time, kept and broken; the
-    last was never answered. group_times, whole_times: by (key, target) and by (present, target), how many
-    answered and how quickly.
+    groups: by key and target, clocks by verdict. courses: by key and verdict, clocks of the leading target
+    by the place of their day or week. whole: by (present, target), clocks by verdict. unanswered: broken ones
+    of the present that can still be answered. bars: of the leading target by the place of their response
+    time, kept and broken; the last was never answered. group_times, whole_times: by (key, target) and by
+    (present, target), how many answered and how quickly.
     """
 
     groups: dict[Key, dict[str, Counter[str]]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Counted:
     excused: Counter[tuple[Key, str]] = field(default_factory=Counter)  # of the broken, by key and target
 
     def add_to_group(self, key: Key, target: str, verdicts: Mapping[str, int]) -> None:
-        self.groups.setdefault(key, {name: Counter() for name in TARGETS})[target].update(verdicts)
+        self.groups.setdefault(key, {}).setdefault(target, Counter()).update(verdicts)
 
     def add_to_whole(self, present: bool, target: str, verdicts: Mapping[str, int]) -> None:
         self.whole.setdefault((present, target), Counter()).update(verdicts)
@@ -98,7 +98,7 @@ def count_facts(question: Question, by: str, *, now: datetime, first_step: date)
     """
     counted = Counted()
     counted.excused.update({(key, what): n for key, what, n in excused_facts(question, by, now=now)})
-    targets, verdicts = list(TARGETS), [verdict.value for verdict in Verdict]
+    targets, verdicts = question.targets, [verdict.value for verdict in Verdict]
     keys: dict[str | None, Key] = {}  # one object a key, however many rows name it
     for part, text, present, what, stand, place, closed, count, numbers, counts in _rows(
         question, by, now, first_step
@@ -116,7 +116,7 @@ def count_facts(question: Question, by: str, *, now: datetime, first_step: date)
             if present and verdict in (Verdict.KEPT, Verdict.BROKEN):
                 is_broken = verdict == Verdict.BROKEN
                 counted.unanswered += count if is_broken and not closed else 0
-                if target == "first_touch":
+                if target == question.lead_target:
                     counted.bars[place][is_broken] += count
         elif part == "group times":
             counted.group_times[key, target] = count, dict(zip(OF_GROUP, numbers, strict=True))
@@ -126,18 +126,18 @@ def count_facts(question: Question, by: str, *, now: datetime, first_step: date)
 
 
 def _rows(question: Question, by: str, now: datetime, first_step: date) -> list[tuple[Any, ...]]:
-    known = [verdict.value for verdict in Verdict]
+    known, targets = [verdict.value for verdict in Verdict], question.targets
+    ignoring = question.ignore_pauses
+    in_range = measures.range_of_response(ignore_pauses=ignoring)
     sub = (
         facts(replace(question, first=question.before.first))
         .annotate(
             key=F(SPLITS[by][0]),
             day=TruncDate("started_at", tzinfo=question.zone),
-            what=_place_of(F("target"), list(TARGETS)),
-            stands=_place_of(measures.verdict_at(now), known),
-            seconds=Case(When(ANSWERED, then=F("business_seconds"))),
-            place=Case(
-                When(met_at__isnull=True, then=Value(len(RANGES))), default=measures.range_of_response()
-            ),
+            what=_place_of(F("target"), targets),
+            stands=_place_of(measures.verdict_at(now, ignore_pauses=ignoring), known),
+            seconds=Case(When(ANSWERED, then=measures.seconds_needed(ignore_pauses=ignoring))),
+            place=Case(When(met_at__isnull=True, then=Value(len(RANGES))), default=in_range),
             present=is_true(Q(started_at__gte=question.start)),
             closed=is_true(Q(closed_at__isnull=False)),
         )
@@ -148,7 +148,7 @@ def _rows(question: Question, by: str, now: datetime, first_step: date) -> list[
         sql, values = sub.query.sql_with_params()
     except EmptyResultSet:
         return []
-    drawn = (list(TARGETS).index("first_touch"), known.index(Verdict.KEPT), known.index(Verdict.BROKEN))
+    drawn = (targets.index(question.lead_target), known.index(Verdict.KEPT), known.index(Verdict.BROKEN))
     with connection.cursor() as cursor:
         cursor.execute(_REPORT.format(facts=sql), [first_step, question.step_days, *values, *drawn])
         return list(cursor.fetchall())
@@ -156,7 +156,8 @@ def _rows(question: Question, by: str, now: datetime, first_step: date) -> list[
 
 def excused_facts(question: Question, by: str, *, now: datetime) -> QuerySet[TargetFact, Any]:
     """(key, target, number) of the period's broken clocks whose excuse was approved; on their own index."""
-    found = facts(question).filter(measures.is_verdict(Verdict.BROKEN, now), excused=True)
+    broken = measures.is_verdict(Verdict.BROKEN, now, ignore_pauses=question.ignore_pauses)
+    found = facts(question).filter(broken, excused=True)
     return found.order_by().values_list(SPLITS[by][0], "target").annotate(Count("id"))
 
 

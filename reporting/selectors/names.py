@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists
+
 from reporting.rollups import NOBODY
 from reporting.selectors.questions import Question, facts
 from reporting.selectors.rolled import Ground, cells, cube_for
+from sla import targets
 from tenants.models import Member
 
 
@@ -55,31 +58,45 @@ def load_names(tiers: Mapping[str, str] | None = None) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters offer: values that occur in the period, whatever else is chosen."""
+    """What the filters offer: values that occur in the period, whatever else is chosen. paused: whether a
+    pause stopped any of its clocks."""
 
     sources: list[str]
     tiers: dict[str, str]
     teams: set[UUID]
+    targets: list[str]
+    paused: bool
 
 
 def choices(question: Question, *, ground: Ground | None = None) -> Choices:
-    """Sources, tiers (slug: name) and teams that the period has; one query. ground: see report."""
-    plain = replace(question, team=None, member=None, source=None, campaign=None, tier=None, without=())
-    columns = ["tier", "tier_name", "team_id"]
+    """Sources, tiers (slug: name), teams and targets that the period has; one query. ground: see report."""
+    plain = replace(
+        question, team=None, member=None, source=None, campaign=None, tier=None, target=None, without=()
+    )
+    columns = ["tier", "tier_name", "team_id", "target"]
+    stopped = Exists(facts(plain).filter(plain_due_at__isnull=False))
     cube = cube_for(plain, "source", ground)
     rows = (
-        facts(plain).values_list("source", *columns)
+        facts(plain).values_list("source", *columns, stopped)
         if cube is None
-        else cells(plain, cube).values_list("value", *columns)
+        else cells(plain, cube).values_list("value", *columns, stopped)
     )
     sources: set[str] = set()
     tiers: dict[str, str] = {}
     teams: set[UUID] = set()
-    for source, tier, tier_name, team_id in rows.order_by().distinct():
+    found: set[str] = set()
+    paused = False
+    for source, tier, tier_name, team_id, target, any_paused in rows.order_by().distinct():
+        paused = any_paused
         sources.add(source)
+        found.add(target)
         tiers[tier] = tier_name or tiers.get(tier, "") or humanise(tier)
         if team_id not in (None, NOBODY):
             teams.add(team_id)
     return Choices(
-        sorted(sources, key=str.casefold), dict(sorted(tiers.items(), key=lambda each: each[1])), teams
+        sorted(sources, key=str.casefold),
+        dict(sorted(tiers.items(), key=lambda each: each[1])),
+        teams,
+        sorted(found, key=targets.place),
+        paused,
     )

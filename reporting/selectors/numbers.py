@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from reporting.measures import NEVER, RANGES, TARGETS, Rate
+from reporting.measures import ALWAYS_TOLD, NEVER, RANGES, Rate
 from reporting.selectors.counted import NO_SHARES, Counted, Key, Shares, count_facts
 from reporting.selectors.names import Names
 from reporting.selectors.questions import SPLITS, Question
 from reporting.selectors.rolled import Ground, count_cells, cube_for
+from sla import targets as sla_targets
 
 #: Most points of the small chart of one row.
 MOST_POINTS: Final = 7
@@ -20,8 +21,8 @@ MOST_POINTS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole of a question. responses: seconds within which 50, 75, 90 and 95 % were first touched.
-    ranges: (label, in time, late) of first touches. unanswered: broken ones that can still be answered.
+    """The whole of a question. responses: seconds within which 50, 75, 90 and 95 % of the leading target were
+    answered. ranges: (label, in time, late) of it. unanswered: broken ones that can still be answered.
     """
 
     rates: Mapping[str, Rate]
@@ -39,20 +40,12 @@ class Group:
     rates: Mapping[str, Rate]
     note: str = ""
 
-    @property
-    def first_touch(self) -> Rate:
-        return self.rates["first_touch"]
-
-    @property
-    def decision(self) -> Rate:
-        return self.rates["decision"]
-
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """First-touch rates by day, or by week over long periods, in per cent; None where nothing counted. base:
-    how many counted of all. of_group: by a group's key, in spans of `span` days or weeks, for one row alone
-    has too few clocks a day."""
+    """Rates of the leading target by day, or by week over long periods, in per cent; None where nothing
+    counted. base: how many counted of all. of_group: by a group's key, in spans of `span` days or weeks, for
+    one row alone has too few clocks a day."""
 
     labels: list[date]
     whole: list[float | None]
@@ -63,9 +56,12 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer to a question. before: the first-touch and decision rates of the period right before.
-    groups: the lowest first-touch rate first, those without a rate last."""
+    """The answer to a question. targets: of which it tells, the leading one first where it is told alone.
+    before: the rates of the period right before. groups: the lowest rate of the leading target first, those
+    without a rate last."""
 
+    targets: list[str]
+    lead: str
     whole: Totals
     before: Mapping[str, Rate]
     groups: list[Group]
@@ -86,14 +82,23 @@ def report(
         counted = count_facts(question, by, now=now, first_step=labels[0])
     else:
         counted = count_cells(question, by, cube, before=before, now=now, first_step=labels[0])
-    excused = counted.excused
+    excused, lead = counted.excused, question.lead_target
+    targets = [question.target] if question.target else _told(counted)
     return Report(
-        whole=_totals(counted, excused),
-        before={target: _rate_of_whole(target, counted, present=False) for target in TARGETS},
-        groups=_groups(by, counted, names, excused),
+        targets=targets,
+        lead=lead,
+        whole=_totals(counted, excused, targets, lead),
+        before={target: _rate_of_whole(target, counted, present=False) for target in targets},
+        groups=_groups(by, counted, names, targets, lead),
         course=_course(labels, counted.courses),
         is_rounded=cube is not None,
     )
+
+
+def _told(counted: Counted) -> list[str]:
+    """The targets of a report about all: those that are always told, and those that have clocks."""
+    found = {target for present, target in counted.whole if present}
+    return sorted(found.union(ALWAYS_TOLD), key=sla_targets.place)
 
 
 _NOTHING: Final[tuple[int, Shares]] = (0, NO_SHARES)
@@ -117,11 +122,13 @@ def _rate_of_whole(target: str, counted: Counted, *, present: bool, excused: int
     return _rate(counted.whole.get(key, {}), counted.whole_times.get(key, _NOTHING), excused)
 
 
-def _totals(counted: Counted, excused: Mapping[tuple[Key, str], int]) -> Totals:
+def _totals(
+    counted: Counted, excused: Mapping[tuple[Key, str], int], targets: Iterable[str], lead: str
+) -> Totals:
     bars = [
         (label, counted.bars[place][0], counted.bars[place][1]) for place, (_, label) in enumerate(RANGES)
     ]
-    _, shares = counted.whole_times.get((True, "first_touch"), _NOTHING)
+    _, shares = counted.whole_times.get((True, lead), _NOTHING)
     return Totals(
         rates={
             target: _rate_of_whole(
@@ -130,7 +137,7 @@ def _totals(counted: Counted, excused: Mapping[tuple[Key, str], int]) -> Totals:
                 present=True,
                 excused=sum(count for (_, what), count in excused.items() if what == target),
             )
-            for target in TARGETS
+            for target in targets
         },
         responses=shares,
         ranges=[*bars, (NEVER, 0, sum(counted.bars[-1]))],
@@ -138,25 +145,24 @@ def _totals(counted: Counted, excused: Mapping[tuple[Key, str], int]) -> Totals:
     )
 
 
-def _groups(by: str, counted: Counted, names: Names, excused: Mapping[tuple[Key, str], int]) -> list[Group]:
+def _groups(by: str, counted: Counted, names: Names, targets: Iterable[str], lead: str) -> list[Group]:
     found = []
     for key, of_target in counted.groups.items():
         rates = {
             target: _rate(
-                of_target[target],
+                of_target.get(target, {}),
                 counted.group_times.get((key, target), _NOTHING),
-                excused.get((key, target), 0),
+                counted.excused.get((key, target), 0),
             )
-            for target in TARGETS
+            for target in targets
         }
         name, note = names.of(by, key)
         found.append(Group(key, name, rates, note))
-    return sorted(found, key=_worst_first)
+    return sorted(found, key=lambda group: _badness(group, group.rates[lead]))
 
 
-def _worst_first(group: Group) -> tuple[bool, float, int, str]:
-    percent = group.first_touch.percent
-    return percent is None, percent or 0.0, -group.first_touch.all, group.name.casefold()
+def _badness(group: Group, rate: Rate) -> tuple[bool, float, int, str]:
+    return rate.percent is None, rate.percent or 0.0, -rate.all, group.name.casefold()
 
 
 def _course(labels: list[date], courses: Mapping[Key, Mapping[str, Mapping[int, int]]]) -> Course:

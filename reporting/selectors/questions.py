@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 
 from handoff.selectors import SEES_ALL
-from reporting.measures import TARGETS
+from reporting.measures import ALWAYS_TOLD, TARGETS
 from reporting.models import TargetFact
 from tenants.models import Member, Role, Team
 
@@ -41,7 +41,8 @@ class Question:
 
     first, last: days in the organisation's zone, both included. seen_by: the reader, where they may see
     only their own clocks; with `leads_teams` also those of the teams that they lead, stand in for, or are in.
-    The rest are chosen filters; None is all, "" is a value (no source given).
+    The rest are chosen filters; None is all, "" is a value (no source given). ignore_pauses: clocks are
+    judged by the deadline that they would have without their pauses.
     """
 
     zone: ZoneInfo
@@ -56,6 +57,18 @@ class Question:
     source: str | None = None
     campaign: str | None = None
     tier: str | None = None
+    target: str | None = None
+    ignore_pauses: bool = False
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets whose clocks it is about."""
+        return list(TARGETS) if self.target is None else [self.target]
+
+    @property
+    def lead_target(self) -> str:
+        """The target whose course is drawn and whose response times are spread out."""
+        return self.target or ALWAYS_TOLD[0]
 
     @property
     def start(self) -> datetime:
@@ -118,7 +131,7 @@ def facts(question: Question) -> QuerySet[TargetFact]:
     """Every clock that the question is about."""
     found: QuerySet[TargetFact] = TargetFact.objects.filter(
         clock=question.clock,
-        target__in=list(TARGETS),
+        target__in=question.targets,
         started_at__gte=question.start,
         started_at__lt=question.end,
     )

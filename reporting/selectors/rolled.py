@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, TruncDate
 
-from reporting.measures import TARGETS, place_of, quantiles
+from reporting.measures import has_passed, place_of, quantiles
 from reporting.models import RollUp, RollUpState
 from reporting.rollups import CUBES, NOBODY
 from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, excused_facts, is_true, key_of
@@ -47,7 +47,7 @@ def ground_of(question: Question) -> Ground | None:
         cube="rep",
         days=7,
         clock=question.clock,
-        target__in=list(TARGETS),
+        target__in=question.targets,
         day__range=(monday, question.last),
         member_id=reader.id,
     ).exclude(led_by(reader, "team_id"))
@@ -75,7 +75,7 @@ def cube_for(question: Question, column: str | None, ground: Ground | None) -> s
 def cells(question: Question, cube: str) -> QuerySet[RollUp]:
     """The cells of a cube that a question is about: whole weeks where it is drawn by week, else days."""
     found: QuerySet[RollUp] = RollUp.objects.filter(
-        _spans(question), cube=cube, clock=question.clock, target__in=list(TARGETS)
+        _spans(question), cube=cube, clock=question.clock, target__in=question.targets
     )
     if question.seen_by is not None:
         has_members = "member_id" in CUBES[cube]
@@ -106,16 +106,14 @@ def _spans(question: Question) -> Q:
 _REPORT: Final = """
 set local jit = off;
 with cell as materialized (
-    select true as present, key, (day - %s) / %s as step, target, kept, broken, running, called_off,
-        unanswered, starts, in_time, late, seconds
+    select true as present, key, (day - %s) / %s as step, target, {counts}, running, unanswered, {lists}
     from ({present}) as now
     union all
-    select false, null, null, target, kept, broken, running, called_off, unanswered, starts, in_time,
-        late, seconds
+    select false, null, null, target, {counts}, running, unanswered, {lists}
     from ({before}) as former
     union all
     select present, case when present then key end, case when present then (day - %s) / %s end, target, 0, 1,
-        -1, 0, is_open::int, '{{}}', '{{}}', '{{}}', '{{}}'
+        0, -1, is_open::int, {no_lists}
     from ({passed}) as passed
 )
 select 'verdicts', present, key::text, target, array[sum(kept), sum(broken), sum(running), sum(called_off),
@@ -125,23 +123,57 @@ union all
 select 'course', true, key::text, '', array_agg(step), array_agg(kept::int), array_agg(broken::int), null
     from (
         select key, step, sum(kept) as kept, sum(broken) as broken from cell
-        where present and target = 'first_touch' group by key, step having sum(kept + broken) > 0
+        where present and target = %s group by key, step having sum(kept + broken) > 0
     ) as drawn group by key
 union all
 select 'times', present, key::text, target, array_agg(start), array_agg(in_time::int), array_agg(late::int),
     array_agg(seconds::bigint)
     from (
-        select present, key, target, bucket.start, sum(bucket.in_time) as in_time, sum(bucket.late) as late,
-            sum(bucket.seconds) as seconds
+        select present, key, target, bucket.starts as start, {sums}
         from cell
-        cross join lateral unnest(cell.starts, cell.in_time, cell.late, cell.seconds)
-            as bucket(start, in_time, late, seconds)
-        group by present, key, target, bucket.start
+        cross join lateral unnest({lists}) as bucket({lists})
+        group by present, key, target, bucket.starts
     ) as binned group by present, key, target
 union all
 select 'excused', true, key::text, target, array[number]::int[], null, null, null
     from ({excused}) as excused(key, target, number)
 """
+
+_COLUMNS: Final = (
+    "kept",
+    "broken",
+    "called_off",
+    "running",
+    "unanswered",
+    "starts",
+    "in_time",
+    "late",
+    "seconds",
+)
+_COLUMNS_OF_PAUSES: Final = (
+    "kept_by_pause",
+    "called_off_by_pause",
+    "shift_in_time",
+    "shift_late",
+    "shift_seconds",
+)
+# What of a cell is read, with pauses as measured and ignored.
+_LISTS: Final = "starts, in_time, late, seconds"
+_MEASURED: Final = {
+    "counts": "kept, broken, called_off",
+    "lists": _LISTS,
+    "no_lists": "'{}', '{}', '{}', '{}'",
+    "sums": "sum(bucket.in_time) as in_time, sum(bucket.late) as late, sum(bucket.seconds) as seconds",
+}
+_IGNORING: Final = {
+    "counts": """kept - kept_by_pause as kept, broken + kept_by_pause + called_off_by_pause as broken,
+        called_off - called_off_by_pause as called_off""",
+    "lists": f"{_LISTS}, shift_in_time, shift_late, shift_seconds",
+    "no_lists": "'{}', '{}', '{}', '{}', '{}', '{}', '{}'",
+    "sums": """sum(bucket.in_time + coalesce(bucket.shift_in_time, 0)) as in_time,
+            sum(bucket.late + coalesce(bucket.shift_late, 0)) as late,
+            sum(bucket.seconds + coalesce(bucket.shift_seconds, 0)) as seconds""",
+}
 
 
 def count_cells(
@@ -180,7 +212,7 @@ def count_cells(
         buckets = {start: (kept + late, total) for start, (kept, late, total) in bins_of.items()}
         shares = quantiles(buckets, OF_WHOLE)
         counted.whole_times[present, target] = sum(n for n, _ in buckets.values()), shares
-    _draw_bars(counted, whole_bins.get((True, "first_touch"), {}))
+    _draw_bars(counted, question.lead_target, whole_bins.get((True, question.lead_target), {}))
     return counted
 
 
@@ -192,13 +224,13 @@ def _add(bins: dict[int, list[int]], more: Iterable[tuple[int, int, int, int]]) 
         each[2] += seconds
 
 
-def _draw_bars(counted: Counted, bins: dict[int, list[int]]) -> None:
-    """First touches by response time; the broken ones without any were never answered."""
+def _draw_bars(counted: Counted, target: str, bins: dict[int, list[int]]) -> None:
+    """Clocks of a target by response time; the broken ones without any were never answered."""
     for start, (kept, late, _) in bins.items():
         bar = counted.bars[place_of(start)]
         bar[0] += kept
         bar[1] += late
-    broken = counted.whole.get((True, "first_touch"), Counter())["missed"]
+    broken = counted.whole.get((True, target), Counter())["missed"]
     counted.bars[-1][1] = broken - sum(late for _, late, _ in bins.values())
 
 
@@ -211,21 +243,11 @@ def _rows(
     question: Question, by: str, cube: str, before: str, now: datetime, first_step: date
 ) -> list[tuple[Any, ...]]:
     column = SPLITS[by][0]
-    measures = (
-        "kept",
-        "broken",
-        "running",
-        "called_off",
-        "unanswered",
-        "starts",
-        "in_time",
-        "late",
-        "seconds",
-    )
+    measures = _COLUMNS + (_COLUMNS_OF_PAUSES if question.ignore_pauses else ())
     present = cells(question, cube).annotate(key=F("value" if column in _VALUES else column))
     passed = (
         facts(replace(question, first=question.before.first))
-        .filter(verdict="open", due_at__lt=now)
+        .filter(has_passed(now, ignore_pauses=question.ignore_pauses))
         .annotate(
             key=Coalesce(column, Value(NOBODY)) if column.endswith("_id") else F(column),
             present=is_true(Q(started_at__gte=question.start)),
@@ -248,7 +270,13 @@ def _rows(
     steps: list[Any] = [first_step, question.step_days]
     with connection.cursor() as cursor:
         cursor.execute(
-            _REPORT.format(present=now_sql, before=former_sql, passed=passed_sql, excused=excused_sql),
-            [*steps, *a, *b, *steps, *c, *d],
+            _REPORT.format(
+                present=now_sql,
+                before=former_sql,
+                passed=passed_sql,
+                excused=excused_sql,
+                **(_IGNORING if question.ignore_pauses else _MEASURED),
+            ),
+            [*steps, *a, *b, *steps, *c, question.lead_target, *d],
         )
         return list(cursor.fetchall())

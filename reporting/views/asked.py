@@ -18,7 +18,21 @@ from tenants.models import Role
 from tenants.requests import TenantRequest
 
 #: What an address keeps when a link on the page changes one thing.
-KEPT: Final = ("period", "from", "to", "clock", "team", "rep", "source", "campaign", "tier", "by", "breaches")
+KEPT: Final = (
+    "period",
+    "from",
+    "to",
+    "clock",
+    "target",
+    "pauses",
+    "team",
+    "rep",
+    "source",
+    "campaign",
+    "tier",
+    "by",
+    "breaches",
+)
 
 
 def address(query: Mapping[str, str], view: str, **changes: str | None) -> str:

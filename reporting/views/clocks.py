@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from handoff import clocks
-from reporting import params, selectors
+from reporting import measures, params, selectors
 from reporting.files import csv_response
-from reporting.measures import TARGETS, Verdict
+from reporting.measures import Verdict
 from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, period_text
 from sla import targets
@@ -54,7 +54,10 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
                 "rep": names.of("rep", row.member_id)[0],
                 "tier": row.tier_name or selectors.humanise(row.tier),
                 "source": row.source or DASH,
-                "due_at": row.due_at,
+                # With pauses ignored the deadline is the one that it is judged by.
+                "due_at": (asked.question.ignore_pauses and row.plain_due_at) or row.due_at,
+                "plain": asked.question.ignore_pauses and row.plain_due_at is not None,
+                "excused": row.excused and verdict_of(row, asked) == Verdict.BROKEN,
                 "story": stories[row.id],
                 "reassign": reverse("handoff:reassign", args=[lead.id])
                 if reading.is_open and asked.may_reassign
@@ -66,25 +69,29 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
 
 _VERDICTS: Final = {"met": "on time", "missed": "late", "open": "not due yet", "cancelled": "called off"}
 
+_EXCUSED: Final = {"yes": "excused", "no": "not excused"}
+
 _ONLY: Final = {"answered": "answered", "overdue": "overdue and still open"}
 
 
 def _behind(asked: Asked) -> tuple[Any, str]:
     """(clocks, words) of the number that the address names."""
-    target = params.choice(asked.query, "target", ("", *TARGETS), "") or None
+    target = asked.question.target
     verdict = params.choice(asked.query, "verdict", ("", *_VERDICTS), "")
     only = params.choice(asked.query, "only", ("", *_ONLY), "")
+    excused = params.choice(asked.query, "excused", ("any", *_EXCUSED), "any")
     overdue = only == "overdue"
     rows = selectors.clocks_behind(
         asked.question,
         now=asked.now,
-        target=target,
         verdict=Verdict(verdict) if verdict else Verdict.BROKEN if overdue else None,
         answered=only == "answered",
         unanswered=overdue,
+        excused={"yes": True, "no": False}.get(excused),
     )
-    what = TARGETS[target] if target else "All targets"
-    said = [each for each in (_VERDICTS.get(verdict, ""), _ONLY.get(only, "")) if each]
+    what = targets.label(target) if target else "All targets"
+    parts = (_VERDICTS.get(verdict, ""), _ONLY.get(only, ""), _EXCUSED.get(excused, ""))
+    said = [each for each in parts if each]
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
 
 
@@ -96,8 +103,9 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
     found, what = _behind(asked)
     page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=("-started_at", "-id"))
     names = selectors.load_names()
-    keep = {name: asked.query[name] for name in ("target", "verdict", "only") if asked.query.get(name)}
-    back = dict.fromkeys(("rep", "campaign")) if not asked.query.get("by") else {}
+    keep = {name: asked.query[name] for name in _OF_LISTS if asked.query.get(name)}
+    back = dict.fromkeys(("target", *(() if asked.query.get("by") else ("rep", "campaign"))))
+    rows = clock_rows(asked, page.rows, names)
     context = {
         "title": what,
         "asked": asked,
@@ -105,7 +113,9 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
         "count": found.count(),
         "period": period_text(asked.question),
         "chosen": _chosen(asked, names),
-        "rows": clock_rows(asked, page.rows, names),
+        "rows": rows,
+        "with_excused": "excused" in keep or selectors.any_excused(asked.question),
+        "excused_tabs": _excused_tabs(asked, keep),
         "csv_url": asked.link("compliance_leads_csv", **keep),
         "next_url": next_url(request, page.next),
         "verdicts": _verdict_tabs(asked, keep),
@@ -113,13 +123,34 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/leads.html", context)
 
 
+#: What the address of a list has beyond that of the page.
+_OF_LISTS: Final = ("verdict", "only", "excused")
+
+
+def verdict_of(row: TargetFact, asked: Asked) -> Verdict:
+    """How this clock counts now."""
+    return measures.verdict_of(row, asked.now, ignore_pauses=asked.question.ignore_pauses)
+
+
+def _excused_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]:
+    current = keep.get("excused", "any")
+    return [
+        {
+            "label": label,
+            "url": asked.link("compliance_leads", **{**keep, "excused": None if value == "any" else value}),
+            "current": value == current,
+        }
+        for value, label in {"any": "Any", "yes": "Excused", "no": "Not excused"}.items()
+    ]
+
+
 def _verdict_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]:
-    target = keep.get("target")
+    excused = keep.get("excused")
     current = "" if keep.get("only") else keep.get("verdict", "")
     return [
         {
             "label": label.capitalize(),
-            "url": asked.link("compliance_leads", target=target, verdict=verdict or None),
+            "url": asked.link("compliance_leads", verdict=verdict or None, excused=excused),
             "current": verdict == current and not keep.get("only"),
         }
         for verdict, label in {"": "all", **_VERDICTS}.items()
@@ -130,6 +161,8 @@ def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
     """The filters in force, in words."""
     question = asked.question
     found = [f"{question.clock.capitalize()} clock"]
+    if question.ignore_pauses:
+        found.append("Pauses ignored")
     if asked.query.get("rep"):
         found.append(f"Rep: {names.of('rep', question.member)[0]}")
     if asked.query.get("team"):
@@ -148,13 +181,12 @@ def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
     asked = asked_by(request)
     found, _ = _behind(asked)
     names = selectors.load_names()
-    head = ["Lead", "E-mail", "Company", "Target", "Clock", "Verdict", "Rep", "Tier", "Source", "Campaign"]
-    head += ["Started", "Due", "Answered", "Working seconds"]
+    head = ["Lead", "E-mail", "Company", "Target", "Clock", "Verdict", "Excused", "Rep", "Tier", "Source"]
+    head += ["Campaign", "Started", "Due", "Answered", "Working seconds", "Paused seconds"]
     lines = []
     for row in found.select_related("handoff__lead").order_by("-started_at", "-id")[:MOST_LINES]:
         lead = row.handoff.lead
-        late = row.verdict == "missed" or (row.verdict == "open" and row.due_at < asked.now)
-        verdict = "late" if late else _VERDICTS.get(row.verdict, "not due yet")
+        verdict = verdict_of(row, asked)
         lines.append(
             [
                 lead.full_name,
@@ -162,13 +194,15 @@ def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
                 lead.company_name,
                 targets.label(row.target),
                 row.clock,
-                verdict,
+                _VERDICTS[verdict.value],
+                "yes" if row.excused and verdict == Verdict.BROKEN else "no",
                 names.of("rep", row.member_id)[0],
                 row.tier_name or row.tier,
                 row.source,
                 row.campaign,
                 *(at.astimezone(asked.question.zone).isoformat() if at else "" for at in _moments(row)),
                 row.business_seconds if row.met_at else None,
+                (row.paused_seconds or 0) if row.met_at else None,
             ]
         )
     return csv_response(file_name(asked, "compliance-leads"), head, lines)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from handoff.words import lower_first
 from reporting import params, selectors
 from reporting.files import csv_response
-from reporting.measures import BUCKET_ERROR, TARGETS, Rate, Verdict, standing
+from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
+from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
@@ -24,6 +26,8 @@ from web.templatetags.sp import DASH, minutes_text, pct, signed
 FILTERS: Final = {"rep": "rep", "team": "team", "source": "source", "campaign": "campaign", "tier": "tier"}
 
 BREACHES_SHOWN: Final = 20
+#: The target that has a column beside the leading one, in a report about all.
+_SECOND: Final = ALWAYS_TOLD[1]
 
 
 @require_safe
@@ -37,7 +41,8 @@ def compliance(request: TenantRequest) -> HttpResponse:
     offered = selectors.choices(question, ground=ground)
     names = selectors.load_names(offered.tiers)
     report = selectors.report(question, asked.by, now=now, names=names, ground=ground)
-    whole, course, groups = report.whole, report.course, report.groups
+    whole, course, groups, lead = report.whole, report.course, report.groups, report.lead
+    drawn = f"{label(lead)} on time"
     only_open = params.choice(asked.query, "breaches", ("open", "all"), "open") == "open"
     page = page_of(
         selectors.clocks_behind(question, now=now, verdict=Verdict.BROKEN, unanswered=only_open),
@@ -50,17 +55,17 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "asked": asked,
         "title": "My compliance" if asked.own else "Compliance",
         "crumbs": [{"label": "Insight"}, {"label": "My compliance" if asked.own else "Compliance"}],
-        "summary": _summary(asked, whole.rates["first_touch"]),
+        "summary": _summary(asked, whole.rates[lead]),
         "filters": filters_of(asked, offered, names),
         "csv_url": asked.link("compliance_csv"),
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not any(rate.all for rate in whole.rates.values()),
-        "kpis": _kpis(asked, whole, report.before, target),
+        "kpis": _kpis(asked, report, target),
         "counted": _counted(whole),
-        "closed_hours": _closed_hours(groups, question.clock),
+        "closed_hours": _closed_hours((group.rates[lead] for group in groups), question.clock),
         "rounded": f"{BUCKET_ERROR:g}" if report.is_rounded else "",
         "trend": _trend(course),
-        "trend_title": f"First touch on time, by {'week' if question.by_week else 'day'}",
+        "trend_title": f"{drawn}, by {'week' if question.by_week else 'day'}",
         "trend_finding": _lowest(course),
         "course_title": _course_title(course.span, "week" if question.by_week else "day"),
         "target": target,
@@ -68,10 +73,14 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "responses": [
             f"{_share_word(share)} {_needed(at)}" for share, at in whole.responses.items() if at is not None
         ],
-        "answered": whole.rates["first_touch"].answered,
+        "time_title": _time_title(lead),
+        "answered": whole.rates[lead].answered,
+        "lead_head": drawn,
+        "second_head": f"{label(_SECOND)} on time" if _SECOND in report.targets[1:] else "",
+        "targets": _targets(asked, report, target) if len(report.targets) > len(ALWAYS_TOLD) else [],
         "tabs": _tabs(asked),
         "head": selectors.SPLITS[asked.by][1],
-        "rows": [_row(asked, group, course, target) for group in groups],
+        "rows": [_row(asked, report, group, target) for group in groups],
         "breaches": clock_rows(asked, page.rows, names),
         "only_open": only_open,
         "unanswered": whole.unanswered,
@@ -93,30 +102,45 @@ def _needed(seconds: int | None) -> str:
     return "0 min" if seconds == 0 else minutes_text(seconds)
 
 
-def _closed_hours(groups: Iterable[selectors.Group], clock: str) -> str:
+def _time_title(target: str) -> str:
+    """The head of a chart of response times: "Time to first touch"."""
+    if target in STAGE_TARGETS:
+        return f"Time from {label(target)}"
+    return "Time to enough attempts" if target == Target.ATTEMPTS else f"Time to {lower_first(label(target))}"
+
+
+def _closed_hours(rates: Iterable[Rate], clock: str) -> str:
     """Why response times of nothing stand in the table; "" where none does."""
-    if not any(0 in (group.first_touch.median, group.first_touch.p90) for group in groups):
+    if not any(0 in (rate.median, rate.p90) for rate in rates):
         return ""
     whose = "the owner's" if clock == "owner" else "the company's"
     return f"0 min: answered while {whose} calendar was closed, so no working time had passed."
 
 
-def _summary(asked: Asked, touch: Rate) -> str:
-    what = "assignments" if asked.question.clock == "owner" else "handed-over leads"
-    clock = "each owner's clock" if asked.question.clock == "owner" else "the company's clock, from MQL"
-    return f"{touch.all:,} {what}, {period_text(asked.question)}. Working time, {clock}."
+def _summary(asked: Asked, rate: Rate) -> str:
+    question = asked.question
+    what = _what(question)
+    clock = "each owner's clock" if question.clock == "owner" else "the company's clock, from MQL"
+    told = f"{rate.all:,} {what}, {period_text(question)}. Working time, {clock}."
+    return f"{told} Judged as if no clock had been paused." if question.ignore_pauses else told
 
 
-def _kpis(
-    asked: Asked, whole: selectors.Totals, before: Mapping[str, Rate], target: int
-) -> list[dict[str, Any]]:
+def _what(question: selectors.Question) -> str:
+    """What the clocks of the leading target count."""
+    if BEGIN_COLUMNS[question.lead_target] != BEGIN_COLUMNS[ALWAYS_TOLD[0]]:
+        return "clocks"  # they begin later, and not for every lead
+    return "assignments" if question.clock == "owner" else "handed-over leads"
+
+
+def _kpis(asked: Asked, report: selectors.Report, target: int) -> list[dict[str, Any]]:
     cards = []
-    for name, title in (("first_touch", "First touch on time"), ("decision", "Decision on time")):
+    whole, before, lead = report.whole, report.before, report.lead
+    for name in report.targets[:1] if asked.question.target else ALWAYS_TOLD:
         rate, former = whole.rates[name], before[name]
         change = None if rate.percent is None or former.percent is None else rate.percent - former.percent
         cards.append(
             {
-                "label": title,
+                "label": f"{label(name)} on time",
                 "value": DASH if rate.percent is None else f"{rate.percent:g}",
                 "unit": "" if rate.percent is None else "%",
                 "status": standing(rate.percent, target),
@@ -125,26 +149,28 @@ def _kpis(
                 "url": asked.link("compliance_leads", target=name),
             }
         )
-    touch = whole.rates["first_touch"]
+    led, led_before = whole.rates[lead], before[lead]
+    touch = lead == Target.FIRST_TOUCH
     for title, seconds, former_seconds in (
-        ("Median first touch", touch.median, before["first_touch"].median),
-        ("90% touched within", touch.p90, before["first_touch"].p90),
+        ("Median first touch" if touch else "Median", led.median, led_before.median),
+        ("90% touched within" if touch else "90% within", led.p90, led_before.p90),
     ):
         cards.append(
             {
                 "label": title,
                 "value": _needed(seconds),
-                "target": f"Of {touch.answered:,} answered" if touch.answered else "None answered yet",
+                "target": f"Of {led.answered:,} answered" if led.answered else "None answered yet",
                 "delta": _change(seconds, former_seconds),
-                "url": asked.link("compliance_leads", target="first_touch", only="answered"),
+                "url": asked.link("compliance_leads", target=lead, only="answered"),
             }
         )
+    what = _what(asked.question)
     cards.append(
         {
-            "label": "Assignments" if asked.question.clock == "owner" else "Leads handed over",
-            "value": f"{touch.all:,}",
-            "target": f"{before['first_touch'].all:,} in the {asked.question.days} days before",
-            "url": asked.link("compliance_leads", target="first_touch"),
+            "label": "Leads handed over" if what == "handed-over leads" else what.capitalize(),
+            "value": f"{led.all:,}",
+            "target": f"{led_before.all:,} in the {asked.question.days} days before",
+            "url": asked.link("compliance_leads", target=lead),
         }
     )
     cards.append(
@@ -158,7 +184,7 @@ def _kpis(
     )
     for card in cards:
         value = str(card["value"])
-        if value.endswith((" min", " s")):
+        if value.endswith((" min", " s")) and value.count(" ") == 1:
             card["value"], _, card["unit"] = value.rpartition(" ")
     return cards
 
@@ -171,11 +197,34 @@ def _change(seconds: int | None, former: int | None) -> str:
     return f"{sign}{minutes_text(abs(seconds - former))}"
 
 
+def _targets(asked: Asked, report: selectors.Report, target: int) -> list[dict[str, Any]]:
+    """A line for each target of a report about all."""
+    return [
+        {
+            "name": label(name),
+            "url": asked.link("compliance", target=name),
+            "missed_url": asked.link("compliance_leads", target=name, verdict="missed"),
+            "rate": rate,
+            "median": _needed(rate.median),
+            "p90": _needed(rate.p90),
+            **_standing(rate, target),
+        }
+        for name in report.targets
+        for rate in (report.whole.rates[name],)
+    ]
+
+
+def _standing(rate: Rate, target: int) -> dict[str, Any]:
+    status = standing(rate.percent, target)
+    tone = {"on_target": "ok", "watch": "risk", "off_target": "bad"}.get(status or "", "idle")
+    return {"status": status, "tone": tone}
+
+
 def _counted(whole: selectors.Totals) -> list[str]:
     """A sentence for each rate: what it counts, and who is left out and why."""
     told = []
-    for name, title in TARGETS.items():
-        rate = whole.rates[name]
+    for name, rate in whole.rates.items():
+        title = label(name)
         why = f", left out are {rate.left_out_text}" if rate.left_out else ""
         told += [f"{title}: {rate.base:,} of {rate.all:,} clocks count{why}."] if rate.all else []
         if rate.excused:
@@ -210,11 +259,10 @@ def _lowest(course: selectors.Course) -> str:
     return f"Lowest on {day:%a} {day_text(day)}: {pct(value)} ({round(value * base / 100):,} of {base:,})."
 
 
-def _row(asked: Asked, group: selectors.Group, course: selectors.Course, target: int) -> dict[str, Any]:
-    rate, decision = group.first_touch, group.decision
-    values = course.of_group.get(group.key, [])
+def _row(asked: Asked, report: selectors.Report, group: selectors.Group, target: int) -> dict[str, Any]:
+    rate, lead = group.rates[report.lead], report.lead
+    values = report.course.of_group.get(group.key, [])
     present = [value for value in values if value is not None]
-    status = standing(rate.percent, target)
     changes: dict[str, str | None] = {
         FILTERS[asked.by]: params.NONE if group.key in (None, "") else str(group.key),
         "by": None,
@@ -222,15 +270,14 @@ def _row(asked: Asked, group: selectors.Group, course: selectors.Course, target:
     return {
         "name": group.name,
         "note": group.note,
-        "url": asked.link("compliance_leads", target="first_touch", **changes),
-        "missed_url": asked.link("compliance_leads", target="first_touch", verdict="missed", **changes),
-        "decision_url": asked.link("compliance_leads", target="decision", **changes),
+        "url": asked.link("compliance_leads", target=lead, **changes),
+        "missed_url": asked.link("compliance_leads", target=lead, verdict="missed", **changes),
+        "second_url": asked.link("compliance_leads", target=_SECOND, **changes),
         "rate": rate,
-        "decision": decision,
+        "second": group.rates.get(_SECOND),
         "median": _needed(rate.median),
         "p90": _needed(rate.p90),
-        "status": status,
-        "tone": {"on_target": "ok", "watch": "risk", "off_target": "bad"}.get(status or "", "idle"),
+        **_standing(rate, target),
         "values": values if len(present) > 1 else [],
         "values_label": f"{present[0]:g}% to {present[-1]:g}%" if len(present) > 1 else "",
     }
@@ -253,7 +300,7 @@ def compliance_csv(request: TenantRequest) -> HttpResponse:
     names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)
     report = selectors.report(asked.question, asked.by, now=asked.now, names=names, ground=ground)
     head = [selectors.SPLITS[asked.by][1]]
-    for title in TARGETS.values():
+    for title in map(label, report.targets):
         head += [
             f"{title}: on time",
             f"{title}: late",
@@ -268,7 +315,7 @@ def compliance_csv(request: TenantRequest) -> HttpResponse:
             f"{title}: p90 working seconds",
         ]
     lines = [
-        [group.name, *(cell for target in TARGETS for cell in _cells(group.rates[target]))]
+        [group.name, *(cell for target in report.targets for cell in _cells(group.rates[target]))]
         for group in report.groups
     ]
     return csv_response(file_name(asked, f"compliance-by-{asked.by}"), head, lines)

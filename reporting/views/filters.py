@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reporting import params, selectors
 from reporting.views.asked import Asked, period_text
+from sla import targets as labels
+
+_PAUSES: Final = [("counted", "Counted as agreed"), ("ignored", "Ignored")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Filter:
 
 
 def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names) -> dict[str, Any]:
+    """What stands above the page. How pauses count is asked only where there were any."""
     query, chosen = asked.query, params.period_name(asked.query)
     periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
     if not chosen:
@@ -29,11 +33,18 @@ def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names)
         Filter(
             "clock", "Clock", _options([("company", "Company"), ("owner", "Owner")], asked.question.clock, "")
         ),
+        Filter(
+            "target",
+            "Target",
+            _options([(each, labels.label(each)) for each in offered.targets], query.get("target", "")),
+        ),
         Filter("tier", "Tier", _options(offered.tiers.items(), query.get("tier", ""))),
         Filter("source", "Source", _options(_named(offered.sources), query.get("source", ""))),
     ]
     if not asked.own:
         selects.insert(1, Filter("team", "Team", _options(teams, query.get("team", ""))))
+    if offered.paused or asked.question.ignore_pauses:
+        selects.append(Filter("pauses", "Pauses", _options(_PAUSES, query.get("pauses", "counted"), "")))
     hidden = [(name, query[name]) for name in ("by", "rep", "campaign", "breaches") if query.get(name)]
     if not chosen:
         hidden += [(name, query[name]) for name in ("from", "to") if query.get(name)]

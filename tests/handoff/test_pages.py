@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from feedback.models import Disposition
-from handoff import services
+from handoff import pauses, services
 from handoff.intake import receive_lead
 from handoff.services import Actor
 from handoff.sweep import sweep_tenant
@@ -75,7 +75,7 @@ def test_the_inbox_shows_only_own_leads_and_its_list_alone_when_asked(
     assert "sp-split-detail" not in part
 
 
-def test_outside_hours_a_clock_stands_under_paused(
+def test_outside_hours_a_clock_stands_under_closed_hours_and_not_under_paused(
     acme: Org, ruth: Lead, rep: Client, at_hand: AtHand, now: datetime
 ) -> None:
     with acme.scope():
@@ -83,9 +83,28 @@ def test_outside_hours_a_clock_stands_under_paused(
             lead_id=ruth.id, kind="call", actor=Actor.person(owner_of(acme, ruth)), clock=fixed_clock(now)
         )
     at_hand(now.replace(hour=18))
-    page = text_of(rep, "/inbox?tab=paused")
+    page = text_of(rep, "/inbox")
     assert "resumes Wed 09:00" in page
-    assert "<h2>Paused" in page
+    assert "<h2>Closed hours</h2>" in page
+    assert "<h2>Paused" not in page
+    assert "Paused <small>0</small>" in page
+    assert "No lead is paused" in text_of(rep, "/inbox?tab=paused")
+
+
+def test_a_paused_lead_stands_under_paused_by_day_and_by_night(
+    acme: Org, ruth: Lead, rep: Client, at_hand: AtHand, later: datetime
+) -> None:
+    with acme.scope():
+        pauses.pause_lead(
+            lead_id=ruth.id, reason="legal_check", actor=Actor.person(acme.manager), clock=fixed_clock(later)
+        )
+    for at in (later, later.replace(hour=18)):
+        at_hand(at)
+        page = text_of(rep, "/inbox")
+        assert "<h2>Paused</h2>" in page
+        assert "<h2>Closed hours" not in page
+        assert "Paused <small>1</small>" in page
+        assert "Ruth Adeyemi" in text_of(rep, "/inbox?tab=paused")
 
 
 def test_accepted_leads_move_to_working_with_their_attempts(

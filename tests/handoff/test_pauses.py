@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from core.errors import Conflict, NotOwner, ValidationFailed
-from handoff import pauses, services
+from handoff import clocks, pauses, services
 from handoff.intake import receive_lead
 from handoff.services import Actor
 from handoff.sweep import sweep_tenant
@@ -317,3 +317,22 @@ def test_a_lead_closed_after_an_unnoticed_end_of_its_pause_has_broken_what_it_br
     timer = timer_of(acme, ruth, "first_touch")
     assert (timer.state, timer.breached_at) == ("breached", now + minutes(23))
     assert nothing_is_amiss(acme, now + minutes(30))
+
+
+def test_a_paused_clock_keeps_what_it_had_left_and_counts_no_pause_as_used(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    """Two of five minutes used when it was paused; so they are an hour later, and when it has gone on."""
+    pause(acme, ruth, now + minutes(2), until=now + minutes(120))
+    for at in (now + minutes(2), now + minutes(62)):
+        timer = timer_of(acme, ruth, "first_touch", "owner")
+        with acme.scope():
+            shown = clocks.panel(timer, now=at)
+            assert (clocks.read(timer, now=at).seconds, shown["unit"]) == (180, "3 min left")
+        assert shown["used"] == 40
+    with acme.scope():
+        pauses.end_pauses(acme.id, clock=fixed_clock(now + minutes(120)))
+    timer = timer_of(acme, ruth, "first_touch", "owner")
+    with acme.scope():
+        assert clocks.read(timer, now=now + minutes(121)).seconds == 120
+        assert clocks.panel(timer, now=now + minutes(121))["used"] == 60

@@ -11,8 +11,9 @@ from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff, Lead
 from leads.services import NewOwner, close_handoffs, end_assignments, mark_dirty, start_assignments
 from reporting.facts import drain_tenant
-from sla.models import Target
-from sla.services import arm_company, arm_owner, cancel, meet
+from sla.models import Pause, Target
+from sla.services import arm_company, arm_owner, cancel, meet, pause_rules, resume
+from sla.services import pause as stop_clocks
 from tenants.models import Member, Team
 from tests.factories import PASSWORD, Org
 
@@ -66,6 +67,21 @@ def give(handoff: Handoff, owner: Member, *, at: datetime, first: bool = False) 
         cancel([handoff.id], reason="moved", now=at, clock="owner")
     made = start_assignments([NewOwner(handoff=handoff, member_id=owner.id)], now=at, first=first)
     arm_owner(made, handoffs={handoff.id: handoff})
+
+
+def pause(handoff: Handoff, *, at: datetime, until: datetime, go_on: bool = True) -> None:
+    """Let its clocks stand from `at`; they go on at `until`, unless told not to have yet."""
+    rule = pause_rules(handoff, role=None)[0]
+    stop_clocks(handoff, rule, until=until, note="", actor="system", now=at)
+    if go_on:
+        resume([handoff.id], end_reason=Pause.EndReason.RESUMED, actor="system", now=until)
+    mark_dirty([handoff.id], at)
+
+
+def answer(handoff: Handoff, at: datetime, target: str = Target.FIRST_TOUCH) -> None:
+    """A target of it is answered at `at`."""
+    meet([handoff.id], target, at=at, now=at)
+    mark_dirty([handoff.id], at)
 
 
 def drain(org: Org) -> int:
@@ -127,4 +143,14 @@ def browser(member: Member) -> Client:
     return client
 
 
-__all__ = ["PASSWORD", "browser", "drain", "give", "hand_over", "second_team", "week_of_work"]
+__all__ = [
+    "PASSWORD",
+    "answer",
+    "browser",
+    "drain",
+    "give",
+    "hand_over",
+    "pause",
+    "second_team",
+    "week_of_work",
+]

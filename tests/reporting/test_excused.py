@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import csv
+import io
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from reporting.facts import rebuild
 from sla.models import Timer
 from tenants.clock import fixed_clock
 from tests.factories import Org
-from tests.reporting.scenes import browser, drain, week_of_work
+from tests.reporting.scenes import answer, browser, drain, week_of_work
 
 pytestmark = pytest.mark.django_db
 
@@ -74,3 +76,52 @@ def test_page_and_file_show_the_second_rate(acme: Org, now: datetime) -> None:
     cell = dict(zip(head.split(","), lines[0].split(","), strict=True))
     assert cell["First touch: excused"] == "1"
     assert cell["First touch: rate without excused %"] == "50.0"
+
+
+def test_the_lists_behind_numbers_say_who_is_excused_and_can_be_narrowed(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        found = week_of_work(acme, now)
+    admin = browser(acme.admin)
+    days = {"from": "2026-11-01", "to": "2026-11-17", "target": "first_touch"}
+    assert 'aria-label="Excused"' not in admin.get("/compliance/leads", days).content.decode()
+    decide(acme, found["late"], now, approve=True)
+
+    def listed(**query: str) -> list[tuple[Any, bool]]:
+        page = admin.get("/compliance/leads", {**days, **query})
+        return [(row["lead"].id, row["excused"]) for row in page.context["rows"]]
+
+    late = found["late"].lead_id
+    assert listed(excused="yes") == [(late, True)]
+    assert (late, True) in listed(verdict="missed")
+    others = listed(excused="no")
+    assert len(others) == 5
+    assert not any(excused for _, excused in others)
+    assert len(listed()) == len(listed(excused="any")) == 6
+    page = admin.get("/compliance/leads", {**days, "excused": "no", "verdict": "missed"})
+    tabs = {tab["label"]: (tab["current"], admin.get(tab["url"])) for tab in page.context["excused_tabs"]}
+    assert {label: (now_, there.context["count"]) for label, (now_, there) in tabs.items()} == {
+        "Any": (False, 3),
+        "Excused": (False, 1),
+        "Not excused": (True, 2),
+    }
+    file = admin.get(tabs["Any"][1].context["csv_url"]).content.decode().removeprefix("\ufeff")
+    cells = csv.DictReader(io.StringIO(file))
+    assert sorted(each["Excused"] for each in cells) == ["no", "no", "yes"]
+    assert admin.get("/compliance/leads", {**days, "excused": "maybe"}).status_code == 400
+
+
+def test_a_clock_that_was_mended_has_nothing_left_to_excuse(acme: Org, now: datetime) -> None:
+    """The touch was made in time and logged late, after the excuse was approved."""
+    with acme.scope():
+        found = week_of_work(acme, now)
+    decide(acme, found["never"], now, approve=True)
+    with acme.scope():
+        answer(found["never"], found["never"].started_at + timedelta(minutes=5))
+        drain(acme)
+    admin = browser(acme.admin)
+    query = {"from": "2026-11-01", "to": "2026-11-17", "target": "first_touch"}
+    page = admin.get("/compliance/leads", {**query, "excused": "yes"})
+    assert page.context["count"] == 0
+    lines = admin.get(page.context["csv_url"]).content.decode().splitlines()
+    assert len(lines) == 1
+    assert admin.get("/compliance/leads", {**query, "excused": "no"}).context["count"] == 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import CommandError, call_command
 
+from core.errors import Conflict, ValidationFailed
 from leads.models import Handoff
 from leads.services import mark_dirty
 from reporting.facts import drain, drain_tenant, rebuild
@@ -22,7 +24,7 @@ from reporting.selectors.rolled import cube_for
 from sla.models import Target, Timer
 from sla.services import cancel, meet
 from tests.factories import Org
-from tests.reporting.scenes import give, hand_over, second_team, week_of_work
+from tests.reporting.scenes import answer, give, hand_over, pause, second_team, week_of_work
 
 pytestmark = pytest.mark.django_db
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -35,9 +37,13 @@ def all_cells() -> list[tuple[Any, ...]]:
 
 def live_through(org: Org, now: datetime, chance: random.Random) -> None:
     """Handoffs over four months, in steps between which the facts are drained: answered in time, late and
-    long after, moved, closed, corrected."""
+    long after, moved, closed, paused, corrected."""
     _, outsider = second_team(org)
     people = [*org.reps, outsider, org.manager, None]
+    monday = now - timedelta(days=1)
+    helped = hand_over(org, at=monday, owner=org.reps[0])  # in time thanks to its pause
+    pause(helped, at=monday + timedelta(hours=1), until=monday + timedelta(hours=3))
+    answer(helped, monday + timedelta(hours=5))
     handoffs: list[Handoff] = []
     for _ in range(6):
         for _ in range(chance.randint(2, 6)):
@@ -60,11 +66,15 @@ def live_through(org: Org, now: datetime, chance: random.Random) -> None:
 
 def change(handoff: Handoff, people: list[Any], chance: random.Random) -> None:
     at = handoff.started_at + timedelta(minutes=chance.randint(1, 4_000))
-    what = chance.choice(["touch", "touch", "decide", "move", "close", "source"])
+    what = chance.choice(["touch", "touch", "decide", "move", "close", "source", "wait", "wait", "wait"])
     if what in ("touch", "decide"):
         meet([handoff.id], Target.FIRST_TOUCH if what == "touch" else Target.DECISION, at=at, now=at)
     elif what == "move" and handoff.owner_id is not None:
         give(handoff, chance.choice([one for one in people if one is not None]), at=at)
+    elif what == "wait":
+        until = at + timedelta(minutes=chance.randint(1, 1_000))
+        with suppress(Conflict, ValidationFailed):  # nothing runs that could wait, or it waits already
+            pause(handoff, at=at, until=until, go_on=chance.random() < 0.7)
     elif what == "close":
         cancel([handoff.id], reason="closed", now=at)
     else:
@@ -78,6 +88,7 @@ def test_after_any_history_the_roll_ups_are_those_of_a_rebuild(
     live_through(in_acme, now, random.Random(seed))
     found = all_cells()
     assert found
+    assert TargetFact.objects.filter(plain_due_at__isnull=False).exists()
     rebuild(in_acme.id)
     assert all_cells() == found
 
@@ -91,9 +102,12 @@ def test_a_report_from_roll_ups_is_the_report_from_facts(
     live_through(in_acme, now, random.Random(seed))
     today = now.astimezone(BERLIN).date()
     first = today - timedelta(days=days - 1)
-    rolled = 0
+    rolled, wholes = 0, []
     for clock in ("company", "owner"):
         plain = Question(zone=BERLIN, first=first, last=today, clock=clock)
+        for question in (plain, replace(plain, ignore_pauses=True)):
+            names, ground = load_names(), ground_of(question)
+            wholes.append(report(question, "team", now=now, names=names, ground=ground))
         for question in (
             plain,
             replace(plain, **sight_of(in_acme.manager)),
@@ -105,6 +119,10 @@ def test_a_report_from_roll_ups_is_the_report_from_facts(
             replace(plain, source=""),
             replace(plain, campaign="Spring"),
             replace(plain, tier="demo_request"),
+            replace(plain, target="decision"),
+            replace(plain, ignore_pauses=True),
+            replace(plain, ignore_pauses=True, target="decision", source="Webinar"),
+            replace(plain, ignore_pauses=True, **sight_of(in_acme.manager)),
         ):
             ground = ground_of(question)
             assert choices(question, ground=ground) == choices(question)
@@ -116,6 +134,9 @@ def test_a_report_from_roll_ups_is_the_report_from_facts(
                 rolled += quick.is_rounded
                 assert_same(quick, slow)
     assert rolled > 40
+    assert {whole.is_rounded for whole in wholes} == {True}
+    measured, ignoring = wholes[:2]
+    assert measured.whole != ignoring.whole
 
 
 def assert_same(quick: Any, slow: Any) -> None:

@@ -156,7 +156,7 @@ def test_undo_leads_only_to_paths_of_this_site(tags: str, path: str) -> None:
         ('{% pill "overdue" 1080 %}', "sp-pill--bad", "Overdue 18m"),
         ('{% pill "overdue" -1080 %}', "sp-pill--bad", "Overdue 18m"),
         ('{% pill "paused" 1080 %}', "sp-pill--idle", "Paused"),
-        ('{% pill "closed_hours" resumes=at now=now %}', "sp-pill--idle", "Paused, resumes 20:00"),
+        ('{% pill "closed_hours" resumes=at now=now %}', "sp-pill--idle", "Closed hours, resumes 20:00"),
         ('{% pill "met" 540 %}', "sp-pill--met", "Met in 9 min"),
         ('{% pill "missed" 1080 %}', "sp-pill--missed", "Missed by 18 min"),
         ('{% pill "off_target" %}', "sp-pill--bad", "Off target"),

@@ -43,7 +43,7 @@ LOOKS: dict[str, Look] = {
     "at_risk": Look("risk", "alert-triangle-filled", "At risk"),
     "overdue": Look("bad", "alert-octagon-filled", "Overdue"),
     "paused": Look("idle", "player-pause", "Paused"),
-    "closed_hours": Look("idle", "player-pause", "Paused"),
+    "closed_hours": Look("idle", "moon", "Closed hours"),
     "met": Look("met", "check", "Met"),
     "missed": Look("missed", "x", "Missed"),
     "cancelled": Look("idle", "ban", "Cancelled"),
@@ -242,7 +242,8 @@ def pill(
 
     `seconds`: left (on time, at risk), late (overdue), needed (met) or late at the end (missed). `running`
     and `next_change` (seconds until the server would say something else) feed the ticking. `resumes` is told
-    when paused. `label` replaces the words. `plain` drops the frame, for tables.
+    of a clock that stands (paused, closed hours). `label` replaces the words. `plain` drops the frame, for
+    tables.
     `now` is the moment of reading, for the words of `resumes`.
     """
     seconds, next_change, resumes = _given(seconds), _given(next_change), _given(resumes)
