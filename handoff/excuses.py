@@ -27,11 +27,25 @@ from sla.selectors import status_now
 from sla.status import Status
 from tenants.audit import record_change
 from tenants.clock import Clock
+from tenants.context import current_tenant_id
 from tenants.models import Member, Role, Team
 
 #: The statuses of a clock that there is something to excuse of.
 BROKEN: Final = frozenset({Status.MISSED, Status.OVERDUE})
 _STANDING: Final = (Excuse.State.ASKED, Excuse.State.APPROVED)
+
+#: Organisations of which this process has seen an excuse: one asked for stays on record.
+_with_excuses: set[UUID] = set()
+
+
+def are_used() -> bool:
+    """Whether anybody here ever asked for an excuse: until then they are not in people's way. A query until
+    somebody has, none after.
+    """
+    tenant_id = current_tenant_id()
+    if tenant_id not in _with_excuses and Excuse.objects.exists():
+        _with_excuses.add(tenant_id)
+    return tenant_id in _with_excuses
 
 
 @transaction.atomic

@@ -7,7 +7,9 @@ from django.test import Client
 
 from handoff.intake import receive_lead
 from leads.incoming import EngagementIn, LeadIn
+from sla.models import Excuse
 from tenants.clock import fixed_clock
+from tests.engine.scenes import clock_of, open_handoff
 from tests.factories import Org
 from web import shell
 
@@ -15,8 +17,8 @@ pytestmark = pytest.mark.django_db
 
 EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "SLA tiers", "Calendars"]
 PLACES = {
-    "rep": ["Inbox", "Excuses", *EVERYBODY],
-    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "Excuses", "People", "Routing", *EVERYBODY],
+    "rep": ["Inbox", *EVERYBODY],
+    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", *EVERYBODY],
     "marketing": ["Needs data", "Qualification", "Routing", *EVERYBODY],
     "executive": ["Routing", *EVERYBODY],
 }
@@ -45,7 +47,27 @@ def test_a_role_sees_its_places_and_no_others(acme: Org, role: str) -> None:
 def test_an_admin_sees_every_place(acme: Org) -> None:
     from slaportal.navigation import NAVIGATION
 
-    assert places(as_(acme.admin)) == [place.label for group in NAVIGATION for place in group.places]
+    shown = [place.label for group in NAVIGATION for place in group.places]
+    assert places(as_(acme.admin)) == [label for label in shown if label != "Excuses"]
+
+
+def test_a_place_that_waits_for_use_stands_in_the_rail_once_it_is_used(acme: Org, globex: Org) -> None:
+    clients = [as_(acme.manager), as_(acme.reps[0]), as_(acme.admin)]
+    assert not any("Excuses" in places(client) for client in clients)
+    assert "Excuses" in [item["label"] for item in items(clients[0], "/excuses")]
+    with acme.scope():
+        handoff = open_handoff(acme, at=datetime(2026, 11, 10, 9, tzinfo=UTC))
+        Excuse.objects.create(
+            timer=clock_of(handoff, "company"),
+            handoff=handoff,
+            kind="outage",
+            note="Phones down.",
+            asked_at=datetime(2026, 11, 10, 12, tzinfo=UTC),
+            asked_by="system",
+        )
+    assert all("Excuses" in places(client) for client in clients)
+    assert "Excuses" not in places(as_(acme.marketing))
+    assert "Excuses" not in places(as_(globex.admin))
 
 
 @pytest.mark.parametrize("role", PLACES)
