@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,16 +37,31 @@ _STANDING: Final = (Excuse.State.ASKED, Excuse.State.APPROVED)
 
 #: Organisations of which this process has seen an excuse: one asked for stays on record.
 _with_excuses: set[UUID] = set()
+#: Until when, on this process's own clock, it believes of the others that they have none.
+_without_until: dict[UUID, float] = {}
+_BELIEVED: Final = 60.0
 
 
 def are_used() -> bool:
-    """Whether anybody here ever asked for an excuse: until then they are not in people's way. A query until
-    somebody has, none after.
+    """Whether anybody here ever asked for an excuse: until then they are not in people's way.
+
+    Every page asks, so a no is believed for a minute: another process sees the first excuse that much later.
     """
     tenant_id = current_tenant_id()
-    if tenant_id not in _with_excuses and Excuse.objects.exists():
-        _with_excuses.add(tenant_id)
-    return tenant_id in _with_excuses
+    if tenant_id in _with_excuses:
+        return True
+    if _without_until.get(tenant_id, 0.0) > monotonic():
+        return False
+    if Excuse.objects.exists():
+        _seen(tenant_id)
+        return True
+    _without_until[tenant_id] = monotonic() + _BELIEVED
+    return False
+
+
+def _seen(tenant_id: UUID) -> None:
+    _with_excuses.add(tenant_id)
+    _without_until.pop(tenant_id, None)
 
 
 @transaction.atomic
@@ -83,6 +99,7 @@ def ask(*, timer_id: UUID, kind: str, note: str, actor: Actor, clock: Clock) -> 
         asked_by=actor.key,
         asker=actor.member,
     )
+    _seen(made.tenant_id)
     _record(made, "excuse.asked", actor, now)
     _tell(made, "lead.excuse_asked", [each.id for each in deciders(made)], now)
     return made

@@ -22,7 +22,7 @@ from core.businesstime import WorkCalendar
 from sla import targets, words
 from sla.policy_edit import listed, tiers_of
 from sla.presets import goal_of
-from sla.proposals import LEAST, WALL_DAY, Clocks, Proposal, Rung, Tally, propose, rungs
+from sla.proposals import LEAST, WALL_DAY, Clocks, Proposal, Rung, Tally, propose, rungs, seconds_of
 from sla.targets import Target
 from sla.tiers import UNITS, read_duration
 from tenants.calendars import house_calendar_version, load_calendar
@@ -77,7 +77,8 @@ _CUTS: Final = """left join (values {cuts}) as cut(calendar_id, starts)
 class TargetProposal:
     """What one promise of a tier could be. present: as it is written now; goal: the usual one.
 
-    clocks: all that started in the time looked at; leads, since each has one.
+    clocks: all that started in the time looked at; leads, since each has one. is_tighter: the present promise
+    is tighter than the tightest value there is, which enough kept.
     """
 
     tier: str
@@ -88,11 +89,12 @@ class TargetProposal:
     present: Mapping[str, int]
     goal: Mapping[str, int] | None
     proposal: Proposal
+    is_tighter: bool = False
 
     @property
     def found(self) -> Mapping[str, int] | None:
         """The duration that is proposed."""
-        return self.proposal.found.duration if self.proposal.found else None
+        return self.proposal.found.duration if self.proposal.found and not self.is_tighter else None
 
     @property
     def label(self) -> str:
@@ -147,7 +149,13 @@ def own_history(
             goal = goal_of(slug, target)
             proposal = propose(clocks, ladder, percent=percent, goal=goal, day_seconds=day_seconds)
             name = str(tier.get("name") or slug)
-            found.append(TargetProposal(slug, name, target, wall, clocks.all, duration, goal, proposal))
+            tightest = proposal.found == ladder[0]
+            shorter = (seconds_of(duration, day_seconds) or 0) < ladder[0].seconds
+            found.append(
+                TargetProposal(
+                    slug, name, target, wall, clocks.all, duration, goal, proposal, tightest and shorter
+                )
+            )
     return OwnHistory(days, since, percent, day_seconds, found)
 
 
@@ -278,6 +286,9 @@ def said(found: TargetProposal, history: OwnHistory) -> str:
         rung, other = proposal.tighter
         parts.append(f"{_capital(_length(rung.duration))}: {other.percent:g} % of {other.base}.")
     parts.append(_left_out(tally))
+    if found.is_tighter:
+        length = _length(proposal.found.duration)
+        parts.append(f"That is of {length}, our tightest value; the present promise is tighter and stays.")
     return " ".join(part for part in parts if part)
 
 

@@ -160,6 +160,17 @@ def test_a_promise_by_the_wall_clock_is_proposed_from_clocks_by_the_wall_clock(s
     assert found()[0].clocks == 0
 
 
+def test_a_promise_tighter_than_every_value_is_never_loosened(scoped: Org) -> None:
+    tier = {**POLICY["tiers"][2], "targets": [{"target": "first_touch", "duration": {"minutes": 1}}]}
+    content = {**POLICY, "tiers": [tier]}
+    leads(scoped, 30, touched=0)
+    one, text = found(content)
+    assert (one.found, one.is_tighter) == (None, True)
+    assert text.endswith("the present promise is tighter and stays.")
+    leads(scoped, 30, touched=20)
+    assert found(content)[0].found == {"minutes": 30}
+
+
 def test_another_organisation_s_clocks_are_not_in_it(acme: Org, globex: Org) -> None:
     with globex.scope():
         leads(globex, 30, touched=10)

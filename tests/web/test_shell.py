@@ -1,13 +1,14 @@
 """The frame of a page: who sees which places, and what it costs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
+from handoff.excuses import ask
 from handoff.intake import receive_lead
+from handoff.services import Actor
 from leads.incoming import EngagementIn, LeadIn
-from sla.models import Excuse
 from tenants.clock import fixed_clock
 from tests.engine.scenes import clock_of, open_handoff
 from tests.factories import Org
@@ -55,16 +56,11 @@ def test_a_place_that_waits_for_use_stands_in_the_rail_once_it_is_used(acme: Org
     clients = [as_(acme.manager), as_(acme.reps[0]), as_(acme.admin)]
     assert not any("Excuses" in places(client) for client in clients)
     assert "Excuses" in [item["label"] for item in items(clients[0], "/excuses")]
+    now = datetime(2026, 11, 10, 9, tzinfo=UTC)
     with acme.scope():
-        handoff = open_handoff(acme, at=datetime(2026, 11, 10, 9, tzinfo=UTC))
-        Excuse.objects.create(
-            timer=clock_of(handoff, "company"),
-            handoff=handoff,
-            kind="outage",
-            note="Phones down.",
-            asked_at=datetime(2026, 11, 10, 12, tzinfo=UTC),
-            asked_by="system",
-        )
+        timer = clock_of(open_handoff(acme, at=now), "company")
+        late = fixed_clock(now + timedelta(hours=5))
+        ask(timer_id=timer.id, kind="outage", note="Down.", actor=Actor.person(acme.manager), clock=late)
     assert all("Excuses" in places(client) for client in clients)
     assert "Excuses" not in places(as_(acme.marketing))
     assert "Excuses" not in places(as_(globex.admin))
