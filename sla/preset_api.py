@@ -23,7 +23,7 @@ from web.api import TenantAPIView
 _DURATION: Final = "As a policy writes it, such as {minutes: 60} or {business_days: 1}."
 
 
-class ChoiceSerializer(serializers.Serializer[Any]):
+class PresetChoiceSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     duration = serializers.DictField(help_text=_DURATION)
@@ -33,7 +33,7 @@ class ChoiceSerializer(serializers.Serializer[Any]):
     )
 
 
-class CadenceSerializer(ChoiceSerializer):
+class PresetCadenceSerializer(PresetChoiceSerializer):
     count = serializers.IntegerField(help_text="Attempts by people; 0 promises none.")
     channels = serializers.IntegerField()
 
@@ -42,13 +42,13 @@ class TierPresetSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     name = serializers.CharField()
     engagement = serializers.CharField(allow_null=True, help_text="Whom it is for; null is everybody else.")
-    choices = ChoiceSerializer(many=True, help_text="The usual one first.")
+    choices = PresetChoiceSerializer(many=True, help_text="The usual one first.")
 
 
 class PresetsSerializer(serializers.Serializer[Any]):
     tiers = TierPresetSerializer(many=True)
-    decision = ChoiceSerializer()
-    cadences = CadenceSerializer(many=True, help_text="The usual one first.")
+    decision = PresetChoiceSerializer()
+    cadences = PresetCadenceSerializer(many=True, help_text="The usual one first.")
     target_percent = serializers.IntegerField(help_text="Share of promises that is to be kept,")
     target_days = serializers.IntegerField(help_text="within so many days of going live.")
 
@@ -70,14 +70,14 @@ class ChangedDraftSerializer(PolicySerializer):
     )
 
 
-class TallySerializer(serializers.Serializer[Any]):
+class ProposalTallySerializer(serializers.Serializer[Any]):
     duration = serializers.DictField(allow_null=True, help_text=_DURATION)
     kept = serializers.IntegerField()
     base = serializers.IntegerField(help_text="How many count.")
     percent = serializers.FloatField(allow_null=True)
 
 
-class LeftOutSerializer(serializers.Serializer[Any]):
+class ProposalLeftOutSerializer(serializers.Serializer[Any]):
     open = serializers.IntegerField(help_text="Still open, and younger than the duration.")
     closed = serializers.IntegerField(help_text="Closed before the duration was over, without an answer.")
     paused = serializers.IntegerField(help_text="Still open, and paused now or before.")
@@ -92,9 +92,11 @@ class TargetProposalSerializer(serializers.Serializer[Any]):
     leads = serializers.IntegerField(help_text="Of this tier and target in the time looked at.")
     enough = serializers.BooleanField(help_text="Whether enough of them count to say anything.")
     proposed = serializers.DictField(allow_null=True, help_text="The tightest duration kept often enough.")
-    evidence = TallySerializer(help_text="Against the proposed duration, else the longest that was tried.")
-    left_out = LeftOutSerializer()
-    tighter = TallySerializer(allow_null=True, help_text="The next tighter value: kept too seldom.")
+    evidence = ProposalTallySerializer(
+        help_text="Against the proposed duration, else the longest that was tried."
+    )
+    left_out = ProposalLeftOutSerializer()
+    tighter = ProposalTallySerializer(allow_null=True, help_text="The next tighter value: kept too seldom.")
     goal = serializers.DictField(allow_null=True, help_text="The usual promise, where there is one.")
     steps = serializers.ListField(
         child=serializers.DictField(), help_text="The way to the goal, one duration a quarter."
