@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from handoff.excuses import are_used
 from handoff.selectors import undecided_count, unrouted_count
-from web.shell import Badge, register_badge
+from web.shell import Badge, register_badge, register_use
 
 
 def register() -> None:
     """Called once, when the app is ready."""
     register_badge("handoff:inbox", _inbox)
     register_badge("handoff:unrouted", _unrouted)
+    register_use("handoff:excuses", lambda request: are_used())
 
 
 def remember(request: HttpRequest, *, undecided: int | None = None, unrouted: int | None = None) -> None:

@@ -34,11 +34,15 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class TimeLedger:
-    """Every second of a handoff. sums: (words, seconds), the most first; they add up to `wall` seconds."""
+    """Every second of a handoff. sums: (words, seconds), the most first; they add up to `wall` seconds.
+
+    is_plain: one person had it all, without a pause: it says nothing that the clocks do not.
+    """
 
     lines: Sequence[LedgerLine]
     sums: Sequence[tuple[str, float]]
     wall: float
+    is_plain: bool = False
 
 
 def ledger_of(handoff: Handoff, timers: Sequence[Timer], *, now: datetime) -> TimeLedger:
@@ -80,6 +84,7 @@ def ledger_of(handoff: Handoff, timers: Sequence[Timer], *, now: datetime) -> Ti
         lines=[LedgerLine(entry, _who(entry, names)) for entry in entries],
         sums=sorted(((who, seconds) for who, seconds in parts if seconds), key=lambda part: -part[1]),
         wall=sums.wall,
+        is_plain=len(spans) < 2 and not sums.paused,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,11 +28,40 @@ from sla.selectors import status_now
 from sla.status import Status
 from tenants.audit import record_change
 from tenants.clock import Clock
+from tenants.context import current_tenant_id
 from tenants.models import Member, Role, Team
 
 #: The statuses of a clock that there is something to excuse of.
 BROKEN: Final = frozenset({Status.MISSED, Status.OVERDUE})
 _STANDING: Final = (Excuse.State.ASKED, Excuse.State.APPROVED)
+
+#: Organisations of which this process has seen an excuse: one asked for stays on record.
+_with_excuses: set[UUID] = set()
+#: Until when, on this process's own clock, it believes of the others that they have none.
+_without_until: dict[UUID, float] = {}
+_BELIEVED: Final = 60.0
+
+
+def are_used() -> bool:
+    """Whether anybody here ever asked for an excuse: until then they are not in people's way.
+
+    Every page asks, so a no is believed for a minute: another process sees the first excuse that much later.
+    """
+    tenant_id = current_tenant_id()
+    if tenant_id in _with_excuses:
+        return True
+    if _without_until.get(tenant_id, 0.0) > monotonic():
+        return False
+    if Excuse.objects.exists():
+        _seen(tenant_id)
+        return True
+    _without_until[tenant_id] = monotonic() + _BELIEVED
+    return False
+
+
+def _seen(tenant_id: UUID) -> None:
+    _with_excuses.add(tenant_id)
+    _without_until.pop(tenant_id, None)
 
 
 @transaction.atomic
@@ -69,6 +99,7 @@ def ask(*, timer_id: UUID, kind: str, note: str, actor: Actor, clock: Clock) -> 
         asked_by=actor.key,
         asker=actor.member,
     )
+    _seen(made.tenant_id)
     _record(made, "excuse.asked", actor, now)
     _tell(made, "lead.excuse_asked", [each.id for each in deciders(made)], now)
     return made

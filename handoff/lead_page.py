@@ -12,7 +12,7 @@ from uuid import UUID
 from handoff import clocks, words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
-from handoff.excuses import BrokenClock, broken_clocks
+from handoff.excuses import BrokenClock, are_used, broken_clocks
 from handoff.nurture import NURTURED, is_nurtured
 from handoff.selectors import ACTS, names_of
 from handoff.timeline import Item, Timeline, assignments_of, timeline
@@ -82,6 +82,7 @@ class LeadPage:
     moved: str
     may_correct: bool
     broken: list[BrokenClock]
+    excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
 
     @property
     def stage(self) -> str:
@@ -133,6 +134,18 @@ def lead_page(
     pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
     contact = [_line(lead, name, label) for name, label in _CONTACT]
+    broken = (
+        broken_clocks(
+            handoff,
+            timers,
+            _excuses(told.steps),
+            member,
+            names={each.member_id: each.member.name for each in assignments},
+            now=now,
+        )
+        if handoff
+        else []
+    )
     return LeadPage(
         lead=lead,
         handoff=handoff,
@@ -159,16 +172,8 @@ def lead_page(
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
-        broken=broken_clocks(
-            handoff,
-            timers,
-            _excuses(told.steps),
-            member,
-            names={each.member_id: each.member.name for each in assignments},
-            now=now,
-        )
-        if handoff
-        else [],
+        broken=broken,
+        excuses_used=bool(broken) and are_used(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_api, engine_api, policy_api
+from sla import calendar_api, engine_api, policy_api, preset_api
 
 urlpatterns = [
     path("calendars", calendar_api.CalendarsView.as_view(), name="api-calendars"),
@@ -24,6 +24,10 @@ urlpatterns = [
     path("policy/versions", policy_api.PolicyVersionsView.as_view(), name="api-policy-versions"),
     path("policy/draft", policy_api.PolicyDraftView.as_view(), name="api-policy-draft"),
     path("policy/draft/check", policy_api.PolicyDraftCheckView.as_view(), name="api-policy-check"),
+    path("policy/presets", preset_api.PresetsView.as_view(), name="api-policy-presets"),
+    path("policy/draft/preset", preset_api.PresetDraftView.as_view(), name="api-policy-from-preset"),
+    path("policy/proposal", preset_api.ProposalView.as_view(), name="api-policy-proposal"),
+    path("policy/draft/proposal", preset_api.ProposalDraftView.as_view(), name="api-policy-from-history"),
     path("policy/publish", policy_api.PolicyPublishView.as_view(), name="api-policy-publish"),
     path(
         "policy/versions/<uuid:policy_version_id>/roll-back",

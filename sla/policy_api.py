@@ -13,12 +13,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.errors import Conflict, NotFound
+from core.errors import NotFound
 from leads import strict
 from sla import moving
 from sla.models import PolicyVersion
 from sla.policies import get_version
 from sla.policy_changes import changes
+from sla.policy_drafts import write_draft
 from sla.policy_review import Review, check_publishable, review
 from tenants import versions
 from tenants.models import VersionState
@@ -128,7 +129,8 @@ _read_publish: Callable[..., dict[str, Any]] = strict.reader_of(PublishInSeriali
 _read_roll_back: Callable[..., dict[str, Any]] = strict.reader_of(RollBackInSerializer)
 
 
-def _document(version: PolicyVersion) -> dict[str, Any]:
+def policy_document(version: PolicyVersion) -> dict[str, Any]:
+    """A version as the API answers it."""
     return {
         "id": version.id,
         "number": version.number,
@@ -159,7 +161,7 @@ class PolicyView(TenantAPIView):
         found = versions.published_version(PolicyVersion)
         if found is None:
             raise NotFound("No SLA policy is published yet.")
-        return Response(_document(found))
+        return Response(policy_document(found))
 
 
 class PolicyVersionsView(TenantAPIView):
@@ -196,28 +198,18 @@ class PolicyDraftView(TenantAPIView):
     @extend_schema(operation_id="policy_draft_retrieve", responses={200: PolicySerializer})
     def get(self, request: Request) -> Response:
         """The draft of the next version."""
-        return Response(_document(_draft()))
+        return Response(policy_document(_draft()))
 
     @extend_schema(
         operation_id="policy_draft_update", request=DraftInSerializer, responses={200: PolicySerializer}
     )
     def put(self, request: Request) -> Response:
         """Save the draft, or begin one. 409 where somebody saved it since `revision`, with what changed."""
-        said, now = strict.read(_read_draft, request.data), self.clock()
-        found = versions.open_draft(PolicyVersion)
-        if found is None:
-            if "revision" in said:
-                raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
-            found = versions.start_draft(PolicyVersion, actor=self.actor, now=now, content=said["content"])
-        else:
-            found = versions.save_draft(
-                found,
-                content=said["content"],
-                expected_revision=said.get("revision", 0),
-                actor=self.actor,
-                now=now,
-            )
-        return Response(_document(found))
+        said = strict.read(_read_draft, request.data)
+        found = write_draft(
+            said["content"], revision=said.get("revision"), actor=self.actor, now=self.clock()
+        )
+        return Response(policy_document(found))
 
     @extend_schema(operation_id="policy_draft_discard", responses={204: None})
     def delete(self, request: Request) -> Response:
@@ -279,7 +271,7 @@ class _Publishing(TenantAPIView):
         if move_open:
             order = moving.order_policy_move(version=version, actor=self.actor, now=self.clock())
             ordered = order.expected
-        return Response({**_document(version), "moving": ordered})
+        return Response({**policy_document(version), "moving": ordered})
 
 
 class PolicyPublishView(_Publishing):

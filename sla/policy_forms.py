@@ -17,6 +17,7 @@ from core.rules import validate
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.defaults import engaged
 from sla import targets, words
+from sla.defaults import DEFAULT_POLICY
 from sla.policy_edit import listed, pauses_of, replace_tier, simple_condition, steps_of
 from sla.targets import STAGE_TARGETS, Target
 from sla.tiers import (
@@ -261,8 +262,8 @@ class PolicyForm(forms.Form):
 
     @property
     def targets(self) -> list[dict[str, Any]]:
-        """The sentence of each target: label, on, amount, unit, clock, and what is wrong with it; of attempts
-        also count and channels.
+        """The sentence of each target: label, on, amount, unit, clock, whether that is another than working
+        time, and what is wrong with it; of attempts also count and channels.
         """
         parts = ("on", "amount", "unit", "clock")
         return [
@@ -275,6 +276,7 @@ class PolicyForm(forms.Form):
                     for error in self[f"{target}_{part}"].errors
                 ],
                 **{part: self[f"{target}_{part}"] for part in parts},
+                "other_clock": self[f"{target}_clock"].value() != "business",
                 **self._counts(target),
             }
             for target in self._shown
@@ -320,6 +322,19 @@ class PolicyForm(forms.Form):
             }
             for index in range(self._step_count())
         ]
+
+    @property
+    def ladder_is_used(self) -> bool:
+        """Whether somebody wrote another ladder than every organisation starts with, or tried to."""
+        return self._has_errors("step_") or steps_of(self._before) != DEFAULT_POLICY["ladder"]
+
+    @property
+    def pauses_are_used(self) -> bool:
+        """The same of the reasons to pause; where there are none, none is used."""
+        return self._has_errors("pause_", "new_pause") or self._pauses not in ([], DEFAULT_POLICY["pauses"])
+
+    def _has_errors(self, *beginnings: str) -> bool:
+        return any(name.startswith(beginnings) for name in self.errors)
 
     def _add_pause(self, index: int, rule: Mapping[str, Any]) -> None:
         label = f"Reason {index + 1}"

@@ -43,6 +43,8 @@ from tenants.selectors import active_members
 COUNTED_DAYS = 30
 SHOWN_VERSIONS = 5
 PAGE = 20
+#: Buttons of the editor that save and lead to another page.
+_LEADS_TO = {"check": "sla:policy_check", "propose": "sla:policy_proposal"}
 
 
 def _crumbs(here: str = "") -> list[dict[str, str]]:
@@ -134,8 +136,9 @@ def start(request: TenantRequest) -> HttpResponse:
 @member_required(Role.ADMIN)
 def draft(request: TenantRequest) -> HttpResponse:
     """GET /policy/draft?tier=<slug>: the editor with one tier open. POST {..., do}: save what was written,
-    then do what the button says: "save", "check", "tier:<slug>" (open it), "add-target", "add-tier",
-    "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause", "remove-pause:<index>".
+    then do what the button says: "save", "check", "propose", "tier:<slug>" (open it), "add-target",
+    "add-tier", "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause",
+    "remove-pause:<index>".
     """
     found = versions.open_draft(PolicyVersion)
     if found is None:
@@ -260,8 +263,8 @@ def _save(
     except Conflict as refusal:
         messages.error(request, refusal.message)
         return redirect("sla:policy")
-    if do == "check":
-        return redirect("sla:policy_check")
+    if do in _LEADS_TO:
+        return redirect(_LEADS_TO[do])
     if do == "save":
         messages.success(request, "The draft is saved. Nothing is in force before it is published.")
     anchor = "#ladder" if "step" in do else ""

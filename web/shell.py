@@ -66,6 +66,8 @@ class Badge:
 BadgeSource = Callable[[HttpRequest], "Badge | int"]
 UNREAD = "unread"  # the bell's badge
 _badges: dict[str, BadgeSource] = {}
+UseSource = Callable[[HttpRequest], bool]
+_uses: dict[str, UseSource] = {}
 
 
 def register_badge(name: str, source: BadgeSource) -> None:
@@ -75,6 +77,15 @@ def register_badge(name: str, source: BadgeSource) -> None:
     ready().
     """
     _badges[name] = source
+
+
+def register_use(name: str, source: UseSource) -> None:
+    """Keep the place whose view is `name` out of the rail until `source` says that it is in use. It opens all
+    the same, and stands in the rail of its own page.
+
+    `source` is called as that of a badge.
+    """
+    _uses[name] = source
 
 
 def path_or_none(view: str) -> str | None:
@@ -101,7 +112,7 @@ def navigation_for(request: TenantRequest) -> list[dict[str, Any]]:
 
 def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
     url = path_or_none(place.view)
-    if url is None:
+    if url is None or not _is_used(request, place.view, url):
         return None
     badge = _badge(request, place.view)
     return {
@@ -115,6 +126,13 @@ def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
         "badge_tone": badge.tone,
         "active": False,
     }
+
+
+def _is_used(request: TenantRequest, name: str, url: str) -> bool:
+    source = _uses.get(name)
+    if source is None or connection.needs_rollback or request.path.startswith(url):
+        return True
+    return source(request)
 
 
 def _badge(request: TenantRequest, name: str) -> Badge:

@@ -107,6 +107,16 @@ def test_the_ledger_gives_each_owner_their_own_time(acme: Org, ruth: Lead, now: 
     assert dict(found.sums) == {first.name: 20 * 60, second.name: 30 * 60}
 
 
+def test_who_had_the_time_is_folded_while_one_person_had_it_all(acme: Org, ruth: Lead, now: datetime) -> None:
+    client, path = browser(acme.manager), f"/leads/{ruth.id}/deadlines"
+    assert re.search(r'<details class="[^"]*" id="ledger">', client.get(path).content.decode())
+    with acme.scope():
+        services.reassign_lead(
+            lead_id=ruth.id, why="Away.", actor=BOSS, clock=fixed_clock(now + timedelta(minutes=20))
+        )
+    assert re.search(r'<details class="[^"]*" id="ledger" open>', client.get(path).content.decode())
+
+
 def test_each_clock_is_headed_by_its_promise(acme: Org, ruth: Lead) -> None:
     page = browser(acme.manager).get(f"/leads/{ruth.id}/deadlines").content.decode()
     assert page.count("<h2>First touch</h2>") == page.count("<h2>Accept or reject</h2>") == 2

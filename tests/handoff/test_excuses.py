@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,6 +87,17 @@ def test_a_second_one_is_refused_until_the_first_is_withdrawn(acme: Org, ruth: L
     assert b"Withdraw it to ask anew" in again.content
     assert browser(owner).post(f"/excuses/{excuse_of(acme, broken).id}/withdraw").status_code == 302
     assert asks(owner, broken).status_code == 302
+
+
+def test_asking_is_folded_away_until_somebody_asked(acme: Org, ruth: Lead, broken: Timer) -> None:
+    client = browser(owner_of(acme, ruth))
+    folded = r"<summary>Advanced</summary>\s*<a[^>]*/excuse"
+    before = client.get(f"/leads/{ruth.id}").content.decode()
+    assert len(re.findall(folded, before)) == before.count("Ask to excuse") > 0
+    asks(owner_of(acme, ruth), broken)
+    after = client.get(f"/leads/{ruth.id}").content.decode()
+    assert "Ask to excuse" in after
+    assert not re.search(folded, after)
 
 
 def test_it_needs_a_note(acme: Org, ruth: Lead, broken: Timer) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from leads.defaults import engaged
+from sla.defaults import DEFAULT_POLICY
 from sla.models import ClockMove, PolicyVersion
 from tenants import versions
 from tenants.clock import database_clock
@@ -627,3 +628,63 @@ def test_a_draft_of_nonsense_is_shown_with_what_is_wrong_and_never_published(
     assert client.get(DRAFT, follow=True).status_code == 200
     assert "Before it can be published" in text_of(client.get(CHECK))
     assert "Nothing is published." in text_of(client.post(CHECK, {"revision": 1, "against": 1}))
+
+
+# --- What is folded away until it is used ---
+
+
+def folds(client: Client, tier: str = "demo_request") -> dict[str, bool]:
+    """Which parts of the editor are open."""
+    page = client.get(DRAFT, {"tier": tier}).content.decode()
+    parts = {name: f'<details class="[^"]*" id="{name}"( open)?>' for name in ("ladder", "pauses")}
+    parts["promises"] = r"<details class=\"[^\"]*\"( open)?>\s*<summary>Advanced: more promises"
+    found = {name: re.search(pattern, page) for name, pattern in parts.items()}
+    assert all(found.values())
+    return {name: bool(match and match[1]) for name, match in found.items()}
+
+
+def test_a_new_organisation_sees_two_promises_a_tier_and_one_clock(acme: Org) -> None:
+    client = editing(acme, DEFAULT_POLICY)
+    for tier in DEFAULT_POLICY["tiers"]:
+        assert folds(client, tier["slug"]) == {"ladder": False, "pauses": False, "promises": False}
+    form = client.get(DRAFT).context["form"]
+    assert [each["label"] for each in form.first_targets] == ["First touch", "Accept or reject"]
+    assert not any(each["other_clock"] for each in form.targets)
+    page = client.get(DRAFT).content.decode()
+    assert re.search(r"<summary>Advanced</summary>\s*<div[^>]*>\s*<label[^>]*>Counted in</label>", page)
+    # What is folded is sent all the same, and stays as it is.
+    assert save(client).status_code == 302
+    assert draft_of(acme).content == DEFAULT_POLICY
+
+
+@pytest.mark.parametrize(
+    ("changed", "part"),
+    [
+        ({"step_0_at": "40"}, "ladder"),
+        ({"do": "add-step"}, "ladder"),
+        ({"do": "remove-step:1"}, "ladder"),
+        ({"new_pause": "Legal check", "do": "add-pause"}, "pauses"),
+        ({"pause_0_amount": "3"}, "pauses"),
+        ({"sql_decision_on": "on", "sql_decision_amount": "5"}, "promises"),
+    ],
+)
+def test_what_somebody_changed_stays_open(acme: Org, changed: dict[str, str], part: str) -> None:
+    client = editing(acme, DEFAULT_POLICY)
+    assert save(client, **changed).status_code == 302
+    assert folds(client) == {"ladder": False, "pauses": False, "promises": False, part: True}
+
+
+def test_a_part_with_something_wrong_in_it_is_open(acme: Org) -> None:
+    client = editing(acme, DEFAULT_POLICY)
+    refused = save(client, step_0_at="", do="save").content.decode()
+    assert 'id="ladder" open>' in refused
+    refused = save(client, do="add-pause").content.decode()
+    assert 'id="pauses" open>' in refused
+
+
+def test_a_promise_by_the_wall_clock_shows_its_clock(acme: Org) -> None:
+    client = editing(acme, DEFAULT_POLICY)
+    save(client, first_touch_clock="wall")
+    first, second = client.get(DRAFT).context["form"].first_targets
+    assert (first["other_clock"], second["other_clock"]) == (True, False)
+    assert client.get(DRAFT).content.decode().count(">Counted in</label>") == 3

@@ -1,13 +1,16 @@
 """The frame of a page: who sees which places, and what it costs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
+from handoff.excuses import ask
 from handoff.intake import receive_lead
+from handoff.services import Actor
 from leads.incoming import EngagementIn, LeadIn
 from tenants.clock import fixed_clock
+from tests.engine.scenes import clock_of, open_handoff
 from tests.factories import Org
 from web import shell
 
@@ -15,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "SLA tiers", "Calendars"]
 PLACES = {
-    "rep": ["Inbox", "Excuses", *EVERYBODY],
-    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "Excuses", "People", "Routing", *EVERYBODY],
+    "rep": ["Inbox", *EVERYBODY],
+    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", *EVERYBODY],
     "marketing": ["Needs data", "Qualification", "Routing", *EVERYBODY],
     "executive": ["Routing", *EVERYBODY],
 }
@@ -45,7 +48,22 @@ def test_a_role_sees_its_places_and_no_others(acme: Org, role: str) -> None:
 def test_an_admin_sees_every_place(acme: Org) -> None:
     from slaportal.navigation import NAVIGATION
 
-    assert places(as_(acme.admin)) == [place.label for group in NAVIGATION for place in group.places]
+    shown = [place.label for group in NAVIGATION for place in group.places]
+    assert places(as_(acme.admin)) == [label for label in shown if label != "Excuses"]
+
+
+def test_a_place_that_waits_for_use_stands_in_the_rail_once_it_is_used(acme: Org, globex: Org) -> None:
+    clients = [as_(acme.manager), as_(acme.reps[0]), as_(acme.admin)]
+    assert not any("Excuses" in places(client) for client in clients)
+    assert "Excuses" in [item["label"] for item in items(clients[0], "/excuses")]
+    now = datetime(2026, 11, 10, 9, tzinfo=UTC)
+    with acme.scope():
+        timer = clock_of(open_handoff(acme, at=now), "company")
+        late = fixed_clock(now + timedelta(hours=5))
+        ask(timer_id=timer.id, kind="outage", note="Down.", actor=Actor.person(acme.manager), clock=late)
+    assert all("Excuses" in places(client) for client in clients)
+    assert "Excuses" not in places(as_(acme.marketing))
+    assert "Excuses" not in places(as_(globex.admin))
 
 
 @pytest.mark.parametrize("role", PLACES)

@@ -1,0 +1,62 @@
+"""Drafts of the policy that do not come from the editor: from a preset, from the organisation's own history,
+or whole over the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from core.errors import Conflict
+from sla.defaults import DEFAULT_POLICY
+from sla.models import PolicyVersion
+from sla.own_history import OwnHistory
+from sla.policy_edit import listed, tiers_of
+from tenants import versions
+
+
+def base_content() -> Mapping[str, Any]:
+    """What a change starts from: the open draft, else the version in force, else what a new organisation
+    gets.
+    """
+    found = versions.open_draft(PolicyVersion) or versions.published_version(PolicyVersion)
+    content: Mapping[str, Any] = found.content if found else DEFAULT_POLICY
+    return content
+
+
+def write_draft(content: dict[str, Any], *, revision: int | None, actor: str, now: datetime) -> PolicyVersion:
+    """Begin a draft with this content, or write it into the open one.
+
+    revision: of the open draft that the author saw; None where they saw none. Raises StaleVersion where the
+    draft was saved or begun since, Conflict where it is gone.
+    """
+    found = versions.open_draft(PolicyVersion)
+    if found is not None:
+        return versions.save_draft(
+            found, content=content, expected_revision=revision or 0, actor=actor, now=now
+        )
+    if revision is not None:
+        raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
+    return versions.start_draft(PolicyVersion, actor=actor, now=now, content=content)
+
+
+def with_proposals(content: Mapping[str, Any], history: OwnHistory) -> dict[str, Any]:
+    """The content with every proposed duration in its place; where nothing is proposed it stays. Pure."""
+    found = {(each.tier, each.target): dict(each.found) for each in history.proposals if each.found}
+    tiers = [
+        {**tier, "targets": [_proposed(each, str(tier.get("slug")), found) for each in _targets(tier)]}
+        for tier in tiers_of(content)
+    ]
+    return {**content, "tiers": tiers}
+
+
+def _targets(tier: Mapping[str, Any]) -> list[Any]:
+    return listed(tier.get("targets"))
+
+
+def _proposed(target: Any, tier: str, found: Mapping[tuple[str, str], dict[str, int]]) -> Any:
+    if not isinstance(target, Mapping):
+        return target
+    duration = found.get((tier, str(target.get("target"))))
+    return target if duration is None else {**target, "duration": duration}
