@@ -11,7 +11,7 @@ from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChange
 from django.contrib.auth.forms import SetPasswordForm
 
 from tenants.auth import SCOPES
-from tenants.models import Calendar, Member, RepProfile, Role, Team, User
+from tenants.models import Calendar, Member, Mode, RepProfile, Role, Team, User
 
 # Calendars are not asked beyond it, and the last days that there are have no day after them.
 LAST_YEAR = 2100
@@ -200,6 +200,17 @@ class TeamForm(forms.Form):
             backup=active,
             calendar=Calendar.objects.order_by("name"),
         )
+
+
+class ModeForm(forms.Form):
+    mode = forms.ChoiceField(
+        label="Mode",
+        choices=[
+            (Mode.LIVE, "Live: clocks remind, warn and escalate, and leads move on by themselves"),
+            (Mode.SHADOW, "Shadow: the same is measured, nothing is sent and no lead is moved"),
+        ],
+        widget=forms.RadioSelect,
+    )
 
 
 class KeyForm(forms.Form):

@@ -37,6 +37,15 @@ def person_document(member: Member | None) -> dict[str, str] | None:
     return {"id": str(member.id), "name": member.name, "email": member.email} if member else None
 
 
+def actor_name(actor: str) -> str:
+    """Who did what a record names its `actor`, in words; "" for nobody."""
+    kind, _, key = actor.partition(":")
+    if kind == "member":
+        found: str | None = Member.objects.filter(id=key).values_list("name", flat=True).first()
+        return found or "somebody"
+    return {"": "", "key": "a program, over the API", "system": "whoever set it up"}.get(kind, kind)
+
+
 def get_team(*, tenant: Tenant, team_id: UUID) -> Team:
     """A team of this organisation. Raises NotFound."""
     team: Team | None = Team.objects.filter(id=team_id).first()
