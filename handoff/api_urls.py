@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, excuse_api
+from handoff import api, excuse_api, shadow_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -25,5 +25,10 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/approve", excuse_api.ApproveView.as_view(), name="api-excuse-approve"),
     path("excuses/<uuid:excuse_id>/refuse", excuse_api.RefuseView.as_view(), name="api-excuse-refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuse_api.WithdrawView.as_view(), name="api-excuse-withdraw"),
+    path("shadow", shadow_api.ShadowView.as_view(), name="api-shadow"),
+    path("shadow/summary", shadow_api.ShadowSummaryView.as_view(), name="api-shadow-summary"),
+    path("organisation", shadow_api.OrganisationView.as_view(), name="api-organisation"),
+    path("teams", shadow_api.TeamsView.as_view(), name="api-teams"),
+    path("teams/<uuid:team_id>", shadow_api.TeamView.as_view(), name="api-team"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

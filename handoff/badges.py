@@ -5,13 +5,15 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from handoff.selectors import undecided_count, unrouted_count
-from web.shell import Badge, register_badge
+from tenants.requests import TenantRequest
+from web.shell import Badge, register_badge, register_condition
 
 
 def register() -> None:
     """Called once, when the app is ready."""
     register_badge("handoff:inbox", _inbox)
     register_badge("handoff:unrouted", _unrouted)
+    register_condition("handoff:shadow", _shadow)
 
 
 def remember(request: HttpRequest, *, undecided: int | None = None, unrouted: int | None = None) -> None:
@@ -30,6 +32,11 @@ def _known(request: HttpRequest, name: str) -> int | None:
 def _inbox(request: HttpRequest) -> Badge:
     known = _known(request, "undecided")
     return Badge(undecided_count(request.member) if known is None else known)  # type: ignore[attr-defined]
+
+
+def _shadow(request: TenantRequest) -> bool:
+    """Asked with the request's member: whether anything that they oversee is in shadow, or was lately."""
+    return bool(getattr(request.member, "saw_shadow", False))
 
 
 def _unrouted(request: HttpRequest) -> Badge:

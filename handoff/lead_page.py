@@ -14,6 +14,7 @@ from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, broken_clocks
 from handoff.selectors import ACTS, names_of
+from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
@@ -24,7 +25,7 @@ from routing.traces import candidates_of
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
-from tenants.models import Member, Role
+from tenants.models import Member, Role, Tenant
 
 #: What a rep wants to know of a contact, in this order.
 _CONTACT = (
@@ -58,7 +59,10 @@ _FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class LeadPage:
-    """One lead as its page shows it. handoff: the open or else the last one; None before the first."""
+    """One lead as its page shows it. handoff: the open or else the last one; None before the first.
+
+    measured: it is open and in shadow mode.
+    """
 
     lead: Lead
     handoff: Handoff | None
@@ -81,6 +85,7 @@ class LeadPage:
     moved: str
     may_correct: bool
     broken: list[BrokenClock]
+    measured: bool
 
     @property
     def stage(self) -> str:
@@ -101,10 +106,10 @@ class LeadPage:
 
 
 def lead_page(
-    *, lead: Lead, member: Member, now: datetime, sla_only: bool = False, older: str = ""
+    *, lead: Lead, tenant: Tenant, member: Member, now: datetime, sla_only: bool = False, older: str = ""
 ) -> LeadPage:
     """The page of a lead that this member may see (`selectors.get_lead`). older: cursor of the timeline."""
-    handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner").order_by("-number"))
+    handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner__team").order_by("-number"))
     handoff = handoffs[0] if handoffs else None
     assignments = assignments_of([each.id for each in handoffs])
     timers = list(Timer.objects.filter(handoff=handoff)) if handoff else []
@@ -157,6 +162,9 @@ def lead_page(
         )
         if handoff
         else [],
+        measured=handoff is not None
+        and handoff.state == Handoff.State.OPEN
+        and is_measured_only(handoff.owner, tenant),
     )
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 
 from core.errors import NotFound
-from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
+from tenants.models import (
+    ApiKey,
+    Calendar,
+    CalendarVersion,
+    Leave,
+    Member,
+    Mode,
+    RepProfile,
+    Role,
+    Team,
+    Tenant,
+)
 
 
 def active_tenants() -> list[UUID]:
@@ -52,6 +64,27 @@ def get_team(*, tenant: Tenant, team_id: UUID) -> Team:
     if team is None:
         raise NotFound("There is no such team.")
     return team
+
+
+#: How long the pages remember that something was in shadow.
+SHADOW_REMEMBERED: Final = timedelta(days=30)
+
+
+def saw_shadow(*, now: datetime) -> Case:
+    """Of a member, as an annotation: whether something that they oversee is in shadow, or was lately. For an
+    admin that is every team and the organisation; for others the teams that they lead, stand in for or are
+    in."""
+    lately = Q(mode=Mode.SHADOW) | Q(mode_since__gt=now - SHADOW_REMEMBERED)
+    house = Tenant.objects.filter(lately, id=OuterRef("tenant_id"))
+    overseen = Q(manager=OuterRef("pk")) | Q(backup=OuterRef("pk")) | Q(pk=OuterRef("team_id"))
+    teams = Team.objects.filter(lately)
+    everything = Q(Exists(teams)) | Q(Exists(house))
+    yes = Value(True)
+    return Case(
+        When(Q(role=Role.ADMIN) & everything, then=yes),
+        When(Exists(teams.filter(overseen)), then=yes),
+        default=Value(False),
+    )
 
 
 def get_leave(*, tenant: Tenant, leave_id: UUID) -> Leave:

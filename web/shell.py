@@ -77,6 +77,19 @@ def register_badge(name: str, source: BadgeSource) -> None:
     _badges[name] = source
 
 
+Condition = Callable[[TenantRequest], bool]
+_conditions: dict[str, Condition] = {}
+
+
+def register_condition(name: str, shown: Condition) -> None:
+    """Show the place whose view is `name` only where `shown` says so, to those of its roles.
+
+    For pages that have nothing to say in most organisations. Asked once a page, inside the tenant's scope; it
+    should cost no query. The page itself stays open to its roles. Call this from ready().
+    """
+    _conditions[name] = shown
+
+
 def path_or_none(view: str) -> str | None:
     """The path of a view that takes no arguments; None where no such view is routed."""
     try:
@@ -101,7 +114,7 @@ def navigation_for(request: TenantRequest) -> list[dict[str, Any]]:
 
 def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
     url = path_or_none(place.view)
-    if url is None:
+    if url is None or not _is_shown(request, place.view):
         return None
     badge = _badge(request, place.view)
     return {
@@ -115,6 +128,11 @@ def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
         "badge_tone": badge.tone,
         "active": False,
     }
+
+
+def _is_shown(request: TenantRequest, name: str) -> bool:
+    condition = _conditions.get(name)
+    return condition is None or (not connection.needs_rollback and condition(request))
 
 
 def _badge(request: TenantRequest, name: str) -> Badge:

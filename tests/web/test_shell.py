@@ -8,6 +8,7 @@ from django.test import Client
 from handoff.intake import receive_lead
 from leads.incoming import EngagementIn, LeadIn
 from tenants.clock import fixed_clock
+from tenants.models import Team
 from tests.factories import Org
 from web import shell
 
@@ -42,10 +43,14 @@ def test_a_role_sees_its_places_and_no_others(acme: Org, role: str) -> None:
     assert sorted(places(as_(member))) == sorted(PLACES[role])
 
 
-def test_an_admin_sees_every_place(acme: Org) -> None:
+def test_an_admin_sees_every_place_that_has_something_to_say(acme: Org) -> None:
     from slaportal.navigation import NAVIGATION
 
-    assert places(as_(acme.admin)) == [place.label for group in NAVIGATION for place in group.places]
+    every = [place.label for group in NAVIGATION for place in group.places]
+    assert places(as_(acme.admin)) == [label for label in every if label != "Shadow mode"]
+    with acme.scope():
+        Team.objects.filter(id=acme.team.id).update(mode="shadow")
+    assert places(as_(acme.admin)) == every
 
 
 @pytest.mark.parametrize("role", PLACES)
