@@ -113,7 +113,7 @@ def lead_page(
     handoff = handoffs[0] if handoffs else None
     assignments = assignments_of([each.id for each in handoffs])
     timers = list(Timer.objects.filter(handoff=handoff)) if handoff else []
-    panels, assignment = clock_panels(handoff, assignments, now=now, timers=timers)
+    panels, assignment = clock_panels(handoff, assignments, tenant=tenant, now=now, timers=timers)
     told = timeline(lead, [each.id for each in handoffs], assignments, sla_only=sla_only, cursor=older)
     attempts = [
         item
@@ -181,6 +181,7 @@ def clock_panels(
     handoff: Handoff | None,
     assignments: Sequence[Assignment],
     *,
+    tenant: Tenant,
     now: datetime,
     timers: Sequence[Timer] | None = None,
 ) -> tuple[list[dict[str, Any]], Assignment | None]:
@@ -196,7 +197,8 @@ def clock_panels(
     mine = assignment if assignment and (closed or assignment.ended_at is None) else None
     if timers is None:
         timers = list(Timer.objects.filter(handoff=handoff))
-    panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, closed=closed)
+    stays = closed or is_measured_only(mine.member if mine else None, tenant)
+    panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, stays=stays)
     return panels, assignment
 
 

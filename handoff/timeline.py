@@ -105,7 +105,7 @@ class _Story:
 
 def assignments_of(handoff_ids: Sequence[UUID]) -> list[Assignment]:
     """Who had these handoffs, in order; one query."""
-    found = Assignment.objects.filter(handoff_id__in=handoff_ids).select_related("member")
+    found = Assignment.objects.filter(handoff_id__in=handoff_ids).select_related("member__team")
     return list(found.order_by("started_at", "hop"))
 
 

@@ -292,6 +292,9 @@ def test_inbox_lead_and_board_say_that_nobody_is_alerted(acme: Org, measured: Le
     assert "You are not alerted, and no lead moves by itself." in inbox
     lead = text(browser(owner), f"/leads/{measured.id}")
     assert "Shadow mode: the clocks are measured." in lead
+    assert "Then it moves to the next person." not in lead + text(
+        browser(owner), f"/leads/{measured.id}/clocks"
+    )
     assert "only measured, in shadow mode. Live: manager warned." in lead
     assert "Mona Acme was not told: shadow mode." in lead
     assert "Mona Acme was told" not in lead
@@ -300,7 +303,10 @@ def test_inbox_lead_and_board_say_that_nobody_is_alerted(acme: Org, measured: Le
     assert 'href="/shadow"' in board
 
 
-def test_of_a_live_team_no_page_speaks_of_shadow_mode(acme: Org, ruth: Lead, now: datetime) -> None:
+def test_of_a_live_team_no_page_speaks_of_shadow_mode(
+    acme: Org, ruth: Lead, now: datetime, at_hand: Callable[[datetime], None]
+) -> None:
+    at_hand(now + minutes(1))
     team, _ = second_team(acme)
     switch(acme, Mode.SHADOW, now, team)
     with acme.scope():
@@ -308,6 +314,7 @@ def test_of_a_live_team_no_page_speaks_of_shadow_mode(acme: Org, ruth: Lead, now
     owner = owner_of(acme, ruth)
     for path in ("/inbox", f"/leads/{ruth.id}"):
         assert "Shadow mode" not in text(browser(owner), path)
+    assert "Then it moves to the next person." in text(browser(owner), f"/leads/{ruth.id}/clocks")
     assert "Shadow mode:" not in text(browser(acme.manager), "/board")
 
 
