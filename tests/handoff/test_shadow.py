@@ -318,6 +318,14 @@ def test_of_a_live_team_no_page_speaks_of_shadow_mode(
     assert "Shadow mode:" not in text(browser(acme.manager), "/board")
 
 
+def test_board_and_unrouted_list_say_so_of_leads_without_an_owner(acme: Org, now: datetime) -> None:
+    manager = browser(acme.manager)
+    assert "Shadow mode" not in text(manager, "/unrouted") + text(manager, "/board")
+    switch(acme, Mode.SHADOW, now)
+    assert "Shadow mode: nobody is alerted of leads without an owner." in text(manager, "/unrouted")
+    assert "Shadow mode: leads without an owner." in text(manager, "/board")
+
+
 # --- The API ---
 
 
