@@ -163,7 +163,7 @@ class _Firing:
     handoff: Handoff
     climb: Climb
     owned: bool
-    shadow: bool
+    shadow: bool = False
     event_ids: list[UUID] = field(default_factory=list)
 
     @property
@@ -186,7 +186,9 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: dat
         elif answer is not None:
             answered.append(answer)
         else:
-            firings.append(_firing(handoff, timer, now, shadow=gate.holds(handoff.owner_id)))
+            firing = _firing(handoff, timer, now)
+            firing.shadow = gate.holds(handoff.owner_id)
+            firings.append(firing)
     if answered:
         meet_all(answered, now=now)
     if stray:
@@ -218,7 +220,7 @@ def _answer_of(handoff: Handoff, timer: TimerRow) -> Answer | None:
     return None if at is None else Answer(handoff.id, timer.target, at)
 
 
-def _firing(handoff: Handoff, timer: TimerRow, now: datetime, *, shadow: bool) -> _Firing:
+def _firing(handoff: Handoff, timer: TimerRow, now: datetime) -> _Firing:
     """Climb the ladder of a due timer, in memory: what is changed on it here is written later."""
     owner_clock = timer.clock == Timer.Clock.OWNER
     owned = handoff.owner_id is not None
@@ -234,7 +236,7 @@ def _firing(handoff: Handoff, timer: TimerRow, now: datetime, *, shadow: bool) -
     timer.attempts = 0
     if steps.breaches:
         timer.state, timer.breached_at = Timer.State.BREACHED, timer.due_at
-    return _Firing(timer, handoff, steps, owned, shadow)
+    return _Firing(timer, handoff, steps, owned)
 
 
 def _lateness_ms(at: datetime, now: datetime) -> int:
