@@ -13,11 +13,13 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from handoff.moves import MoveRequest, reassign
+from handoff.shadow import AWAY as HELD_AWAY
+from handoff.shadow import Gate, gate_of, held_absence, hold_back
 from leads.models import Assignment, Handoff
 from leads.services import mark_dirty
 from routing.models import Decision
 from sla import services as sla
-from sla.models import Timer
+from sla.models import HeldBack, Timer
 from sla.rows import read_timers
 from tenants.calendars import load_calendar, member_calendar_versions
 from tenants.clock import Clock
@@ -38,6 +40,8 @@ def move_from_absent(tenant_id: UUID, *, clock: Clock) -> int:
 
     Only what is not accepted yet, and is promised before its owner is back. Tried once an assignment: where
     nobody else can take it, it stays, and its clock goes on as if its owner were there: it warns and breaks.
+    Of a team in shadow it stays too, and is written down once an assignment; once the team is live, it moves
+    like any.
     """
     with tenant_scope(tenant_id):
         seen = clock()
@@ -49,10 +53,13 @@ def move_from_absent(tenant_id: UUID, *, clock: Clock) -> int:
         rows = Handoff.objects.filter(id__in=ids, state=Handoff.State.OPEN, accepted_at__isnull=True)
         handoffs = list(rows.order_by("id").select_for_update(of=("self",), skip_locked=True, no_key=True))
         now = clock()
+        leaving = [handoff for handoff in handoffs if handoff.owner_id in back]
+        gate = gate_of(handoff.owner_id for handoff in leaving)
+        _write_down([handoff for handoff in leaving if gate.holds(handoff.owner_id)], gate, now)
         requests = [
             MoveRequest(handoff, AWAY, why="Its last owner is away.")
-            for handoff in handoffs
-            if handoff.owner_id in back
+            for handoff in leaving
+            if not gate.holds(handoff.owner_id)
         ]
         results = reassign(requests, now=now, actor="engine")
         # Nobody else can take these: their clocks run on, and warn and break like any other.
@@ -87,6 +94,23 @@ def follow_leave_of(member_id: UUID, *, now: datetime) -> None:
     leave = absences(member_ids=[member_id], after=now)
     if ids and sla.follow_leave(ids, leave, now=now):
         mark_dirty(ids, now)
+
+
+def _write_down(handoffs: list[Handoff], gate: Gate, now: datetime) -> None:
+    """That these would have moved, had their owners' teams been live."""
+    ids = [handoff.id for handoff in handoffs]
+    if not ids:
+        return
+    spans = dict(
+        Assignment.objects.filter(handoff_id__in=ids, ended_at__isnull=True).values_list("handoff_id", "id")
+    )
+    hold_back(
+        [
+            held_absence(handoff, assignment_id=spans[handoff.id], gate=gate, now=now)
+            for handoff in handoffs
+            if handoff.id in spans
+        ]
+    )
 
 
 def _away(now: datetime) -> dict[UUID, datetime]:
@@ -126,6 +150,16 @@ def _would_break(back: Mapping[UUID, datetime], now: datetime) -> list[UUID]:
         handoff__accepted_at__isnull=True,
         handoff__is_history=False,
     ).exclude(Exists(_tried(OuterRef("handoff_id"), OuterRef("handoff__owned_since"))))
+    gate = gate_of(back)
+    shadowed = [member_id for member_id in back if gate.holds(member_id)]
+    if shadowed:
+        written = HeldBack.objects.filter(
+            tenant_id=OuterRef("tenant_id"),
+            handoff_id=OuterRef("handoff_id"),
+            kind=HELD_AWAY,
+            at__gte=OuterRef("handoff__owned_since"),
+        )
+        timers = timers.exclude(Exists(written), handoff__owner_id__in=shadowed)
     ids: list[UUID] = []
     company = Q()
     for member_id, until in back.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, excuse_api, leave_api
+from handoff import api, excuse_api, leave_api, shadow_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -28,5 +28,10 @@ urlpatterns = [
     path("leave", leave_api.LeavesView.as_view(), name="api-leaves"),
     path("leave/import", leave_api.LeaveImportView.as_view(), name="api-leave-import"),
     path("leave/<uuid:leave_id>", leave_api.LeaveView.as_view(), name="api-leave"),
+    path("shadow", shadow_api.ShadowView.as_view(), name="api-shadow"),
+    path("shadow/summary", shadow_api.ShadowSummaryView.as_view(), name="api-shadow-summary"),
+    path("organisation", shadow_api.OrganisationView.as_view(), name="api-organisation"),
+    path("teams", shadow_api.TeamsView.as_view(), name="api-teams"),
+    path("teams/<uuid:team_id>", shadow_api.TeamView.as_view(), name="api-team"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from handoff.excuses import are_used
 from handoff.selectors import undecided_count, unrouted_count
+from tenants.requests import TenantRequest
 from web.shell import Badge, register_badge, register_use
 
 
@@ -14,6 +15,7 @@ def register() -> None:
     register_badge("handoff:inbox", _inbox)
     register_badge("handoff:unrouted", _unrouted)
     register_use("handoff:excuses", lambda request: are_used())
+    register_use("handoff:shadow", _shadow)
 
 
 def remember(request: HttpRequest, *, undecided: int | None = None, unrouted: int | None = None) -> None:
@@ -32,6 +34,11 @@ def _known(request: HttpRequest, name: str) -> int | None:
 def _inbox(request: HttpRequest) -> Badge:
     known = _known(request, "undecided")
     return Badge(undecided_count(request.member) if known is None else known)  # type: ignore[attr-defined]
+
+
+def _shadow(request: TenantRequest) -> bool:
+    """Asked with the request's member: whether anything that they oversee is in shadow, or was lately."""
+    return bool(getattr(request.member, "saw_shadow", False))
 
 
 def _unrouted(request: HttpRequest) -> Badge:

@@ -253,12 +253,13 @@ def _due_sentence(reading: Reading, *, now: datetime) -> str:
 
 
 def panels(
-    timers: Sequence[Timer], *, now: datetime, owner_assignment: object | None, closed: bool
+    timers: Sequence[Timer], *, now: datetime, owner_assignment: object | None, stays: bool
 ) -> list[dict[str, Any]]:
     """The clocks of one handoff: the owner's of each target, then the company's.
 
     timers:           every timer of the handoff.
     owner_assignment: id of the open (or, closed, the last) assignment; None while nobody owns the lead.
+    stays:            no deadline moves the lead: it is closed, or in shadow mode.
     """
     owners = [
         timer
@@ -273,7 +274,7 @@ def panels(
         policy = find_policy(timer.policy_version_id)
         moves = (
             bool(policy and any(act.do in MOVES for step in policy.ladder for act in step.actions))
-            and not closed
+            and not stays
         )
         found.append(panel(timer, now=now, moves_on=moves and timer.clock == Timer.Clock.OWNER))
     for timer in _shown_of_company(company, beside=bool(owners)):

@@ -132,6 +132,7 @@ def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
                 "lateness_ms": event.lateness_ms,
                 "actions": event.actions,
                 "repaired_at": event.repaired_at,
+                "shadow": event.shadow,
             }
         )
     version = PolicyVersion.objects.filter(id=handoff.policy_version_id)

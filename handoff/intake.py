@@ -20,6 +20,7 @@ from core.errors import Conflict, DomainError, ValidationFailed
 from core.rules import Facts
 from handoff import moves, nurture
 from handoff.services import end_nurture
+from handoff.shadow import Telling, through
 from leads import services as leads
 from leads.incoming import LeadIn
 from leads.lifecycle import Stage
@@ -270,7 +271,7 @@ def _re_engage(again: Sequence[Arrival]) -> None:
         live, end_reason=Pause.EndReason.ENGAGED, actor="engine", now=now
     )  # whom it waited for is here
     stricter, broken = _stricter(live), overdue_handoffs(live, now=now)
-    messages = []
+    tellings = []
     for handoff_id, arrival in live.items():
         handoff = arrival.handoff
         if handoff is None or handoff.owner_id is None:
@@ -278,21 +279,20 @@ def _re_engage(again: Sequence[Arrival]) -> None:
         waits = handoff.accepted_at is None and handoff_id not in broken
         if waits and handoff_id not in stricter:
             continue
-        messages.append(
-            outbox.Message(
-                kind="lead.engaged",
-                event_id=arrival.engagements[0].id,
-                subject=f"handoff:{handoff_id}",
-                member_ids=[handoff.owner_id],
-                data={
-                    "handoff": str(handoff_id),
-                    "lead": str(handoff.lead_id),
-                    "engagement": str(arrival.engagements[0].id),
-                    "stricter": handoff_id in stricter,
-                },
-            )
+        message = outbox.Message(
+            kind="lead.engaged",
+            event_id=arrival.engagements[0].id,
+            subject=f"handoff:{handoff_id}",
+            member_ids=[handoff.owner_id],
+            data={
+                "handoff": str(handoff_id),
+                "lead": str(handoff.lead_id),
+                "engagement": str(arrival.engagements[0].id),
+                "stricter": handoff_id in stricter,
+            },
         )
-    outbox.enqueue(messages, now=now)
+        tellings.append(Telling(message, handoff_id, handoff.owner_id))
+    outbox.enqueue(through(tellings, now=now), now=now)
     leads.mark_dirty(live, now)
 
 

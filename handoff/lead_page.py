@@ -15,6 +15,7 @@ from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
 from handoff.nurture import NURTURED, is_nurtured
 from handoff.selectors import ACTS, names_of
+from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
@@ -25,7 +26,7 @@ from routing.traces import candidates_of
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
-from tenants.models import Member, Role
+from tenants.models import Member, Role, Tenant
 
 #: What a rep wants to know of a contact, in this order.
 _CONTACT = (
@@ -59,7 +60,10 @@ _FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class LeadPage:
-    """One lead as its page shows it. handoff: the open or else the last one; None before the first."""
+    """One lead as its page shows it. handoff: the open or else the last one; None before the first.
+
+    measured: it is open and in shadow mode.
+    """
 
     lead: Lead
     handoff: Handoff | None
@@ -83,6 +87,7 @@ class LeadPage:
     may_correct: bool
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
+    measured: bool
 
     @property
     def stage(self) -> str:
@@ -114,14 +119,14 @@ class LeadPage:
 
 
 def lead_page(
-    *, lead: Lead, member: Member, now: datetime, sla_only: bool = False, older: str = ""
+    *, lead: Lead, tenant: Tenant, member: Member, now: datetime, sla_only: bool = False, older: str = ""
 ) -> LeadPage:
     """The page of a lead that this member may see (`selectors.get_lead`). older: cursor of the timeline."""
-    handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner").order_by("-number"))
+    handoffs = list(Handoff.objects.filter(lead=lead).select_related("owner__team").order_by("-number"))
     handoff = handoffs[0] if handoffs else None
     assignments = assignments_of([each.id for each in handoffs])
     timers = list(Timer.objects.filter(handoff=handoff)) if handoff else []
-    panels, assignment = clock_panels(handoff, assignments, now=now, timers=timers)
+    panels, assignment = clock_panels(handoff, assignments, tenant=tenant, now=now, timers=timers)
     told = timeline(lead, [each.id for each in handoffs], assignments, sla_only=sla_only, cursor=older)
     attempts = [
         item
@@ -174,6 +179,9 @@ def lead_page(
         may_correct=may_correct(lead, member),
         broken=broken,
         excuses_used=bool(broken) and are_used(),
+        measured=handoff is not None
+        and handoff.state == Handoff.State.OPEN
+        and is_measured_only(handoff.owner, tenant),
     )
 
 
@@ -190,6 +198,7 @@ def clock_panels(
     handoff: Handoff | None,
     assignments: Sequence[Assignment],
     *,
+    tenant: Tenant,
     now: datetime,
     timers: Sequence[Timer] | None = None,
 ) -> tuple[list[dict[str, Any]], Assignment | None]:
@@ -205,7 +214,8 @@ def clock_panels(
     mine = assignment if assignment and (closed or assignment.ended_at is None) else None
     if timers is None:
         timers = list(Timer.objects.filter(handoff=handoff))
-    panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, closed=closed)
+    stays = closed or is_measured_only(mine.member if mine else None, tenant)
+    panels = clocks.panels(timers, now=now, owner_assignment=mine.id if mine else None, stays=stays)
     return panels, assignment
 
 

@@ -182,7 +182,9 @@ def _load_reminders(rows: Iterable[Row], facts: Facts) -> None:
     """When the owner was reminded, of the clocks that are overdue."""
     timer_ids = {_id(row.data.get("timer")) for row in rows if row.kind in _OVERDUE}
     if timer_ids:
-        for event in TimerEvent.objects.filter(timer_id__in=timer_ids - {None}).order_by("fired_at"):
+        for event in TimerEvent.objects.filter(timer_id__in=timer_ids - {None}, shadow=False).order_by(
+            "fired_at"
+        ):
             if "remind_owner" in event.actions:
                 facts.reminders[event.timer_id] = event
 

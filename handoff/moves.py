@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED
+from handoff.shadow import Telling, through
 from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
@@ -37,6 +38,8 @@ UNDO_SECONDS: Final = 10  # messages of what a person can undo wait this long
 DRAIN_CHUNK: Final = 500  # handoffs a transaction
 DRAIN_LIMIT: Final = 5_000  # handoffs a turn
 _PRIORITY_ASSIGNED: Final = 5
+#: Why the engine moves a lead by itself; every other reason is a person's.
+_BY_ITSELF: Final = (EndReason.BREACH, EndReason.AWAY)
 # Of a lead that moves on, what its former owner need not hear any more.
 _MOOT: Final = ("lead.assigned", "lead.unrouted", "timer.reminder")
 
@@ -120,8 +123,10 @@ def assign_new(
         now=now,
         setup=setup,
     )
+    by_hand = trigger != "intake" and actor.startswith("member:")  # somebody asks the rules once more
     moves = [
-        _Move(request.handoff, None, outcome) for request, outcome in zip(requests, outcomes, strict=True)
+        _Move(request.handoff, None, outcome, by_hand=by_hand)
+        for request, outcome in zip(requests, outcomes, strict=True)
     ]
     return _apply(moves, now=now, actor=actor, first=trigger == "intake")
 
@@ -173,7 +178,14 @@ def reassign(
         setup=setup,
     )
     moves = [
-        _Move(request.handoff, request.handoff.owner_id, outcome, request.end_reason, request.why)
+        _Move(
+            request.handoff,
+            request.handoff.owner_id,
+            outcome,
+            request.end_reason,
+            request.why,
+            by_hand=request.end_reason not in _BY_ITSELF,
+        )
         for request, outcome in zip(requests, outcomes, strict=True)
     ]
     return _apply(moves, now=now, actor=actor, first=False, held=held)
@@ -268,13 +280,14 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
 
 @dataclass(slots=True)
 class _Move:
-    """One decision on its way into the tables."""
+    """One decision on its way into the tables. by_hand: a person's, which is told in shadow mode too."""
 
     handoff: Handoff
     old_member_id: UUID | None
     outcome: RouteOutcome
     end_reason: Assignment.EndReason = EndReason.REASSIGNED
     why: str = ""
+    by_hand: bool = False
     assignment: Assignment | None = None
 
     @property
@@ -433,17 +446,26 @@ def _tell(news: Sequence[_Move], *, now: datetime, actor: str) -> None:
     if moved:
         expire(moved, now=now, kinds=_MOOT)
     delay = UNDO_SECONDS if actor.startswith("member:") else 0
-    messages = [message for move in live for message in _messages(move, delay)]
+    messages = [(move, message) for move in live for message in _messages(move, delay)]
     stranded = [move for move in live if move.becomes_unrouted]
     helpless = any(move.outcome.fallback_missing for move in news)
     if stranded:
         fallback_id = load_setup().fallback_id
         helpless = helpless or fallback_id is None
         recipients = [fallback_id] if fallback_id else []
-        messages += [_unrouted(move, recipients) for move in stranded]
+        messages += [(move, _unrouted(move, recipients)) for move in stranded]
     if helpless:
         _report_missing_fallback(now)
-    enqueue(messages, now=now)
+    said = [message for move, message in messages if move.by_hand]
+    said += through([_telling(move, message) for move, message in messages if not move.by_hand], now=now)
+    enqueue(said, now=now)
+
+
+def _telling(move: _Move, message: Message) -> Telling:
+    """What the engine says by itself goes by the mode of whoever hears it; that a lead has no owner, by the
+    organisation's, whoever stands in."""
+    heard_by = None if message.kind == "lead.unrouted" else message.member_ids[0]
+    return Telling(message, move.handoff.id, heard_by)
 
 
 def _data(move: _Move) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import islice
 
+from handoff.shadow import Telling, through
 from leads.models import Handoff, Touch
 from notifications import outbox
 from sla import services as sla
@@ -49,25 +50,24 @@ def set_apart(handoffs: Collection[Handoff]) -> list[Handoff]:
 
 def announce(handoffs: Sequence[Handoff], *, now: datetime) -> None:
     """Tell the marketing system, by webhook, to begin. Nobody gets a mail about it."""
-    outbox.enqueue(
-        [
-            outbox.Message(
-                kind="lead.nurture_started",
-                event_id=handoff.id,
-                subject=f"handoff:{handoff.id}",
-                member_ids=[],
-                data={
-                    "handoff": str(handoff.id),
-                    "lead": str(handoff.lead_id),
-                    "tier": handoff.tier,
-                    "messages": spec.count,
-                },
-            )
-            for handoff in handoffs
-            if (spec := sequence_of(handoff)) is not None
-        ],
-        now=now,
-    )
+    tellings = []
+    for handoff in handoffs:
+        spec = sequence_of(handoff)
+        if spec is None:
+            continue
+        message = outbox.Message(
+            kind="lead.nurture_started",
+            event_id=handoff.id,
+            subject=f"handoff:{handoff.id}",
+            data={
+                "handoff": str(handoff.id),
+                "lead": str(handoff.lead_id),
+                "tier": handoff.tier,
+                "messages": spec.count,
+            },
+        )
+        tellings.append(Telling(message, handoff.id, None))
+    outbox.enqueue(through(tellings, now=now), now=now)
 
 
 def settle_nurture(handoff: Handoff, *, now: datetime) -> bool:

@@ -24,7 +24,7 @@ from tenants import versions
 from tenants.audit import SYSTEM
 from tenants.calendars import OFFICE_WEEK, make_spec, write_calendar
 from tenants.context import tenant_scope
-from tenants.models import Calendar, Member, Role, Team, Tenant, VersionedModel
+from tenants.models import Calendar, Member, Mode, Role, Team, Tenant, VersionedModel
 from tenants.services import add_member, create_tenant, set_rep_profile
 
 
@@ -83,6 +83,7 @@ class TenantPlan:
     """A whole organisation. `pools`, then `teams` are tried in order; the last should take everyone else.
 
     priorities: as in routing.models.RuleSetVersion. password: of everybody; None leaves them without a login.
+    shadow: everything begins in shadow mode, measured and nothing sent or moved, until somebody switches it.
     """
 
     name: str
@@ -97,6 +98,7 @@ class TenantPlan:
     criteria: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_CRITERIA)
     policy: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_POLICY)
     password: str | None = None
+    shadow: bool = False
 
 
 def provision_tenant(plan: TenantPlan, *, now: datetime) -> Tenant:
@@ -122,7 +124,8 @@ class _Builder:
     def build(self) -> None:
         plan = self.plan
         self.tenant.calendar_id = self.calendar(plan.calendar).id
-        self.tenant.save(update_fields=["calendar_id"])
+        self.tenant.mode = self.mode
+        self.tenant.save(update_fields=["calendar_id", "mode"])
         director = self.person(plan.director)
         fallback = self.person(plan.fallback)
         self.may_own(fallback, plan.fallback, plan.calendar.time_zone)
@@ -135,6 +138,10 @@ class _Builder:
         RoutingSettings.objects.create(tenant=self.tenant, fallback=fallback)
         self.publish_rules()
         seed_reasons()
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.SHADOW if self.plan.shadow else Mode.LIVE
 
     def calendar(self, wanted: CalendarPlan) -> Calendar:
         """The calendar of this name, written the first time it is asked for."""
@@ -182,7 +189,11 @@ class _Builder:
 
     def team(self, plan: TeamPlan, director: Member) -> None:
         team = Team.objects.create(
-            tenant=self.tenant, name=plan.name, director=director, calendar=self.calendar(plan.calendar)
+            tenant=self.tenant,
+            name=plan.name,
+            director=director,
+            calendar=self.calendar(plan.calendar),
+            mode=self.mode,
         )
         team.manager = self.person(plan.manager, team)
         team.save(update_fields=["manager"])

@@ -24,6 +24,7 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from handoff.moves import MoveRequest, MoveResult, reassign
+from handoff.shadow import Gate, gate_of, held_step, hold_back
 from leads.models import Assignment, Handoff
 from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
@@ -156,23 +157,27 @@ def _lock_due_timers(handoff_ids: Sequence[UUID], moment: datetime) -> list[Time
 
 @dataclass(slots=True)
 class _Firing:
-    """A due timer with the steps it takes now."""
+    """A due timer with the steps it takes now. shadow: they are only written down."""
 
     timer: TimerRow
     handoff: Handoff
     climb: Climb
     owned: bool
+    shadow: bool = False
     event_ids: list[UUID] = field(default_factory=list)
 
     @property
     def move(self) -> Act | None:
-        """The step's order to take the lead from its owner."""
+        """The step's order to take the lead from its owner; not in shadow, where the clock climbs on."""
+        if self.shadow:
+            return None
         return next((rung.move for rung in self.climb.rungs if rung.move), None)
 
 
 def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: datetime) -> SweepResult:
     """Decide and write for a batch of locked, due timers."""
     firings, answered, stray = [], [], []
+    gate = gate_of(handoff.owner_id for handoff in handoffs.values())
     for timer in timers:
         handoff = handoffs[timer.handoff_id]
         answer = _answer_of(handoff, timer)
@@ -181,7 +186,9 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: dat
         elif answer is not None:
             answered.append(answer)
         else:
-            firings.append(_firing(handoff, timer, now))
+            firing = _firing(handoff, timer, now)
+            firing.shadow = gate.holds(handoff.owner_id)
+            firings.append(firing)
     if answered:
         meet_all(answered, now=now)
     if stray:
@@ -189,6 +196,7 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: dat
     moving = [firing for firing in firings if firing.move]
     _write_timers([firing for firing in firings if not firing.move])
     _write_events(firings, now)
+    _hold_back([firing for firing in firings if firing.shadow], gate, now)
     moves = _move(moving, now)
     _raise_priorities(firings)
     _write_timers([firing for firing in moving if firing.timer.closed_at is None])  # the others ended there
@@ -242,12 +250,12 @@ def _write_timers(firings: Sequence[_Firing]) -> None:
 
 _INSERT_EVENTS: Final = """
 insert into sla_timerevent (id, tenant_id, timer_id, handoff_id, generation, step, percent, actions, due_at,
-    fired_at, lateness_ms)
+    fired_at, lateness_ms, shadow)
 select id, %s::uuid, timer_id, handoff_id, generation, step, percent, actions::jsonb, due_at,
-    %s::timestamptz, lateness_ms
+    %s::timestamptz, lateness_ms, shadow
 from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[],
-    %s::timestamptz[], %s::bigint[])
-    as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms)
+    %s::timestamptz[], %s::bigint[], %s::boolean[])
+    as fired(id, timer_id, handoff_id, generation, step, percent, actions, due_at, lateness_ms, shadow)
 """
 
 
@@ -270,6 +278,7 @@ def _write_events(firings: Sequence[_Firing], now: datetime) -> None:
                     _as_json(rung.actions),
                     rung.at,
                     _lateness_ms(rung.at, now),
+                    firing.shadow,
                 )
             )
     if rows:
@@ -296,7 +305,7 @@ def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
             firing.handoff,
             Assignment.EndReason.BREACH,
             why="Its last owner did not answer in time.",
-            stand_in_id=_stand_in(firing, chains),
+            stand_in_id=_stand_in(firing.move, firing.timer, chains),
             to_queue=firing.move is not None and firing.move.do == "move_to_queue",
         )
         for firing in leaving.values()
@@ -304,11 +313,34 @@ def _move(firings: Sequence[_Firing], now: datetime) -> dict[UUID, MoveResult]:
     return {result.handoff_id: result for result in reassign(requests, now=now, actor=ACTOR, held=held)}
 
 
-def _stand_in(firing: _Firing, chains: Mapping[UUID | None, Chain]) -> UUID | None:
+def _stand_in(move: Act | None, timer: TimerRow, chains: Mapping[UUID | None, Chain]) -> UUID | None:
     """Whom the step names as the next owner, before the pool is asked."""
-    if firing.move is None or firing.timer.member_id is None:
+    if move is None or timer.member_id is None:
         return None
-    return chains[firing.timer.member_id].backup if firing.move.to == BACKUP else firing.move.member_id
+    return chains[timer.member_id].backup if move.to == BACKUP else move.member_id
+
+
+def _hold_back(firings: Sequence[_Firing], gate: Gate, now: datetime) -> None:
+    """Write down what the steps of teams in shadow would have done."""
+    if not firings:
+        return
+    chains = chains_of({firing.timer.member_id for firing in firings if firing.timer.member_id})
+    hold_back(
+        [
+            held_step(
+                firing.handoff,
+                rung,
+                event_id=event_id,
+                target=firing.timer.target,
+                stand_in_id=_stand_in(rung.move, firing.timer, chains),
+                gate=gate,
+                now=now,
+            )
+            for firing in firings
+            for rung, event_id in zip(firing.climb.rungs, firing.event_ids, strict=True)
+            if rung.actions
+        ]
+    )
 
 
 def _raise_priorities(firings: Sequence[_Firing]) -> None:
@@ -316,6 +348,7 @@ def _raise_priorities(firings: Sequence[_Firing]) -> None:
     raised = [
         firing.handoff
         for firing in firings
+        if not firing.shadow
         for rung in firing.climb.rungs
         if any(act.do == "raise_priority" for act in rung.actions)
     ]
@@ -351,10 +384,15 @@ def _tell(firings: Sequence[_Firing], moves: Mapping[UUID, MoveResult], now: dat
                         member_ids=recipients(act, chain, active=active),
                         data=data,
                         priority=priority,
+                        suppressed=firing.shadow,
                     )
                 )
     enqueue(messages, now=now)
-    broken = {f"handoff:{firing.handoff.id}" for firing in firings if firing.climb.breaches and firing.owned}
+    broken = {
+        f"handoff:{firing.handoff.id}"
+        for firing in firings
+        if firing.climb.breaches and firing.owned and not firing.shadow
+    }
     if broken:
         expire(broken, now=now, kinds=_MOOT_AT_BREACH)
 

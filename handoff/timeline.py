@@ -105,7 +105,7 @@ class _Story:
 
 def assignments_of(handoff_ids: Sequence[UUID]) -> list[Assignment]:
     """Who had these handoffs, in order; one query."""
-    found = Assignment.objects.filter(handoff_id__in=handoff_ids).select_related("member")
+    found = Assignment.objects.filter(handoff_id__in=handoff_ids).select_related("member__team")
     return list(found.order_by("started_at", "hop"))
 
 
@@ -323,14 +323,23 @@ def who(actor: str, names: Mapping[str, str]) -> str:
 
 
 def told_text(messages: Iterable[OutboxMessage], names: Mapping[str, str]) -> str:
-    """ "Mona Acme was told by e-mail and in the app." """
+    """ "Mona Acme was told by e-mail and in the app." In shadow "Mona Acme was not told: shadow mode." """
     channels: dict[str, list[str]] = {}
+    untold: dict[str, None] = {}
     for message in messages:
+        if message.state == OutboxMessage.State.SUPPRESSED:
+            untold[names.get(str(message.member_id), "Somebody")] = None
+            continue
         way = _CHANNELS.get(message.channel, message.channel)
         ways = channels.setdefault(names.get(str(message.member_id), "Somebody"), [])
         if way not in ways:
             ways.append(way)
-    return " ".join(f"{name} was told by {words.listed(ways)}." for name, ways in channels.items())
+    told = [f"{name} was told by {words.listed(ways)}." for name, ways in channels.items()]
+    if untold:
+        told.append(
+            f"{words.listed(list(untold))} {'was' if len(untold) == 1 else 'were'} not told: shadow mode."
+        )
+    return " ".join(told)
 
 
 _ENGAGEMENT_ICONS: Final = {
@@ -504,6 +513,8 @@ def _events(story: _Story) -> Iterable[Item]:
             else f"{each.percent}% of {words.lower_first(target)} used"
         )
         done = words.listed([words.say(words.ACTIONS, action) for action in each.actions])
+        if each.shadow and done:
+            done = f"only measured, in shadow mode. Live: {done}"
         text = f"({name})" + (f", {done}" if done else "")
         if each.repaired_at:
             text += ". Mended: it was done in time and logged late"
@@ -524,5 +535,6 @@ def _events(story: _Story) -> Iterable[Item]:
                 "due_at": each.due_at.isoformat(),
                 "lateness_ms": each.lateness_ms,
                 "repaired": each.repaired_at is not None,
+                "shadow": each.shadow,
             },
         )

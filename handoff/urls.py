@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff.views import acts, board, corrections, excuses, inbox, lead, lists, moves, pauses
+from handoff.views import acts, board, corrections, excuses, inbox, lead, lists, moves, pauses, shadow
 
 app_name = "handoff"
 urlpatterns = [
@@ -33,6 +33,7 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/refuse", excuses.refuse, name="excuse_refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuses.withdraw, name="excuse_withdraw"),
     path("board", board.board, name="board"),
+    path("shadow", shadow.shadow, name="shadow"),
     path("unrouted", lists.unrouted, name="unrouted"),
     path("needs-data", lists.needs_data, name="needs_data"),
     path("search", lists.search, name="search"),

@@ -70,7 +70,7 @@ class OutboxMessage(TenantModel):
         SENT = "sent"
         DEAD = "dead"  # its delivery was given up
         EXPIRED = "expired"  # moot before it was sent
-        SUPPRESSED = "suppressed"  # shadow mode, history
+        SUPPRESSED = "suppressed"  # never to be sent: shadow mode
 
     event_id = models.UUIDField()
     kind = models.CharField(max_length=40)  # "lead.assigned", "timer.warned", ...

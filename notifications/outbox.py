@@ -61,6 +61,7 @@ class Message:
     member_ids:    who is told, by every channel for people. Webhooks get it also when nobody is named.
     priority:      higher first: breaches before warnings.
     delay_seconds: how long it may still be taken back (undo).
+    suppressed:    written to the record of what would have been told, and never sent (shadow mode).
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Message:
     data: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 0
     delay_seconds: int = 0
+    suppressed: bool = False
 
 
 # The facts of a message travel once, its recipients beside them: with four recipients a message that is a
@@ -79,9 +81,12 @@ insert into notifications_outboxmessage
     (id, tenant_id, event_id, kind, channel, member_id, endpoint_id, subject, priority, data, state,
      created_at, not_before, closed_at, delivery_id)
 select copy.id, %s::uuid, told.event_id, told.kind, copy.channel, copy.member_id, copy.endpoint_id,
-       told.subject, told.priority, told.data::jsonb, 'pending', %s::timestamptz, told.not_before, null, null
-from unnest(%s::int[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[])
-         as told(number, event_id, kind, subject, priority, data, not_before)
+       told.subject, told.priority, told.data::jsonb,
+       case when told.suppressed then 'suppressed' else 'pending' end, %s::timestamptz, told.not_before,
+       case when told.suppressed then told.not_before end, null
+from unnest(%s::int[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[],
+            %s::boolean[])
+         as told(number, event_id, kind, subject, priority, data, not_before, suppressed)
 join unnest(%s::int[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[])
          as copy(number, id, channel, member_id, endpoint_id) using (number)
 on conflict do nothing
@@ -122,6 +127,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
         [message.priority for message in messages],
         _texts(messages),
         [now + timedelta(seconds=m.delay_seconds) if m.delay_seconds else now for m in messages],
+        [message.suppressed for message in messages],
     ]
     columns = [list(column) for column in zip(*copies, strict=True)]
     new = write(_INSERT, [str(current_tenant_id()), now, *told, *columns])

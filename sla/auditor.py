@@ -6,6 +6,7 @@ Checks, each one query a tenant over an index or over what happened lately:
   timer_orphaned   a clock runs on although its handoff is closed
   event_missing    a breach, or a climbed step, has no event
   message_missing  a step that tells somebody told nobody
+  shadow_broken    a step of a team in shadow told somebody, or left no record of what it would have done
   timer_failed     a timer raised again and again and was given up (written by the sweep, cleared here)
 Findings are rows, one a kind and subject while it lasts; what is found no more is cleared.
 """
@@ -50,6 +51,7 @@ KINDS: Final = (
     "timer_orphaned",
     "event_missing",
     "message_missing",
+    "shadow_broken",
     "timer_failed",
 )
 _ALWAYS_CHECKED: Final = ("timer_late", "timer_failed")
@@ -111,6 +113,7 @@ def _faults(now: datetime, since: datetime) -> Iterator[Fault]:
     yield from _orphans(since)
     yield from _missing_events(now, since)
     yield from _missing_messages(since)
+    yield from _broken_shadows(since)
     failed = Timer.objects.filter(state=Timer.State.FAILED, closed_at__isnull=True)
     for timer_id, error in failed.values_list("id", "last_error")[:MOST]:
         yield Fault("timer_failed", f"timer:{timer_id}", error)
@@ -229,13 +232,15 @@ def _missing_events(now: datetime, since: datetime) -> Iterator[Fault]:
         yield Fault("event_missing", f"timer:{timer_id}", "It has climbed more steps than it has events.")
 
 
+# A step that was held back has its messages too, all of them suppressed; one that was done has real ones.
 _EVENT_WITHOUT_MESSAGE: Final = """
 select e.id, e.percent from sla_timerevent e
 where e.tenant_id = %(tenant)s and e.fired_at > %(since)s
   and e.actions ?| array['remind_owner', 'warn_manager', 'tell_manager', 'tell_director', 'tell_chain',
                                'tell_person']
   and not exists (select 1 from notifications_outboxmessage o
-                  where o.tenant_id = %(tenant)s and o.event_id = e.id and o.member_id is not null)
+                  where o.tenant_id = %(tenant)s and o.event_id = e.id and o.member_id is not null
+                    and (o.state = 'suppressed') = e.shadow)
 limit %(most)s
 """
 
@@ -244,6 +249,32 @@ def _missing_messages(since: datetime) -> Iterator[Fault]:
     parameters = {"tenant": current_tenant_id(), "since": since, "most": MOST}
     for event_id, percent in _rows(_EVENT_WITHOUT_MESSAGE, parameters):
         yield Fault("message_missing", f"event:{event_id}", f"The step at {percent} % told nobody.")
+
+
+_SHADOW_SPOKE: Final = """
+select e.id from sla_timerevent e
+where e.tenant_id = %(tenant)s and e.fired_at > %(since)s and e.shadow
+  and exists (select 1 from notifications_outboxmessage o
+              where o.tenant_id = %(tenant)s and o.event_id = e.id and o.state <> 'suppressed')
+limit %(most)s
+"""
+
+_SHADOW_UNRECORDED: Final = """
+select e.id from sla_timerevent e
+where e.tenant_id = %(tenant)s and e.fired_at > %(since)s and e.shadow and e.actions <> '[]'::jsonb
+  and not exists (select 1 from sla_heldback b
+                  where b.tenant_id = %(tenant)s and b.event_id = e.id and b.kind = 'step')
+limit %(most)s
+"""
+
+
+def _broken_shadows(since: datetime) -> Iterator[Fault]:
+    parameters = {"tenant": current_tenant_id(), "since": since, "most": MOST}
+    for (event_id,) in _rows(_SHADOW_SPOKE, parameters):
+        yield Fault("shadow_broken", f"event:{event_id}", "It fired in shadow mode and told somebody.")
+    for (event_id,) in _rows(_SHADOW_UNRECORDED, parameters):
+        detail = "It fired in shadow mode and did not write down what it would have done."
+        yield Fault("shadow_broken", f"event:{event_id}", detail)
 
 
 def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:

@@ -41,6 +41,10 @@ FINDINGS: Final = {
         "A step told nobody",
         "Tell the owner's manager yourself, then name a manager for the team and a fallback person.",
     ),
+    "shadow_broken": (
+        "A step of a team in shadow mode did more, or less, than write down what it would have done",
+        "Look at what was sent about the lead, and report this as a fault.",
+    ),
     "timer_failed": (
         "A clock failed six times and was set aside",
         "Mend what its error names, then try it again. The lead's other clocks run on.",

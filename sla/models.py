@@ -110,6 +110,8 @@ class TimerEvent(TenantModel):
     fired_at = models.DateTimeField()
     lateness_ms = models.PositiveBigIntegerField()
     repaired_at = models.DateTimeField(null=True)
+    # It fired in shadow: what it would have done is in HeldBack, and none of it was done.
+    shadow = models.BooleanField(default=False, db_default=False)
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -245,6 +247,38 @@ class TimerMove(TenantModel):
             models.UniqueConstraint(fields=["tenant", "clock_move", "timer"], name="timer_moves_once")
         ]
         indexes = [models.Index(fields=["tenant", "handoff", "at"], name="timer_move_by_handoff")]
+
+
+class HeldBack(TenantModel):
+    """Something that the engine would have done by itself, and did not: the team was in shadow then.
+
+    Kept as things were at that moment, since people change teams and ladders change. Whom it would have told
+    are the suppressed rows of the outbox with this `event_id`.
+    """
+
+    class Moves(models.TextChoices):
+        NEXT = "next", "to the next person in the pool"
+        QUEUE = "queue", "to the queue"
+
+    kind = models.CharField(max_length=20)  # "step", "away", or the kind of a message: "lead.assigned"
+    event_id = models.UUIDField()  # of the timer's event, the assignment, the decision or the engagement
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    team = tenant_fk("tenants.Team", null=True)  # null: the organisation's own mode
+    member = tenant_fk("tenants.Member", null=True)  # who owned the lead, or would have been told of it
+    at = models.DateTimeField()
+    target = models.CharField(max_length=40, blank=True)
+    percent = models.PositiveSmallIntegerField(null=True)
+    tells = models.BooleanField(default=False)
+    moves = models.CharField(max_length=5, choices=Moves.choices, blank=True)
+    to_member = tenant_fk("tenants.Member", null=True)  # whom the ladder names before the pool is asked
+    raises = models.BooleanField(default=False)  # the priority
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "event_id", "kind"], name="held_back_once")]
+        indexes = [
+            models.Index(fields=["tenant", "-at", "-id"], name="held_back_by_time"),
+            models.Index(fields=["tenant", "handoff"], name="held_back_by_handoff"),
+        ]
 
 
 class Finding(TenantModel):

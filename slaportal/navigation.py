@@ -44,6 +44,7 @@ NAVIGATION: tuple[Group, ...] = (
                 bottom="Needs data",
                 bottom_for=(_MARKETING,),
             ),
+            Place("Shadow mode", "handoff:shadow", "eye", (_MANAGER,)),
             Place("People", "tenants:people", "users", (_MANAGER,)),
         ),
     ),

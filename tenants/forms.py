@@ -10,7 +10,7 @@ from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChange
 from django.contrib.auth.forms import SetPasswordForm
 
 from tenants.auth import SCOPES
-from tenants.models import Calendar, Member, RepProfile, Role, Team, User
+from tenants.models import Calendar, Member, Mode, RepProfile, Role, Team, User
 
 EXPIRIES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 
@@ -171,6 +171,17 @@ class TeamForm(forms.Form):
             backup=active,
             calendar=Calendar.objects.order_by("name"),
         )
+
+
+class ModeForm(forms.Form):
+    mode = forms.ChoiceField(
+        label="Mode",
+        choices=[
+            (Mode.LIVE, "Live: clocks remind, warn and escalate, and leads move on by themselves"),
+            (Mode.SHADOW, "Shadow: the same is measured, nothing is sent and no lead is moved"),
+        ],
+        widget=forms.RadioSelect,
+    )
 
 
 class KeyForm(forms.Form):

@@ -17,6 +17,7 @@ from django.utils import timezone
 from tenants.auth import Membership, standing_of
 from tenants.context import tenant_scope
 from tenants.models import Member, Tenant
+from tenants.selectors import saw_shadow
 
 SESSION_TENANT = "tenant_id"
 # Answered outside of every organisation: whoever is asked to join one is in none, or in another.
@@ -80,8 +81,11 @@ class TenantMiddleware:
 
     @staticmethod
     def _member(member_id: UUID) -> Member:
-        """The member with their team and, as `own_zone`, their profile's time zone: one query a page."""
-        found = Member.objects.select_related("team").annotate(own_zone=F("profiles__time_zone"))
+        """The member with their team and, as `own_zone`, their profile's time zone, and `saw_shadow`: one
+        query a page."""
+        found = Member.objects.select_related("team").annotate(
+            own_zone=F("profiles__time_zone"), saw_shadow=saw_shadow(now=timezone.now())
+        )
         member: Member = found.get(id=member_id)
         return member
 

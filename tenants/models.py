@@ -56,6 +56,13 @@ class User(AbstractBaseUser):
         return self.name
 
 
+class Mode(models.TextChoices):
+    """What the engine may do for a team. Everything is measured in both."""
+
+    LIVE = "live", "Live"
+    SHADOW = "shadow", "Shadow"
+
+
 class Tenant(models.Model):
     """An organisation. Its row is visible only inside its own scope."""
 
@@ -68,6 +75,10 @@ class Tenant(models.Model):
     target_percent = models.PositiveSmallIntegerField(default=85)
     # The tenant's own business calendar: company clocks run on it.
     calendar_id = models.UUIDField(null=True)
+    # Of leads that nobody owns and of people without a team.
+    mode = models.CharField(max_length=6, choices=Mode.choices, default=Mode.LIVE, db_default=Mode.LIVE)
+    mode_since = models.DateTimeField(null=True)  # null: as it was from the beginning
+    mode_by = models.CharField(max_length=80, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -163,6 +174,9 @@ class Team(TenantModel):
     director = tenant_fk("tenants.Member", null=True)
     backup = tenant_fk("tenants.Member", null=True)
     calendar = tenant_fk("tenants.Calendar", null=True)
+    mode = models.CharField(max_length=6, choices=Mode.choices, default=Mode.LIVE, db_default=Mode.LIVE)
+    mode_since = models.DateTimeField(null=True)  # null: as it was from the beginning
+    mode_by = models.CharField(max_length=80, blank=True, default="", db_default="")
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="team_name_once")]

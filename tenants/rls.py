@@ -413,12 +413,17 @@ class StampConfig(Operation):
     reduces_to_sql = True
     reversible = True
 
-    def __init__(self, model_names: list[str], columns: str = "") -> None:
+    def __init__(self, model_names: list[str], columns: str = "", trigger: str = "config_changed") -> None:
         self.model_names = model_names
         self.columns = columns
+        self.trigger = trigger  # another name where a later migration adds columns to a table that has one
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return (self.__class__.__name__, [self.model_names], {"columns": self.columns})
+        return (
+            self.__class__.__name__,
+            [self.model_names],
+            {"columns": self.columns, "trigger": self.trigger},
+        )
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         pass
@@ -436,7 +441,7 @@ class StampConfig(Operation):
         for name in self.model_names:
             table = to_state.apps.get_model(app_label, name)._meta.db_table
             editor.execute(
-                f'CREATE TRIGGER config_changed AFTER {what} ON "{table}" '
+                f'CREATE TRIGGER {self.trigger} AFTER {what} ON "{table}" '
                 "FOR EACH STATEMENT EXECUTE FUNCTION stamp_config()"
             )
 
@@ -451,7 +456,7 @@ class StampConfig(Operation):
             return
         for name in self.model_names:
             table = from_state.apps.get_model(app_label, name)._meta.db_table
-            editor.execute(f'DROP TRIGGER IF EXISTS config_changed ON "{table}"')
+            editor.execute(f'DROP TRIGGER IF EXISTS {self.trigger} ON "{table}"')
 
     def describe(self) -> str:
         return f"Stamp changes of {', '.join(self.model_names)}"

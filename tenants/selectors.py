@@ -5,17 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 
 from core.errors import NotFound
 from tenants.config import configured
 from tenants.leave.days import leave_words, until_words
-from tenants.models import ApiKey, Calendar, CalendarVersion, Leave, Member, RepProfile, Role, Team, Tenant
+from tenants.models import (
+    ApiKey,
+    Calendar,
+    CalendarVersion,
+    Leave,
+    Member,
+    Mode,
+    RepProfile,
+    Role,
+    Team,
+    Tenant,
+)
 
 
 def active_tenants() -> list[UUID]:
@@ -40,12 +52,42 @@ def person_document(member: Member | None) -> dict[str, str] | None:
     return {"id": str(member.id), "name": member.name, "email": member.email} if member else None
 
 
+def actor_name(actor: str) -> str:
+    """Who did what a record names its `actor`, in words; "" for nobody."""
+    kind, _, key = actor.partition(":")
+    if kind == "member":
+        found: str | None = Member.objects.filter(id=key).values_list("name", flat=True).first()
+        return found or "somebody"
+    return {"": "", "key": "a program, over the API", "system": "whoever set it up"}.get(kind, kind)
+
+
 def get_team(*, tenant: Tenant, team_id: UUID) -> Team:
     """A team of this organisation. Raises NotFound."""
     team: Team | None = Team.objects.filter(id=team_id).first()
     if team is None:
         raise NotFound("There is no such team.")
     return team
+
+
+#: How long the pages remember that something was in shadow.
+SHADOW_REMEMBERED: Final = timedelta(days=30)
+
+
+def saw_shadow(*, now: datetime) -> Case:
+    """Of a member, as an annotation: whether something that they oversee is in shadow, or was lately. For an
+    admin that is every team and the organisation; for others the teams that they lead, stand in for or are
+    in."""
+    lately = Q(mode=Mode.SHADOW) | Q(mode_since__gt=now - SHADOW_REMEMBERED)
+    house = Tenant.objects.filter(lately, id=OuterRef("tenant_id"))
+    overseen = Q(manager=OuterRef("pk")) | Q(backup=OuterRef("pk")) | Q(pk=OuterRef("team_id"))
+    teams = Team.objects.filter(lately)
+    everything = Q(Exists(teams)) | Q(Exists(house))
+    yes = Value(True)
+    return Case(
+        When(Q(role=Role.ADMIN) & everything, then=yes),
+        When(Exists(teams.filter(overseen)), then=yes),
+        default=Value(False),
+    )
 
 
 def get_leave(*, tenant: Tenant, leave_id: UUID) -> Leave:

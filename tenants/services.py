@@ -15,7 +15,7 @@ from core.signing import generate_api_key, hash_secret
 from tenants.audit import record_change
 from tenants.auth import SCOPES
 from tenants.context import tenant_scope
-from tenants.models import ApiKey, Calendar, Leave, Member, RepProfile, Role, Team, Tenant, User
+from tenants.models import ApiKey, Calendar, Leave, Member, Mode, RepProfile, Role, Team, Tenant, User
 
 
 def create_tenant(*, name: str, slug: str, time_zone: str = "UTC", tenant_id: UUID | None = None) -> Tenant:
@@ -188,7 +188,8 @@ def save_team(
         raise taken
     try:
         with transaction.atomic():
-            saved.save()
+            # The mode is switched by `switch_mode` alone: what was read before must not be written back.
+            saved.save(update_fields=_TEAM_FIELDS if team else None)
     except IntegrityError as error:  # somebody saved that name meanwhile
         raise taken from error
     record_change(
@@ -201,6 +202,31 @@ def save_team(
         now=now,
     )
     return saved
+
+
+@transaction.atomic
+def switch_mode(*, tenant: Tenant, team: Team | None, mode: Mode, actor: str, now: datetime) -> bool:
+    """Switch a team live or to shadow, with an audit entry; False where it is so already.
+
+    team: None switches the organisation itself: leads that nobody owns, and people without a team.
+    """
+    rows: models.QuerySet[Any] = Team.objects.all() if team else Tenant.objects.all()
+    row = rows.select_for_update().get(id=team.id if team else tenant.id)
+    before = row.mode
+    if before == mode:
+        return False
+    row.mode, row.mode_since, row.mode_by = mode, now, actor
+    row.save(update_fields=["mode", "mode_since", "mode_by"])
+    record_change(
+        actor=actor,
+        action="mode_switched",
+        object_type="team" if team else "tenant",
+        object_id=row.id,
+        before={"mode": str(before)},
+        after={"mode": str(mode)},
+        now=now,
+    )
+    return True
 
 
 @transaction.atomic

@@ -26,6 +26,8 @@ urlpatterns = [
     path("leave/<uuid:leave_id>/remove", leave_views.remove, name="remove_leave"),
     path("teams/new", views.team, name="new_team"),
     path("teams/<uuid:team_id>", views.team, name="team"),
+    path("teams/<uuid:team_id>/mode", views.mode, name="team_mode"),
+    path("organisation/mode", views.mode, name="organisation_mode"),
     path("keys", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="revoke_key"),
 ]

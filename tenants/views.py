@@ -29,7 +29,7 @@ from tenants.leave_forms import LeaveForm
 from tenants.leave_views import leave_context, take_leave
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
-from tenants.models import ApiKey, Member, RepProfile, Role, Team, User
+from tenants.models import ApiKey, Member, Mode, RepProfile, Role, Team, User
 from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from tenants.ways import asked_way
@@ -369,8 +369,34 @@ def team(request: TenantRequest, team_id: UUID | None = None) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("tenants:people")
     title = found.name if found else "New team"
-    context = {"form": form, "title": title, "crumbs": _crumbs(title, people=True)}
+    context = {"form": form, "title": title, "team": found, "crumbs": _crumbs(title, people=True)}
     return render(request, "tenants/team.html", context, status=status_of(form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def mode(request: TenantRequest, team_id: UUID | None = None) -> HttpResponse:
+    """GET, POST /teams/<id>/mode and /organisation/mode {mode}: live or shadow."""
+    tenant = request.tenant
+    found = selectors.get_team(tenant=tenant, team_id=team_id) if team_id else None
+    present = found or tenant
+    form = forms.ModeForm(request.POST or None, initial={"mode": present.mode})
+    if request.method == "POST" and form.is_valid():
+        chosen = Mode(form.cleaned_data["mode"])
+        services.switch_mode(
+            tenant=tenant, team=found, mode=chosen, actor=member_actor(request.member), now=database_clock()
+        )
+        live, shadow = "Live from now on.", "In shadow mode: measured, nothing sent or moved."
+        messages.success(request, live if chosen == Mode.LIVE else shadow)
+        return redirect("tenants:people")
+    context = {
+        "form": form,
+        "present": present,
+        "team": found,
+        "switched_by": selectors.actor_name(present.mode_by),
+        "crumbs": _crumbs("Mode", people=True),
+    }
+    return render(request, "tenants/mode.html", context, status=status_of(form))
 
 
 # Keys

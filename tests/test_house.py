@@ -32,6 +32,7 @@ CLOCK_EDGES = {
     "tenants/login.py",  # Unix time of a rate window
     "web/tasks.py",  # the same
     "web/throttling.py",  # the same
+    "tenants/middleware.py",  # when the page was asked for: what its rail has
     "web/shell.py",  # what a page's frame shows
     "web/templatetags/sp.py",  # "today" beside a time, where a page gives no moment of its own
     "handoff/views/base.py",  # the moment that a page shows; acts pass the database's clock

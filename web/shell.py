@@ -66,7 +66,7 @@ class Badge:
 BadgeSource = Callable[[HttpRequest], "Badge | int"]
 UNREAD = "unread"  # the bell's badge
 _badges: dict[str, BadgeSource] = {}
-UseSource = Callable[[HttpRequest], bool]
+UseSource = Callable[[TenantRequest], bool]
 _uses: dict[str, UseSource] = {}
 
 

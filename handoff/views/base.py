@@ -62,6 +62,7 @@ def chosen_page(request: TenantRequest, lead_id: UUID | None, now: datetime) -> 
     lead = lead_of(request, lead_id)
     return lead_page(
         lead=lead,
+        tenant=request.tenant,
         member=request.member,
         now=now,
         sla_only=request.GET.get("show") == "sla",

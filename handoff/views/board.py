@@ -15,8 +15,9 @@ from handoff import selectors
 from handoff.badges import remember
 from handoff.views import base
 from handoff.views.base import is_part, watcher
+from handoff.words import listed
 from sla.status import Status
-from tenants.models import Role
+from tenants.models import Mode, Role, Tenant
 from tenants.requests import TenantRequest
 
 
@@ -35,6 +36,7 @@ def board(request: TenantRequest) -> HttpResponse:
         "presses": [_board_group(group) for group in found.pressing],
         "only": only,
         "kpis": _board_kpis(found),
+        "shadowed": listed(_shadowed(found, request.tenant)),
         "may_move": request.member.role in (Role.MANAGER, Role.ADMIN),
         "here": request.get_full_path(),
         "back": f"?{urlencode({'next': request.get_full_path()})}",
@@ -43,6 +45,13 @@ def board(request: TenantRequest) -> HttpResponse:
     return render(
         request, "handoff/_board.html" if is_part(request, "board") else "handoff/board.html", context
     )
+
+
+def _shadowed(found: selectors.Board, tenant: Tenant) -> list[str]:
+    """The teams in shadow whose people the board shows, by name, and what has no team."""
+    teams = {person.member.team for person in found.people if person.member.team}
+    names = sorted(team.name for team in teams if team.mode == Mode.SHADOW)
+    return [*names, "leads without an owner"] if tenant.mode == Mode.SHADOW else names
 
 
 _PRESSES = {Status.OVERDUE: "Overdue", Status.AT_RISK: "At risk"}

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from handoff import clocks, selectors
 from handoff.badges import remember
 from handoff.lead_page import why_line
+from handoff.shadow import is_measured_only
 from handoff.views import base
 from handoff.views.base import chosen_page, is_part, reader
 from sla.status import Status
@@ -38,6 +39,7 @@ def inbox(request: TenantRequest) -> HttpResponse:
     page = None if is_part(request, "queue") else chosen_page(request, chosen, now)
     context = {
         "inbox": found,
+        "measured": is_measured_only(request.member, request.tenant),
         "groups": _queue_groups(found, chosen=chosen, now=now),
         "hidden": found.total - len(found.rows),
         "page": page,

@@ -46,7 +46,8 @@ def lead_clocks(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     now = base.reading_clock()
     found = lead_of(request, lead_id)
     handoff = last_handoff(found.id)
-    panels, _ = clock_panels(handoff, assignments_of([handoff.id] if handoff else []), now=now)
+    assignments = assignments_of([handoff.id] if handoff else [])
+    panels, _ = clock_panels(handoff, assignments, tenant=request.tenant, now=now)
     return render(request, "handoff/_clocks.html", {"clocks": panels, "lead": found, "now": now})
 
 

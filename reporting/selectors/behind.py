@@ -66,7 +66,9 @@ def stories(rows: Iterable[TargetFact], *, names: Names) -> dict[UUID, list[tupl
     """
     wanted = list(rows)
     timers, handoffs = [row.id for row in wanted], {row.handoff_id for row in wanted}
-    warnings = TimerEvent.objects.filter(handoff_id__in=handoffs, timer_id__in=timers, percent__lt=100)
+    warnings = TimerEvent.objects.filter(
+        handoff_id__in=handoffs, timer_id__in=timers, percent__lt=100, shadow=False
+    )
     later_owners = Assignment.objects.filter(handoff_id__in=handoffs, hop__gt=0)
     nobody = Value(None, output_field=UUIDField())
     record = warnings.values_list("timer_id", "fired_at", nobody).union(

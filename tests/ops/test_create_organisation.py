@@ -11,10 +11,11 @@ from django.test import Client
 
 from handoff.intake import receive_lead
 from leads.incoming import EngagementIn, LeadIn
+from notifications.models import OutboxMessage
 from routing.selectors import fallback_of
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
-from tenants.models import Member, Role, User
+from tenants.models import Member, Role, Team, Tenant, User
 from tests.factories import Org
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +86,23 @@ def test_somebody_with_a_login_keeps_their_password(acme: Org) -> None:
     said = create("Second", "--admin", acme.admin.email)
     assert "its password stays" in said
     assert "shown once" not in said
+
+
+def test_an_organisation_may_begin_in_shadow_mode_and_tells_nobody_until_it_is_switched_on() -> None:
+    said = create("Acme Tools", "--admin", "ada@acme.example", "--shadow")
+    assert "It begins in shadow mode" in said
+    client = Client()
+    client.force_login(User.objects.get(email="ada@acme.example"))
+    with tenant_scope(_tenant_of(client)):
+        assert Tenant.objects.get().mode == "shadow"
+        assert set(Team.objects.values_list("mode", flat=True)) == {"shadow"}
+        receive_lead(
+            item=LeadIn(
+                email="ann@customer.example",
+                engagements=(EngagementIn("demo_request", "", database_clock()),),
+            ),
+            actor="key:test",
+            clock=database_clock,
+        )
+        assert set(OutboxMessage.objects.values_list("kind", "state")) == {("lead.unrouted", "suppressed")}
+    assert "Would have told ada that the lead has no owner." in client.get("/shadow").content.decode()

@@ -10,6 +10,7 @@ from handoff.intake import receive_lead
 from handoff.services import Actor
 from leads.incoming import EngagementIn, LeadIn
 from tenants.clock import fixed_clock
+from tenants.models import Team
 from tests.engine.scenes import clock_of, open_handoff
 from tests.factories import Org
 from web import shell
@@ -45,11 +46,15 @@ def test_a_role_sees_its_places_and_no_others(acme: Org, role: str) -> None:
     assert sorted(places(as_(member))) == sorted(PLACES[role])
 
 
-def test_an_admin_sees_every_place(acme: Org) -> None:
+def test_an_admin_sees_every_place_that_has_something_to_say(acme: Org) -> None:
     from slaportal.navigation import NAVIGATION
 
-    shown = [place.label for group in NAVIGATION for place in group.places]
-    assert places(as_(acme.admin)) == [label for label in shown if label != "Excuses"]
+    every = [place.label for group in NAVIGATION for place in group.places]
+    waiting = {"Excuses", "Shadow mode"}
+    assert places(as_(acme.admin)) == [label for label in every if label not in waiting]
+    with acme.scope():
+        Team.objects.filter(id=acme.team.id).update(mode="shadow")
+    assert places(as_(acme.admin)) == [label for label in every if label != "Excuses"]
 
 
 def test_a_place_that_waits_for_use_stands_in_the_rail_once_it_is_used(acme: Org, globex: Org) -> None:

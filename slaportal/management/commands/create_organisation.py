@@ -40,6 +40,11 @@ class Command(BaseCommand):
         parser.add_argument("--country", default="", help="public holidays of, such as DE")
         parser.add_argument("--subdivision", default="", help="and of this part of it, such as BE")
         parser.add_argument(
+            "--shadow",
+            action="store_true",
+            help="begin in shadow mode: measure everything, send and move nothing until switched on",
+        )
+        parser.add_argument(
             "--password-stdin",
             action="store_true",
             help="read the password; else one is made and printed once",
@@ -62,6 +67,8 @@ class Command(BaseCommand):
                 f"There is an organisation {slug} already: choose another --slug."
             ) from refusal
         self.stdout.write(f"{options['name']} ({slug}) is there. {email} is its admin and fallback person.")
+        if options["shadow"]:
+            self.stdout.write("It begins in shadow mode: switch its teams live on the page People.")
         if known:
             self.stdout.write("That login was there before: its password stays.")
         elif not options["password_stdin"]:
@@ -107,4 +114,5 @@ def _plan(options: dict[str, Any], *, slug: str, email: str, password: str | Non
         director=admin,
         fallback=admin,
         password=password,
+        shadow=options["shadow"],
     )
