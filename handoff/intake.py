@@ -194,7 +194,8 @@ def _terms(new: Sequence[Arrival]) -> dict[UUID, Terms]:
     if not new:
         return {}
     try:
-        matches = sla.match_tiers([arrival.facts for arrival in new if arrival.facts is not None])
+        facts = [arrival.facts for arrival in new if arrival.facts is not None]
+        matches = sla.match_tiers(facts, at=new[0].at)
     except Conflict:
         return {}
     return {
@@ -261,7 +262,8 @@ def _stricter(live: Mapping[UUID, Arrival]) -> set[UUID]:
     ]
     if not waiting:
         return set()
-    matches = sla.match_tiers([arrival.facts for _, arrival in waiting if arrival.facts is not None])
+    facts = [arrival.facts for _, arrival in waiting if arrival.facts is not None]
+    matches = sla.match_tiers(facts, at=waiting[0][1].at)
     items = [
         sla.StricterTier(handoff, match, arrival.at)
         for (handoff, arrival), match in zip(waiting, matches, strict=True)

@@ -63,9 +63,20 @@ class Badge:
     tone: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that a person must mend, above every page: a sentence, and where it is mended."""
+
+    text: str
+    url: str
+    action: str
+
+
+AlarmSource = Callable[[HttpRequest], "Alarm | None"]
 BadgeSource = Callable[[HttpRequest], "Badge | int"]
 UNREAD = "unread"  # the bell's badge
 _badges: dict[str, BadgeSource] = {}
+_alarms: list[AlarmSource] = []
 
 
 def register_badge(name: str, source: BadgeSource) -> None:
@@ -75,6 +86,17 @@ def register_badge(name: str, source: BadgeSource) -> None:
     ready().
     """
     _badges[name] = source
+
+
+def register_alarm(source: AlarmSource) -> None:
+    """Let `source` say what stands in red above every page. As `register_badge`."""
+    _alarms.append(source)
+
+
+def _standing_alarms(request: TenantRequest) -> list[Alarm]:
+    if connection.needs_rollback:
+        return []
+    return [found for source in _alarms if (found := source(request)) is not None]
 
 
 def path_or_none(view: str) -> str | None:
@@ -200,5 +222,6 @@ def page_shell(request: TenantRequest) -> dict[str, Any]:
         "search": path_or_none("handoff:search") is not None,
         "now": now,
         "clocks": cache(lambda: _clocks(request, now)),
+        "alarms": cache(lambda: _standing_alarms(request)),
     }
     return {"shell": shell, "nav": cache(lambda: navigation_for(request))}

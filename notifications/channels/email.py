@@ -33,6 +33,8 @@ _HEADS: Final = {
     "lead.nurture": "To nurture",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
+    "config.approval_asked": "Approval asked",
+    "config.approval_decided": "Approval",
 }
 
 
