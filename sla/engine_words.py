@@ -53,15 +53,15 @@ FINDINGS: Final = {
     "named_missing": (
         "The SLA policy names somebody who is not there",
         (
-            "Publish a version that names somebody else, or switch the person on again. Until then the fallback "
-            "person hears in their place. This clears within a minute."
+            "Publish a version that names somebody else, or switch the person on again. Until then the "
+            "fallback person hears in their place. This clears within a minute."
         ),
     ),
     "publication_held": (
         "A scheduled version could not come into force",
         (
-            "The version before it is still in force. Cancel the scheduled one under SLA tiers, mend the draft "
-            "that it becomes, and publish it anew."
+            "The version before it is still in force. Cancel the scheduled one under SLA tiers, mend the "
+            "draft that it becomes, and publish it anew."
         ),
     ),
 }

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenants import invitation_views, views
+from tenants import invitation_views, publication_views, views
 
 app_name = "tenants"
 urlpatterns = [
@@ -22,6 +22,11 @@ urlpatterns = [
     path("leave/<uuid:leave_id>/remove", views.remove_leave, name="remove_leave"),
     path("teams/new", views.team, name="new_team"),
     path("teams/<uuid:team_id>", views.team, name="team"),
+    path("second-approval", publication_views.second_approval, name="second_approval"),
+    path("publications/<uuid:publication_id>/approve", publication_views.approve, name="approve"),
+    path("publications/<uuid:publication_id>/refuse", publication_views.refuse, name="refuse"),
+    path("publications/<uuid:publication_id>/withdraw", publication_views.withdraw, name="withdraw"),
+    path("publications/<uuid:publication_id>/cancel", publication_views.cancel, name="cancel"),
     path("keys", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="revoke_key"),
 ]

@@ -28,6 +28,7 @@ from tenants.versions.orders import (
     get_order,
     last_order,
     listeners,
+    standing_orders,
     waiting_order,
 )
 from tenants.versions.publishing import (
@@ -74,6 +75,7 @@ __all__ = [
     "save_draft",
     "set_second_approval",
     "settle",
+    "standing_orders",
     "start_draft",
     "tenants_with_due_publications",
     "version_in_force",

@@ -35,6 +35,12 @@ def get_order(order_id: UUID) -> Publication:
     return found
 
 
+def standing_orders(model: type[VersionedModel]) -> list[Publication]:
+    """The orders of a kind that wait for somebody or for their time, or are held: one of each at most."""
+    states = (State.ASKED, State.SCHEDULED, State.HELD)
+    return list(Publication.objects.filter(kind=kind_of(model).slug, state__in=states))
+
+
 def waiting_order(model: type[VersionedModel]) -> Publication | None:
     """The order that waits for somebody's approval, or None."""
     orders = Publication.objects.filter(kind=kind_of(model).slug, state=State.ASKED)
