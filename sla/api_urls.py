@@ -20,6 +20,12 @@ urlpatterns = [
     path("policy/draft", policy_api.PolicyDraftView.as_view(), name="api-policy-draft"),
     path("policy/draft/check", policy_api.PolicyDraftCheckView.as_view(), name="api-policy-check"),
     path("policy/publish", policy_api.PolicyPublishView.as_view(), name="api-policy-publish"),
+    path("policy/ask", policy_api.PolicyAskView.as_view(), name="api-policy-ask"),
+    path(
+        "policy/versions/<uuid:policy_version_id>/ask",
+        policy_api.PolicyAskAgainView.as_view(),
+        name="api-policy-ask-again",
+    ),
     path(
         "policy/versions/<uuid:policy_version_id>/roll-back",
         policy_api.PolicyRollBackView.as_view(),
