@@ -333,8 +333,10 @@ def cancel(*, order_id: UUID, actor: str, now: datetime) -> VersionedModel:
     order = get_order(order_id)
     model = get_kind(order.kind).model
     settle(model, now)
-    version: VersionedModel = model.objects.select_for_update().get(id=order.version_id)
+    version: VersionedModel | None = model.objects.select_for_update().filter(id=order.version_id).first()
     order = Publication.objects.select_for_update(of=("self",)).get(id=order.id)
+    if version is None:
+        raise Conflict("Its draft was discarded: there is nothing to cancel.", state=str(order.state))
     if order.state not in (State.SCHEDULED, State.HELD):
         what = "came into force" if order.state == State.DONE else f"is {order.get_state_display().lower()}"
         raise Conflict(f"Version {version.number} {what}: there is nothing to cancel.", state=order.state)

@@ -24,6 +24,7 @@ _HOURS = {"tz": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}, "country": "", "
 SPECIAL: dict[str, dict[str, Any]] = {
     "tenants.Leave": {"starts_at": AT, "ends_at": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "sla.Pause": {"started_at": AT, "until": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
+    "tenants.Publication": {"kind": "policy"},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},
     "leads.CriteriaVersion": {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
