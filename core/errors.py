@@ -103,6 +103,13 @@ class Conflict(DomainError):
     title = "Conflict"
 
 
+class ApprovalNeeded(Conflict):
+    """A second person must approve this before it is done."""
+
+    code = "approval_needed"
+    title = "Somebody else must approve this"
+
+
 class StageError(Conflict):
     """The lifecycle has no such step from the present stage."""
 

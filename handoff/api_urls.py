@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, excuse_api, leave_api, shadow_api
+from handoff import api, excuse_api, leave_api, publication_api, shadow_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -33,5 +33,32 @@ urlpatterns = [
     path("organisation", shadow_api.OrganisationView.as_view(), name="api-organisation"),
     path("teams", shadow_api.TeamsView.as_view(), name="api-teams"),
     path("teams/<uuid:team_id>", shadow_api.TeamView.as_view(), name="api-team"),
+    path("publications", publication_api.PublicationsView.as_view(), name="api-publications"),
+    path(
+        "publications/<uuid:publication_id>",
+        publication_api.PublicationView.as_view(),
+        name="api-publication",
+    ),
+    path(
+        "publications/<uuid:publication_id>/approve",
+        publication_api.ApproveView.as_view(),
+        name="api-publication-approve",
+    ),
+    path(
+        "publications/<uuid:publication_id>/refuse",
+        publication_api.RefuseView.as_view(),
+        name="api-publication-refuse",
+    ),
+    path(
+        "publications/<uuid:publication_id>/withdraw",
+        publication_api.WithdrawView.as_view(),
+        name="api-publication-withdraw",
+    ),
+    path(
+        "publications/<uuid:publication_id>/cancel",
+        publication_api.CancelView.as_view(),
+        name="api-publication-cancel",
+    ),
+    path("second-approval", publication_api.SecondApprovalView.as_view(), name="api-second-approval"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

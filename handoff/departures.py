@@ -7,9 +7,10 @@ from leads.models import Handoff
 from routing.models import RoutingSettings
 from sla.models import PolicyVersion
 from sla.policies import find_policy
+from tenants.clock import database_clock
 from tenants.models import Member
 from tenants.services import departure_guards
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 
 def register() -> None:
@@ -33,7 +34,7 @@ def _is_not_the_fallback(member: Member) -> None:
 
 def _is_not_named_by_the_policy(member: Member) -> None:
     """A step of the ladder that names somebody who is gone would fall to the fallback person in silence."""
-    version = published_version(PolicyVersion)
+    version = version_in_force(PolicyVersion, database_clock())
     policy = find_policy(version.id) if version else None
     if policy and member.id in {act.member_id for step in policy.ladder for act in step.actions}:
         raise Conflict(

@@ -204,7 +204,8 @@ def _terms(new: Sequence[Arrival]) -> dict[UUID, Terms]:
     if not new:
         return {}
     try:
-        matches = sla.match_tiers([arrival.facts for arrival in new if arrival.facts is not None])
+        facts = [arrival.facts for arrival in new if arrival.facts is not None]
+        matches = sla.match_tiers(facts, at=new[0].at)
     except Conflict:
         return {}
     return {
@@ -236,7 +237,8 @@ def _wake(arrivals: Sequence[Arrival]) -> list[Arrival]:
     ]
     if not asleep:
         return list(arrivals)
-    matches = sla.match_tiers([arrival.facts for arrival in asleep if arrival.facts is not None])
+    facts = [arrival.facts for arrival in asleep if arrival.facts is not None]
+    matches = sla.match_tiers(facts, at=asleep[0].at)
     woken: dict[UUID, Arrival] = {}
     for arrival, match in zip(asleep, matches, strict=True):
         if match.tier.nurture is None and arrival.lead.id not in woken:
@@ -308,7 +310,8 @@ def _stricter(live: Mapping[UUID, Arrival]) -> set[UUID]:
     ]
     if not waiting:
         return set()
-    matches = sla.match_tiers([arrival.facts for _, arrival in waiting if arrival.facts is not None])
+    facts = [arrival.facts for _, arrival in waiting if arrival.facts is not None]
+    matches = sla.match_tiers(facts, at=waiting[0][1].at)
     items = [
         sla.StricterTier(handoff, match, arrival.at)
         for (handoff, arrival), match in zip(waiting, matches, strict=True)

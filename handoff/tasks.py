@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
 from django.db import connection
 
 from handoff.absences import move_from_absent_everywhere
 from handoff.moves import drain_unrouted
 from handoff.pauses import end_pauses, tenants_with_ended_pauses
+from handoff.publications import clear_mended, look_after_the_named, publish_due
 from handoff.sweep import sweep
-from routing.selectors import fallback_of
 from sla.auditor import audit
-from sla.models import Finding
 from sla.services import record_lateness
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
+from tenants.selectors import active_tenants
+from tenants.versions import tenants_with_due_publications
 
 logger = logging.getLogger(__name__)
 
 SWEEP: Final = "handoff.tasks.sweep_tick"
-FALLBACK_MISSING: Final = "fallback_missing"
 
 
 def sweep_tick() -> int:
@@ -69,23 +67,40 @@ def move_from_absent_tick() -> int:
     return move_from_absent_everywhere(clock=database_clock)
 
 
-def audit_tick() -> int:
-    """Look for what the engine should have done and did not; returns how many findings are open."""
-    findings = audit(clock=database_clock)
-    return sum(_still_open(tenant_id, found) for tenant_id, found in findings.items())
+def publish_due_tick() -> int:
+    """Put versions in force whose time has come; returns how many.
 
-
-def _still_open(tenant_id: UUID, findings: Sequence[Finding]) -> int:
-    """How many of an organisation's findings stand.
-
-    A missing fallback person is routing's to judge, which the auditor does not know: that finding is cleared
-    here, as soon as there is somebody again.
+    An organisation whose turn raises is left for the next tick, and the others go on.
     """
-    missing = [finding.id for finding in findings if finding.kind == FALLBACK_MISSING]
-    if not missing:
-        return len(findings)
-    with tenant_scope(tenant_id):
-        if fallback_of() is None:
-            return len(findings)
-        Finding.objects.filter(id__in=missing).update(cleared_at=database_clock())
-    return len(findings) - len(missing)
+    count = 0
+    for tenant_id in tenants_with_due_publications(database_clock()):
+        try:
+            count += publish_due(tenant_id, database_clock)
+        except Exception:
+            logger.exception("Publishing what is due failed.", extra={"tenant": str(tenant_id)})
+    return count
+
+
+def look_after_the_named_tick() -> int:
+    """Look whether everybody who is to hear of leads is still there; returns how many are not."""
+    missing = 0
+    for tenant_id in active_tenants():
+        try:
+            with tenant_scope(tenant_id):
+                missing += look_after_the_named(database_clock())
+        except Exception:
+            logger.exception("Looking after an organisation failed.", extra={"tenant": str(tenant_id)})
+    return missing
+
+
+def audit_tick() -> int:
+    """Look for what the engine should have done and did not; returns how many findings are open.
+
+    Who is missing and which version is held is not the auditor's to judge: those findings are cleared here,
+    as soon as they are mended.
+    """
+    count = 0
+    for tenant_id, findings in audit(clock=database_clock).items():
+        with tenant_scope(tenant_id):
+            count += clear_mended(findings, database_clock())
+    return count

@@ -241,6 +241,13 @@ def _seen(leaf: Leaf) -> str:
     return f"{leaf.label}: {leaf.seen}"[:200]
 
 
+def check_publishable(content: object) -> None:
+    """Raises ValidationFailed, with a path to each error, for criteria that cannot be put in force."""
+    errors = check_content(content)
+    if errors or not isinstance(content, dict):
+        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
+
+
 def check_content(content: object) -> list[FieldError]:
     """Everything wrong with the content of a criteria version, with paths into it; empty when it is good."""
     if not isinstance(content, dict):

@@ -19,12 +19,13 @@ from uuid_utils.compat import uuid7
 
 from core.errors import FieldError, StageError, StaleVersion, ValidationFailed
 from leads.arrivals import Arrival
-from leads.criteria import check_content
+from leads.criteria import check_publishable
 from leads.lifecycle import Stage, can_move
 from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.upsert import record_steps, upsert_leads
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
-from tenants.versions import create_draft, publish, published_version
+from tenants.models import Member, Publication
+from tenants.versions import ask, create_draft, open_draft, publish, published_version, save_draft
 
 __all__ = [
     "Arrival",
@@ -37,6 +38,7 @@ __all__ = [
     "move_stages",
     "open_handoffs",
     "prepare_handoffs",
+    "propose_criteria",
     "publish_criteria",
     "record_steps",
     "record_touch",
@@ -371,14 +373,34 @@ def publish_criteria(content: object, *, based_on: int, actor: str, now: datetim
 
     based_on: number of the version that the author saw in force, 0 for none.
     Raises StaleVersion where another has come between, ValidationFailed with a path to each error of the
-    content.
+    content, ApprovalNeeded where a second admin must approve (`propose_criteria`).
     """
-    errors = check_content(content)
-    if errors or not isinstance(content, dict):
-        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
+    draft = _write_criteria(content, based_on=based_on, actor=actor, now=now)
+    return publish(draft, actor=actor, now=now)
+
+
+@transaction.atomic
+def propose_criteria(
+    content: object, *, based_on: int, actor: str, asker: Member | None, now: datetime
+) -> Publication:
+    """Write the next version of the criteria and ask a second admin to put it in force. Raises as
+    `publish_criteria`, and Conflict where nobody could approve it.
+
+    asker: the person behind the actor. A request for an earlier wording is withdrawn with that.
+    """
+    draft = _write_criteria(content, based_on=based_on, actor=actor, now=now)
+    return ask(draft, actor=actor, asker=asker, now=now, expected_revision=draft.revision)
+
+
+def _write_criteria(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
+    """The content as the draft of the next version: over the one that is open, where there is one."""
+    check_publishable(content)
+    assert isinstance(content, dict)
     list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
     current = published_version(CriteriaVersion)
     if (current.number if current else 0) != based_on:
         raise StaleVersion("Somebody published another version meanwhile. Look at it, then send yours again.")
-    draft = create_draft(CriteriaVersion, content=content, actor=actor, now=now)
-    return publish(draft, actor=actor, now=now)
+    draft = open_draft(CriteriaVersion)
+    if draft is None:
+        return create_draft(CriteriaVersion, content=content, actor=actor, now=now)
+    return save_draft(draft, content=content, expected_revision=draft.revision, actor=actor, now=now)

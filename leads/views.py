@@ -19,13 +19,15 @@ from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
-from leads.services import publish_criteria
+from leads.services import propose_criteria, publish_criteria
 from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.publication_views import standing
 from tenants.refusals import REFUSED, status_of_refusal
 from tenants.requests import TenantRequest
+from tenants.versions import needs_approval
 
 
 @member_required(Role.MARKETING, Role.MANAGER)
@@ -35,8 +37,9 @@ def criteria(request: TenantRequest) -> HttpResponse:
     may_edit = request.member.role == Role.ADMIN
     history = selectors.criteria_history()
     current = next((version for version in history if version.state == "published"), None)
+    draft = next((version for version in history if version.state == "draft"), None)
     content = current.content if current else DEFAULT_CRITERIA
-    plain, advanced = _forms(current, content)
+    plain, advanced = _forms(current, draft.content if draft and may_edit else content)
     status = 200
     if request.method == "POST":
         if not may_edit:
@@ -57,7 +60,10 @@ def criteria(request: TenantRequest) -> HttpResponse:
         "sentences": sentences(content) if current else [],
         "required": required_labels(content.get("required", [])),
         "history": history,
-        "next_number": (history[0].number + 1) if history else 1,
+        "next_number": draft.number if draft else (history[0].number + 1) if history else 1,
+        "draft_sentences": sentences(draft.content) if draft and may_edit else [],
+        "draft_required": required_labels(draft.content.get("required", [])) if draft and may_edit else [],
+        "standing": standing(CriteriaVersion, request, draft=draft),
         "plain": plain,
         "advanced": advanced,
         "may_edit": may_edit,
@@ -102,22 +108,28 @@ def _forms(
 
 
 def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> DomainError | None:
-    """Publish what the form says; where that is refused, the form says why, and the refusal is given back."""
+    """Publish what the form says, or ask a second admin where one must approve; where that is refused, the
+    form says why, and the refusal is given back.
+    """
     content = form.cleaned_data["content"] if isinstance(form, AdvancedForm) else form.content()
+    wanted: dict[str, Any] = {
+        "based_on": form.cleaned_data["based_on"],
+        "actor": member_actor(request.member),
+        "now": database_clock(),
+    }
     try:
-        version = publish_criteria(
-            content,
-            based_on=form.cleaned_data["based_on"],
-            actor=member_actor(request.member),
-            now=database_clock(),
-        )
+        if needs_approval("criteria"):
+            propose_criteria(content, asker=request.member, **wanted)
+            said = "The other admins are asked to approve it. Nothing is in force before."
+        else:
+            said = f"Version {publish_criteria(content, **wanted).number} is in force."
     except DomainError as error:
         for one in error.field_errors:
             form.add_error(None, f"{one.path or 'The criteria'}: {one.message}")
         if not error.field_errors:
             form.add_error(None, error.message)
         return error
-    messages.success(request, f"Version {version.number} is in force.")
+    messages.success(request, said)
     return None
 
 

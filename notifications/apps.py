@@ -8,6 +8,7 @@ class NotificationsConfig(AppConfig):
     verbose_name = "Notifications"
 
     def ready(self) -> None:
+        from notifications import publications
         from notifications.selectors import unread_count
         from web.shell import UNREAD, register_badge
 
@@ -15,3 +16,4 @@ class NotificationsConfig(AppConfig):
             return unread_count(tenant=request.tenant, member=request.member)
 
         register_badge(UNREAD, unread)
+        publications.install()

@@ -5,8 +5,8 @@
 they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
-"timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug); "at" and
-"due_at" are ISO times.
+"timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
+"publication", "version"; "at" and "due_at" are ISO times.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ KINDS: Final[Mapping[str, str]] = {
     "lead.stage_changed": "A lead changed its stage",
     "lead.excuse_asked": "An excuse for a missed clock was asked for",
     "lead.excuse_decided": "An excuse was approved or refused",
+    "config.approval_asked": "A version waits for a second person's approval",
+    "config.approval_decided": "A version was approved or refused",
     "timer.reminder": "A clock reached its reminder",
     "timer.warned": "A clock is at risk",
     "timer.breached": "A clock is overdue",

@@ -18,6 +18,7 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from core.businesstime import WorkCalendar
+from core.errors import ValidationFailed
 from leads.criteria import SCHEMA
 from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
 from routing.models import Pool, RepLoad, RuleSetVersion
@@ -100,6 +101,14 @@ def load_setup() -> Setup:
         enabled, max_hops, fallback_id, version_id = cursor.fetchone()
     rule_set = compiled_rule_set(tenant_id, version_id) if version_id else None
     return Setup(enabled, max_hops, fallback_id, version_id, rule_set)
+
+
+def check_publishable(content: Any) -> None:
+    """Raises ValidationFailed for rules that cannot be put in force."""
+    try:
+        compile_rule_set(content, SCHEMA)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValidationFailed("These rules are not written as rules are.") from error
 
 
 @lru_cache(maxsize=512)

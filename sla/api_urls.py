@@ -29,6 +29,12 @@ urlpatterns = [
     path("policy/proposal", preset_api.ProposalView.as_view(), name="api-policy-proposal"),
     path("policy/draft/proposal", preset_api.ProposalDraftView.as_view(), name="api-policy-from-history"),
     path("policy/publish", policy_api.PolicyPublishView.as_view(), name="api-policy-publish"),
+    path("policy/ask", policy_api.PolicyAskView.as_view(), name="api-policy-ask"),
+    path(
+        "policy/versions/<uuid:policy_version_id>/ask",
+        policy_api.PolicyAskAgainView.as_view(),
+        name="api-policy-ask-again",
+    ),
     path(
         "policy/versions/<uuid:policy_version_id>/roll-back",
         policy_api.PolicyRollBackView.as_view(),

@@ -4,3 +4,27 @@ from django.apps import AppConfig
 class SlaConfig(AppConfig):
     name = "sla"
     verbose_name = "SLA"
+
+    def ready(self) -> None:
+        """Say that policies are versioned, may be published for a later day, and may move open clocks; lend
+        the page shell what is wrong.
+        """
+        from sla import alarm
+        from sla.models import PolicyVersion
+        from sla.moving import move_as_chosen
+        from sla.policy_review import check_publishable
+        from tenants.versions import Kind, register
+
+        register(
+            Kind(
+                slug="policy",
+                title="SLA policy",
+                model=PolicyVersion,
+                page="sla:policy",
+                check="sla:policy_check",
+                validate=check_publishable,
+                dated=True,
+                arrived=move_as_chosen,
+            )
+        )
+        alarm.register()

@@ -11,6 +11,8 @@ TICKS: Final = {
     "handoff.tasks.end_pauses_tick": "Lets paused clocks go on when their time is up",
     "handoff.tasks.drain_unrouted_tick": "Finds owners for leads without one",
     "handoff.tasks.move_from_absent_tick": "Moves leads on whose owners are away",
+    "handoff.tasks.publish_due_tick": "Puts versions in force whose time has come",
+    "handoff.tasks.look_after_the_named_tick": "Looks whether everybody named is still there",
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",
     "handoff.tasks.audit_tick": "Audits all this",
@@ -56,6 +58,20 @@ FINDINGS: Final = {
     "fallback_missing": (
         "Nobody catches leads that find no owner",
         "Name an active fallback person under Routing. This clears within a minute.",
+    ),
+    "named_missing": (
+        "The SLA policy names somebody who is not there",
+        (
+            "Publish a version that names somebody else, or switch the person on again. Until then the "
+            "fallback person hears in their place. This clears within a minute."
+        ),
+    ),
+    "publication_held": (
+        "A scheduled version could not come into force",
+        (
+            "The version before it is still in force. Cancel the scheduled one under SLA tiers, mend the "
+            "draft that it becomes, and publish it anew."
+        ),
     ),
 }
 OTHER_FINDING: Final = ("Something else is wrong", "Read the detail and report it as a fault.")

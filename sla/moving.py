@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -33,7 +33,7 @@ from tenants.bulk import insert_rows, update_rows
 from tenants.calendars import load_calendar
 from tenants.clock import Clock, database_clock
 from tenants.context import tenant_scope
-from tenants.models import Calendar, CalendarVersion, VersionState
+from tenants.models import Calendar, CalendarVersion, VersionedModel, VersionState
 
 #: Handoffs that one batch locks, each with a handful of clocks: a fraction of a second.
 BATCH: Final = 250
@@ -131,6 +131,18 @@ def order_policy_move(*, version: PolicyVersion, actor: str, now: datetime) -> C
         raise Conflict(f"Version {version.number} is not in force.")
     expected = _under_others(version, now).count()
     return _order(ClockMove(policy_version=version, expected=expected), actor=actor, now=now)
+
+
+def move_as_chosen(version: VersionedModel, options: Mapping[str, Any], actor: str, now: datetime) -> None:
+    """A version came into force: order the move of the open leads' clocks where that was chosen with it."""
+    if options.get("move_open") and isinstance(version, PolicyVersion):
+        order_policy_move(version=version, actor=actor, now=now)
+
+
+def ordered_for(version: PolicyVersion) -> ClockMove | None:
+    """The move that was ordered when a version came into force, or None."""
+    found: ClockMove | None = ClockMove.objects.filter(policy_version=version).first()
+    return found
 
 
 def _under_others(version: PolicyVersion, now: datetime) -> QuerySet[Timer]:

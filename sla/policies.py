@@ -19,7 +19,7 @@ from sla.tiers import Policy, TargetSpec, parse_policy
 from sla.timers import Schedule, add_seconds, schedule
 from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 
 @lru_cache(maxsize=1024)
@@ -34,9 +34,9 @@ def load_policy(version_id: UUID) -> Policy:
     return _parsed(current_tenant_id(), version_id)
 
 
-def policy_in_force() -> tuple[UUID, Policy]:
-    """The published version's id and its policy. Raises Conflict before the first publication."""
-    version = published_version(PolicyVersion)
+def policy_in_force(at: datetime) -> tuple[UUID, Policy]:
+    """Id and policy of the version in force at an instant. Raises Conflict before the first publication."""
+    version = version_in_force(PolicyVersion, at)
     if version is None:
         raise Conflict("No SLA policy is published yet.")
     return version.id, load_policy(version.id)

@@ -22,7 +22,7 @@ from sla.policy_changes import changes
 from sla.policy_drafts import write_draft
 from sla.policy_review import Review, check_publishable, review
 from tenants import versions
-from tenants.models import VersionState
+from tenants.models import Publication, VersionState
 from web.api import TenantAPIView
 
 MOST_VERSIONS = 100
@@ -33,7 +33,10 @@ class PolicySerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     number = serializers.IntegerField()
-    state = serializers.CharField(help_text="draft, published (in force) or retired.")
+    state = serializers.CharField(
+        help_text="draft, scheduled, held (its time came and it did not pass the check), published "
+        "(in force), retired or cancelled."
+    )
     revision = serializers.IntegerField(help_text="Counts the saves of a draft.")
     copy_of = serializers.IntegerField(
         allow_null=True, help_text="Number of the version that it began as a copy of."
@@ -42,6 +45,9 @@ class PolicySerializer(serializers.Serializer[Any]):
     saved_by = serializers.CharField(allow_blank=True)
     published_at = serializers.DateTimeField(allow_null=True)
     published_by = serializers.CharField(allow_blank=True)
+    effective_at = serializers.DateTimeField(
+        allow_null=True, help_text="From when on, where it was published for a later moment."
+    )
     content = serializers.DictField(help_text="Tiers, ladder, responses and on_reassign.")
 
 
@@ -59,6 +65,10 @@ class PolicyListItemSerializer(serializers.Serializer[Any]):
     copy_of = serializers.IntegerField(allow_null=True)
     published_at = serializers.DateTimeField(allow_null=True)
     published_by = serializers.CharField(allow_blank=True)
+    approved_by = serializers.CharField(
+        allow_blank=True, help_text="Of versions that a second admin approved."
+    )
+    effective_at = serializers.DateTimeField(allow_null=True)
     changes = serializers.ListField(
         child=serializers.CharField(), help_text="What it changed against the version before, in words."
     )
@@ -79,15 +89,35 @@ class DraftInSerializer(serializers.Serializer[Any]):
     )
 
 
-class PublishInSerializer(serializers.Serializer[Any]):
-    revision = serializers.IntegerField(min_value=1, help_text="Of the draft that was checked.")
+class RollBackInSerializer(serializers.Serializer[Any]):
     move_open = serializers.BooleanField(
-        required=False, help_text="Also move the running clocks of open leads. Else they stay."
+        required=False,
+        help_text="Also move the running clocks of open leads when it comes into force. Else they stay.",
+    )
+    effective_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="From when on, with an offset; at most 400 days ahead. Left out: at once.",
+    )
+    beside = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="Number of the scheduled version that will replace this one: needed to publish at once"
+        " while one is scheduled.",
     )
 
 
-class RollBackInSerializer(serializers.Serializer[Any]):
-    move_open = serializers.BooleanField(required=False)
+class PublishInSerializer(RollBackInSerializer):
+    revision = serializers.IntegerField(min_value=1, help_text="Of the draft that was checked.")
+
+
+class AskedSerializer(serializers.Serializer[Any]):
+    """A request for a second admin's approval."""
+
+    publication = serializers.UUIDField(help_text="See /publications.")
+    version = serializers.UUIDField()
+    number = serializers.IntegerField()
+    effective_at = serializers.DateTimeField(allow_null=True)
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
@@ -113,10 +143,19 @@ class PolicyMovesSerializer(serializers.Serializer[Any]):
     left = serializers.IntegerField(help_text="Clocks whose tier or target the new version lacks.")
 
 
+class ScheduledSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    effective_at = serializers.DateTimeField(allow_null=True)
+
+
 class PolicyCheckSerializer(serializers.Serializer[Any]):
     """What publishing the draft would do; nothing is written."""
 
     revision = serializers.IntegerField()
+    needs_approval = serializers.BooleanField(help_text="A second admin must approve it: ask instead.")
+    waiting = serializers.UUIDField(allow_null=True, help_text="The publication that waits for approval.")
+    scheduled = ScheduledSerializer(allow_null=True, help_text="The version that comes into force by itself.")
     problems = PlaceSerializer(many=True, help_text="With any of them it cannot be published.")
     changes = serializers.ListField(child=serializers.CharField())
     warnings = serializers.ListField(child=serializers.CharField())
@@ -141,6 +180,7 @@ def policy_document(version: PolicyVersion) -> dict[str, Any]:
         "saved_by": version.saved_by,
         "published_at": version.published_at,
         "published_by": version.published_by,
+        "effective_at": version.effective_at,
         "content": version.content,
     }
 
@@ -158,7 +198,7 @@ class PolicyView(TenantAPIView):
     @extend_schema(operation_id="policy_retrieve", responses={200: PolicySerializer})
     def get(self, request: Request) -> Response:
         """The policy in force."""
-        found = versions.published_version(PolicyVersion)
+        found = versions.version_in_force(PolicyVersion, self.clock())
         if found is None:
             raise NotFound("No SLA policy is published yet.")
         return Response(policy_document(found))
@@ -172,6 +212,7 @@ class PolicyVersionsView(TenantAPIView):
         """What was put in force, the newest first, with what each changed; the newest hundred."""
         listed = PolicyVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")
         found = list(listed[: MOST_VERSIONS + 1])
+        approvals = versions.approvals_of(version.id for version in found)
         older: list[PolicyVersion | None] = [*found[1:], None]
         rows = [
             {
@@ -181,6 +222,8 @@ class PolicyVersionsView(TenantAPIView):
                 "copy_of": version.copy_of,
                 "published_at": version.published_at,
                 "published_by": version.published_by,
+                "approved_by": approvals.get(version.id, ""),
+                "effective_at": version.effective_at,
                 "changes": changes(previous.content, version.content) if previous else [],
             }
             for version, previous in zip(found, older, strict=True)
@@ -226,14 +269,25 @@ class PolicyDraftCheckView(TenantAPIView):
         """What is wrong with the draft, what it changes, what to look at twice, whom it tells, and which
         running clocks could be moved. Nothing is written.
         """
-        found = _draft()
-        looked = review(
-            found,
-            current=versions.published_version(PolicyVersion),
-            tenant=self.tenant,
-            now=self.clock(),
+        found, now = _draft(), self.clock()
+        current = versions.version_in_force(PolicyVersion, now)
+        looked = review(found, current=current, tenant=self.tenant, now=now)
+        to_come = versions.version_to_come(PolicyVersion)
+        waiting = versions.waiting_order(PolicyVersion)
+        return Response(
+            {
+                "revision": found.revision,
+                "needs_approval": versions.needs_approval("policy"),
+                "waiting": waiting.id if waiting else None,
+                "scheduled": to_come
+                and {
+                    "number": to_come.number,
+                    "state": to_come.state,
+                    "effective_at": to_come.effective_at,
+                },
+                **_looked(looked),
+            }
         )
-        return Response({"revision": found.revision, **_looked(looked)})
 
 
 def _looked(looked: Review) -> dict[str, Any]:
@@ -263,48 +317,86 @@ def _looked(looked: Review) -> dict[str, Any]:
 
 
 class _Publishing(TenantAPIView):
-    """Base of the calls that put a version in force."""
+    """Base of the calls that put a version in force, or ask for it."""
 
-    def published(self, version: PolicyVersion, *, move_open: bool) -> Response:
-        """Answer with the version, and order the move of the running clocks where it was asked for."""
-        ordered = None
-        if move_open:
-            order = moving.order_policy_move(version=version, actor=self.actor, now=self.clock())
-            ordered = order.expected
-        return Response({**policy_document(version), "moving": ordered})
-
-
-class PolicyPublishView(_Publishing):
     idempotent = True
     scopes: ClassVar[Mapping[str, str]] = {"POST": "config:write"}
 
+    def wishes(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """What was said as `tenants.versions.publish` takes it."""
+        return {
+            "actor": self.actor,
+            "now": self.clock(),
+            "effective_at": said.get("effective_at"),
+            "beside": said.get("beside"),
+            "options": {"move_open": True} if said.get("move_open") else {},
+        }
+
+    def published(self, version: PolicyVersion) -> Response:
+        """Answer with the version, and the move of the running clocks where one was ordered."""
+        order = moving.ordered_for(version)
+        return Response({**policy_document(version), "moving": order.expected if order else None})
+
+    def asked(self, order: Publication) -> Response:
+        """Answer with the request that waits."""
+        version = get_version(order.version_id)
+        return Response(
+            {
+                "publication": order.id,
+                "version": version.id,
+                "number": version.number,
+                "effective_at": order.effective_at,
+            },
+            status=201,
+        )
+
+
+class PolicyPublishView(_Publishing):
     @extend_schema(
         operation_id="policy_publish", request=PublishInSerializer, responses={200: PublishedSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Put the draft in force. 400 with the place of every error; 409 where somebody saved it since."""
+        """Put the draft in force, at once or from `effective_at` on. 400 with the place of every error; 409
+        where somebody saved it since, where another is scheduled, and `approval_needed` where a second admin
+        must approve.
+        """
         said = strict.read(_read_publish, request.data)
         version = versions.publish(
-            _draft(),
-            actor=self.actor,
-            now=self.clock(),
-            expected_revision=said["revision"],
-            validate=check_publishable,
+            _draft(), expected_revision=said["revision"], validate=check_publishable, **self.wishes(said)
         )
-        return self.published(version, move_open=said.get("move_open", False))
+        return self.published(version)
+
+
+class PolicyAskView(_Publishing):
+    @extend_schema(operation_id="policy_ask", request=PublishInSerializer, responses={201: AskedSerializer})
+    def post(self, request: Request) -> Response:
+        """Ask a second admin to put the draft in force. They decide on the page. A later save of the draft
+        withdraws the request.
+        """
+        said = strict.read(_read_publish, request.data)
+        order = versions.ask(_draft(), asker=None, expected_revision=said["revision"], **self.wishes(said))
+        return self.asked(order)
 
 
 class PolicyRollBackView(_Publishing):
-    idempotent = True
-    scopes: ClassVar[Mapping[str, str]] = {"POST": "config:write"}
-
     @extend_schema(
         operation_id="policy_roll_back", request=RollBackInSerializer, responses={200: PublishedSerializer}
     )
     def post(self, request: Request, policy_version_id: UUID) -> Response:
-        """Put a copy of an earlier version in force, under a new number."""
+        """Put a copy of an earlier version in force, under a new number. 409 as for publishing."""
         said = strict.read(_read_roll_back, request.data)
         version = versions.roll_back(
-            get_version(policy_version_id), actor=self.actor, now=self.clock(), validate=check_publishable
+            get_version(policy_version_id), validate=check_publishable, **self.wishes(said)
         )
-        return self.published(version, move_open=said.get("move_open", False))
+        return self.published(version)
+
+
+class PolicyAskAgainView(_Publishing):
+    @extend_schema(
+        operation_id="policy_ask_again", request=RollBackInSerializer, responses={201: AskedSerializer}
+    )
+    def post(self, request: Request, policy_version_id: UUID) -> Response:
+        """Ask a second admin to put a copy of an earlier version in force: it is the draft until then."""
+        said = strict.read(_read_roll_back, request.data)
+        order = versions.ask_again(get_version(policy_version_id), asker=None, **self.wishes(said))
+        return self.asked(order)

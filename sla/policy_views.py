@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count
@@ -17,18 +16,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from core.errors import Conflict, StaleVersion, ValidationFailed
+from core.errors import Conflict, StaleVersion
 from core.rules.schema import spoken
 from leads.defaults import INTENT_KINDS, engaged
 from leads.models import Handoff
-from sla import moving, policy_edit, words
+from sla import policy_edit, words
 from sla.defaults import DEFAULT_POLICY
 from sla.models import PolicyVersion
-from sla.policies import find_policy, get_version
+from sla.policies import find_policy
 from sla.policy_changes import changes
 from sla.policy_forms import PolicyForm
-from sla.policy_review import Review, check_publishable, place_of, publishing_errors, review
-from sla.presenting import move_rows
+from sla.policy_review import place_of, publishing_errors
+from sla.publish_views import crumbs
 from sla.recipients import lead_owners_among, named_members
 from sla.tiers import MOST_STEPS, Policy
 from tenants import versions
@@ -36,6 +35,7 @@ from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, VersionState
+from tenants.publication_views import house_time, standing
 from tenants.refusals import status_of
 from tenants.requests import TenantRequest
 from tenants.selectors import active_members
@@ -45,11 +45,6 @@ SHOWN_VERSIONS = 5
 PAGE = 20
 #: Buttons of the editor that save and lead to another page.
 _LEADS_TO = {"check": "sla:policy_check", "propose": "sla:policy_proposal"}
-
-
-def _crumbs(here: str = "") -> list[dict[str, str]]:
-    above = [{"label": "Set up", "url": ""}, {"label": "SLA tiers", "url": "/policy" if here else ""}]
-    return [*above, {"label": here, "url": ""}] if here else above
 
 
 def _actor(request: TenantRequest) -> str:
@@ -65,17 +60,13 @@ def _is_admin(request: TenantRequest) -> bool:
 def policy(request: TenantRequest) -> HttpResponse:
     """GET /policy. Everybody reads it: the promise is worth what those who keep it know of it."""
     history = list(PolicyVersion.objects.defer("content").order_by("-number")[:SHOWN_VERSIONS])
-    current = (
-        PolicyVersion.objects.filter(state=VersionState.PUBLISHED)
-        .defer("content")
-        .order_by("-number")
-        .first()
-    )
+    now = database_clock()
+    current = versions.version_in_force(PolicyVersion, now)
     found = find_policy(current.id) if current else None
     actors = names_of_actors(version.published_by or version.created_by for version in history)
     context: dict[str, Any] = {
         "current": current,
-        "policy": _in_words(found, now=database_clock()) if found else None,
+        "policy": _in_words(found, now=now) if found else None,
         "days": COUNTED_DAYS,
         "history": [
             {"version": version, "by": actors[version.published_by or version.created_by]}
@@ -83,7 +74,8 @@ def policy(request: TenantRequest) -> HttpResponse:
         ],
         "draft": any(version.state == VersionState.DRAFT for version in history),
         "may_change": _is_admin(request),
-        "crumbs": _crumbs(),
+        "standing": standing(PolicyVersion, request),
+        "crumbs": crumbs(),
     }
     return render(request, "sla/policy.html", context)
 
@@ -124,9 +116,10 @@ def leads_by_tier(*, now: datetime) -> dict[str, int]:
 @member_required(Role.ADMIN)
 def start(request: TenantRequest) -> HttpResponse:
     """POST /policy/draft/start: begin the next version, or go on with the one that is begun."""
-    content = None if versions.published_version(PolicyVersion) else DEFAULT_POLICY
+    now = database_clock()
+    content = None if versions.version_in_force(PolicyVersion, now) else DEFAULT_POLICY
     try:
-        versions.start_draft(PolicyVersion, actor=_actor(request), now=database_clock(), content=content)
+        versions.start_draft(PolicyVersion, actor=_actor(request), now=now, content=content)
     except Conflict as refusal:
         messages.info(request, refusal.message)
     return redirect("sla:policy_draft")
@@ -162,7 +155,12 @@ def draft(request: TenantRequest) -> HttpResponse:
         people=people,
         lead_owners=lead_owners_among({each.id for each in people}),
     )
-    context: dict[str, Any] = {"form": form, "draft": found, "tier": tier}
+    context: dict[str, Any] = {
+        "form": form,
+        "draft": found,
+        "tier": tier,
+        "standing": standing(PolicyVersion, request, draft=found),
+    }
     if request.method == "POST" and form.is_valid():
         answer = _save(request, found, form, tier, context)
         if answer is not None:
@@ -201,7 +199,7 @@ def _draft_context(found: PolicyVersion, tier: Mapping[str, Any]) -> dict[str, A
         "may_add_step": len(policy_edit.steps_of(found.content)) < MOST_STEPS,
         "is_first": tiers[0].get("slug") == tier.get("slug"),
         "is_before_default": len(tiers) < 3 or tiers[-2].get("slug") == tier.get("slug"),
-        "crumbs": _crumbs(f"Draft of version {found.number}"),
+        "crumbs": crumbs(f"Draft of version {found.number}"),
     }
 
 
@@ -315,99 +313,6 @@ def discard(request: TenantRequest) -> HttpResponse:
     return redirect("sla:policy")
 
 
-# --- Putting a version in force ---
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_required(Role.ADMIN)
-def check(request: TenantRequest) -> HttpResponse:
-    """GET /policy/draft/check: what publishing would do. POST {revision, against, move}: do so."""
-    found = versions.open_draft(PolicyVersion)
-    if found is None:
-        messages.info(request, "There is no draft. Begin one here.")
-        return redirect("sla:policy")
-    refused = None
-    if request.method == "POST":
-        try:
-            published = versions.publish(
-                found,
-                actor=_actor(request),
-                now=database_clock(),
-                expected_revision=_number(request, "revision") or 0,
-                against=_number(request, "against") or 0,
-                validate=check_publishable,
-            )
-        except (Conflict, ValidationFailed) as refusal:
-            refused = refusal.message
-            found.refresh_from_db()
-        else:
-            return _published(request, published)
-    context = {"draft": found, "number": found.number, "refused": refused, "title": "Check and publish"}
-    return _show_check(request, found, context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_required(Role.ADMIN)
-def use_again(request: TenantRequest, policy_version_id: UUID) -> HttpResponse:
-    """GET /policy/versions/<id>/use: what going back to a version would do. POST {against, move}: do it."""
-    old = get_version(policy_version_id)
-    refused = None
-    if request.method == "POST":
-        try:
-            published = versions.roll_back(
-                old,
-                actor=_actor(request),
-                now=database_clock(),
-                against=_number(request, "against") or 0,
-                validate=check_publishable,
-            )
-        except (Conflict, ValidationFailed) as refusal:
-            refused = refusal.message
-        else:
-            return _published(request, published)
-    if old.state != VersionState.RETIRED and not refused:
-        messages.info(request, f"Version {old.number} is not one of earlier.")
-        return redirect("sla:policy_versions")
-    newest = PolicyVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
-    context = {
-        "old": old,
-        "number": newest + 1,
-        "refused": refused,
-        "title": f"Use version {old.number} again",
-    }
-    return _show_check(request, old, context)
-
-
-def _show_check(request: TenantRequest, version: PolicyVersion, context: dict[str, Any]) -> HttpResponse:
-    current = versions.published_version(PolicyVersion)
-    looked: Review = review(
-        version,
-        current=current,
-        tenant=request.tenant,
-        now=database_clock(),
-    )
-    context |= {
-        "current": current,
-        "review": looked,
-        "preview": looked.preview,
-        "rows": move_rows(looked.preview) if looked.preview else [],
-        "crumbs": _crumbs(context["title"]),
-    }
-    return render(request, "sla/policy_check.html", context)
-
-
-def _published(request: TenantRequest, version: PolicyVersion) -> HttpResponse:
-    """Order the move where it was chosen, and say what is in force now."""
-    text = f"Version {version.number} is in force. "
-    if request.POST.get("move") == "open":
-        order = moving.order_policy_move(version=version, actor=_actor(request), now=database_clock())
-        text += f"{order.expected} running clocks are being moved to it."
-    else:
-        text += "Running clocks keep their deadlines."
-    messages.success(request, text)
-    return redirect("sla:policy")
-
-
 def _number(request: TenantRequest, name: str) -> int | None:
     """A number that a hidden field carries; None where it is none."""
     text = request.POST.get(name, "")
@@ -426,12 +331,15 @@ def history(request: TenantRequest) -> HttpResponse:
     if before.isascii() and before.isdigit() and len(before) < 10:
         listed = listed.filter(number__lt=int(before))
     found = list(listed[: PAGE + 1])
-    actors = names_of_actors(each.published_by or each.created_by for each in found)
+    approvals = versions.approvals_of(each.id for each in found)
+    actors = names_of_actors([*(each.published_by or each.created_by for each in found), *approvals.values()])
     older: list[PolicyVersion | None] = [*found[1:], None]
     rows = [
         {
             "version": version,
             "by": actors[version.published_by or version.created_by],
+            "approved_by": actors[approvals[version.id]] if version.id in approvals else "",
+            "from": house_time(version.effective_at, request.tenant) if version.effective_at else "",
             "changes": changes(previous.content, version.content) if previous else [],
             "first": previous is None,
             "again": version.copy_of if previous and version.copy_of != previous.number else None,
@@ -442,6 +350,6 @@ def history(request: TenantRequest) -> HttpResponse:
         "rows": rows[:PAGE],
         "next": found[PAGE - 1].number if len(found) > PAGE else None,
         "may_change": _is_admin(request),
-        "crumbs": _crumbs("Versions"),
+        "crumbs": crumbs("Versions"),
     }
     return render(request, "sla/policy_versions.html", context)

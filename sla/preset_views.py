@@ -20,6 +20,7 @@ from sla.policy_changes import changes
 from sla.policy_drafts import base_content, with_proposals, write_draft
 from sla.policy_review import names_in
 from sla.preset_forms import DaysForm, PresetForm
+from sla.publish_views import crumbs
 from sla.tiers import read_duration
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
@@ -27,14 +28,6 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
-
-
-def _crumbs(here: str) -> list[dict[str, str]]:
-    return [
-        {"label": "Set up", "url": ""},
-        {"label": "SLA tiers", "url": "/policy"},
-        {"label": here, "url": ""},
-    ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,7 +52,7 @@ def from_preset(request: TenantRequest) -> HttpResponse:
         "aim_days": presets.DAYS_TO_AIM,
         "aim": request.tenant.target_percent,
         "rows": _tier_rows(form, context.get("history")),
-        "crumbs": _crumbs("Start from a preset"),
+        "crumbs": crumbs("Start from a preset"),
     }
     return render(request, "sla/presets.html", context)
 
@@ -187,6 +180,6 @@ def from_history(request: TenantRequest) -> HttpResponse:
         "tiers": [{"name": name, "own": _own(history, slug)} for slug, name in tiers.items()],
         "to_change": sum(bool(each.found) and each.found != each.present for each in history.proposals),
         "refused": refused,
-        "crumbs": _crumbs("From our own history"),
+        "crumbs": crumbs("From our own history"),
     }
     return render(request, "sla/proposal.html", context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_views, engine_views, policy_views, preset_views
+from sla import calendar_views, engine_views, policy_views, preset_views, publish_views
 
 app_name = "sla"
 
@@ -12,12 +12,12 @@ urlpatterns = [
     path("policy", policy_views.policy, name="policy"),
     path("policy/draft", policy_views.draft, name="policy_draft"),
     path("policy/draft/start", policy_views.start, name="policy_start"),
-    path("policy/draft/check", policy_views.check, name="policy_check"),
+    path("policy/draft/check", publish_views.check, name="policy_check"),
     path("policy/draft/discard", policy_views.discard, name="policy_discard"),
     path("policy/presets", preset_views.from_preset, name="policy_presets"),
     path("policy/proposal", preset_views.from_history, name="policy_proposal"),
     path("policy/versions", policy_views.history, name="policy_versions"),
-    path("policy/versions/<uuid:policy_version_id>/use", policy_views.use_again, name="policy_use"),
+    path("policy/versions/<uuid:policy_version_id>/use", publish_views.use_again, name="policy_use"),
     path("calendars", calendar_views.calendars, name="calendars"),
     path("calendars/new", calendar_views.new_calendar, name="new_calendar"),
     path("calendars/<uuid:calendar_id>", calendar_views.calendar, name="calendar"),

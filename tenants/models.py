@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from uuid_utils.compat import uuid7
 
@@ -79,6 +79,8 @@ class Tenant(models.Model):
     mode = models.CharField(max_length=6, choices=Mode.choices, default=Mode.LIVE, db_default=Mode.LIVE)
     mode_since = models.DateTimeField(null=True)  # null: as it was from the beginning
     mode_by = models.CharField(max_length=80, blank=True, default="", db_default="")
+    # Kinds of versions that a second person must approve before they come into force: see tenants.versions.
+    second_approval = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -306,8 +308,11 @@ class AuditEntry(TenantModel):
 
 class VersionState(models.TextChoices):
     DRAFT = "draft"
+    SCHEDULED = "scheduled"  # comes into force at its `effective_at`
+    HELD = "held"  # its time came, and it did not pass the check: a person decides
     PUBLISHED = "published"
     RETIRED = "retired"
+    CANCELLED = "cancelled"  # was scheduled, and called off while another draft was open
 
 
 class VersionedModel(TenantModel):
@@ -328,9 +333,63 @@ class VersionedModel(TenantModel):
     created_by = models.CharField(max_length=80)
     published_at = models.DateTimeField(null=True)
     published_by = models.CharField(max_length=80, blank=True)
+    effective_at = models.DateTimeField(null=True)  # from when on, where it was not at once
 
     class Meta(TenantModel.Meta):
         abstract = True
+
+
+class Publication(TenantModel):
+    """An order to put a version in force that is not carried out at once: it waits for a second person, for
+    its time, or for one and then the other. Services: tenants.versions.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Waits for approval"
+        REFUSED = "refused", "Refused"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        SCHEDULED = "scheduled", "Scheduled"
+        HELD = "held", "Could not come into force"
+        CANCELLED = "cancelled", "Cancelled"
+        DONE = "done", "In force"
+
+    kind = models.CharField(max_length=20)  # tenants.versions.kinds: "policy", "criteria", "routing"
+    version_id = models.UUIDField()  # of that kind's table
+    revision = models.PositiveIntegerField()  # of the draft that was asked for
+    effective_at = models.DateTimeField(null=True)  # null: at once
+    options = models.JSONField(
+        default=dict
+    )  # what else was chosen, for the kind to read: {"move_open": true}
+    state = models.CharField(max_length=9, choices=State.choices)
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=80)
+    asker = tenant_fk("tenants.Member", null=True)  # who hears how it ended; null: a program asked
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=80, blank=True)
+    note = models.CharField(max_length=300, blank=True)  # of whoever decided
+    closed_at = models.DateTimeField(null=True)
+    why = models.CharField(max_length=300, blank=True)  # why it was withdrawn, or could not come into force
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "kind"], condition=Q(state="asked"), name="one_approval_at_a_time"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "kind"],
+                condition=Q(state__in=["scheduled", "held"]),
+                name="one_scheduled_at_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "kind", "-asked_at", "-id"], name="publication_by_kind"),
+            models.Index(fields=["tenant", "version_id", "-asked_at"], name="publication_by_version"),
+            models.Index(
+                fields=["effective_at", "tenant"],
+                condition=Q(state="scheduled"),
+                name="publication_due_anywhere",
+            ),
+        ]
 
 
 class RateWindow(models.Model):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenants import invitation_views, leave_views, views
+from tenants import invitation_views, leave_views, publication_views, views
 
 app_name = "tenants"
 urlpatterns = [
@@ -28,6 +28,11 @@ urlpatterns = [
     path("teams/<uuid:team_id>", views.team, name="team"),
     path("teams/<uuid:team_id>/mode", views.mode, name="team_mode"),
     path("organisation/mode", views.mode, name="organisation_mode"),
+    path("second-approval", publication_views.second_approval, name="second_approval"),
+    path("publications/<uuid:publication_id>/approve", publication_views.approve, name="approve"),
+    path("publications/<uuid:publication_id>/refuse", publication_views.refuse, name="refuse"),
+    path("publications/<uuid:publication_id>/withdraw", publication_views.withdraw, name="withdraw"),
+    path("publications/<uuid:publication_id>/cancel", publication_views.cancel, name="cancel"),
     path("keys", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="revoke_key"),
 ]

@@ -63,11 +63,22 @@ class Badge:
     tone: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that a person must mend, above every page: a sentence, and where it is mended."""
+
+    text: str
+    url: str
+    action: str
+
+
+AlarmSource = Callable[[HttpRequest], "Alarm | None"]
 BadgeSource = Callable[[HttpRequest], "Badge | int"]
 UNREAD = "unread"  # the bell's badge
 _badges: dict[str, BadgeSource] = {}
 UseSource = Callable[[TenantRequest], bool]
 _uses: dict[str, UseSource] = {}
+_alarms: list[AlarmSource] = []
 
 
 def register_badge(name: str, source: BadgeSource) -> None:
@@ -86,6 +97,17 @@ def register_use(name: str, source: UseSource) -> None:
     `source` is called as that of a badge.
     """
     _uses[name] = source
+
+
+def register_alarm(source: AlarmSource) -> None:
+    """Let `source` say what stands in red above every page. As `register_badge`."""
+    _alarms.append(source)
+
+
+def _standing_alarms(request: TenantRequest) -> list[Alarm]:
+    if connection.needs_rollback:
+        return []
+    return [found for source in _alarms if (found := source(request)) is not None]
 
 
 def path_or_none(view: str) -> str | None:
@@ -219,5 +241,6 @@ def page_shell(request: TenantRequest) -> dict[str, Any]:
         "search": path_or_none("handoff:search") is not None,
         "now": now,
         "clocks": cache(lambda: _clocks(request, now)),
+        "alarms": cache(lambda: _standing_alarms(request)),
     }
     return {"shell": shell, "nav": cache(lambda: navigation_for(request))}

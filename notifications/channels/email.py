@@ -34,6 +34,8 @@ _HEADS: Final = {
     "lead.nurture_started": "A nurture sequence begins for",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
+    "config.approval_asked": "Approval asked",
+    "config.approval_decided": "Approval",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from core.rules import Facts
@@ -20,14 +21,14 @@ class TierMatch:
     tier: Tier
 
 
-def match_tier(facts: Facts) -> TierMatch:
-    """The tier of a lead under the policy in force. Raises Conflict where none is published."""
-    return match_tiers([facts])[0]
+def match_tier(facts: Facts, *, at: datetime) -> TierMatch:
+    """The tier of a lead under the policy in force then. Raises Conflict where none is published."""
+    return match_tiers([facts], at=at)[0]
 
 
-def match_tiers(many: Sequence[Facts]) -> list[TierMatch]:
+def match_tiers(many: Sequence[Facts], *, at: datetime) -> list[TierMatch]:
     """The tier of each lead, in order; one query for all."""
-    version_id, policy = policy_in_force()
+    version_id, policy = policy_in_force(at)
     return [TierMatch(version_id, tiers.match_tier(policy, facts)) for facts in many]
 
 

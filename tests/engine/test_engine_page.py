@@ -161,7 +161,7 @@ def test_many_findings_are_counted_and_the_newest_shown(
                 found_at=now + timedelta(seconds=number),
             )
     client = as_(acme.admin)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         text = client.get("/engine").content.decode()
     assert "120 open" in text
     assert "The newest 100 of 120." in text

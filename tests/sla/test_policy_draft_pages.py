@@ -13,6 +13,7 @@ from leads.defaults import engaged
 from sla.defaults import DEFAULT_POLICY
 from sla.models import ClockMove, PolicyVersion
 from tenants import versions
+from tenants.calendars import make_spec, write_calendar
 from tenants.clock import database_clock
 from tenants.models import CalendarVersion, Member, VersionState
 from tests.engine.scenes import clock_of, open_handoff
@@ -435,7 +436,10 @@ def test_steps_that_say_the_same_twice_within_a_minute_are_warned_of(acme: Org) 
     client = editing(acme)
     save(client, step_1_at="55", step_1_do=["remind_owner"])
     said = text_of(client.get(CHECK))
-    assert "Demo request: the steps at 50 % and 55 % are 15 s apart, and both remind the owner." in said
+    assert (
+        "The steps at 50 % and 55 % both remind the owner, and are less than a minute apart in Demo request "
+        "(15 s)." in said
+    )
 
 
 def test_a_step_that_tells_nobody_is_warned_of(acme: Org) -> None:
@@ -444,7 +448,10 @@ def test_a_step_that_tells_nobody_is_warned_of(acme: Org) -> None:
             is_active=False
         )
     said = text_of(editing(acme).get(CHECK))
-    assert "At 80 % of the time nobody hears of the leads of Inbound" in said
+    assert (
+        "At 80 % of the time, at 100 % of the time and at 200 % of the time nobody hears of the leads of "
+        "Inbound" in said
+    )
     assert "No active fallback person is named" in said
 
 
@@ -512,11 +519,77 @@ def test_promises_that_the_hours_cannot_keep_are_warned_of(acme: Org) -> None:
             each.save(update_fields=["spec"])
     said = text_of(editing(acme).get(CHECK))
     assert (
-        "Demo request, first touch within 5 minutes of working time: Office hours (Organisation) is open "
-        "1 hour a week. Most leads wait for days until these 5 min begin." in said
+        "Most leads wait for days until the time of these promises begins: Demo request, first touch within "
+        "5 minutes of working time; Pricing page, first touch within 1 hour of working time: on Office hours "
+        "(Organisation), open 1 hour a week." in said
     )
-    assert "Contact form, first touch within 4 hours of working time: Office hours (Organisation) is" in said
-    assert "It takes more than a week of working time." in said
+    assert (
+        "These promises take more than a week of working time: Contact form, first touch within 4 hours of "
+        "working time: on Office hours (Organisation), open 1 hour a week." in said
+    )
+
+
+def test_one_cause_is_one_sentence_whatever_it_is_true_of(acme: Org) -> None:
+    """Two promises by the clock on two calendars were four lines that said the same."""
+    with acme.scope():
+        version = write_calendar(
+            tenant=acme.tenant,
+            name="Night desk",
+            spec=make_spec(tz="UTC", weekly={"mon": [["20:00", "22:00"]]}, year=2026, country=""),
+            actor="x",
+            now=database_clock(),
+        )
+        acme.team.calendar_id = version.calendar_id
+        acme.team.save(update_fields=["calendar"])
+    wall = [
+        {**tier, "targets": [{**tier["targets"][0], "clock": "wall"}, *tier["targets"][1:]]}
+        for tier in POLICY["tiers"][:2]
+    ]
+    page = editing(acme, {**POLICY, "tiers": [*wall, *POLICY["tiers"][2:]]}).get(CHECK)
+    night = [said for said in page.context["review"].warnings if "at night too" in said]
+    assert len(night) == 1
+    for part in ("Demo request, first touch", "Pricing page, first touch", "Night desk (", "Office hours ("):
+        assert night[0].count(part) == 1
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"all": [engaged("demo_request"), {"not": engaged("demo_request")}]},
+        {
+            "all": [
+                {"field": "account.country", "op": "equals", "value": "DE"},
+                {"field": "account.country", "op": "one_of", "value": ["AT", "CH"]},
+            ]
+        },
+        {
+            "all": [
+                {"field": "account.employees", "op": "at_least", "value": 500},
+                {"field": "account.employees", "op": "between", "value": [1, 50]},
+            ]
+        },
+    ],
+)
+def test_a_tier_whose_conditions_contradict_each_other_is_warned_of(acme: Org, when: Any) -> None:
+    first, *others = POLICY["tiers"]
+    client = editing(acme, {**POLICY, "tiers": [{**first, "when": when}, *others]})
+    assert "No lead ever gets Demo request: its conditions contradict each other." in text_of(
+        client.get(CHECK)
+    )
+
+
+def test_conditions_that_somebody_can_meet_are_not_warned_of(acme: Org) -> None:
+    when = {
+        "all": [
+            {"field": "account.employees", "op": "at_least", "value": 50},
+            {"field": "account.employees", "op": "at_most", "value": 50},
+            {"field": "account.country", "op": "one_of", "value": ["DE", "AT"]},
+            {"field": "account.country", "op": "equals", "value": "at"},
+        ]
+    }
+    first, *others = POLICY["tiers"]
+    client = editing(acme, {**POLICY, "tiers": [{**first, "when": when}, *others]})
+    assert "No lead ever gets" not in text_of(client.get(CHECK))
 
 
 def test_open_leads_stay_unless_they_are_moved_by_choice(acme: Org) -> None:

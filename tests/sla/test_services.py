@@ -113,7 +113,7 @@ def test_a_stricter_tier_brings_the_deadline_forward_with_the_next_generation(
 ) -> None:
     handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0], tier="contact_form")
     later = now + minutes(30)
-    match = match_tier(Facts({}, [("demo_request", None, later)], later))
+    match = match_tier(Facts({}, [("demo_request", None, later)], later), at=later)
     assert rearm_stricter([StricterTier(handoff, match, later)]) == [handoff]
     for clock in ("company", "owner"):
         timer = clock_of(handoff, clock)
@@ -125,7 +125,7 @@ def test_a_stricter_tier_brings_the_deadline_forward_with_the_next_generation(
 
 def test_a_tier_never_moves_a_deadline_back(in_acme: Org, now: datetime) -> None:
     handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
-    match = match_tier(Facts({}, [], now))
+    match = match_tier(Facts({}, [], now), at=now)
     assert rearm_stricter([StricterTier(handoff, match, now + minutes(1))]) == []
     assert clock_of(handoff).due_at == now + minutes(5)
 

@@ -25,6 +25,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "tenants.RepProfile": {"time_zone": "UTC"},
     "tenants.Leave": {"starts_at": AT, "ends_at": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "sla.Pause": {"started_at": AT, "until": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
+    "tenants.Publication": {"kind": "policy"},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},
     "leads.CriteriaVersion": {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})

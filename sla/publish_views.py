@@ -1,0 +1,141 @@
+"""Putting a version of the policy in force: what that would do, then at once, from a later moment on, or by
+asking a second admin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from core.errors import Conflict, DomainError, ValidationFailed
+from sla import moving
+from sla.models import PolicyVersion
+from sla.policies import get_version
+from sla.policy_review import check_publishable, review
+from sla.presenting import move_rows
+from sla.publish_form import PublishForm
+from tenants import versions
+from tenants.audit import member_actor
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.models import Publication, Role, VersionState
+from tenants.publication_views import house_time, standing
+from tenants.refusals import status_of, status_of_refusal, take_errors
+from tenants.requests import TenantRequest
+
+_REUSABLE = (VersionState.RETIRED, VersionState.CANCELLED)
+
+
+def crumbs(here: str = "") -> list[dict[str, str]]:
+    """The way to a page about the policy."""
+    above = [{"label": "Set up", "url": ""}, {"label": "SLA tiers", "url": "/policy" if here else ""}]
+    return [*above, {"label": here, "url": ""}] if here else above
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def check(request: TenantRequest) -> HttpResponse:
+    """GET /policy/draft/check: what publishing would do. POST {revision, against, move, when, effective_at,
+    beside}: do so, or ask for the approval of it where a second admin must approve.
+    """
+    found = versions.open_draft(PolicyVersion)
+    if found is None:
+        messages.info(request, "There is no draft. Begin one here.")
+        return redirect("sla:policy")
+    draft = found
+
+    def publish(form: PublishForm) -> PolicyVersion | Publication:
+        wishes = {**_by(request), **form.wishes()}
+        revision = form.cleaned_data["revision"] or 0
+        if versions.needs_approval("policy"):
+            return versions.ask(draft, asker=request.member, expected_revision=revision, **wishes)
+        return versions.publish(draft, expected_revision=revision, validate=check_publishable, **wishes)
+
+    context = {"draft": found, "number": found.number, "title": "Check and publish"}
+    return _answer(request, found, publish, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.ADMIN)
+def use_again(request: TenantRequest, policy_version_id: UUID) -> HttpResponse:
+    """GET /policy/versions/<id>/use: what going back to a version would do. POST as on the check: do it."""
+    old = get_version(policy_version_id)
+
+    def publish(form: PublishForm) -> PolicyVersion | Publication:
+        wishes = {**_by(request), **form.wishes()}
+        if versions.needs_approval("policy"):
+            return versions.ask_again(old, asker=request.member, **wishes)
+        return versions.roll_back(old, validate=check_publishable, **wishes)
+
+    if old.state not in _REUSABLE and request.method != "POST":
+        messages.info(request, f"Version {old.number} is not one of earlier.")
+        return redirect("sla:policy_versions")
+    newest = PolicyVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    context = {"old": old, "number": newest + 1, "title": f"Use version {old.number} again"}
+    return _answer(request, old, publish, context)
+
+
+def _by(request: TenantRequest) -> dict[str, Any]:
+    return {"actor": member_actor(request.member), "now": database_clock()}
+
+
+def _answer(
+    request: TenantRequest,
+    version: PolicyVersion,
+    publish: Callable[[PublishForm], PolicyVersion | Publication],
+    context: dict[str, Any],
+) -> HttpResponse:
+    """Do what the form says and go on, or show the check, with what was refused."""
+    form = PublishForm(request.POST or None, zone=request.tenant.time_zone)
+    refused: DomainError | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = publish(form)
+        except (Conflict, ValidationFailed) as refusal:
+            refused = refusal
+            if any(each.path == "/effective_at" for each in refusal.field_errors):
+                take_errors(form, refusal)
+            version.refresh_from_db()
+        else:
+            return _published(request, made)
+    current = versions.version_in_force(PolicyVersion, database_clock())
+    looked = review(version, current=current, tenant=request.tenant, now=database_clock())
+    context |= {
+        "form": form,
+        "refused": refused.message if refused else "",
+        "current": current,
+        "review": looked,
+        "preview": looked.preview,
+        "rows": move_rows(looked.preview) if looked.preview else [],
+        "standing": standing(PolicyVersion, request, draft=context.get("draft")),
+        "crumbs": crumbs(context["title"]),
+    }
+    status = status_of_refusal(refused) if refused else status_of(form)
+    return render(request, "sla/policy_check.html", context, status=status)
+
+
+def _published(request: TenantRequest, made: PolicyVersion | Publication) -> HttpResponse:
+    """Say what is in force now, will be, or waits for somebody."""
+    if isinstance(made, Publication):
+        messages.success(
+            request, "The other admins are asked for their approval. Nothing is in force before."
+        )
+        return redirect("sla:policy")
+    if made.state == VersionState.SCHEDULED and made.effective_at is not None:
+        moment = house_time(made.effective_at, request.tenant)
+        messages.success(request, f"Version {made.number} comes into force on {moment}.")
+        return redirect("sla:policy")
+    text = f"Version {made.number} is in force. "
+    order = moving.ordered_for(made)
+    if order is not None:
+        text += f"{order.expected} running clocks are being moved to it."
+    else:
+        text += "Running clocks keep their deadlines."
+    messages.success(request, text)
+    return redirect("sla:policy")

@@ -1,0 +1,86 @@
+"""Drafts, approval, publication and roll-back of versioned configuration: written once, used by criteria,
+routing and policies.
+
+There is one open draft of a kind. It is saved as often as people like, each save with the revision that it
+started from; a published version never changes again. Going back to an older one publishes a copy of it.
+Where the organisation has chosen so a second admin approves each publication; and a version may be published
+for a later moment, from which on it is in force.
+"""
+
+from __future__ import annotations
+
+from tenants.versions.approving import (
+    approve,
+    ask,
+    ask_again,
+    deciders,
+    refuse,
+    set_second_approval,
+    why_not_decide,
+    withdraw,
+)
+from tenants.versions.changes import Change, diff
+from tenants.versions.drafts import create_draft, discard_draft, save_draft, start_draft
+from tenants.versions.kinds import Kind, Validate, get_kind, kind_of, kinds, register
+from tenants.versions.orders import (
+    approvals_of,
+    dated_order,
+    get_order,
+    last_order,
+    listeners,
+    standing_orders,
+    waiting_order,
+)
+from tenants.versions.publishing import (
+    FURTHEST,
+    bring_due,
+    cancel,
+    needs_approval,
+    publish,
+    roll_back,
+    settle,
+    tenants_with_due_publications,
+)
+from tenants.versions.reading import open_draft, published_version, version_in_force, version_to_come
+
+__all__ = [
+    "FURTHEST",
+    "Change",
+    "Kind",
+    "Validate",
+    "approvals_of",
+    "approve",
+    "ask",
+    "ask_again",
+    "bring_due",
+    "cancel",
+    "create_draft",
+    "dated_order",
+    "deciders",
+    "diff",
+    "discard_draft",
+    "get_kind",
+    "get_order",
+    "kind_of",
+    "kinds",
+    "last_order",
+    "listeners",
+    "needs_approval",
+    "open_draft",
+    "publish",
+    "published_version",
+    "refuse",
+    "register",
+    "roll_back",
+    "save_draft",
+    "set_second_approval",
+    "settle",
+    "standing_orders",
+    "start_draft",
+    "tenants_with_due_publications",
+    "version_in_force",
+    "version_to_come",
+    "waiting_order",
+    "why_not_decide",
+    "withdraw",
+]

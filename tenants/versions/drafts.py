@@ -1,0 +1,157 @@
+"""The one open draft of a kind: begun, saved, thrown away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from core.errors import Conflict, StaleVersion
+from tenants.audit import names_of_actors
+from tenants.models import AuditEntry, VersionedModel, VersionState
+from tenants.versions.changes import Change, diff
+from tenants.versions.orders import DISCARDED, SAVED, withdraw_asked
+from tenants.versions.reading import open_draft, version_in_force
+from tenants.versions.records import record
+
+V = TypeVar("V", bound=VersionedModel)
+_TAKEN: Final = "Somebody else wrote a version at the same moment. Look at it, then try again."
+
+
+@transaction.atomic
+def create_draft(
+    model: type[V], *, content: dict[str, Any], actor: str, now: datetime, copy_of: int | None = None
+) -> V:
+    """Write the next number as a draft. Content is the caller's to validate. Raises Conflict where another
+    takes the number at the same moment.
+    """
+    last = model.objects.order_by("-number").first()
+    try:
+        with transaction.atomic():
+            draft: V = model.objects.create(
+                number=last.number + 1 if last else 1,
+                content=content,
+                copy_of=copy_of,
+                created_at=now,
+                created_by=actor,
+                saved_at=now,
+                saved_by=actor,
+            )
+    except IntegrityError as error:
+        raise Conflict(_TAKEN) from error
+    return draft
+
+
+@transaction.atomic
+def start_draft(
+    model: type[V],
+    *,
+    actor: str,
+    now: datetime,
+    content: dict[str, Any] | None = None,
+    copy_of: int | None = None,
+) -> V:
+    """Begin the next version: as a copy of the one in force, or with the content given.
+
+    copy_of: number of the version that the content is of, where it is not the one in force.
+
+    Raises Conflict where a draft is open already, and where there is nothing to begin from.
+    """
+    if found := open_draft(model):
+        raise Conflict(f"Version {found.number} is being drafted already.", number=found.number)
+    current = version_in_force(model, now)
+    if content is None:
+        if current is None:
+            raise Conflict("No version is in force that a draft could begin from.")
+        content = current.content
+    if copy_of is None and current is not None:
+        copy_of = current.number
+    draft = create_draft(model, content=content, actor=actor, now=now, copy_of=copy_of)
+    record(draft, "drafted", actor=actor, after={"number": draft.number, "copy_of": draft.copy_of}, now=now)
+    return draft
+
+
+@transaction.atomic
+def save_draft(
+    version: V, *, content: dict[str, Any], expected_revision: int, actor: str, now: datetime
+) -> V:
+    """Write the draft's content; what is the same is not written again.
+
+    A request for approval that waits is withdrawn: what was asked for is not what the draft says any more.
+
+    expected_revision: the one that the author started from. Raises StaleVersion, with who saved meanwhile,
+                       when and what, where it is another; Conflict where the version is no draft any more.
+    """
+    locked = locked_draft(version, expected_revision)
+    changes = diff(locked.content, content)
+    if not changes:
+        return locked
+    before = locked.revision
+    locked.content, locked.revision = content, before + 1
+    locked.saved_at, locked.saved_by = now, actor
+    locked.save(update_fields=["content", "revision", "saved_at", "saved_by"])
+    record(
+        locked,
+        "saved",
+        actor=actor,
+        before={"revision": before, "values": {change.path: change.before for change in changes}},
+        after={"revision": locked.revision, "values": {change.path: change.after for change in changes}},
+        now=now,
+    )
+    withdraw_asked(locked, why=SAVED, actor=actor, now=now)
+    return locked
+
+
+@transaction.atomic
+def discard_draft(
+    version: VersionedModel, *, actor: str, now: datetime, expected_revision: int | None = None
+) -> None:
+    """Throw the draft away. Raises as `save_draft`, and Conflict where something stands on it already."""
+    locked = locked_draft(version, expected_revision)
+    record(locked, "discarded", actor=actor, before={"number": locked.number}, now=now)
+    withdraw_asked(locked, why=DISCARDED, actor=actor, now=now)
+    try:
+        locked.delete()
+    except ProtectedError as error:
+        raise Conflict(f"Version {locked.number} is in use: it cannot be discarded.") from error
+
+
+def locked_draft(version: V, expected_revision: int | None) -> V:
+    """The draft as it is once nobody else holds it. Raises StaleVersion and Conflict as `save_draft`."""
+    model = type(version)
+    locked: V | None = model.objects.select_for_update().filter(id=version.id).first()
+    if locked is None:
+        raise Conflict(f"The draft of version {version.number} was discarded meanwhile.")
+    if locked.state != VersionState.DRAFT:
+        raise Conflict(f"Version {locked.number} is already {locked.state}.")
+    if expected_revision is not None and locked.revision != expected_revision:
+        raise _stale(locked, expected_revision)
+    return locked
+
+
+def _stale(draft: VersionedModel, since: int) -> StaleVersion:
+    by = draft.saved_by or draft.created_by
+    name = names_of_actors([by])[by]
+    return StaleVersion(
+        f"{name[:1].upper()}{name[1:]} saved this draft while you were editing. "
+        "See what changed, then save yours.",
+        revision=draft.revision,
+        saved_at=(draft.saved_at or draft.created_at).isoformat(),
+        saved_by=by,
+        changes=[change._asdict() for change in _saved_since(draft, since)],
+    )
+
+
+def _saved_since(draft: VersionedModel, revision: int) -> list[Change]:
+    """What the saves after a revision changed, as one change a place; the record of changes remembers it."""
+    found: dict[str, Change] = {}
+    saves = AuditEntry.objects.filter(
+        object_type=draft._meta.model_name, object_id=draft.id, action="saved", after__revision__gt=revision
+    )
+    for save in saves.order_by("after__revision"):
+        for path, before in save.before["values"].items():
+            first = found[path].before if path in found else before
+            found[path] = Change(path, first, save.after["values"][path])
+    return [change for change in found.values() if change.before != change.after]

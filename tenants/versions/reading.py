@@ -1,0 +1,61 @@
+"""Which version is in force, drafted, scheduled. What is in force is a question with an instant in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from core.errors import DomainError
+from tenants.config import configured
+from tenants.models import VersionedModel, VersionState
+from tenants.versions.kinds import kind_of
+
+V = TypeVar("V", bound=VersionedModel)
+_STANDING = (VersionState.PUBLISHED, VersionState.SCHEDULED)
+
+
+@configured
+def _standing(model: type[V]) -> tuple[V | None, V | None]:
+    """(the one published last, the one that waits for its time)."""
+    found = {row.state: row for row in model.objects.filter(state__in=_STANDING).order_by("number")}
+    return found.get(VersionState.PUBLISHED), found.get(VersionState.SCHEDULED)
+
+
+def published_version(model: type[V]) -> V | None:
+    """The version in force of a kind that is never published for a later day; None before the first."""
+    return _standing(model)[0]
+
+
+def version_in_force(model: type[V], at: datetime) -> V | None:
+    """The version in force at an instant, which is not before the present; None before the first.
+
+    A scheduled version is in force from its instant on, not from when the engine came round to write so:
+    whoever arms a clock in between gets it. One that would not pass its check is not.
+    """
+    published, scheduled = _standing(model)
+    if scheduled is None or scheduled.effective_at is None or scheduled.effective_at > at:
+        return published
+    return scheduled if _passes(model, scheduled.id) else published
+
+
+@configured
+def _passes(model: type[VersionedModel], version_id: UUID) -> bool:
+    """Whether a version may be put in force as things are now. What its check reads is configuration."""
+    try:
+        kind_of(model).validate(model.objects.get(id=version_id).content)
+    except DomainError:
+        return False
+    return True
+
+
+def open_draft(model: type[V]) -> V | None:
+    """The draft that people are working on, or None."""
+    found: V | None = model.objects.filter(state=VersionState.DRAFT).order_by("-number").first()
+    return found
+
+
+def version_to_come(model: type[V]) -> V | None:
+    """The version that waits for its time, or that was held when it came; None where there is none."""
+    found: V | None = model.objects.filter(state__in=(VersionState.SCHEDULED, VersionState.HELD)).first()
+    return found
