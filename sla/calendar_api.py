@@ -110,6 +110,7 @@ class MovePreviewSerializer(serializers.Serializer[Any]):
     earlier = serializers.IntegerField()
     later = serializers.IntegerField()
     overdue = serializers.IntegerField(help_text="Clocks whose new deadline has passed already.")
+    exact = serializers.BooleanField(help_text="False: told from a sample, but running.")
     clocks = MovedClockSerializer(many=True, help_text="The most moved ones.")
 
 
@@ -274,6 +275,7 @@ class CalendarPreviewView(TenantAPIView):
                 "earlier": preview.earlier,
                 "later": preview.later,
                 "overdue": preview.overdue,
+                "exact": preview.exact,
                 "clocks": [
                     {
                         "timer": row.timer.id,

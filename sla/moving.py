@@ -3,18 +3,20 @@ previewed, audited, and in batches that let the sweep go on.
 
 A clock keeps when it began and what of the ladder it has climbed; its deadline is counted anew from its
 start. What is broken stays broken: a clock whose deadline has passed is not moved, neither earlier nor later.
+A clock of a target that its tier promises no more ends with the move.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Func, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Mod
 
 from core.businesstime import WorkCalendar
 from core.errors import Conflict
@@ -26,6 +28,7 @@ from sla.gaps import LEAVE, read_gaps, write_gaps
 from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
 from sla.policies import is_whole, load_policy, plan_of, replan
 from sla.rows import TimerRow, read_timers, update_timers
+from sla.services.closing import CLOSING, close
 from sla.tiers import Policy, parse_policy
 from sla.timers import Schedule, add_seconds, schedule, warn_at
 from tenants.audit import record_change
@@ -37,8 +40,10 @@ from tenants.models import Calendar, CalendarVersion, VersionedModel, VersionSta
 
 #: Handoffs that one batch locks, each with a handful of clocks: a fraction of a second.
 BATCH: Final = 250
-#: Clocks that a preview shows one by one, the most moved first; all are counted.
+#: Clocks that a preview shows one by one, the most moved first.
 SHOWN: Final = 50
+#: Clocks that a preview counts on; of more it takes a sample of about so many, and says so.
+LOOKED_AT: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,11 @@ class PreviewRow:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What moving would do. running: clocks that run on another version; the rest of the counts are of those
-    whose deadline changes. left: clocks that cannot follow, since the new version lacks their tier or target.
+    """What moving would do. running: clocks that run on another version; earlier, later and overdue are of
+    those whose deadline changes. left: clocks that cannot follow, since the new version lacks their tier.
+    dropped: those that end, since their tier there promises their target no more.
+
+    exact: False where there are so many clocks that these numbers, but `running`, were told from a sample.
     """
 
     running: int
@@ -67,6 +75,8 @@ class Preview:
     overdue: int
     left: int
     rows: Sequence[PreviewRow]
+    dropped: int = 0
+    exact: bool = True
 
     @property
     def moving(self) -> int:
@@ -78,8 +88,8 @@ class Preview:
 
 def preview_calendar(calendar: Calendar, hours: WorkCalendar, *, now: datetime) -> Preview:
     """What the clocks that run on this calendar would do if its hours were these. Writes nothing."""
-    timers = read_timers(_on_calendar(calendar, now).order_by("id"))
-    return _preview([(timer, _on_hours(timer, hours).due_at) for timer in timers], left=0, now=now)
+    timers, running = _looked_at(_on_calendar(calendar, now))
+    return _preview([(timer, _on_hours(timer, hours).due_at) for timer in timers], running=running, now=now)
 
 
 def order_calendar_move(*, version: CalendarVersion, actor: str, now: datetime) -> ClockMove:
@@ -114,15 +124,17 @@ def preview_policy(version: PolicyVersion, *, now: datetime) -> Preview:
     Raises ValidationFailed where its content is no policy.
     """
     policy = parse_policy(version.content, SCHEMA)  # never remembered: a draft's content still changes
-    timers = read_timers(_under_others(version, now).order_by("id"))
-    pairs, left = [], 0
+    timers, running = _looked_at(_under_others(version, now))
+    pairs, left, dropped = [], 0, 0
     for timer in timers:
         plan = _under(timer, policy)
-        if plan is None:
-            left += 1
-        else:
+        if plan is not None:
             pairs.append((timer, plan.due_at))
-    return _preview(pairs, left=left, now=now)
+        elif _is_dropped(timer, policy):
+            dropped += 1
+        else:
+            left += 1
+    return _preview(pairs, running=running, now=now, left=left, dropped=dropped)
 
 
 def order_policy_move(*, version: PolicyVersion, actor: str, now: datetime) -> ClockMove:
@@ -172,6 +184,12 @@ def _under(timer: TimerRow, policy: Policy) -> Schedule | None:
     return Schedule(timer.started_at, due_at, seconds, plan.calendar, gaps)
 
 
+def _is_dropped(timer: TimerRow, policy: Policy) -> bool:
+    """Whether the timer's tier is there and does not promise its target any more."""
+    tier = policy.tier(timer.tier)
+    return tier is not None and tier.spec(timer.target) is None
+
+
 # --- Both ---
 
 
@@ -180,17 +198,42 @@ def _alive(now: datetime) -> Q:
     return Q(state=Timer.State.RUNNING, due_at__gte=now) | Q(state=Timer.State.PAUSED)
 
 
-def _preview(pairs: Iterable[tuple[TimerRow, datetime]], *, left: int, now: datetime) -> Preview:
-    found = [PreviewRow(timer, due_at, due_at < now) for timer, due_at in pairs]
-    changed = [row for row in found if row.seconds]
+def _looked_at(clocks: QuerySet[Timer]) -> tuple[list[TimerRow], int]:
+    """The clocks that a preview counts on, and how many there are. A sample goes by a hash of the id, so that
+    the next look takes the same ones.
+    """
+    running = clocks.count()
+    if running > LOOKED_AT:
+        hashed = Func(Cast("id", TextField()), function="hashtext", output_field=IntegerField())
+        clocks = clocks.annotate(part=Mod(hashed, Value(-(-running // LOOKED_AT)))).filter(part=0)
+    return read_timers(clocks.order_by("id")), running
+
+
+def _preview(
+    pairs: Sequence[tuple[TimerRow, datetime]],
+    *,
+    running: int,
+    now: datetime,
+    left: int = 0,
+    dropped: int = 0,
+) -> Preview:
+    rows = [PreviewRow(timer, due_at, due_at < now) for timer, due_at in pairs]
+    changed = [row for row in rows if row.seconds]
     changed.sort(key=lambda row: (-abs(row.seconds), row.timer.due_at))
+    seen = len(rows) + left + dropped
+
+    def counted(number: int) -> int:
+        return number if seen >= running else round(number * running / max(1, seen))
+
     return Preview(
-        running=len(found) + left,
-        earlier=sum(row.seconds < 0 for row in changed),
-        later=sum(row.seconds > 0 for row in changed),
-        overdue=sum(row.overdue for row in changed),
-        left=left,
+        running=running,
+        earlier=counted(sum(row.seconds < 0 for row in changed)),
+        later=counted(sum(row.seconds > 0 for row in changed)),
+        overdue=counted(sum(row.overdue for row in changed)),
+        left=counted(left),
         rows=changed[:SHOWN],
+        dropped=counted(dropped),
+        exact=seen >= running,
     )
 
 
@@ -255,7 +298,7 @@ def _batch(move: ClockMove, clock: Clock) -> int:
     )
     done = _move_to_calendar(move, timers, handoffs) if move.calendar_version_id else []
     if move.policy_version_id:
-        done = _move_to_policy(move, timers, handoffs)
+        done = _move_to_policy(move, timers, handoffs, now)
     insert_rows(
         [
             TimerMove(
@@ -297,14 +340,17 @@ def _move_to_calendar(
 
 
 def _move_to_policy(
-    move: ClockMove, timers: Sequence[TimerRow], handoffs: Mapping[UUID, Handoff]
+    move: ClockMove, timers: Sequence[TimerRow], handoffs: Mapping[UUID, Handoff], now: datetime
 ) -> list[tuple[TimerRow, datetime]]:
     assert move.policy_version_id is not None
     policy = load_policy(move.policy_version_id)
-    done = []
+    done, dropped = [], []
     for timer in timers:
         plan = _under(timer, policy)
         if plan is None:
+            if _is_dropped(timer, policy):
+                close(timer, Timer.State.CANCELLED, now, reason="not_promised")
+                dropped.append(timer)
             continue
         done.append((timer, timer.due_at))
         step = ladder.same_place(
@@ -315,7 +361,10 @@ def _move_to_policy(
             timer.calendar_version_id = None
         _take(timer, plan, policy, step, handoffs[timer.handoff_id])
     update_timers([timer for timer, _ in done], ["policy_version_id", "calendar_version_id", *_REPLANNED])
-    followed = [handoffs[handoff_id] for handoff_id in {timer.handoff_id for timer, _ in done}]
+    update_timers(dropped, CLOSING)
+    mark_dirty({timer.handoff_id for timer in dropped}, now)
+    reached = {timer.handoff_id for timer, _ in done} | {timer.handoff_id for timer in dropped}
+    followed = [handoffs[handoff_id] for handoff_id in reached]
     for handoff in followed:
         tier = policy.tier(handoff.tier)
         if tier is not None:

@@ -140,7 +140,9 @@ class PolicyMovesSerializer(serializers.Serializer[Any]):
     earlier = serializers.IntegerField()
     later = serializers.IntegerField()
     overdue = serializers.IntegerField(help_text="Clocks whose new deadline has passed already.")
-    left = serializers.IntegerField(help_text="Clocks whose tier or target the new version lacks.")
+    left = serializers.IntegerField(help_text="Clocks whose tier the new version lacks: they stay.")
+    dropped = serializers.IntegerField(help_text="Clocks whose target it promises no more: they end.")
+    exact = serializers.BooleanField(help_text="False: told from a sample, but running.")
 
 
 class ScheduledSerializer(serializers.Serializer[Any]):
@@ -312,6 +314,8 @@ def _looked(looked: Review) -> dict[str, Any]:
             "later": moves.later,
             "overdue": moves.overdue,
             "left": moves.left,
+            "dropped": moves.dropped,
+            "exact": moves.exact,
         },
     }
 

@@ -183,6 +183,41 @@ def test_a_tier_that_the_new_policy_lacks_stays_under_the_old_one(in_acme: Org, 
     assert clock_of(handoff).policy_version_id == in_acme.policy.id
 
 
+def test_a_clock_whose_target_is_promised_no_more_ends_with_the_move(in_acme: Org, now: datetime) -> None:
+    """What was switched off warns of nothing and breaks nothing."""
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0], tier="contact_form")
+    tiers = copy.deepcopy(POLICY["tiers"])
+    tiers[2]["targets"] = [each for each in tiers[2]["targets"] if each["target"] != "first_touch"]
+    version = change_policy(now=now, tiers=tiers)
+    preview = moving.preview_policy(version, now=now)
+    assert (preview.dropped, preview.left, preview.exact) == (2, 0, True)
+    moving.order_policy_move(version=version, actor="system", now=now)
+    carry_on(in_acme, now + HOUR)
+    for clock in ("company", "owner"):
+        timer = clock_of(handoff, clock)
+        assert (timer.state, timer.close_reason) == ("cancelled", "not_promised")
+    handoff.refresh_from_db()
+    assert handoff.policy_version_id == version.id
+    sweep_at(in_acme, now + 5 * HOUR)
+    assert fired(handoff) == fired(handoff, "company") == []
+    assert audit_tenant(now=now + 5 * HOUR, full=True) == []
+
+
+def test_of_very_many_clocks_a_preview_tells_about_how_many_move(
+    in_acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(15):
+        open_handoff(in_acme, at=now, owner=in_acme.reps[0], tier="contact_form")
+    version = change_policy(now=now, tiers=contact_form(300))
+    exact = moving.preview_policy(version, now=now)
+    assert (exact.running, exact.later, exact.exact) == (60, 30, True)
+    monkeypatch.setattr(moving, "LOOKED_AT", 20)
+    about = moving.preview_policy(version, now=now)
+    assert (about.running, about.exact) == (60, False)
+    assert 0 < about.later < 60
+    assert about == moving.preview_policy(version, now=now)  # the next look takes the same ones
+
+
 def test_a_draft_is_nothing_to_move_to(in_acme: Org, now: datetime) -> None:
     draft = versions.create_draft(PolicyVersion, content=dict(POLICY), actor="system", now=now)
     with pytest.raises(Conflict, match="not in force"):
