@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tenants.auth import Membership, standing_of
 from tenants.context import tenant_scope
-from tenants.models import Member, Tenant
+from tenants.models import Member
 from tenants.selectors import saw_shadow
 
 SESSION_TENANT = "tenant_id"
@@ -60,8 +60,8 @@ class TenantMiddleware:
         if chosen is None or request.path.startswith(OUTSIDE):
             return self.get_response(request)
         with tenant_scope(chosen.tenant_id):
-            request.tenant = Tenant.objects.get(id=chosen.tenant_id)  # type: ignore[attr-defined]
             request.member = self._member(chosen.member_id)  # type: ignore[attr-defined]
+            request.tenant = request.member.tenant  # type: ignore[attr-defined]
             timezone.activate(self._zone(request))
             try:
                 response = self.get_response(request)
@@ -81,9 +81,9 @@ class TenantMiddleware:
 
     @staticmethod
     def _member(member_id: UUID) -> Member:
-        """The member with their team and, as `own_zone`, their profile's time zone, and `saw_shadow`: one
-        query a page."""
-        found = Member.objects.select_related("team").annotate(
+        """The member with their organisation, their team and, as `own_zone`, their profile's time zone, and
+        `saw_shadow`: one query a page."""
+        found = Member.objects.select_related("tenant", "team").annotate(
             own_zone=F("profiles__time_zone"), saw_shadow=saw_shadow(now=timezone.now())
         )
         member: Member = found.get(id=member_id)

@@ -88,7 +88,7 @@ def test_another_wording_takes_the_place_of_the_first_request(acme: Org, bea: Me
 
 def test_what_makes_no_sense_is_not_asked_for(acme: Org, bea: Member) -> None:
     refused = as_(acme.admin).post(PAGE, {"based_on": "1", "content": '{"rule": {"any": []}}'})
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     with acme.scope():
         assert not Publication.objects.exists()
         assert CriteriaVersion.objects.count() == 1
