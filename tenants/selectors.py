@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 
-from core.errors import NotFound
+from core.errors import NotFound, ValidationFailed
 from tenants.config import configured
 from tenants.leave.days import leave_words, until_words
 from tenants.models import (
@@ -50,6 +50,23 @@ def get_member(*, tenant: Tenant, member_id: UUID) -> Member:
 def person_document(member: Member | None) -> dict[str, str] | None:
     """A person as the API and webhooks name one; None for nobody."""
     return {"id": str(member.id), "name": member.name, "email": member.email} if member else None
+
+
+def find_member(text: str, *, path: str, active: bool = True) -> Member:
+    """Whom a program names by id or e-mail, whatever its case.
+
+    active: False also finds somebody who has left. Raises ValidationFailed at `path`.
+    """
+    named = text.replace("\x00", "").strip()  # no text of the database can hold a NUL
+    members = Member.objects.filter(is_active=True) if active else Member.objects.all()
+    try:
+        found: Member | None = members.filter(id=UUID(named)).first()
+    except ValueError:
+        found = members.filter(email=named.lower()).first()
+    if found is None:
+        who = "active member" if active else "member"
+        raise ValidationFailed.at(path, f"There is no {who} with this id or e-mail.", "unknown_member")
+    return found
 
 
 def actor_name(actor: str) -> str:
