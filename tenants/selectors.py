@@ -69,15 +69,6 @@ def find_member(text: str, *, path: str, active: bool = True) -> Member:
     return found
 
 
-def actor_name(actor: str) -> str:
-    """Who did what a record names its `actor`, in words; "" for nobody."""
-    kind, _, key = actor.partition(":")
-    if kind == "member":
-        found: str | None = Member.objects.filter(id=key).values_list("name", flat=True).first()
-        return found or "somebody"
-    return {"": "", "key": "a program, over the API", "system": "whoever set it up"}.get(kind, kind)
-
-
 def get_team(*, tenant: Tenant, team_id: UUID) -> Team:
     """A team of this organisation. Raises NotFound."""
     team: Team | None = Team.objects.filter(id=team_id).first()
