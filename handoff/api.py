@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.errors import FieldError, ValidationFailed
+from core.errors import FieldError
 from handoff import deadlines, explain, pauses, services
 from handoff.explain import decision_document, timer_row
 from handoff.selectors import last_handoff
@@ -44,8 +44,8 @@ from sla.explain import explain_timer, get_timer, timers_of
 from sla.models import Timer
 from sla.selectors import possible, status_now
 from sla.status import Status
-from tenants.models import Member, Role
-from tenants.selectors import person_document
+from tenants.models import Role
+from tenants.selectors import find_member, person_document
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
 from web.pagination import api_page, known_query, next_url, page_size
@@ -63,17 +63,6 @@ _READERS: dict[type, Callable[..., dict[str, Any]]] = {
         ReassignInSerializer,
     )
 }
-
-
-def find_member(text: str, *, path: str) -> Member:
-    """An active member by id or e-mail. Raises ValidationFailed at `path`."""
-    try:
-        found = Member.objects.filter(id=UUID(text), is_active=True).first()
-    except ValueError:
-        found = Member.objects.filter(email=text.strip().lower(), is_active=True).first()
-    if found is None:
-        raise ValidationFailed.at(path, "There is no active member with this id or e-mail.", "unknown_member")
-    return found
 
 
 class ActView(TenantAPIView):
@@ -412,8 +401,7 @@ def _timer_filters(params: Mapping[str, str]) -> tuple[str, Status | None, datet
     due_before = None
     if params.get("due_before"):
         try:
-            # A plus sign in an address means a blank; a time with an offset is often sent with one.
-            due_before = strict.parse_moment(params["due_before"].replace(" ", "+"))
+            due_before = strict.moment_of_query(params["due_before"])
         except ValueError as error:
             errors.append(FieldError("/due_before", str(error), "invalid_time"))
     if errors:

@@ -13,7 +13,6 @@ from rest_framework.response import Response
 
 from core.errors import FieldError
 from handoff import excuses
-from handoff.api import find_member
 from handoff.serializers import (
     AcceptInSerializer,
     ExcuseAnswerInSerializer,
@@ -24,6 +23,7 @@ from handoff.services import Actor
 from leads import strict
 from sla.models import Excuse
 from tenants.models import Role
+from tenants.selectors import find_member
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
 from web.pagination import api_page, known_query

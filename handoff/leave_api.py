@@ -15,7 +15,6 @@ from rest_framework.response import Response
 
 from core.errors import FieldError
 from core.ical import MOST_BYTES
-from handoff.api import find_member
 from leads import strict
 from tenants import selectors
 from tenants.leave import files, services
@@ -24,7 +23,7 @@ from tenants.leave.reading import hours_of
 from tenants.models import Leave, Member
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page
+from web.pagination import api_page, known_query
 from web.parsers import CalendarFileParser, uploaded_file
 
 _DAYS = ("first_day", "first_part", "last_day", "last_part")
@@ -146,13 +145,14 @@ class LeavesView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         """Leave, what begins last at the top; past leave too, as it explains what became of leads."""
+        known_query(request, "member", "from", "to", "cursor", "limit")
         query, found = request.query_params, Leave.objects.select_related("member")
         if query.get("member"):
-            found = found.filter(member=_named(request, active=False))
+            found = found.filter(member=selectors.find_member(query["member"], path="/member", active=False))
         for name, column in (("from", "ends_at__gt"), ("to", "starts_at__lt")):
             if query.get(name):
                 try:
-                    found = found.filter(**{column: strict.parse_moment(query[name])})
+                    found = found.filter(**{column: strict.moment_of_query(query[name])})
                 except ValueError as error:
                     raise strict.refusal([FieldError(f"/{name}", str(error), "invalid_time")]) from error
         rows, following = api_page(request, found, order=("-starts_at", "-id"))
@@ -162,7 +162,7 @@ class LeavesView(TenantAPIView):
     def post(self, request: Request) -> Response:
         """Somebody will be away. New leads go to others meanwhile."""
         said = strict.read(_read_new, request.data)
-        member = find_member(said["member"], path="/member")
+        member = selectors.find_member(said["member"], path="/member")
         starts_at, ends_at = _span(said, member, self)
         made = services.schedule_leave(
             member=member,
@@ -173,21 +173,6 @@ class LeavesView(TenantAPIView):
             now=self.clock(),
         )
         return Response(_document(made), status=201)
-
-
-def _named(request: Request, *, active: bool) -> Member:
-    """The member of the query parameter, by id or e-mail. Raises ValidationFailed at /member."""
-    text = request.query_params.get("member", "").replace("\0", "")
-    found = Member.objects.filter(is_active=True) if active else Member.objects.all()
-    try:
-        member = found.filter(id=UUID(text)).first()
-    except ValueError:
-        member = found.filter(email=text.strip().lower()).first()
-    if member is None:
-        who = "active member" if active else "member"
-        message = f"There is no {who} with this id or e-mail."
-        raise strict.refusal([FieldError("/member", message, "unknown_member")])
-    return member
 
 
 class LeaveView(TenantAPIView):
@@ -280,7 +265,8 @@ class LeaveImportView(TenantAPIView):
     def post(self, request: Request) -> Response:
         """Take somebody's leave over from an iCalendar file. An event is known by its UID: sent again it
         changes what it brought."""
-        member = _named(request, active=True)
+        known_query(request, "member", "dry_run", "remove_missing")
+        member = selectors.find_member(request.query_params.get("member", ""), path="/member")
         dry_run, missing = _flag(request, "dry_run"), _flag(request, "remove_missing")
         data = uploaded_file(request, at_most=MOST_BYTES)
         now, zone = self.clock(), hours_of(member=member, tenant=self.tenant).zone

@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED
@@ -25,10 +23,11 @@ from notifications.outbox import Message, enqueue, expire
 from routing.facts import Setup, load_setup
 from routing.models import Decision
 from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
-from sla.models import Finding, Pause
+from sla.findings import Fault, report
+from sla.models import Pause
 from sla.rows import AnyTimer, TimerRow
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder, resume
-from tenants.bulk import insert_rows, update_rows
+from tenants.bulk import update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
 
@@ -521,11 +520,5 @@ def _unrouted(move: _Move, recipients: list[UUID]) -> Message:
 
 def _report_missing_fallback(now: datetime) -> None:
     """Nobody catches what nobody takes: an operator must see it. One open finding is enough."""
-    finding = Finding(
-        id=uuid7(),
-        kind="fallback_missing",
-        subject="routing",
-        detail="No active person is named to catch the leads that nobody takes.",
-        found_at=now,
-    )
-    insert_rows([finding], conflict="on conflict do nothing")
+    detail = "No active person is named to catch the leads that nobody takes."
+    report([Fault("fallback_missing", "routing", detail)], now=now)

@@ -17,7 +17,7 @@ from tenants import versions
 from tenants.models import Publication, Tenant
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page
+from web.pagination import api_page, known_query
 
 NOTE = 300
 
@@ -92,6 +92,7 @@ class PublicationsView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         """What waits or waited for a second admin or for its time, the last asked for at the top."""
+        known_query(request, "kind", "state", "cursor", "limit")
         found = Publication.objects.all()
         known = {"kind": [kind.slug for kind in versions.kinds()], "state": Publication.State.values}
         for name, values in known.items():

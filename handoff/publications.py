@@ -11,15 +11,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from routing.models import RoutingSettings
 from routing.selectors import fallback_of
+from sla.findings import Fault, report
 from sla.models import Finding, PolicyVersion
 from sla.policies import find_policy
 from sla.recipients import named_members
 from tenants import versions
-from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.context import tenant_scope
 from tenants.models import Publication, VersionState
@@ -45,7 +43,7 @@ def publish_due(tenant_id: UUID, clock: Clock) -> int:
             if held is not None:
                 number = kind.model.objects.values_list("number", flat=True).get(id=held.version_id)
                 detail = f"Version {number} of the {kind.title} could not come into force: {held.why}"
-                _write([(HELD, f"publication:{held.id}", detail)], now)
+                report([Fault(HELD, f"publication:{held.id}", detail)], now=now)
     return count
 
 
@@ -54,7 +52,7 @@ def look_after_the_named(now: datetime) -> int:
     not. In the tenant's scope.
     """
     wrong = list(_missing(now))
-    _write(wrong, now)
+    report(wrong, now=now)
     return len(wrong)
 
 
@@ -65,7 +63,7 @@ def clear_mended(findings: Collection[Finding], now: datetime) -> int:
     ours = [finding for finding in findings if finding.kind in KINDS]
     if not ours:
         return len(findings)
-    standing = {(kind, subject) for kind, subject, _ in _missing(now)}
+    standing = {(fault.kind, fault.subject) for fault in _missing(now)}
     held = Publication.objects.filter(state=Publication.State.HELD).values_list("id", flat=True)
     standing |= {(HELD, f"publication:{order_id}") for order_id in held}
     mended = [finding.id for finding in ours if (finding.kind, finding.subject) not in standing]
@@ -74,12 +72,12 @@ def clear_mended(findings: Collection[Finding], now: datetime) -> int:
     return len(findings) - len(mended)
 
 
-def _missing(now: datetime) -> Iterator[tuple[str, str, str]]:
-    """(kind, subject, detail) of everybody who is missing."""
+def _missing(now: datetime) -> Iterator[Fault]:
+    """Everybody who is missing."""
     if fallback_of() is None:
         setting = RoutingSettings.objects.select_related("fallback").first()
         who = setting.fallback if setting else None
-        yield (
+        yield Fault(
             FALLBACK_MISSING,
             "routing",
             f"{who.name} is to catch the leads that nobody takes, and is not active any more."
@@ -96,7 +94,7 @@ def _missing(now: datetime) -> Iterator[tuple[str, str, str]]:
             member = members.get(member_id)
             if member is None or not member.is_active:
                 name = f"{member.name}, who is not active" if member else "somebody who is not there any more"
-                yield (
+                yield Fault(
                     NAMED_MISSING,
                     f"policy:{version.id}:{member_id.hex[:12]}",
                     f"The SLA policy {which} (version {version.number}) names {name}.",
@@ -107,11 +105,3 @@ def _looked_at(now: datetime) -> list[PolicyVersion]:
     """The policy in force and the one to come."""
     found = (versions.version_in_force(PolicyVersion, now), versions.version_to_come(PolicyVersion))
     return list({version.id: version for version in found if version is not None}.values())
-
-
-def _write(wrong: list[tuple[str, str, str]], now: datetime) -> None:
-    rows = [
-        Finding(id=uuid7(), kind=kind, subject=subject[:80], detail=detail[:300], found_at=now)
-        for kind, subject, detail in wrong
-    ]
-    insert_rows(rows, conflict="on conflict do nothing")

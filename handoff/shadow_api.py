@@ -18,7 +18,7 @@ from tenants.selectors import get_team, person_document
 from tenants.services import switch_mode
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page
+from web.pagination import api_page, known_query
 
 
 class ModeInSerializer(serializers.Serializer[Any]):
@@ -194,6 +194,7 @@ class ShadowView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         """What would have happened while teams were in shadow, the newest first."""
+        known_query(request, "team", "days", "cursor", "limit")
         asked = would_have.ask(request.query_params, tenant=self.tenant, member=None, now=self.clock())
         rows, following = api_page(request, would_have.listed(asked), order=would_have.ORDER)
         return Response({"results": [_held(each) for each in would_have.tell(rows)], "next": following})
@@ -207,6 +208,7 @@ class ShadowSummaryView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         """The same in counts, by team, with the messages by kind and recipient."""
+        known_query(request, "team", "days")
         asked = would_have.ask(request.query_params, tenant=self.tenant, member=None, now=self.clock())
         teams = would_have.lines(asked, tenant=self.tenant)
         document = {"days": asked.days, "since": asked.since, "teams": teams}

@@ -29,15 +29,16 @@ from leads.models import Assignment, Handoff
 from leads.services import mark_dirty
 from notifications.outbox import Message, enqueue, expire
 from routing.facts import load_setup
+from sla.findings import Fault, report
 from sla.ladder import MESSAGES, Chain, Climb, Rung, climb, recipients
-from sla.models import Finding, Timer
+from sla.models import Timer
 from sla.policies import load_policy, plan_of
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.selectors import active_among, chains_of, tenants_with_due_timers
 from sla.services import Answer, cancel, meet_all
 from sla.targets import answered_at
 from sla.tiers import BACKUP, Act
-from tenants.bulk import insert_rows, update_rows
+from tenants.bulk import update_rows
 from tenants.clock import Clock, database_clock
 from tenants.config import steady_config
 from tenants.context import current_tenant_id, tenant_scope
@@ -460,12 +461,7 @@ def _back_off(timer_id: UUID, error: Exception, now: datetime) -> None:
         timer.next_at = now + timedelta(minutes=BACK_OFF_MINUTES[timer.attempts - 1])
     else:
         timer.state, timer.next_at = Timer.State.FAILED, None
-        finding = Finding(
-            kind="timer_failed", subject=f"timer:{timer.id}", detail=timer.last_error, found_at=now
-        )
-        insert_rows(
-            [finding], conflict="on conflict (tenant_id, kind, subject) where cleared_at is null do nothing"
-        )
+        report([Fault("timer_failed", f"timer:{timer.id}", timer.last_error)], now=now)
     update_timers([timer], ["state", "next_at", "attempts", "last_error"])
 
 

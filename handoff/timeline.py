@@ -30,6 +30,7 @@ from notifications.models import OutboxMessage
 from sla import targets
 from sla.models import Excuse, Pause, TimerEvent
 from sla.tiers import BREACH
+from tenants.audit import member_id_of
 from tenants.calendars.words import day_words
 from web.pagination import DEFAULT_SIZE, behind, read_cursor, write_cursor
 
@@ -182,7 +183,7 @@ def _load(
     )
     told = _told([each.id for each in events] + [each.id for each in assignments])
     people: list[UUID | str | None] = [each.by_id for each in facts]
-    people += [_member_of(each.actor) for each in facts]
+    people += [member_id_of(each.actor) for each in facts]
     people += [message.member_id for messages in told.values() for message in messages]
     people += [event.timer.member_id for event in events]
     known = {str(each.member_id): each.member.name for each in assignments}
@@ -305,11 +306,6 @@ def _told(event_ids: list[UUID]) -> dict[UUID, list[OutboxMessage]]:
     for message in rows.order_by("kind", "channel"):
         found.setdefault(message.event_id, []).append(message)
     return found
-
-
-def _member_of(actor: str) -> str | None:
-    kind, _, key = actor.partition(":")
-    return key if kind == "member" else None
 
 
 def who(actor: str, names: Mapping[str, str]) -> str:

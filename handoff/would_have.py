@@ -21,6 +21,7 @@ from notifications.outbox import KINDS
 from sla import targets
 from sla.models import HeldBack
 from sla.tiers import BREACH
+from tenants.audit import member_id_of
 from tenants.context import current_tenant_id
 from tenants.models import Member, Mode, Role, Team, Tenant
 from tenants.selectors import get_team
@@ -160,7 +161,7 @@ def lines(asked: Asked, *, tenant: Tenant) -> list[Line]:
         places.append(None)
     told = _told([team.id if team else None for team in places], asked.since)
     names = names_of(
-        [key for team in places for key in _members((team or tenant).mode_by)]
+        [key for team in places if (key := member_id_of((team or tenant).mode_by))]
         + [row[2] for row in told if row[2]]
     )
     found = []
@@ -184,11 +185,6 @@ def lines(asked: Asked, *, tenant: Tenant) -> list[Line]:
             )
         )
     return found
-
-
-def _members(actor: str) -> list[str]:
-    kind, _, key = actor.partition(":")
-    return [key] if kind == "member" else []
 
 
 # A person is told by several channels: it is counted once.

@@ -12,7 +12,6 @@ from django.db.models.functions import RowNumber
 
 from core.errors import NotFound
 from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId
-from tenants.models import VersionState
 
 
 def get_lead(*, lead_id: UUID) -> Lead:
@@ -86,14 +85,6 @@ def external_ids(lead_ids: Sequence[UUID]) -> dict[UUID, LeadExternalId]:
 def criteria_history() -> list[CriteriaVersion]:
     """Every version of the criteria, the newest first."""
     return list(CriteriaVersion.objects.order_by("-number"))
-
-
-def criteria_in_force() -> CriteriaVersion | None:
-    """The published version; None before the first publication."""
-    found: CriteriaVersion | None = (
-        CriteriaVersion.objects.filter(state=VersionState.PUBLISHED).order_by("-number").first()
-    )
-    return found
 
 
 def waiting_for_data(*, limit: int = 50) -> tuple[list[Lead], Counter[str]]:

@@ -249,3 +249,9 @@ def parse_moment(value: Any) -> datetime:
         if "offset from UTC" in str(error):
             raise
         raise ValueError("There is no such time.") from error
+
+
+def moment_of_query(text: str) -> datetime:
+    """As `parse_moment`, of a parameter of an address: a plus sign there means a blank, and a time with an
+    offset is often sent with one as it stands."""
+    return parse_moment(text.replace(" ", "+"))

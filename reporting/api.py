@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from reporting import params, selectors
 from reporting.measures import TARGETS
 from web.api import TenantAPIView
+from web.pagination import known_query
 
 
 class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -118,6 +119,7 @@ class ComplianceView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         now = self.clock()
+        known_query(request, "by", "clock", "target", "pauses", "from", "to")
         query = request.query_params.dict()
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)

@@ -14,8 +14,8 @@ from uuid import UUID
 from django.db import connection
 
 from leads.models import DirtyHandoff
+from sla.findings import Fault, report
 from sla.models import Finding
-from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.context import tenant_scope
 from tenants.selectors import active_tenants
@@ -52,10 +52,7 @@ def watch_tenant(*, now: datetime) -> bool:
     detail = (
         f"The oldest change has waited {waited.total_seconds() / 60:.0f} minutes; the log says what stops it."
     )
-    insert_rows(
-        [Finding(kind=KIND, subject=_SUBJECT, detail=detail, found_at=now)],
-        conflict="on conflict (tenant_id, kind, subject) where cleared_at is null do nothing",
-    )
+    report([Fault(KIND, _SUBJECT, detail)], now=now)
     return True
 
 

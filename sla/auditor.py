@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -24,12 +23,12 @@ from django.db import connection
 from django.db.models import Q
 
 from leads.models import Handoff
+from sla.findings import Fault, report
 from sla.models import Finding, Timer
 from sla.policies import find_policy
 from sla.selectors import cycles, open_findings
 from sla.targets import ANSWER_COLUMNS, BEGIN_COLUMNS, COMPANY_ONLY
 from sla.tiers import TARGETS
-from tenants.bulk import insert_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id, tenant_scope
 from tenants.selectors import active_tenants
@@ -55,15 +54,6 @@ KINDS: Final = (
     "timer_failed",
 )
 _ALWAYS_CHECKED: Final = ("timer_late", "timer_failed")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong as it was just seen."""
-
-    kind: str
-    subject: str
-    detail: str
 
 
 def audit(*, clock: Clock, full: bool = False) -> dict[UUID, list[Finding]]:
@@ -98,12 +88,7 @@ def audit_tenant(*, now: datetime, full: bool = False) -> list[Finding]:
     ]
     if mended:
         Finding.objects.filter(id__in=mended).update(cleared_at=now)
-    fresh = [
-        Finding(kind=fault.kind, subject=fault.subject, detail=fault.detail[:300], found_at=now)
-        for key, fault in faults.items()
-        if key not in standing
-    ]
-    insert_rows(fresh, conflict="on conflict (tenant_id, kind, subject) where cleared_at is null do nothing")
+    report([fault for key, fault in faults.items() if key not in standing], now=now)
     return open_findings()
 
 

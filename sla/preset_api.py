@@ -19,6 +19,7 @@ from sla.policy_api import PolicySerializer, policy_document
 from sla.policy_changes import changes
 from sla.policy_drafts import base_content, with_proposals, write_draft
 from web.api import TenantAPIView
+from web.pagination import known_query
 
 _DURATION: Final = "As a policy writes it, such as {minutes: 60} or {business_days: 1}."
 
@@ -206,6 +207,7 @@ class ProposalView(TenantAPIView):
         """The tightest promise of each tier and target that enough leads kept of late, with its base, for the
         open draft or else the version in force.
         """
+        known_query(request, "days")
         days = own_history.read_days(request.query_params.get("days"))
         if days is None:
             message = f"A whole number from {FEWEST_DAYS} to {MOST_DAYS}."

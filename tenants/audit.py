@@ -18,10 +18,16 @@ def member_actor(member: Member) -> str:
     return f"member:{member.id}"
 
 
+def member_id_of(actor: str) -> str | None:
+    """The id of the person that an actor is; None where it is no person."""
+    kind, _, key = actor.partition(":")
+    return key if kind == "member" else None
+
+
 def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
     """How to call those who did something, by actor, to a person who reads of it; one query at most."""
     asked = set(actors)
-    ids = [actor.partition(":")[2] for actor in asked if actor.startswith("member:")]
+    ids = [member_id for actor in asked if (member_id := member_id_of(actor))]
     people = Member.objects.filter(id__in=ids).values_list("id", "name") if ids else []
     names = {f"member:{member_id}": name for member_id, name in people}
     return {actor: names.get(actor, _CALLED.get(actor.partition(":")[0], actor)) for actor in asked}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 
-from core.errors import NotFound
+from core.errors import NotFound, ValidationFailed
 from tenants.config import configured
 from tenants.leave.days import leave_words, until_words
 from tenants.models import (
@@ -52,13 +52,21 @@ def person_document(member: Member | None) -> dict[str, str] | None:
     return {"id": str(member.id), "name": member.name, "email": member.email} if member else None
 
 
-def actor_name(actor: str) -> str:
-    """Who did what a record names its `actor`, in words; "" for nobody."""
-    kind, _, key = actor.partition(":")
-    if kind == "member":
-        found: str | None = Member.objects.filter(id=key).values_list("name", flat=True).first()
-        return found or "somebody"
-    return {"": "", "key": "a program, over the API", "system": "whoever set it up"}.get(kind, kind)
+def find_member(text: str, *, path: str, active: bool = True) -> Member:
+    """Whom a program names by id or e-mail, whatever its case.
+
+    active: False also finds somebody who has left. Raises ValidationFailed at `path`.
+    """
+    named = text.replace("\x00", "").strip()  # no text of the database can hold a NUL
+    members = Member.objects.filter(is_active=True) if active else Member.objects.all()
+    try:
+        found: Member | None = members.filter(id=UUID(named)).first()
+    except ValueError:
+        found = members.filter(email=named.lower()).first()
+    if found is None:
+        who = "active member" if active else "member"
+        raise ValidationFailed.at(path, f"There is no {who} with this id or e-mail.", "unknown_member")
+    return found
 
 
 def get_team(*, tenant: Tenant, team_id: UUID) -> Team:

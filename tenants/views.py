@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.errors import DomainError, NotFound, ValidationFailed
 from tenants import forms, selectors, services
-from tenants.audit import member_actor
+from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.demo import demo_logins, is_demo_login
@@ -393,7 +393,7 @@ def mode(request: TenantRequest, team_id: UUID | None = None) -> HttpResponse:
         "form": form,
         "present": present,
         "team": found,
-        "switched_by": selectors.actor_name(present.mode_by),
+        "switched_by": names_of_actors([present.mode_by])[present.mode_by],
         "crumbs": _crumbs("Mode", people=True),
     }
     return render(request, "tenants/mode.html", context, status=status_of(form))

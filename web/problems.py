@@ -24,6 +24,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from core.errors import DomainError, FieldError, pointer
+from tenants.refusals import status_of_refusal
 from web.logs import request_id
 
 logger = logging.getLogger("slaportal.problems")
@@ -217,7 +218,7 @@ def refusal_page(request: HttpRequest, error: DomainError) -> HttpResponse:
         return render(request, "404.html", status=404)
     context = {"title": error.title, "message": error.message, "errors": error.errors}
     if getattr(request, "htmx", False):
-        response = HttpResponse(status=409 if error.status == 409 else 422)
+        response = HttpResponse(status=status_of_refusal(error))
         response["HX-Reswap"] = "none"
         response["HX-Trigger"] = json.dumps({"sp:toast": {"text": error.message, "tone": "bad"}})
         return response

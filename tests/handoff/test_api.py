@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from core.errors import NotOwner
 from handoff import services
 from handoff.services import Actor
 from handoff.sweep import sweep_tenant
@@ -366,7 +367,7 @@ def test_services_and_api_agree_on_the_owner_rule(acme: Org, ruth: Lead, later: 
     """The same person is refused by both ways in."""
     stranger = someone_else(acme, ruth)
     assert post(acme, f"leads/{ruth.id}/accept", {"by": stranger.email}).json()["code"] == "not_owner"
-    with acme.scope(), pytest.raises(services.NotOwner):
+    with acme.scope(), pytest.raises(NotOwner):
         services.accept_lead(lead_id=ruth.id, actor=Actor.person(stranger), clock=fixed_clock(later))
 
 

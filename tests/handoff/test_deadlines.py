@@ -11,6 +11,7 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from core.errors import Conflict
 from handoff import pauses, services
 from handoff.deadlines import ledger_of
 from handoff.services import Actor
@@ -165,7 +166,7 @@ def test_after_anything_that_happens_each_sum_equals_its_deadline_to_the_second(
                     services.reassign_lead(lead_id=lead.id, why="Away.", actor=BOSS, clock=fixed_clock(at))
                 elif step == "touch":
                     services.log_touch(lead_id=lead.id, kind="call", actor=BOSS, clock=fixed_clock(at))
-            except services.Conflict:
+            except Conflict:
                 continue
         handoff = handoff_of(acme, lead)
         timers = timers_of(handoff)

@@ -158,6 +158,7 @@ def test_the_list_is_filtered_by_person_and_time_and_has_pages(acme: Org, globex
     assert listed("") == ["22", "20", "18"]
     assert listed(f"member={first.email}") == listed(f"member={first.id}") == ["22", "18"]
     assert listed("from=2026-11-19T09:00:00Z") == ["22", "20"]
+    assert listed("from=2026-11-19T10:00:00+01:00") == ["22", "20"]
     assert listed("to=2026-11-20T09:00:00Z") == ["18"]
     page = call(acme, "GET", "leave?limit=2").json()
     following = page["next"].partition("/api/v1/")[2]

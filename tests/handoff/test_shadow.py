@@ -341,7 +341,7 @@ def test_a_program_switches_a_team_and_the_organisation(acme: Org, client: Clien
         assert client.get(f"/api/v1/{path}", headers=acme.auth).json() == body
     (team,) = client.get("/api/v1/teams", headers=acme.auth).json()["results"]
     assert (team["name"], team["mode"]) == ("Inbound", "shadow")
-    assert "switched by a program, over the API." in text(browser(acme.admin), f"/teams/{acme.team.id}/mode")
+    assert "switched by an API key." in text(browser(acme.admin), f"/teams/{acme.team.id}/mode")
 
 
 @pytest.mark.parametrize(

@@ -249,12 +249,3 @@ def test_a_change_of_nothing_is_told_what_is_owed(acme: Org, now: datetime, body
     refused = call(acme, "PATCH", f"/{account(acme, now).id}", body)
     assert refused.status_code == 400
     assert refused.json()["detail"].startswith("Send at least one field to change: name, domain,")
-
-
-@pytest.mark.parametrize("path", ["accounts", "timers", "excuses"])
-def test_a_parameter_that_a_list_does_not_know_is_refused(acme: Org, path: str) -> None:
-    refused = Client().get(f"/api/v1/{path}?limt=5", headers=acme.auth)
-    assert refused.status_code == 400
-    (error,) = refused.json()["errors"]
-    assert (error["path"], error["code"]) == ("/limt", "unknown_field")
-    assert "Did you mean limit?" in error["message"]

@@ -1,0 +1,32 @@
+"""What people and programs do with a lead that was handed over: one function per thing that can happen.
+
+Each is one transaction of the tenant in scope. It takes the handoff's lock first and reads the clock second,
+so that an answer at or before the deadline is in time whatever a sweep does meanwhile. The next steps are
+called by name. A module a subject; what others call is named here.
+"""
+
+from handoff.services.acting import Actor, check_owner, lock_handoff
+from handoff.services.answers import Rejected, accept_lead, nurture_lead, reject_lead, undo_accept
+from handoff.services.cycle import end_nurture
+from handoff.services.owners import hand_over, reassign_lead, try_again
+from handoff.services.stages import LATER_STAGES, move_to_stage
+from handoff.services.touches import log_touch, undo_touch
+
+__all__ = [
+    "LATER_STAGES",
+    "Actor",
+    "Rejected",
+    "accept_lead",
+    "check_owner",
+    "end_nurture",
+    "hand_over",
+    "lock_handoff",
+    "log_touch",
+    "move_to_stage",
+    "nurture_lead",
+    "reassign_lead",
+    "reject_lead",
+    "try_again",
+    "undo_accept",
+    "undo_touch",
+]

@@ -1,0 +1,181 @@
+"""What sales decides: accepted, rejected with a reason, or sent to nurture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from core.errors import AlreadyDecided, Conflict, FieldError, NotOwner, ValidationFailed
+from feedback import services as feedback
+from feedback.models import Disposition, Reason
+from handoff import limits, moves, words
+from handoff.attempts import NO_RESPONSE, check_attempts_made
+from handoff.moves import UNDO_SECONDS
+from handoff.services.acting import Actor, check_owner, check_undo, lock_handoff
+from handoff.services.cycle import close_cycle, come_to, tell
+from handoff.services.owners import record_move
+from leads import services as leads
+from leads.lifecycle import Stage
+from leads.models import Assignment, Handoff
+from notifications import outbox
+from routing import services as routing
+from routing.models import Decision
+from sla import services as sla
+from sla.targets import answered_by, begun_by
+from tenants.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """How a rejection ended: "rejected", or "rerouted" to `new_owner_id` for a reason that is routing's."""
+
+    outcome: str
+    new_owner_id: UUID | None = None
+
+
+@transaction.atomic
+def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
+    """Sales takes the lead: the decision target is met at this moment, the lead is a SAL.
+
+    Raises NotOwner after a reassignment, AlreadyDecided the second time.
+    """
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    if handoff.owner_id is None:
+        raise NotOwner("Nobody owns this lead now: assign it first.")
+    if handoff.accepted_at is not None:
+        raise AlreadyDecided(
+            f"This lead was accepted before, on {words.moment(handoff.accepted_at)}.", outcome="accepted"
+        )
+    by_id = actor.member.id if actor.member else None
+    feedback.record_disposition(
+        handoff=handoff, kind=Disposition.Kind.ACCEPTED, actor=actor.key, by_id=by_id, now=now
+    )
+    leads.move_stage(handoff.lead, Stage.SAL, actor=actor.key, now=now, handoff=handoff)
+    come_to(handoff, Stage.SAL, now)
+    tell(handoff, "lead.accepted", now, delay=UNDO_SECONDS)
+    leads.mark_dirty([handoff.id], now)
+    return handoff
+
+
+@transaction.atomic
+def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
+    """Take an acceptance back within 10 s: recorded, and the decision clock goes on as if it had never
+    stopped."""
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    if handoff.accepted_at is None:
+        raise Conflict("This lead has not been accepted.")
+    check_undo(handoff.accepted_at, now)
+    feedback.undo_disposition(handoff=handoff, kind=Disposition.Kind.ACCEPTED, now=now)
+    handoff.accepted_at = None
+    handoff.save(update_fields=["accepted_at"])
+    leads.move_stage(
+        handoff.lead, Stage.MQL, actor=actor.key, now=now, handoff=handoff, why="Acceptance undone"
+    )
+    sla.unbegin(handoff, begun_by(Stage.SAL), now=now)
+    for target in answered_by(Stage.SAL):
+        sla.rejudge(handoff, target, answers=(), now=now)
+    outbox.expire([f"handoff:{handoff.id}"], now=now, kinds={"lead.accepted"})
+    leads.mark_dirty([handoff.id], now)
+    return handoff
+
+
+@transaction.atomic
+def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clock: Clock) -> Rejected:
+    """Sales refuses the lead, with a reason. A reason that is routing's moves the lead on instead.
+
+    Raises ValidationFailed without a reason (or a note where the reason needs one), NotOwner, AlreadyDecided.
+    """
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    if handoff.accepted_at is not None:
+        raise AlreadyDecided(
+            "This lead was accepted: send it to nurture or mark it disqualified instead.", outcome="accepted"
+        )
+    chosen = feedback.choose_reason(kind=Reason.Kind.REJECT, slug=reason, note=note)
+    if chosen.side == Reason.Side.ROUTING:
+        return _reroute(handoff, chosen, note, actor, now)
+    by_id = actor.member.id if actor.member else None
+    feedback.record_disposition(
+        handoff=handoff,
+        kind=Disposition.Kind.REJECTED,
+        actor=actor.key,
+        by_id=by_id,
+        reason=chosen,
+        note=note,
+        now=now,
+    )
+    leads.move_stage(
+        handoff.lead, Stage.REJECTED, actor=actor.key, now=now, handoff=handoff, why=chosen.label
+    )
+    if chosen.earns_credit and handoff.owner_id is not None:
+        _give_turn_back(handoff.id, handoff.owner_id)
+    close_cycle(handoff, Handoff.Outcome.REJECTED, now)
+    tell(handoff, "lead.rejected", now, reason=chosen.slug)
+    return Rejected("rejected")
+
+
+def _give_turn_back(handoff_id: UUID, member_id: UUID) -> None:
+    """The lead was no lead: its turn in the rotation does not count for whoever got it."""
+    decision = Decision.objects.filter(handoff_id=handoff_id, member_id=member_id).order_by("-at").first()
+    if decision is not None and decision.pool_id is not None:
+        routing.give_credit(member_id=member_id, pool_id=decision.pool_id)
+
+
+def _reroute(handoff: Handoff, reason: Reason, note: str, actor: Actor, now: datetime) -> Rejected:
+    before = handoff.owner_id
+    why = f"{reason.label}: {note.strip()}" if note.strip() else reason.label
+    (result,) = moves.reassign(
+        [
+            moves.MoveRequest(
+                handoff=handoff, end_reason=Assignment.EndReason.REROUTED, why=why[: limits.MOVE_WHY]
+            )
+        ],
+        now=now,
+        actor=actor.key,
+    )
+    record_move(handoff, before, result, Assignment.EndReason.REROUTED, actor, now)
+    return Rejected("rerouted", result.new_member_id)
+
+
+@transaction.atomic
+def nurture_lead(
+    *, lead_id: UUID, reason: str, until: date | None = None, note: str = "", actor: Actor, clock: Clock
+) -> Handoff:
+    """Not now: the lead goes back to marketing and the handoff ends; a return to MQL opens a new one.
+
+    Raises ValidationFailed without a reason, for "no response" while the tier asks for more attempts, or with
+    a day that has gone; NotOwner, AlreadyDecided.
+    """
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    chosen = feedback.choose_reason(kind=Reason.Kind.NURTURE, slug=reason, note=note)
+    if chosen.slug == NO_RESPONSE:
+        check_attempts_made(handoff)
+    if until is not None and until <= timezone.localdate(now):
+        message = "Choose a day to come: on it the lead is looked at again."
+        raise ValidationFailed(message, field_errors=[FieldError("/until", message, "past")])
+    by_id = actor.member.id if actor.member else None
+    feedback.record_disposition(
+        handoff=handoff,
+        kind=Disposition.Kind.NURTURE,
+        actor=actor.key,
+        by_id=by_id,
+        reason=chosen,
+        note=note,
+        until=until,
+        now=now,
+    )
+    leads.move_stage(handoff.lead, Stage.NURTURE, actor=actor.key, now=now, handoff=handoff, why=chosen.label)
+    close_cycle(handoff, Handoff.Outcome.NURTURE, now)
+    tell(handoff, "lead.nurture", now, reason=chosen.slug)
+    return handoff

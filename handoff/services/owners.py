@@ -1,0 +1,108 @@
+"""Another owner, by hand: the owner gives the lead on, a manager moves it, the rules are asked again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from core.errors import Conflict, FieldError, NotOwner, ValidationFailed
+from handoff import limits, moves
+from handoff.services.acting import Actor, check_owner, lock_handoff
+from leads.models import Assignment, Handoff
+from tenants.audit import record_change
+from tenants.clock import Clock
+from tenants.models import RepProfile
+
+
+@transaction.atomic
+def hand_over(
+    *, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None
+) -> moves.MoveResult:
+    """The owner gives the lead on: to a person, or to the next in the pool where `to` is None. Needs a
+    reason."""
+    return _move(lead_id, why, Assignment.EndReason.HAND_OVER, actor, clock, to)
+
+
+@transaction.atomic
+def reassign_lead(
+    *, lead_id: UUID, why: str, actor: Actor, clock: Clock, to: UUID | None = None
+) -> moves.MoveResult:
+    """A manager moves the lead, also one that nobody owns. Needs a reason; caps do not bind a person's own
+    choice."""
+    if not actor.oversees:
+        raise NotOwner("Only a manager may reassign a lead.")
+    return _move(lead_id, why, Assignment.EndReason.REASSIGNED, actor, clock, to)
+
+
+@transaction.atomic
+def try_again(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
+    """Ask the rules once more about a lead that nobody owns. Raises Conflict where somebody has it by now."""
+    if not actor.oversees:
+        raise NotOwner("Only a manager may assign a lead.")
+    handoff = lock_handoff(lead_id)
+    if handoff.owner is not None:
+        raise Conflict(f"{handoff.owner.name} has this lead by now.")
+    (result,) = moves.assign_new(
+        [moves.AssignRequest(handoff)], trigger="drain", now=clock(), actor=actor.key
+    )
+    return result
+
+
+def _move(
+    lead_id: UUID, why: str, end_reason: Assignment.EndReason, actor: Actor, clock: Clock, to: UUID | None
+) -> moves.MoveResult:
+    if not why.strip():
+        raise ValidationFailed(
+            "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]
+        )
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    before = handoff.owner_id
+    if to is not None:
+        _check_receiver(to, before)
+    (result,) = moves.reassign(
+        [
+            moves.MoveRequest(
+                handoff=handoff, end_reason=end_reason, why=why.strip()[: limits.MOVE_WHY], to_member_id=to
+            )
+        ],
+        now=now,
+        actor=actor.key,
+    )
+    record_move(handoff, before, result, end_reason, actor, now)
+    return result
+
+
+def record_move(
+    handoff: Handoff,
+    before: UUID | None,
+    result: moves.MoveResult,
+    why: Assignment.EndReason,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Audit that somebody had the lead moved; nothing where it stayed."""
+    if result.new_member_id == before:
+        return
+    record_change(
+        actor=actor.key,
+        action=str(why),
+        object_type="handoff",
+        object_id=handoff.id,
+        before={"owner": str(before) if before else None},
+        after={"owner": str(result.new_member_id) if result.new_member_id else None},
+        now=now,
+    )
+
+
+def _check_receiver(to: UUID, owner_id: UUID | None) -> None:
+    """Only somebody active who takes leads may be given one."""
+    if to == owner_id:
+        message = "This lead belongs to that person already."
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "same")])
+    if not RepProfile.objects.filter(member_id=to, member__is_active=True).exists():
+        message = "Choose somebody active who takes leads."
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])

@@ -1,0 +1,56 @@
+"""The stages after acceptance, up to won, lost or disqualified."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from core.errors import FieldError, ValidationFailed
+from handoff.services.acting import Actor, check_owner, lock_handoff
+from handoff.services.cycle import close_cycle, come_to, tell
+from leads import services as leads
+from leads.lifecycle import Stage
+from leads.models import Handoff
+from tenants.clock import Clock
+
+# Stages that `move_to_stage` may be asked for; the others have a call of their own.
+LATER_STAGES = (Stage.SQL, Stage.OPPORTUNITY, Stage.WON, Stage.LOST, Stage.DISQUALIFIED)
+
+#: Stages that end the handoff, and how it ended then.
+CLOSING: dict[Stage, Handoff.Outcome] = {
+    Stage.WON: Handoff.Outcome.WON,
+    Stage.LOST: Handoff.Outcome.LOST,
+    Stage.DISQUALIFIED: Handoff.Outcome.DISQUALIFIED,
+}
+
+
+@transaction.atomic
+def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Clock) -> Handoff:
+    """Report a later stage: SQL, opportunity, won, lost, disqualified. The last three end the handoff.
+
+    Raises ValidationFailed for another stage, StageError where the lifecycle has no such step.
+    """
+    if to not in LATER_STAGES:
+        known = ", ".join(LATER_STAGES)
+        hint = "Use accept, reject or nurture for an answer." if to in ("sal", "rejected", "nurture") else ""
+        message = f"Use one of: {known}. {hint}".strip()
+        raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])
+    stage = Stage(to)
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    if stage in CLOSING and not why.strip():
+        raise ValidationFailed(
+            "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]
+        )
+    moved = leads.move_stage(handoff.lead, stage, actor=actor.key, now=now, why=why, handoff=handoff)
+    if not moved:
+        return handoff
+    if stage in (Stage.SQL, Stage.OPPORTUNITY):
+        come_to(handoff, stage, now)
+    if stage in CLOSING:
+        close_cycle(handoff, CLOSING[stage], now)
+    tell(handoff, "lead.stage_changed", now, stage=str(stage))
+    leads.mark_dirty([handoff.id], now)
+    return handoff
