@@ -9,11 +9,23 @@ import pytest
 from core.businesstime import Gap, WorkCalendar
 from core.rules import Facts
 from leads.criteria import SCHEMA
+from notifications.outbox import KINDS
 from sla.defaults import DEFAULT_POLICY
 from sla.gaps import write_gaps
-from sla.ladder import Chain, climb, first_look, next_look, recipients, same_place, take_over
+from sla.ladder import MESSAGES, Chain, climb, first_look, next_look, recipients, same_place, take_over
 from sla.status import Status, status_of
-from sla.tiers import BREACH, Act, Duration, Policy, Step, TargetSpec, match_tier, parse_policy
+from sla.tiers import (
+    ACTIONS,
+    BREACH,
+    MOVES,
+    Act,
+    Duration,
+    Policy,
+    Step,
+    TargetSpec,
+    match_tier,
+    parse_policy,
+)
 from sla.timers import schedule, schedule_of_rest, seconds_between, seconds_in_gaps, warn_at
 
 BERLIN = WorkCalendar(
@@ -169,6 +181,16 @@ def test_missing_managers_are_stood_in_for_by_the_fallback_person() -> None:
     for action in ("remind_owner", "warn_manager", "tell_director", "tell_chain"):
         assert recipients(Act(action), bare) == (fallback,)
     assert recipients(Act("call_webhook"), whole) == ()  # the webhook hears, no person
+
+
+def test_every_action_that_neither_moves_nor_raises_a_lead_has_a_message_the_more_urgent_the_worse() -> None:
+    assert set(MESSAGES) == set(ACTIONS) - MOVES - {"raise_priority"}
+    assert {kind for kind, _ in MESSAGES.values()} <= set(KINDS)
+    urgency = {action: priority for action, (_, priority) in MESSAGES.items()}
+    assert urgency["call_webhook"] == urgency["remind_owner"] < urgency["warn_manager"]
+    worst = [action for action in urgency if urgency[action] > urgency["warn_manager"]]
+    assert worst == ["tell_manager", "tell_director", "tell_chain", "tell_person"]
+    assert len({urgency[action] for action in worst}) == 1  # who is told first is nobody's privilege
 
 
 # --- Steps after the deadline ---
