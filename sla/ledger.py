@@ -87,8 +87,6 @@ def ledger(
     round the clock. Empty if `end` is not after `start`.
     """
     first, last = start.astimezone(UTC), end.astimezone(UTC)
-    if last <= first:
-        return []
     spans = sorted(owners, key=lambda span: span.start)
     stops = sorted(pauses)
     edges = {first, last}
@@ -138,11 +136,11 @@ def _open(calendar: WorkCalendar | None, since: datetime, until: datetime) -> li
 
 
 def _note(entries: list[Entry], start: datetime, end: datetime, kind: Kind, member_id: UUID | None) -> None:
-    """Add a stretch, or lengthen the last one where it goes on."""
+    """Add a stretch that begins where the last one ended, or lengthen that one where it goes on."""
     if start >= end:
         return
     last = entries[-1] if entries else None
-    if last and last.end == start and (last.kind, last.member_id) == (kind, member_id):
+    if last and (last.kind, last.member_id) == (kind, member_id):
         entries[-1] = Entry(last.start, end, kind, member_id)
     else:
         entries.append(Entry(start, end, kind, member_id))

@@ -103,9 +103,49 @@ def test_the_day_that_apia_never_had_is_left_out():
     assert sum(each.seconds for each in days) == 6 * 3600
 
 
-def test_more_days_than_anybody_reads_are_refused():
-    with pytest.raises(ValueError, match="732 days at most, not 1097"):
-        breakdown(OFFICE, berlin("2026-01-01T00:00"), berlin("2029-01-01T00:00"))
+def test_a_breakdown_shows_each_day_its_own_part_of_a_long_gap():
+    trip = [gap("2026-11-17T15:00", "2026-11-19T00:00", "leave")]
+    days = breakdown(OFFICE, berlin("2026-11-17T09:00"), berlin("2026-11-19T17:00"), trip)
+    assert [day.gaps for day in days] == [
+        (gap("2026-11-17T15:00", "2026-11-18T00:00", "leave"),),
+        (gap("2026-11-18T00:00", "2026-11-19T00:00", "leave"),),
+        (),
+    ]
+    afterwards = breakdown(OFFICE, berlin("2026-11-16T09:00"), berlin("2026-11-17T12:00"), trip)
+    assert [day.gaps for day in afterwards] == [(), ()]
+    midnight = [gap("2026-11-18T00:00", "2026-11-18T09:00")]
+    days = breakdown(OFFICE, berlin("2026-11-17T09:00"), berlin("2026-11-18T17:00"), midnight)
+    assert [day.gaps for day in days] == [(), tuple(midnight)]
+
+
+def test_a_breakdown_of_no_time_is_its_one_day_and_backwards_there_is_none():
+    noon = berlin("2026-11-17T12:00")
+    (only,) = breakdown(OFFICE, noon, noon)
+    assert (only.day, only.spans, only.seconds) == (date(2026, 11, 17), (), 0)
+    assert breakdown(OFFICE, noon, noon - timedelta(seconds=1)) == []
+
+
+def test_hours_that_begin_or_end_at_midnight_belong_to_one_day_of_a_breakdown():
+    nights = WorkCalendar("Europe/Berlin", {"wed": [("00:00", "06:00")], "thu": [("18:00", "24:00")]})
+    days = breakdown(nights, berlin("2026-11-17T12:00"), berlin("2026-11-20T12:00"))
+    assert [(day.day.day, day.spans, day.open) for day in days] == [
+        (17, (), ()),
+        *(
+            (number, spans, spans)
+            for number, spans in (
+                (18, ((berlin("2026-11-18T00:00"), berlin("2026-11-18T06:00")),)),
+                (19, ((berlin("2026-11-19T18:00"), berlin("2026-11-20T00:00")),)),
+            )
+        ),
+        (20, (), ()),
+    ]
+
+
+def test_a_breakdown_covers_two_years_and_not_a_day_more():
+    start = berlin("2026-01-01T12:00")
+    assert len(breakdown(OFFICE, start, start + timedelta(days=731))) == 732
+    with pytest.raises(ValueError, match="732 days at most, not 733"):
+        breakdown(OFFICE, start, start + timedelta(days=732))
 
 
 # --- Against a plain count of seconds ---

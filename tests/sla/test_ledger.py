@@ -39,6 +39,37 @@ def test_a_friday_lead_goes_from_nobody_to_its_owner_through_the_weekend():
     assert sums.wall == 66 * 3600
 
 
+def test_a_handoff_that_has_not_begun_has_no_entries():
+    owners = [Ownership(ANNA, at(20, 10), None, NINE_TO_FIVE)]
+    assert ledger(at(20, 12), at(20, 12), owners=owners) == []
+    assert ledger(at(20, 12), at(20, 11), owners=owners) == []
+
+
+def test_closed_hours_and_pauses_of_a_persons_time_are_not_counted_as_that_persons():
+    sums = totals(
+        ledger(
+            at(19, 16),
+            at(19, 20),
+            owners=[Ownership(ANNA, at(19, 16), None, None)],
+            pauses=[Gap(at(19, 17), at(19, 18), "pause")],
+        )
+    )
+    assert (sums.owner, sums.paused, sums.closed_hours) == ({ANNA: 3 * 3600}, 3600, 0)
+
+
+def test_neighbours_of_one_kind_and_person_are_one_entry():
+    entries = ledger(
+        at(20, 15),
+        at(23, 10),
+        owners=[Ownership(ANNA, at(20, 15), None, NINE_TO_FIVE, leave=[Gap(at(21), at(22), "leave")])],
+    )
+    assert [(each.start, each.kind) for each in entries] == [
+        (at(20, 15), Kind.OWNER),
+        (at(20, 17), Kind.CLOSED_HOURS),
+        (at(23, 9), Kind.OWNER),
+    ]
+
+
 def test_a_pause_goes_before_everything_and_leave_is_closed_hours():
     entries = ledger(
         at(19, 9),

@@ -71,6 +71,11 @@ def test_the_attempt_that_makes_them_enough_completes_them_in_whatever_order_the
     assert progress(SIX, reversed(made)).completed_at == at(8)
 
 
+def test_when_nothing_is_owed_no_channel_gets_on() -> None:
+    found = progress(SIX, [(at(hour), "email" if hour % 2 else "call") for hour in range(6)])
+    assert (found.owed, found.next_channels) == (0, ())
+
+
 @given(st.lists(st.tuples(st.integers(0, 50).map(at), st.sampled_from(RESPONSES)), max_size=12))
 def test_making_what_is_owed_by_the_channels_that_get_on_best_completes_them(
     made: list[tuple[datetime, str]],

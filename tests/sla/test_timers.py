@@ -9,12 +9,24 @@ import pytest
 from core.businesstime import Gap, WorkCalendar
 from core.rules import Facts
 from leads.criteria import SCHEMA
+from notifications.outbox import KINDS
 from sla.defaults import DEFAULT_POLICY
 from sla.gaps import write_gaps
-from sla.ladder import Chain, climb, first_look, recipients, same_place, take_over
+from sla.ladder import MESSAGES, Chain, climb, first_look, next_look, recipients, same_place, take_over
 from sla.status import Status, status_of
-from sla.tiers import BREACH, Act, Duration, Policy, Step, TargetSpec, match_tier, parse_policy
-from sla.timers import schedule, schedule_of_rest, warn_at
+from sla.tiers import (
+    ACTIONS,
+    BREACH,
+    MOVES,
+    Act,
+    Duration,
+    Policy,
+    Step,
+    TargetSpec,
+    match_tier,
+    parse_policy,
+)
+from sla.timers import schedule, schedule_of_rest, seconds_between, seconds_in_gaps, warn_at
 
 BERLIN = WorkCalendar(
     "Europe/Berlin", {day: [("09:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -126,6 +138,33 @@ def test_the_company_clock_takes_over_without_repeating_the_past() -> None:
     assert take_over(POLICY, PLAN, breached=True, now=at(20)) == (4, None)
 
 
+def test_a_step_due_at_the_moment_of_the_handover_was_the_owners_clocks() -> None:
+    assert take_over(POLICY, PLAN, breached=False, now=at(4)) == (2, at(5))
+
+
+def test_a_breach_that_was_told_is_not_told_again_even_if_its_deadline_lies_ahead() -> None:
+    assert take_over(POLICY, PLAN, breached=True, now=at(1)) == (3, at(10))
+
+
+def test_a_recording_clock_looks_no_further_than_its_breach() -> None:
+    assert next_look(POLICY, PLAN, next_step=2, carries=False) == at(5)
+    assert next_look(POLICY, PLAN, next_step=3, carries=False) is None
+    assert next_look(POLICY, PLAN, next_step=3, carries=True) == at(10)
+    assert next_look(POLICY, PLAN, next_step=4, carries=True) is None
+    after = climb(POLICY, PLAN, next_step=3, owner_clock=False, carries=False, now=at(30))
+    assert (after.rungs, after.next_at) == ((), None)
+
+
+def test_a_climb_breaches_when_the_deadline_is_among_its_steps() -> None:
+    def climbed(next_step: int, minutes: float) -> bool:
+        found = climb(POLICY, PLAN, next_step=next_step, owner_clock=False, carries=True, now=at(minutes))
+        return found.breaches
+
+    assert climbed(0, 5)
+    assert not climbed(0, 4.5)
+    assert not climbed(3, 30)
+
+
 def test_missing_managers_are_stood_in_for_by_the_fallback_person() -> None:
     from uuid import uuid4
 
@@ -141,6 +180,17 @@ def test_missing_managers_are_stood_in_for_by_the_fallback_person() -> None:
     bare = Chain(None, None, None, fallback)
     for action in ("remind_owner", "warn_manager", "tell_director", "tell_chain"):
         assert recipients(Act(action), bare) == (fallback,)
+    assert recipients(Act("call_webhook"), whole) == ()  # the webhook hears, no person
+
+
+def test_every_action_that_neither_moves_nor_raises_a_lead_has_a_message_the_more_urgent_the_worse() -> None:
+    assert set(MESSAGES) == set(ACTIONS) - MOVES - {"raise_priority"}
+    assert {kind for kind, _ in MESSAGES.values()} <= set(KINDS)
+    urgency = {action: priority for action, (_, priority) in MESSAGES.items()}
+    assert urgency["call_webhook"] == urgency["remind_owner"] < urgency["warn_manager"]
+    worst = [action for action in urgency if urgency[action] > urgency["warn_manager"]]
+    assert worst == ["tell_manager", "tell_director", "tell_chain", "tell_person"]
+    assert len({urgency[action] for action in worst}) == 1  # who is told first is nobody's privilege
 
 
 # --- Steps after the deadline ---
@@ -179,6 +229,58 @@ def test_a_business_day_ends_at_an_opening_and_gaps_that_take_nothing_of_it_move
     assert schedule(day, opening, BERLIN, [that_day]).due_at == opening + timedelta(days=2)
 
 
+def test_a_business_day_that_leave_has_stretched_ends_where_the_person_is_back() -> None:
+    day = first_touch("business_days", 1)
+    opening = datetime(2026, 11, 17, 8, tzinfo=UTC)  # Tuesday 9:00 in Berlin
+    tuesday = Gap(opening, opening + timedelta(hours=23), "leave")
+    thursday_morning = Gap(opening + timedelta(days=2), opening + timedelta(days=2, hours=3), "leave")
+    assert schedule(day, opening, BERLIN, [tuesday, thursday_morning]).due_at == thursday_morning.end
+
+
+def test_leave_that_begins_after_closing_time_takes_nothing_of_a_business_day() -> None:
+    opening = datetime(2026, 11, 17, 8, tzinfo=UTC)
+    away = Gap(opening + timedelta(hours=12), opening + timedelta(days=2), "leave")
+    assert schedule(first_touch("business_days", 1), opening, BERLIN, [away]).due_at == opening + timedelta(
+        days=1
+    )
+
+
+def test_a_pause_stops_a_wall_clock_at_night_too() -> None:
+    promise = first_touch("minutes", 60, wall=True)
+    pause = Gap(FRIDAY_EVENING + timedelta(minutes=50), FRIDAY_EVENING + timedelta(hours=9), "pause")
+    plan = schedule(promise, FRIDAY_EVENING, BERLIN, [pause])
+    assert plan.due_at == pause.end + timedelta(minutes=10)
+    assert seconds_between(None, FRIDAY_EVENING, plan.due_at, [pause]) == 3600
+    assert seconds_in_gaps(None, FRIDAY_EVENING, plan.due_at, [pause], "pause") == 490 * 60
+    assert seconds_in_gaps(None, FRIDAY_EVENING, plan.due_at, [pause], "leave") == 0
+
+
+def test_time_on_a_clock_is_never_negative_and_leaves_out_what_is_closed_and_what_stood_still() -> None:
+    monday = FRIDAY_EVENING + timedelta(days=3)
+    assert seconds_between(BERLIN, FRIDAY_EVENING, monday) == 8 * 3600
+    assert seconds_between(None, FRIDAY_EVENING, monday) == 3 * 86_400
+    assert seconds_between(None, monday, FRIDAY_EVENING) == 0
+    pause = Gap(monday - timedelta(hours=2), monday, "pause")
+    assert seconds_between(BERLIN, FRIDAY_EVENING, monday, [pause]) == 6 * 3600
+    assert seconds_in_gaps(BERLIN, FRIDAY_EVENING, monday, [pause], "pause") == 2 * 3600
+
+
+def test_the_share_of_a_late_step_is_above_the_deadlines_and_fits_its_column() -> None:
+    soon, much_later = (
+        Step(0, (Act("tell_manager"),), after=Duration(unit, amount))  # type: ignore[arg-type]
+        for unit, amount in (("seconds", 1), ("business_days", 20))
+    )
+    assert schedule(first_touch("minutes", 480), TUESDAY, BERLIN).share_at(soon) == 101
+    assert schedule(first_touch("seconds", 5), TUESDAY, BERLIN).share_at(much_later) == 32_767
+
+
+def test_a_promise_of_less_than_a_second_still_knows_the_share_of_its_late_steps() -> None:
+    just_before_closing = datetime(2026, 11, 17, 15, 59, 59, 700_000, tzinfo=UTC)
+    plan = schedule(first_touch("end_of_day", 0), just_before_closing, BERLIN)
+    assert plan.duration_seconds == 0
+    assert plan.share_at(Step(0, (Act("tell_manager"),), after=Duration("seconds", 1))) == 200
+
+
 def _policy(*ladder: dict[str, object]) -> Policy:
     return parse_policy({**DEFAULT_POLICY, "ladder": list(ladder)}, SCHEMA)
 
@@ -199,6 +301,8 @@ def test_a_timer_that_moves_to_another_ladder_goes_on_above_what_it_climbed() ->
     assert same_place(before, timed, PLAN, 2) == 2  # broken: on after the deadline
     assert same_place(before, timed, PLAN, 3) == 3  # 200 % are five minutes after it
     assert same_place(timed, before, PLAN, 4) == 3
+    same_moment = _policy(breach, {"after": {"minutes": 5}, "actions": ["tell_director"]})
+    assert same_place(before, same_moment, PLAN, 3) == 2  # what 200 % did is not done again
 
 
 # --- Tiers ---
