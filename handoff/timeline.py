@@ -406,7 +406,7 @@ def _touches(story: _Story) -> Iterable[Item]:
     icons = {"call": "phone", "email": "mail", "meeting": "calendar-event"}
     for each in story.of("touch"):
         by = story.names.get(str(each.by_id), "") or ("a sequence tool" if each.automatic else "the CRM")
-        text = f"by {by}{', ' + words.lower_first(each.first) if each.first else ''}"
+        text = f"by {by}{', ' + words.lower_first(words.touch_outcome(each.first)) if each.first else ''}"
         if each.undone_at:
             text += ", taken back"
         yield Item(

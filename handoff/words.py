@@ -132,6 +132,11 @@ def say(words: dict[str, str], code: str) -> str:
     return words.get(code) or code.replace("_", " ").capitalize()
 
 
+def touch_outcome(text: str) -> str:
+    """How a touch went, as people read it: a code of another system ("no_answer") without its underscores."""
+    return text if " " in text else text.replace("_", " ").strip()
+
+
 def lower_first(text: str) -> str:
     """The text in the middle of a sentence: its first letter small, unless it is an acronym."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
