@@ -386,7 +386,7 @@ def _assignments(story: _Story) -> Iterable[Item]:
             each.started_at,
             "route",
             f"Assigned to {name}.",
-            each.reason,
+            words.why_them(each.reason),
             tone="brand",
             body=told_text(story.told.get(each.id, ()), story.names),
             data={"member": str(each.member_id), "decision": str(each.decision_id or "") or None},
