@@ -61,6 +61,7 @@ _FLAGS = (
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
+    why_them: why its owner has it, told to somebody else.
 
     measured: it is open and in shadow mode.
     """
@@ -68,6 +69,7 @@ class LeadPage:
     lead: Lead
     handoff: Handoff | None
     assignment: Assignment | None
+    why_them: str
     clocks: list[dict[str, Any]]
     criteria: list[dict[str, Any]]
     verdict: dict[str, Any] | None
@@ -155,6 +157,7 @@ def lead_page(
         lead=lead,
         handoff=handoff,
         assignment=assignment,
+        why_them=words.why_them(assignment.reason) if assignment else "",
         clocks=panels,
         criteria=criteria_lines(verdict, parts_of(_judged_by(lead, handoff))),
         verdict=verdict,

@@ -392,7 +392,7 @@ def _engagement(engagement: Engagement) -> str:
 
 def _touch(touch: Touch, facts: Facts, reader: Reader | None = None) -> str:
     by = f" by {facts.name(touch.by_id)}" if touch.by_id else ""
-    outcome = f", {touch.outcome}" if touch.outcome else ""
+    outcome = f", {words.touch_outcome(touch.outcome)}" if touch.outcome else ""
     at = f", {reader.time(touch.at)}" if reader else ""
     return f"{words.say(words.TOUCHES, touch.kind)}{by}{outcome}{at}"
 

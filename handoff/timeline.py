@@ -382,7 +382,7 @@ def _assignments(story: _Story) -> Iterable[Item]:
             each.started_at,
             "route",
             f"Assigned to {name}.",
-            each.reason,
+            words.why_them(each.reason),
             tone="brand",
             body=told_text(story.told.get(each.id, ()), story.names),
             data={"member": str(each.member_id), "decision": str(each.decision_id or "") or None},
@@ -402,7 +402,7 @@ def _touches(story: _Story) -> Iterable[Item]:
     icons = {"call": "phone", "email": "mail", "meeting": "calendar-event"}
     for each in story.of("touch"):
         by = story.names.get(str(each.by_id), "") or ("a sequence tool" if each.automatic else "the CRM")
-        text = f"by {by}{', ' + words.lower_first(each.first) if each.first else ''}"
+        text = f"by {by}{', ' + words.lower_first(words.touch_outcome(each.first)) if each.first else ''}"
         if each.undone_at:
             text += ", taken back"
         yield Item(

@@ -132,6 +132,27 @@ def say(words: dict[str, str], code: str) -> str:
     return words.get(code) or code.replace("_", " ").capitalize()
 
 
+def touch_outcome(text: str) -> str:
+    """How a touch went, as people read it: a code of another system ("no_answer") without its underscores."""
+    return text if " " in text else text.replace("_", " ").strip()
+
+
+#: The sentences of `moves`, which speak to the new owner, for everybody else who reads them.
+_OF_ANOTHER: Final = (
+    ("It was your turn", "It was their turn"),
+    ("names you as", "names them as"),
+    ("and you catch what is left", "and they catch what is left"),
+    ("Somebody chose you for it", "Somebody chose them for it"),
+)
+
+
+def why_them(reason: str) -> str:
+    """Why somebody got a lead, told to somebody else."""
+    for you, them in _OF_ANOTHER:
+        reason = reason.replace(you, them, 1)
+    return reason
+
+
 def lower_first(text: str) -> str:
     """The text in the middle of a sentence: its first letter small, unless it is an acronym."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from core.errors import NotFound
 from integrations.models import IntakeEntry
+from tenants.models import ApiKey
 
 
 def entries(*, outcome: str = "") -> QuerySet[IntakeEntry]:
@@ -22,3 +24,11 @@ def get_entry(*, entry_id: UUID) -> IntakeEntry:
     if entry is None:
         raise NotFound("There is no such entry.")
     return entry
+
+
+def senders(entries: Iterable[IntakeEntry]) -> dict[str, str]:
+    """What the keys that sent these are called, by actor; one query."""
+    ids = {entry.actor.removeprefix("key:") for entry in entries if entry.actor.startswith("key:")}
+    return {
+        f"key:{key_id}": name for key_id, name in ApiKey.objects.filter(id__in=ids).values_list("id", "name")
+    }

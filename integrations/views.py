@@ -29,6 +29,8 @@ OUTCOMES: dict[str, str] = {
     IntakeEntry.Outcome.RECEIVED.value: "No answer yet",
 }
 
+CHANNELS: dict[str, str] = {"api": "API", "bulk": "API, several at once"}
+
 
 @member_required(Role.MARKETING)
 @require_safe
@@ -46,9 +48,17 @@ def intake(request: TenantRequest) -> HttpResponse:
         )
     except ValidationFailed as error:
         raise Http404(error.message) from error
+    names = selectors.senders(page.rows)
     context = {
         "rows": [
-            {"entry": entry, "outcome": OUTCOMES[entry.outcome], "what": what(entry)} for entry in page.rows
+            {
+                "entry": entry,
+                "by": names.get(entry.actor, ""),
+                "channel": CHANNELS.get(entry.channel, entry.channel),
+                "outcome": OUTCOMES[entry.outcome],
+                "what": what(entry),
+            }
+            for entry in page.rows
         ],
         "outcomes": [
             {"value": value, "label": label, "current": value == outcome} for value, label in OUTCOMES.items()
@@ -69,13 +79,19 @@ def intake_entry(request: TenantRequest, entry_id: UUID) -> HttpResponse:
         raise Http404(error.message) from error
     context = {
         "entry": entry,
+        "by": selectors.senders([entry]).get(entry.actor, "a key that is gone"),
+        "channel": CHANNELS.get(entry.channel, entry.channel),
         "outcome": OUTCOMES[entry.outcome],
         "what": what(entry),
         "problem": entry.detail.get("problem"),
         "refused": entry.detail.get("refused", []),
         "payload": readable(entry.payload),
         "cut": len(entry.payload) > MAX_SHOWN_PAYLOAD,
-        "crumbs": [{"label": "Intake log", "url": "/intake"}, {"label": "Entry", "url": ""}],
+        "crumbs": [
+            {"label": "Set up", "url": ""},
+            {"label": "Intake log", "url": "/intake"},
+            {"label": "Entry", "url": ""},
+        ],
     }
     return render(request, "integrations/intake_entry.html", context)
 

@@ -82,7 +82,9 @@ def change_account(
     except IntegrityError as error:
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") != "account_domain_once":
             raise
-        message = "Another account has this domain."
+        message = (
+            "Another account has this domain already. Search for it under Accounts, or write another domain."
+        )
         raise ValidationFailed(message, field_errors=[FieldError("/domain", message, "taken")]) from error
     record_change(
         actor=actor,
@@ -121,7 +123,7 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
     errors: list[FieldError] = []
     found = dict(changes)
     if "name" in found and not str(found["name"] or "").strip():
-        errors.append(FieldError("/name", "An account has a name.", "required"))
+        errors.append(FieldError("/name", "An account needs a name.", "required"))
     if found.get("domain"):
         try:
             found["domain"] = check_domain(str(found["domain"]), "/domain")

@@ -34,6 +34,7 @@ ENGAGEMENT_KINDS: Final[dict[str, str]] = {
     "webinar": "Webinar",
     "trial_started": "Trial started",
     "email_reply": "E-mail reply",
+    "live_chat": "Live chat",
 }
 #: The engagement that is kept of an arrival which names none.
 ARRIVAL: Final = "arrival"

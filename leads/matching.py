@@ -111,12 +111,12 @@ def check_domain(text: str, path: str) -> str:
         return ""
     domain = registrable_domain(text)
     if not domain:
-        message = "This is no domain of a company. Write it like acme.com, or leave it out."
+        message = "This is not a company's domain. Write it like acme.com, or leave it empty."
         raise ValidationFailed.at(path, message, "invalid_domain")
     if is_free_mail(domain):
         message = (
-            f"People of many companies write from {domain}: it names none. Leave it out, and say what the "
-            "company is called."
+            f"People of many companies have an address at {domain}, so it stands for none of them. Leave the "
+            "domain empty, and give the company's name."
         )
         raise ValidationFailed.at(path, message, "free_mail")
     return domain

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
 from leads.defaults import EXCLUSIONS, engaged, flag
 
 DOMAINS_NAME = "Excluded domains"
@@ -71,7 +72,10 @@ def plain_form_of(content: Mapping[str, Any]) -> PlainCriteria | None:
         guess = _guess(content)
     except (KeyError, TypeError, IndexError, ValueError):
         return None
-    return guess if guess.content() == {"fit": None, "exclude": [], "required": [], **content} else None
+    # A kind or field that the form does not list would be lost as soon as somebody saves it.
+    listed = set(guess.intent) <= set(ENGAGEMENT_KINDS) and set(guess.required) <= set(REQUIRED_FIELDS)
+    same = guess.content() == {"fit": None, "exclude": [], "required": [], **content}
+    return guess if listed and same else None
 
 
 def _guess(content: Mapping[str, Any]) -> PlainCriteria:

@@ -10,10 +10,10 @@ from django.conf import settings
 from notifications.addresses import MAX_LENGTH
 from notifications.outbox import KINDS
 
-PUBLIC_ONLY: Final = "https only. Private addresses are refused."
+PUBLIC_ONLY: Final = "Begins with https:// and can be reached from the internet."
 WITH_EXEMPT: Final = (
-    "https only, and no private addresses; hosts that the operator of this server names in WEBHOOK_ALLOW may"
-    " be private and plain http."
+    "Begins with https:// and can be reached from the internet. Only hosts that the operator of this server"
+    " listed in WEBHOOK_ALLOW may be internal, or begin with http://."
 )
 
 

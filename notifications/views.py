@@ -79,7 +79,7 @@ def webhooks(request: TenantRequest) -> HttpResponse:
         "endpoints": [_endpoint_view(one) for one in selectors.endpoints_of(tenant=request.tenant)],
         "form": form,
         "made": made,
-        "crumbs": [{"label": "Webhooks", "url": ""}],
+        "crumbs": [{"label": "Set up", "url": ""}, {"label": "Webhooks", "url": ""}],
     }
     return render(request, "notifications/webhooks.html", context, status=status_of(form))
 
@@ -159,6 +159,10 @@ def _webhook_page(request: TenantRequest, endpoint: WebhookEndpoint, *, secret: 
         "events": _endpoint_view(endpoint)["events"],
         "deliveries": selectors.last_deliveries(endpoint=endpoint),
         "secret": secret,
-        "crumbs": [{"label": "Webhooks", "url": "/webhooks"}, {"label": endpoint.url, "url": ""}],
+        "crumbs": [
+            {"label": "Set up", "url": ""},
+            {"label": "Webhooks", "url": "/webhooks"},
+            {"label": endpoint.url, "url": ""},
+        ],
     }
     return render(request, "notifications/webhook.html", context)

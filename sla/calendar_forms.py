@@ -77,6 +77,10 @@ def _closed_lines(closed: Mapping[str, str]) -> str:
     return "\n".join(f"{day} {what}" for day, what in closed.items())
 
 
+#: Where core.businesstime found something: "weekly.fri[0]: ", "extra.2026-12-24[1]: ".
+_PLACE: Final = re.compile(r"^(?:weekly\.\w+|extra\.([\d-]+))(?:\[\d+\])?: ")
+
+
 class CompanyDaysForm(forms.Form):
     """The file of company days, beside the form of a calendar."""
 
@@ -273,8 +277,11 @@ class CalendarForm(forms.Form):
         for error in refusal.field_errors:
             part, _, rest = error.path.lstrip("/").partition("/")
             field = rest.split("/")[0] if part == "weekly" else part
+            # The field says which day it is; of a date among several lines the message has to.
+            said = _PLACE.sub(lambda found: f"{found[1]}: " if found[1] else "", error.message)
             self.add_error(
-                field if field in self.fields else "mon" if part == "weekly" else None, error.message
+                field if field in self.fields else "mon" if part == "weekly" else None,
+                said[:1].upper() + said[1:],
             )
 
 

@@ -40,6 +40,11 @@ _UNIT_LABELS: Final = {
     "business_days": "business days",
     "end_of_day": "business days, by closing time",
 }
+_NUMBER_ERRORS: Final = {
+    "invalid": "Write a whole number.",
+    "min_value": "Write %(limit_value)s or more.",
+    "max_value": "Write %(limit_value)s or less.",
+}
 _CLOCKS: Final = (("business", "working time"), ("wall", "clock time"))
 _AS_WRITTEN: Final = "as written under Advanced"
 #: Where a step stands: at a share of the time, or so long after the deadline.
@@ -143,6 +148,9 @@ class PolicyForm(forms.Form):
         self._pauses = pauses_of(content)
         for index, rule in enumerate(self._pauses):
             self._add_pause(index, rule)
+        for field in self.fields.values():
+            if isinstance(field, forms.IntegerField):
+                field.error_messages.update(_NUMBER_ERRORS)
 
     # --- What it shows ---
 

@@ -194,8 +194,12 @@ def password(request: TenantRequest) -> HttpResponse:
     return render(request, "tenants/password.html", context, status=status_of(form))
 
 
-def _crumbs(page: str, *, account: bool = False, people: bool = False) -> list[dict[str, str]]:
+def _crumbs(
+    page: str, *, account: bool = False, people: bool = False, set_up: bool = False
+) -> list[dict[str, str]]:
     above = []
+    if set_up:
+        above.append({"label": "Set up", "url": ""})
     if account:
         above.append({"label": "My settings", "url": reverse("tenants:account")})
     if people:
@@ -424,7 +428,7 @@ def keys(request: TenantRequest) -> HttpResponse:
         "made": made,
         "keys": ApiKey.objects.select_related("created_by").order_by("revoked_at", "-created_at")[:200],
         "now": database_clock(),
-        "crumbs": _crumbs("API keys"),
+        "crumbs": _crumbs("API keys", set_up=True),
     }
     response = render(request, "tenants/keys.html", context, status=status_of(form))
     response["Cache-Control"] = "no-store"

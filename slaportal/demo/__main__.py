@@ -191,7 +191,7 @@ def _seed(options: argparse.Namespace, data_dir: Path, environment: Mapping[str,
         print("Making two organisations and their past with the real services ...", file=sys.stderr)
     command = [*MANAGE, "demo", "seed"]
     if options.check:
-        command += ["--leads", str(options.leads or CHECK_LEADS), "--days", str(CHECK_DAYS)]
+        command += ["--leads", str(options.leads or CHECK_LEADS), "--days", str(CHECK_DAYS), "--drill"]
     elif options.leads is not None:
         command += ["--leads", str(options.leads)]
     if _call(command, environment) != 0:

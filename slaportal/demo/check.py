@@ -138,7 +138,7 @@ def _breach(portal: Portal, journal: Journal, mark: str) -> Breached:
     lead = _post(portal, DRILL_KIND, "Drill", name)
     owner = (lead.get("owner") or {}).get("name")
     if not owner:
-        raise CheckFailed("The lead of the drill found no owner.")
+        raise CheckFailed("The lead of the drill found no owner: was its data made with `demo seed --drill`?")
     journal.happened(f"POST /api/v1/leads: {name} is an MQL, belongs to {owner}, {DRILL_SECONDS} s to answer")
     lead_id = UUID(lead["id"])
 

@@ -6,6 +6,7 @@ import random
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from leads.incoming import CompanyIn
 
@@ -62,6 +63,8 @@ LAST_NAMES: Mapping[str, Sequence[str]] = {
         " Williams Brown Wilson Kelly Ryan Harris"
     ),
 }
+STUDENT: Final = "Working Student"
+STUDENTS_DOMAIN: Final = "campus.example"  # never qualifies, by the demo's criteria
 TITLES: Sequence[tuple[str, int]] = (
     ("Head of Operations", 10),
     ("VP Sales", 8),
@@ -76,7 +79,7 @@ TITLES: Sequence[tuple[str, int]] = (
     ("Marketing Manager", 8),
     ("Supply Chain Manager", 6),
     ("Project Coordinator", 4),
-    ("Working Student", 3),
+    (STUDENT, 3),
     ("Consultant", 4),
 )
 _STEMS = _words(
@@ -149,14 +152,16 @@ class Crowd:
         company, country, dial = self._company(region)
         first, last = chance.choice(FIRST_NAMES[region]), chance.choice(LAST_NAMES[region]).replace("-", " ")
         local = f"{plain(first)}.{plain(last.replace(' ', ''))}"
-        email, number = f"{local}@{company.domain}", 2
+        title = pick(chance, TITLES)
+        domain = STUDENTS_DOMAIN if title == STUDENT else company.domain
+        email, number = f"{local}@{domain}", 2
         while email in self._emails_used:
-            email, number = f"{local}{number}@{company.domain}", number + 1
+            email, number = f"{local}{number}@{domain}", number + 1
         self._emails_used.add(email)
         return Person(
             first_name=first,
             last_name=last,
-            title=pick(chance, TITLES),
+            title=title,
             email=email,
             phone=f"{dial}{chance.randrange(1000, 9999)}" if chance.random() < 0.85 else "",
             country=country,

@@ -61,11 +61,13 @@ def seed(
     leads: int,
     seed: int,
     days: int = DAYS,
+    drill: bool = False,
     told: Callable[[Report], None] = lambda report: None,
 ) -> bool:
     """Fill the database unless it was filled before; True if it was filled now.
 
-    leads: of both organisations together. Raises SeedError where it holds something else, or half a seeding.
+    leads: of both organisations together. drill: with the tier that `check` breaks.
+    Raises SeedError where it holds something else, or half a seeding.
     """
     if state.read(data_dir) is not None and active_tenants():
         return False
@@ -75,7 +77,7 @@ def seed(
         )
     (data_dir / state.SEEDING).touch()
     start = _midnight(database_clock() - timedelta(days=days))
-    made = [(world, _provision(world, now=start - timedelta(hours=1))) for world in worlds()]
+    made = [(world, _provision(world, now=start - timedelta(hours=1))) for world in worlds(drill=drill)]
     User.objects.update(password=make_password(PASSWORD))
     _live_side_by_side(made, start=start, leads=leads, seed=seed, days=days, told=told)
     state.write(data_dir, _summary(made))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from handoff.provision import CalendarPlan, PersonPlan, PoolPlan, TeamPlan, TenantPlan
 from leads.defaults import DEFAULT_CRITERIA, INTENT_KINDS, engaged
+from leads.plain import DOMAINS_NAME
 from sla.defaults import DEFAULT_POLICY
+from slaportal.demo.people import STUDENTS_DOMAIN
 from tenants.calendars import ALWAYS_WEEK
 from tenants.models import Role
 
@@ -74,17 +76,19 @@ def _wall_tier(slug: str, name: str, seconds: int, kind: str) -> dict[str, Any]:
 POLICY: Final[dict[str, Any]] = {
     **DEFAULT_POLICY,
     "tiers": [
-        _wall_tier(DRILL_TIER, "Drill", DRILL_SECONDS, DRILL_KIND),
         _wall_tier("live_chat", "Live chat", LIVE_SECONDS, LIVE_KIND),
         *DEFAULT_POLICY["tiers"],
     ],
 }
 CRITERIA: Final[dict[str, Any]] = {
     **DEFAULT_CRITERIA,
-    "rule": {"any": [engaged(kind) for kind in (*INTENT_KINDS, LIVE_KIND, DRILL_KIND)]},
+    "rule": {"any": [engaged(kind) for kind in (*INTENT_KINDS, LIVE_KIND)]},
     "exclude": [
         *DEFAULT_CRITERIA["exclude"],
-        {"name": "Student", "when": {"field": "lead.title", "op": "has_word", "value": ["Student"]}},
+        {
+            "name": DOMAINS_NAME,
+            "when": {"field": "lead.email_domain", "op": "one_of", "value": [STUDENTS_DOMAIN]},
+        },
     ],
     "required": ["email", "last_name", "company_name"],
 }
@@ -94,7 +98,7 @@ PRIORITIES: Final = (
     {"name": "Looked at prices", "when": engaged("pricing_page"), "priority": 10},
     {"name": "Everyone else", "when": None, "priority": 0},
 )
-LIVE_RULE: Final = {"any": [engaged(LIVE_KIND, days=1), engaged(DRILL_KIND, days=1)]}
+LIVE_RULE: Final = {"any": [engaged(LIVE_KIND, days=1)]}
 
 
 def _from(region: str) -> dict[str, Any]:
@@ -288,6 +292,24 @@ def _nordwind() -> World:
     )
 
 
-def worlds() -> list[World]:
-    """Both organisations, the larger first."""
-    return [_brightpath(), _nordwind()]
+def worlds(*, drill: bool = False) -> list[World]:
+    """Both organisations, the larger first.
+
+    drill: with the tier that `bin/demo --check` breaks; nobody who looks at the demo should meet it.
+    """
+    found = [_brightpath(), _nordwind()]
+    return [_with_drill(world) for world in found] if drill else found
+
+
+def _with_drill(world: World) -> World:
+    plan = world.plan
+    tier = _wall_tier(DRILL_TIER, "Drill", DRILL_SECONDS, DRILL_KIND)
+    rule = {"any": [*plan.criteria["rule"]["any"], engaged(DRILL_KIND)]}
+    live = {"any": [*LIVE_RULE["any"], engaged(DRILL_KIND, days=1)]}
+    plan = replace(
+        plan,
+        policy={**plan.policy, "tiers": [tier, *plan.policy["tiers"]]},
+        criteria={**plan.criteria, "rule": rule},
+        pools=[replace(pool, when=live) if pool.when is LIVE_RULE else pool for pool in plan.pools],
+    )
+    return replace(world, plan=plan)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tenants.clock import database_clock
 from tests.factories import Org
+from tests.tenants.publications import approval_on
 
 AXE_OPTIONS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -32,6 +34,8 @@ PAGES: dict[str, list[str]] = {
         "/notifications",
         "/account",
         "/search?q=ingrid",
+        "/leave",
+        "/leave/import",
     ],
     "manager": [
         "/board",
@@ -40,6 +44,8 @@ PAGES: dict[str, list[str]] = {
         "/compliance",
         "/people",
         "/excuses",
+        "/people/{rep}",
+        "/people/{rep}/leave/import",
         "/leads/{lead}/reassign",
     ],
     "admin": [
@@ -55,6 +61,11 @@ PAGES: dict[str, list[str]] = {
         "/policy",
         "/policy/draft",
         "/policy/draft/check",
+        "/policy/presets",
+        "/policy/proposal",
+        "/shadow",
+        "/teams/{team}/mode",
+        "/organisation/mode",
         "/policy/versions",
         "/keys",
         "/webhooks",
@@ -88,6 +99,8 @@ def test_pages_are_clean(visit: Any, brightpath: Org, role: str, size: str, them
             done=brightpath.extra["done"],
             calendar=brightpath.tenant.calendar_id,
             account=brightpath.extra["account"],
+            rep=brightpath.reps[0].id,
+            team=brightpath.reps[0].team_id,
         )
         status = visitor.go(path)
         if status != 200:
@@ -114,3 +127,25 @@ def test_the_sign_in_page_is_clean(visit: Any, transactional_db: None) -> None:
     assert visitor.go("/login") == 200
     assert Axe().run(visitor.page, options=AXE_OPTIONS).response["violations"] == []
     assert visitor.complaints == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", list(SIZES))
+def test_the_check_that_waits_for_a_second_admin_is_clean(visit: Any, brightpath: Org, size: str) -> None:
+    """What one admin asked for, as the other one reads it: no choice that would be lost is offered there."""
+    second = approval_on(brightpath, database_clock())
+    width, height = SIZES[size]
+    asking = visit(brightpath.admin, width=width, height=height)
+    assert asking.go("/policy/draft/check") == 200
+    asking.page.get_by_role("button", name="Ask for approval").click()
+    asking.page.get_by_text("waits for approval").wait_for()
+    for theme in ("light", "dark"):
+        deciding = visit(second, width=width, height=height, theme=theme)
+        assert deciding.go("/policy/draft/check") == 200
+        assert deciding.page.get_by_role("button", name="Approve").is_visible()
+        assert deciding.page.get_by_role("radio").count() == 0
+        found = Axe().run(deciding.page, options=AXE_OPTIONS)
+        assert found.violations_count == 0, found.generate_report()
+        assert deciding.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert deciding.complaints == []
+    assert asking.complaints == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 
 from handoff.provision import provision_tenant
 from leads.models import Assignment, Handoff, Lead, StageChange, Touch
+from leads.plain import plain_form_of
 from notifications.models import Notice, OutboxMessage
 from routing.models import Decision
 from sla.auditor import audit_tenant
 from sla.models import Timer, TimerEvent
 from slaportal.demo.history import Generator, History
+from slaportal.demo.people import STUDENTS_DOMAIN
 from slaportal.demo.world import DRILL_SECONDS, worlds
 from tenants.context import tenant_scope
 from tenants.models import Tenant
@@ -137,8 +140,17 @@ def test_the_generator_repeats_itself_and_keeps_to_its_days() -> None:
     assert len(nights) < len(first) / 10
 
 
-def test_the_worlds_promise_what_the_check_waits_for() -> None:
+def test_whoever_looks_at_the_demo_meets_no_drill_and_criteria_in_plain_fields() -> None:
     for world in worlds():
+        assert "drill" not in json.dumps([world.plan.policy, world.plan.criteria]).lower()
+        assert all("drill" not in json.dumps(pool.when) for pool in world.plan.pools)
+        plain = plain_form_of(world.plan.criteria)
+        assert plain is not None
+        assert plain.exclude_domains == (STUDENTS_DOMAIN,)
+
+
+def test_the_worlds_promise_what_the_check_waits_for() -> None:
+    for world in worlds(drill=True):
         tiers = {tier["slug"]: tier for tier in world.plan.policy["tiers"]}
         (touch, _) = tiers["drill"]["targets"]
         assert touch == {"target": "first_touch", "duration": {"seconds": DRILL_SECONDS}, "clock": "wall"}

@@ -60,7 +60,7 @@ def form_of(client: Client, lead: Lead, **typed: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("domain", "words"),
     [
-        ("gmail.com", "names none. Leave it out"),
+        ("gmail.com", "stands for none of them. Leave the domain empty"),
         ("com", "Write it like acme.com"),
         ("a..b", "Write it like acme.com"),
         ("ü" * 80 + ".de", "Write it like acme.com"),

@@ -208,6 +208,14 @@ def test_the_page_explains_the_lead(
         assert words in page, words
 
 
+def test_somebody_else_reads_whose_turn_it_was(acme: Org, ruth: Lead) -> None:
+    other = Client()
+    other.force_login(acme.admin.user, backend="tenants.auth.EmailBackend")
+    page = text_of(other, f"/leads/{ruth.id}")
+    assert page.count("It was their turn in Inbound") == 2  # under the reasons and in the timeline
+    assert "your turn" not in page
+
+
 def test_sla_only_leaves_out_what_the_lead_did(acme: Org, ruth: Lead, rep: Client) -> None:
     assert "Asked for a demo" in text_of(rep, f"/leads/{ruth.id}")
     only = text_of(rep, f"/leads/{ruth.id}?show=sla")

@@ -23,11 +23,14 @@ def test_the_log_shows_each_payload_and_its_outcome(client, post, acme, globex):
     assert page.count("/intake/") == 3
     assert "1 known, 1 refused" in page
     assert "secret" not in page
+    assert "key:" not in page
+    assert "<td>Test key<small>API</small></td>" in page
     refused = client.get("/intake", {"outcome": "refused"}).content.decode()
     assert refused.count("/intake/") == 2
     with acme.scope():
         entry = IntakeEntry.objects.filter(channel="api", outcome="refused").get()
     detail = client.get(f"/intake/{entry.id}").content.decode()
+    assert "API, with the key Test key" in detail
     assert "&lt;b&gt;43&lt;/b&gt;" in detail
     assert "/shoe" in detail
     assert client.get("/intake", {"outcome": "nonsense"}).status_code == 404

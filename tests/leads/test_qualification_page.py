@@ -119,13 +119,19 @@ def test_plain_values_go_there_and_back():
         PlainCriteria(intent=("demo_request",)),
         PlainCriteria(intent=("webinar", "email_reply"), days=7, employees_from=5, countries=("DE",)),
         PlainCriteria(
-            intent=("x",), employees_to=9, exclude_flags=("account.is_customer",), exclude_domains=("a.com",)
+            intent=("webinar",),
+            employees_to=9,
+            exclude_flags=("account.is_customer",),
+            exclude_domains=("a.com",),
         ),
     ):
         assert plain_form_of(plain.content()) == plain
     assert plain_form_of(DEFAULT_CRITERIA) is not None
     assert plain_form_of({"rule": {"field": "lead.title", "op": "equals", "value": "x"}}) is None
     assert plain_form_of({**DEFAULT_CRITERIA, "fit": {"not": {"all": []}}}) is None
+    # The boxes of the form would leave them out.
+    assert plain_form_of(PlainCriteria(intent=("demo_request", "unlisted")).content()) is None
+    assert plain_form_of(PlainCriteria(intent=("webinar",), required=("unlisted",)).content()) is None
 
 
 def test_what_is_missing_is_named_in_words_and_leads_to_where_it_is_filled_in(client, acme, now):

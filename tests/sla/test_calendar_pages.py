@@ -129,6 +129,7 @@ def test_hours_that_make_no_sense_are_refused_beside_their_field(
     response = as_(acme.admin).post(f"/calendars/{calendar.id}/edit", written(step="save", **changed))
     assert response.status_code == 422
     assert message in errors_of(response)[field][0]
+    assert "weekly." not in errors_of(response)[field][0]
     with acme.scope():
         assert newest(calendar).number == 1
 

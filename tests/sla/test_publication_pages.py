@@ -115,6 +115,7 @@ def test_another_admin_reads_the_check_and_approves_there(acme: Org, bea: Member
     theirs = as_(bea).get(CHECK)
     assert "first touch within 5 minutes of working time, now within 10 minutes" in text_of(theirs)
     assert f"/publications/{order.id}/approve" in theirs.content.decode()
+    assert 'type="radio"' not in theirs.content.decode()  # what was asked for is not chosen anew
     assert "Look and decide" in text_of(as_(bea).get("/policy"))
     done = decide(bea, order, "approve", against="1", note="Good.")
     assert "Approved. Version 2 is in force." in text_of(done)

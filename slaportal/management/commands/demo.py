@@ -32,6 +32,7 @@ class Command(BaseCommand):
         seed.add_argument("--leads", type=int, default=DEFAULT_LEADS, help="of both together (%(default)s)")
         seed.add_argument("--days", type=int, default=90, help="of history (%(default)s)")
         seed.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of chance (%(default)s)")
+        seed.add_argument("--drill", action="store_true", help="with the 12-second tier that check breaks")
         seed.add_argument("--json", action="store_true", help="print figures as JSON at the end")
         traffic = parts.add_parser("traffic", help="leads come in and reps act until it is ended")
         traffic.add_argument("--url", default=settings.SITE_URL)
@@ -68,6 +69,7 @@ class Command(BaseCommand):
                     leads=options["leads"],
                     seed=options["seed"],
                     days=options["days"],
+                    drill=options["drill"],
                     told=bars.show,
                 )
         except SeedError as error:
