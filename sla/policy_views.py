@@ -144,8 +144,8 @@ def start(request: TenantRequest) -> HttpResponse:
 @member_required(Role.ADMIN)
 def draft(request: TenantRequest) -> HttpResponse:
     """GET /policy/draft?tier=<slug>&unit=<slug>: the editor with one tier open. POST {..., do}: save what
-    was written, then do what the button says: "save", "check", "propose", "tier:<slug>" (open it), "add-target",
-    "add-tier", "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause",
+    was written, then do what the button says: "save", "check", "propose", "tier:<slug>" (open it),
+    "add-target", "add-tier", "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause",
     "remove-pause:<index>".
     """
     unit = asked_unit(request)

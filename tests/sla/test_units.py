@@ -140,12 +140,18 @@ def test_without_units_a_lead_costs_no_query_more(
 def test_a_lead_of_the_api_is_handed_over_under_its_units_policy(acme: Org) -> None:
     now = database_clock()
     with acme.scope():
-        published = published_for(acme, unit_for(acme, "North", "SE", now=now), now)
+        north = units.create_unit(
+            name="North",
+            when={"field": "account.country", "op": "one_of", "value": ["SE"]},
+            actor="x",
+            now=now,
+        )
+        published = published_for(acme, north, now)
     for country in ("SE", "DE"):
         body = {
             "email": f"lee@{country.lower()}.example",
             "first_name": "Lee",
-            "country": country,
+            "company": {"name": country, "domain": f"{country.lower()}.example", "country": country},
             "engagements": [{"kind": "demo_request"}],
         }
         sent = Client().post(
@@ -176,9 +182,8 @@ def test_each_line_has_its_own_numbers_draft_and_version_in_force(acme: Org, now
         acme.policy.refresh_from_db()
         assert acme.policy.state == "published", "the main policy is still in force"
         assert published_for(acme, north, now).number == 2
-        assert [
-            each.number for each in versions.of_line(PolicyVersion, north.id).filter(state="retired")
-        ] == [1]
+        retired = versions.of_line(PolicyVersion, north.id).filter(state="retired")
+        assert [each.number for each in retired] == [1]
         assert versions.open_draft(PolicyVersion, south.id) is None
         back = versions.roll_back(PolicyVersion.objects.get(id=theirs.id), actor="x", now=now, against=2)
         assert (back.number, back.line, back.copy_of) == (3, north.id, 1)
@@ -270,7 +275,8 @@ def test_running_clocks_are_moved_inside_their_line_only(acme: Org) -> None:
         Handoff.objects.filter(id=theirs.id).update(policy_version_id=first.id)
         theirs.timers.update(policy_version_id=first.id)
         count = theirs.timers.count()
-        assert count and ours.timers.count() == count
+        assert count > 0
+        assert ours.timers.count() == count
         draft = drafted_for(acme, unit, now)
         assert preview_policy(draft, now=now).running == count
         newer = versions.publish(draft, actor="x", now=now, options={"move_open": True})
