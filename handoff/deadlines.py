@@ -129,6 +129,7 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
         "tier_name": found.tier_name,
         "rule": found.rule,
         "policy_version": found.policy_number,
+        "business_unit": found.unit_name,
         "calendar": {
             "name": calendar.calendar.name,
             "version": calendar.number,

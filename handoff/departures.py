@@ -7,10 +7,11 @@ from leads.models import Handoff
 from routing.models import RoutingSettings
 from sla.models import PolicyVersion
 from sla.policies import find_policy
+from sla.units import policy_lines
 from tenants.clock import database_clock
 from tenants.models import Member
 from tenants.services import departure_guards
-from tenants.versions import version_in_force
+from tenants.versions import title_of, version_in_force
 
 
 def register() -> None:
@@ -34,10 +35,16 @@ def _is_not_the_fallback(member: Member) -> None:
 
 def _is_not_named_by_the_policy(member: Member) -> None:
     """A step of the ladder that names somebody who is gone would fall to the fallback person in silence."""
-    version = version_in_force(PolicyVersion, database_clock())
-    policy = find_policy(version.id) if version else None
-    if policy and member.id in {act.member_id for step in policy.ladder for act in step.actions}:
-        raise Conflict(
-            f"The escalation ladder names {member.name}: publish a version of the SLA policy that names"
-            " somebody else first."
-        )
+    now = database_clock()
+    for line in policy_lines():
+        version = version_in_force(PolicyVersion, now, line)
+        policy = find_policy(version.id) if version else None
+        if (
+            version
+            and policy
+            and member.id in {act.member_id for step in policy.ladder for act in step.actions}
+        ):
+            raise Conflict(
+                f"The escalation ladder names {member.name}: publish a version of the {title_of(version)}"
+                " that names somebody else first."
+            )

@@ -135,12 +135,13 @@ def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
                 "shadow": event.shadow,
             }
         )
-    version = PolicyVersion.objects.filter(id=handoff.policy_version_id)
-    number = version.values_list("number", flat=True).first()
+    version = PolicyVersion.objects.filter(id=handoff.policy_version_id).select_related("unit")
+    found = version.defer("content").first()
     return {
         "tier": handoff.tier or None,
         "tier_name": handoff.tier_name,
-        "policy_version": number,
+        "policy_version": found.number if found else None,
+        "business_unit": found.line_name if found else "",
         "started_at": handoff.started_at,
         "timers": [
             {

@@ -310,8 +310,14 @@ def _stricter(live: Mapping[UUID, Arrival]) -> set[UUID]:
     ]
     if not waiting:
         return set()
-    facts = [arrival.facts for _, arrival in waiting if arrival.facts is not None]
-    matches = sla.match_tiers(facts, at=waiting[0][1].at)
+    matches = sla.match_again(
+        [
+            (arrival.facts, handoff.policy_version_id)
+            for handoff, arrival in waiting
+            if arrival.facts is not None and handoff.policy_version_id is not None
+        ],
+        at=waiting[0][1].at,
+    )
     items = [
         sla.StricterTier(handoff, match, arrival.at)
         for (handoff, arrival), match in zip(waiting, matches, strict=True)

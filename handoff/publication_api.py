@@ -28,6 +28,9 @@ class PublicationSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.CharField(help_text="policy, criteria or routing.")
     version = serializers.UUIDField()
+    unit = serializers.UUIDField(
+        allow_null=True, help_text="The business unit whose policy it is; null for the main one."
+    )
     revision = serializers.IntegerField(help_text="Of the draft that was asked for.")
     state = serializers.ChoiceField(choices=Publication.State.choices)
     effective_at = serializers.DateTimeField(allow_null=True, help_text="From when on; null is at once.")
@@ -65,6 +68,7 @@ def document(order: Publication) -> dict[str, Any]:
         "id": order.id,
         "kind": order.kind,
         "version": order.version_id,
+        "unit": order.line,
         "revision": order.revision,
         "state": order.state,
         "effective_at": order.effective_at,

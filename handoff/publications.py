@@ -17,6 +17,7 @@ from sla.findings import Fault, report
 from sla.models import Finding, PolicyVersion
 from sla.policies import find_policy
 from sla.recipients import named_members
+from sla.units import policy_lines
 from tenants import versions
 from tenants.clock import Clock
 from tenants.context import tenant_scope
@@ -38,12 +39,16 @@ def publish_due(tenant_id: UUID, clock: Clock) -> int:
         for kind in versions.kinds():
             if not kind.dated:
                 continue
-            arrived, held = versions.bring_due(kind, now)
-            count += arrived is not None
-            if held is not None:
-                number = kind.model.objects.values_list("number", flat=True).get(id=held.version_id)
-                detail = f"Version {number} of the {kind.title} could not come into force: {held.why}"
-                report([Fault(HELD, f"publication:{held.id}", detail)], now=now)
+            while True:  # several lines of a kind may be due
+                arrived, held = versions.bring_due(kind, now)
+                if arrived is None and held is None:
+                    break
+                count += arrived is not None
+                if held is not None:
+                    version = kind.model.objects.get(id=held.version_id)
+                    which = versions.title_of(version)
+                    detail = f"Version {version.number} of the {which} could not come into force: {held.why}"
+                    report([Fault(HELD, f"publication:{held.id}", detail)], now=now)
     return count
 
 
@@ -97,11 +102,18 @@ def _missing(now: datetime) -> Iterator[Fault]:
                 yield Fault(
                     NAMED_MISSING,
                     f"policy:{version.id}:{member_id.hex[:12]}",
-                    f"The SLA policy {which} (version {version.number}) names {name}.",
+                    f"The {versions.title_of(version)} {which} (version {version.number}) names {name}.",
                 )
 
 
 def _looked_at(now: datetime) -> list[PolicyVersion]:
-    """The policy in force and the one to come."""
-    found = (versions.version_in_force(PolicyVersion, now), versions.version_to_come(PolicyVersion))
+    """The policies in force and those to come: the main one's and those of business units."""
+    found = [
+        version
+        for line in policy_lines()
+        for version in (
+            versions.version_in_force(PolicyVersion, now, line),
+            versions.version_to_come(PolicyVersion, line),
+        )
+    ]
     return list({version.id: version for version in found if version is not None}.values())

@@ -302,6 +302,9 @@ class TimerExplainSerializer(serializers.Serializer[Any]):
     tier_name = serializers.CharField()
     rule = serializers.CharField(allow_blank=True, help_text="Whom the tier is for.")
     policy_version = serializers.IntegerField()
+    business_unit = serializers.CharField(
+        allow_blank=True, help_text="The unit whose policy that is; blank for the organisation's main policy."
+    )
     calendar = serializers.DictField(allow_null=True, help_text="Null by the wall clock.")
     started_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()

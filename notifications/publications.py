@@ -47,7 +47,7 @@ def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
     """The words of each message that is still worth telling. See notifications.context."""
     ids = {row.subject.partition(":")[2] for row in rows}
     orders = {f"publication:{order.id}": order for order in Publication.objects.filter(id__in=ids)}
-    numbers = _numbers(orders.values())
+    about = _versions(orders.values())
     names = names_of_actors(
         actor for order in orders.values() for actor in (order.asked_by, order.decided_by) if actor
     )
@@ -59,21 +59,23 @@ def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
             continue
         if row.kind == ASKED and order.state != Publication.State.ASKED and not row.told and row.member_id:
             continue  # somebody decided before it left
-        found[row.id] = _context(row, order, numbers, names, zone)
+        found[row.id] = _context(row, order, about.get(order.version_id), names, zone)
     return found
 
 
 def _context(
-    row: Row, order: Publication, numbers: Mapping[UUID, int], names: Mapping[str, str], zone: ZoneInfo
+    row: Row, order: Publication, version: VersionedModel | None, names: Mapping[str, str], zone: ZoneInfo
 ) -> Context:
     kind = versions.get_kind(order.kind)
-    number = numbers.get(order.version_id)
+    number = version.number if version else None
     when = f"{order.effective_at.astimezone(zone):%-d %b %Y, %H:%M %Z}" if order.effective_at else ""
     refused = order.state == Publication.State.REFUSED or row.data.get("state") == "refused"
     words = {
         "asked_by": names.get(order.asked_by, "Somebody"),
         "decided_by": names.get(order.decided_by, "Somebody"),
-        "version": f"version {number} of the {kind.title}" if number else f"a version of the {kind.title}",
+        "version": f"version {number} of the {versions.title_of(version)}"
+        if version
+        else f"a version of the {kind.title}",
         "decision": "refused" if refused else "approved",
         "from": f"It is to be in force from {when}." if when else "It is to be in force at once.",
         "note": order.note,
@@ -85,16 +87,17 @@ def _context(
         "state": str(order.state),
         "effective_at": order.effective_at.isoformat() if order.effective_at else None,
     }
-    return Context(words, facts, reverse(kind.check if row.kind == ASKED else kind.page))
+    page = reverse(kind.check if row.kind == ASKED else kind.page)
+    return Context(words, facts, page + (version.line_query if version else ""))
 
 
-def _numbers(orders: Iterable[Publication]) -> dict[UUID, int]:
-    """The numbers of the versions that orders are about; a query a kind."""
-    found: dict[UUID, int] = {}
+def _versions(orders: Iterable[Publication]) -> dict[UUID, VersionedModel]:
+    """The versions that orders are about, by their id; a query a kind."""
+    found: dict[UUID, VersionedModel] = {}
     by_kind: dict[str, list[UUID]] = {}
     for order in orders:
         by_kind.setdefault(order.kind, []).append(order.version_id)
     for slug, ids in by_kind.items():
         model: type[VersionedModel] = versions.get_kind(slug).model
-        found.update(model.objects.filter(id__in=ids).values_list("id", "number"))
+        found.update(model.objects.defer("content").in_bulk(ids))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_api, engine_api, policy_api, preset_api
+from sla import calendar_api, engine_api, policy_api, preset_api, unit_api
 
 urlpatterns = [
     path("calendars", calendar_api.CalendarsView.as_view(), name="api-calendars"),
@@ -28,6 +28,12 @@ urlpatterns = [
     path("policy/draft/preset", preset_api.PresetDraftView.as_view(), name="api-policy-from-preset"),
     path("policy/proposal", preset_api.ProposalView.as_view(), name="api-policy-proposal"),
     path("policy/draft/proposal", preset_api.ProposalDraftView.as_view(), name="api-policy-from-history"),
+    path("policy/units", unit_api.BusinessUnitsView.as_view(), name="api-policy-units"),
+    path(
+        "policy/units/<uuid:business_unit_id>",
+        unit_api.BusinessUnitView.as_view(),
+        name="api-policy-unit",
+    ),
     path("policy/publish", policy_api.PolicyPublishView.as_view(), name="api-policy-publish"),
     path("policy/ask", policy_api.PolicyAskView.as_view(), name="api-policy-ask"),
     path(

@@ -118,6 +118,7 @@ class Explanation:
     timer: Timer
     owner: str
     policy_number: int
+    unit_name: str  # whose policy that is; "" for the main one
     tier_name: str
     rule: str
     promise: str
@@ -137,7 +138,7 @@ class Explanation:
 
 def _explainable() -> QuerySet[Timer]:
     """Clocks with what an explanation needs of whom they judge and of their policy."""
-    whole: QuerySet[Timer] = Timer.objects.select_related("handoff", "member", "policy_version")
+    whole: QuerySet[Timer] = Timer.objects.select_related("handoff", "member", "policy_version__unit")
     return whole.defer("policy_version__content", "handoff__verdict")
 
 
@@ -206,6 +207,7 @@ def _explained(
         timer=timer,
         owner=timer.member.name if timer.member else "",
         policy_number=timer.policy_version.number,
+        unit_name=timer.policy_version.line_name,
         tier_name=tier.name if tier else timer.tier,
         rule=words.condition_words(tier) if tier else "",
         promise=words.target_words(spec) if spec else "",

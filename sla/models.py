@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q, Value
+from django.db.models.functions import Lower
 
 from sla.targets import Target as Target
 from tenants.models import TenantModel, VersionedModel, tenant_fk
+
+
+class BusinessUnit(TenantModel):
+    """A part of the organisation, or a product line, whose leads run by a policy of their own.
+
+    A lead belongs to the first active unit, by position, whose rule matches and that has a version in force;
+    every other runs by the organisation's main policy. Services: sla.units.
+    """
+
+    name = models.CharField(max_length=80)
+    slug = models.CharField(max_length=60)
+    position = models.PositiveSmallIntegerField()
+    when = models.JSONField()  # a core.rules tree, as the condition of a tier
+    is_active = models.BooleanField(default=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="business_unit_slug_once"),
+            models.UniqueConstraint("tenant", Lower("name"), name="business_unit_name_once"),
+        ]
 
 
 class PolicyVersion(VersionedModel):
@@ -17,8 +38,28 @@ class PolicyVersion(VersionedModel):
     "responses": ["call", ...], "on_reassign": "restart"}
     """
 
+    LINE = "unit_id"
+
+    unit = tenant_fk("sla.BusinessUnit", null=True)  # null: the organisation's main policy
+
     class Meta(VersionedModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="policy_version_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "unit", "number"],
+                nulls_distinct=False,
+                name="policy_version_of_a_line_once",
+            )
+        ]
+
+    @property
+    def line_name(self) -> str:
+        """The unit's name; "" for the main policy."""
+        return str(self.unit.name) if self.unit_id else ""
+
+    @property
+    def line_query(self) -> str:
+        """The unit as the pages of the policy take it."""
+        return f"?unit={self.unit.slug}" if self.unit_id else ""
 
 
 class Timer(TenantModel):

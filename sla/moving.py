@@ -31,6 +31,7 @@ from sla.rows import TimerRow, read_timers, update_timers
 from sla.services.closing import CLOSING, close
 from sla.tiers import Policy, parse_policy
 from sla.timers import Schedule, add_seconds, schedule, warn_at
+from sla.units import has_units
 from tenants.audit import record_change
 from tenants.bulk import insert_rows, update_rows
 from tenants.calendars import load_calendar
@@ -158,7 +159,12 @@ def ordered_for(version: PolicyVersion) -> ClockMove | None:
 
 
 def _under_others(version: PolicyVersion, now: datetime) -> QuerySet[Timer]:
-    return Timer.objects.filter(_alive(now), handoff__is_history=False).exclude(policy_version=version)
+    """Clocks that run by another version of the same line: those of other units are none of its business."""
+    running = Timer.objects.filter(_alive(now), handoff__is_history=False).exclude(policy_version=version)
+    if version.unit_id is None and not has_units():
+        return running
+    of_its_line = PolicyVersion.objects.filter(unit_id=version.unit_id)
+    return running.filter(policy_version__in=of_its_line.values("id"))
 
 
 def _under(timer: TimerRow, policy: Policy) -> Schedule | None:

@@ -25,6 +25,7 @@ from sla.presets import goal_of
 from sla.proposals import LEAST, WALL_DAY, Clocks, Proposal, Rung, Tally, propose, rungs, seconds_of
 from sla.targets import Target
 from sla.tiers import UNITS, read_duration
+from sla.units import has_units
 from tenants.calendars import house_calendar_version, load_calendar
 from tenants.context import current_tenant_id
 
@@ -44,10 +45,12 @@ join sla_timer t on t.tenant_id = %(tenant)s and t.handoff_id = h.id
 {joined}
 where h.tenant_id = %(tenant)s and h.started_at >= %(since)s and h.started_at < %(now)s and not h.is_test
   and t.clock = 'company'
+  {main}
 """
-_CALENDARS: Final = "select distinct t.calendar_version_id {period} and t.closed_at is null".format(
-    period=_OF_PERIOD.format(joined="")
-)
+#: Where there are business units, only clocks of the main policy: those of units may use the same slugs.
+_OF_MAIN: Final = """and exists (select 1 from sla_policyversion v
+    where v.tenant_id = %(tenant)s and v.id = t.policy_version_id and v.unit_id is null)"""
+_CALENDARS: Final = "select distinct t.calendar_version_id {period} and t.closed_at is null"
 # How many of the ladder's values a clock waited through: more than them, since an answer at the last moment
 # is in time. Of one that still runs its start says so, against the start that each value needs by now.
 _COUNTS: Final = """
@@ -133,7 +136,7 @@ def own_history(
     """Proposals for the tiers and targets of a policy as written, from the clocks of the last `days` days.
 
     percent: of clocks that must have kept a proposal. Attempts are left out: how many were asked is not on
-    the clock. Two queries, whatever the number of clocks.
+    the clock. Three queries, whatever the number of clocks.
     """
     since = now - timedelta(days=days)
     house = load_calendar(house_calendar_version())
@@ -192,7 +195,8 @@ def count_clocks(
     ladders: Mapping[bool, Sequence[Rung]], *, since: datetime, now: datetime
 ) -> dict[tuple[str, str, bool], Clocks]:
     """The clocks of leads that were handed over from `since` to before `now`, by tier, target, and whether
-    they run by the wall clock. ladders: by the same, what they are counted against.
+    they run by the wall clock; of the main policy, not of business units. ladders: by the same, what they are
+    counted against.
     """
     values: dict[str, Any] = {
         "tenant": str(current_tenant_id()),
@@ -202,8 +206,9 @@ def count_clocks(
         "ends": [rung.seconds for rung in ladders[False]],
         "wall_ends": [rung.seconds for rung in ladders[True]],
     }
+    main = _OF_MAIN if has_units() else ""
     with connection.cursor() as cursor:
-        cursor.execute(_CALENDARS, values)
+        cursor.execute(_CALENDARS.format(period=_OF_PERIOD.format(joined="", main=main)), values)
         calendars = [row[0] for row in cursor.fetchall() if row[0] is not None]
         starts = [_starts(None, ladders[True], since=since, now=now)]
         starts += [
@@ -215,7 +220,7 @@ def count_clocks(
             values[f"calendar{number}"], values[f"starts{number}"] = str(calendar_id), each
             cuts.append(f"(%(calendar{number})s::uuid, %(starts{number})s::timestamptz[])")
         joined = _CUTS.format(cuts=", ".join(cuts))
-        cursor.execute(_COUNTS.format(period=_OF_PERIOD.format(joined=joined)), values)
+        cursor.execute(_COUNTS.format(period=_OF_PERIOD.format(joined=joined, main=main)), values)
         rows = cursor.fetchall()
     counts: dict[tuple[str, str, bool], dict[tuple[str, int], int]] = defaultdict(dict)
     for tier, target, wall, kind, place, number in rows:

@@ -34,12 +34,25 @@ def load_policy(version_id: UUID) -> Policy:
     return _parsed(current_tenant_id(), version_id)
 
 
-def policy_in_force(at: datetime) -> tuple[UUID, Policy]:
-    """Id and policy of the version in force at an instant. Raises Conflict before the first publication."""
-    version = version_in_force(PolicyVersion, at)
+def policy_in_force(at: datetime, unit_id: UUID | None = None) -> tuple[UUID, Policy]:
+    """Id and policy of the version in force at an instant: of a business unit, or of the main policy. Raises
+    Conflict before the first publication.
+    """
+    version = version_in_force(PolicyVersion, at, unit_id)
     if version is None:
         raise Conflict("No SLA policy is published yet.")
     return version.id, load_policy(version.id)
+
+
+@lru_cache(maxsize=1024)
+def _unit_of(tenant_id: UUID, version_id: UUID) -> UUID | None:
+    found: UUID | None = PolicyVersion.objects.values_list("unit_id", flat=True).get(id=version_id)
+    return found
+
+
+def unit_of(version_id: UUID) -> UUID | None:
+    """The business unit whose policy a version is of; None for the main policy."""
+    return _unit_of(current_tenant_id(), version_id)
 
 
 def plan_of(timer: AnyTimer) -> Schedule:

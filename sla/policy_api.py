@@ -21,6 +21,7 @@ from sla.policies import get_version
 from sla.policy_changes import changes
 from sla.policy_drafts import write_draft
 from sla.policy_review import Review, check_publishable, review
+from sla.unit_api import UNIT_PARAMETER, asked_unit
 from tenants import versions
 from tenants.models import Publication, VersionState
 from web.api import TenantAPIView
@@ -32,6 +33,9 @@ class PolicySerializer(serializers.Serializer[Any]):
     """A version of the policy."""
 
     id = serializers.UUIDField()
+    unit = serializers.CharField(
+        allow_null=True, help_text="Slug of the business unit whose policy it is; null for the main one."
+    )
     number = serializers.IntegerField()
     state = serializers.CharField(
         help_text="draft, scheduled, held (its time came and it did not pass the check), published "
@@ -174,6 +178,7 @@ def policy_document(version: PolicyVersion) -> dict[str, Any]:
     """A version as the API answers it."""
     return {
         "id": version.id,
+        "unit": version.unit.slug if version.unit_id else None,
         "number": version.number,
         "state": version.state,
         "revision": version.revision,
@@ -187,8 +192,9 @@ def policy_document(version: PolicyVersion) -> dict[str, Any]:
     }
 
 
-def _draft() -> PolicyVersion:
-    found = versions.open_draft(PolicyVersion)
+def _draft(request: Request) -> PolicyVersion:
+    unit = asked_unit(request)
+    found = versions.open_draft(PolicyVersion, unit.id if unit else None)
     if found is None:
         raise NotFound("There is no draft.")
     return found
@@ -197,22 +203,31 @@ def _draft() -> PolicyVersion:
 class PolicyView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read"}
 
-    @extend_schema(operation_id="policy_retrieve", responses={200: PolicySerializer})
+    @extend_schema(
+        operation_id="policy_retrieve", parameters=[UNIT_PARAMETER], responses={200: PolicySerializer}
+    )
     def get(self, request: Request) -> Response:
         """The policy in force."""
-        found = versions.version_in_force(PolicyVersion, self.clock())
+        unit = asked_unit(request)
+        found = versions.version_in_force(PolicyVersion, self.clock(), unit.id if unit else None)
         if found is None:
-            raise NotFound("No SLA policy is published yet.")
+            raise NotFound(f"No SLA policy is published{f' for {unit.name}' if unit else ''} yet.")
         return Response(policy_document(found))
 
 
 class PolicyVersionsView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read"}
 
-    @extend_schema(operation_id="policy_versions_list", responses={200: PolicyListSerializer})
+    @extend_schema(
+        operation_id="policy_versions_list",
+        parameters=[UNIT_PARAMETER],
+        responses={200: PolicyListSerializer},
+    )
     def get(self, request: Request) -> Response:
         """What was put in force, the newest first, with what each changed; the newest hundred."""
-        listed = PolicyVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")
+        unit = asked_unit(request)
+        of_line = versions.of_line(PolicyVersion, unit.id if unit else None)
+        listed = of_line.exclude(state=VersionState.DRAFT).order_by("-number")
         found = list(listed[: MOST_VERSIONS + 1])
         approvals = versions.approvals_of(version.id for version in found)
         older: list[PolicyVersion | None] = [*found[1:], None]
@@ -240,42 +255,56 @@ class PolicyDraftView(TenantAPIView):
         "DELETE": "config:write",
     }
 
-    @extend_schema(operation_id="policy_draft_retrieve", responses={200: PolicySerializer})
+    @extend_schema(
+        operation_id="policy_draft_retrieve", parameters=[UNIT_PARAMETER], responses={200: PolicySerializer}
+    )
     def get(self, request: Request) -> Response:
         """The draft of the next version."""
-        return Response(policy_document(_draft()))
+        return Response(policy_document(_draft(request)))
 
     @extend_schema(
-        operation_id="policy_draft_update", request=DraftInSerializer, responses={200: PolicySerializer}
+        operation_id="policy_draft_update",
+        parameters=[UNIT_PARAMETER],
+        request=DraftInSerializer,
+        responses={200: PolicySerializer},
     )
     def put(self, request: Request) -> Response:
         """Save the draft, or begin one. 409 where somebody saved it since `revision`, with what changed."""
         said = strict.read(_read_draft, request.data)
         found = write_draft(
-            said["content"], revision=said.get("revision"), actor=self.actor, now=self.clock()
+            said["content"],
+            revision=said.get("revision"),
+            actor=self.actor,
+            now=self.clock(),
+            unit=asked_unit(request),
         )
         return Response(policy_document(found))
 
-    @extend_schema(operation_id="policy_draft_discard", responses={204: None})
+    @extend_schema(operation_id="policy_draft_discard", parameters=[UNIT_PARAMETER], responses={204: None})
     def delete(self, request: Request) -> Response:
         """Throw the draft away."""
-        versions.discard_draft(_draft(), actor=self.actor, now=self.clock())
+        versions.discard_draft(_draft(request), actor=self.actor, now=self.clock())
         return Response(status=204)
 
 
 class PolicyDraftCheckView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"POST": "config:read"}
 
-    @extend_schema(operation_id="policy_draft_check", request=None, responses={200: PolicyCheckSerializer})
+    @extend_schema(
+        operation_id="policy_draft_check",
+        parameters=[UNIT_PARAMETER],
+        request=None,
+        responses={200: PolicyCheckSerializer},
+    )
     def post(self, request: Request) -> Response:
         """What is wrong with the draft, what it changes, what to look at twice, whom it tells, and which
         running clocks could be moved. Nothing is written.
         """
-        found, now = _draft(), self.clock()
-        current = versions.version_in_force(PolicyVersion, now)
+        found, now = _draft(request), self.clock()
+        current = versions.version_in_force(PolicyVersion, now, found.line)
         looked = review(found, current=current, tenant=self.tenant, now=now)
-        to_come = versions.version_to_come(PolicyVersion)
-        waiting = versions.waiting_order(PolicyVersion)
+        to_come = versions.version_to_come(PolicyVersion, found.line)
+        waiting = versions.waiting_order(PolicyVersion, found.line)
         return Response(
             {
                 "revision": found.revision,
@@ -357,7 +386,10 @@ class _Publishing(TenantAPIView):
 
 class PolicyPublishView(_Publishing):
     @extend_schema(
-        operation_id="policy_publish", request=PublishInSerializer, responses={200: PublishedSerializer}
+        operation_id="policy_publish",
+        parameters=[UNIT_PARAMETER],
+        request=PublishInSerializer,
+        responses={200: PublishedSerializer},
     )
     def post(self, request: Request) -> Response:
         """Put the draft in force, at once or from `effective_at` on. 400 with the place of every error; 409
@@ -366,19 +398,29 @@ class PolicyPublishView(_Publishing):
         """
         said = strict.read(_read_publish, request.data)
         version = versions.publish(
-            _draft(), expected_revision=said["revision"], validate=check_publishable, **self.wishes(said)
+            _draft(request),
+            expected_revision=said["revision"],
+            validate=check_publishable,
+            **self.wishes(said),
         )
         return self.published(version)
 
 
 class PolicyAskView(_Publishing):
-    @extend_schema(operation_id="policy_ask", request=PublishInSerializer, responses={201: AskedSerializer})
+    @extend_schema(
+        operation_id="policy_ask",
+        parameters=[UNIT_PARAMETER],
+        request=PublishInSerializer,
+        responses={201: AskedSerializer},
+    )
     def post(self, request: Request) -> Response:
         """Ask a second admin to put the draft in force. They decide on the page. A later save of the draft
         withdraws the request.
         """
         said = strict.read(_read_publish, request.data)
-        order = versions.ask(_draft(), asker=None, expected_revision=said["revision"], **self.wishes(said))
+        order = versions.ask(
+            _draft(request), asker=None, expected_revision=said["revision"], **self.wishes(said)
+        )
         return self.asked(order)
 
 

@@ -8,37 +8,65 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from core.errors import Conflict
 from sla.defaults import DEFAULT_POLICY
-from sla.models import PolicyVersion
+from sla.models import BusinessUnit, PolicyVersion
 from sla.own_history import OwnHistory
 from sla.policy_edit import listed, tiers_of
+from sla.units import lock_unit
 from tenants import versions
 
 
 def base_content() -> Mapping[str, Any]:
-    """What a change starts from: the open draft, else the version in force, else what a new organisation
-    gets.
+    """What a change of the main policy starts from: the open draft, else the version in force, else what a
+    new organisation gets.
     """
     found = versions.open_draft(PolicyVersion) or versions.published_version(PolicyVersion)
     content: Mapping[str, Any] = found.content if found else DEFAULT_POLICY
     return content
 
 
-def write_draft(content: dict[str, Any], *, revision: int | None, actor: str, now: datetime) -> PolicyVersion:
-    """Begin a draft with this content, or write it into the open one.
+@transaction.atomic
+def begin_draft(unit: BusinessUnit | None, *, actor: str, now: datetime) -> PolicyVersion:
+    """Begin the next version of a unit's policy, or of the main one: a copy of the version in force, else of
+    the main policy's, else what a new organisation gets. Raises Conflict where a draft is open already.
+    """
+    lock_unit(unit)
+    line = unit.id if unit else None
+    content: dict[str, Any] | None = None
+    if versions.version_in_force(PolicyVersion, now, line) is None:
+        main = versions.version_in_force(PolicyVersion, now)
+        content = main.content if main else DEFAULT_POLICY
+    return versions.start_draft(PolicyVersion, actor=actor, now=now, content=content, line=line)
+
+
+@transaction.atomic
+def write_draft(
+    content: dict[str, Any],
+    *,
+    revision: int | None,
+    actor: str,
+    now: datetime,
+    unit: BusinessUnit | None = None,
+) -> PolicyVersion:
+    """Begin a draft with this content, or write it into the open one; of the main policy, unless a unit is
+    named.
 
     revision: of the open draft that the author saw; None where they saw none. Raises StaleVersion where the
     draft was saved or begun since, Conflict where it is gone.
     """
-    found = versions.open_draft(PolicyVersion)
+    lock_unit(unit)
+    line = unit.id if unit else None
+    found = versions.open_draft(PolicyVersion, line)
     if found is not None:
         return versions.save_draft(
             found, content=content, expected_revision=revision or 0, actor=actor, now=now
         )
     if revision is not None:
         raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
-    return versions.start_draft(PolicyVersion, actor=actor, now=now, content=content)
+    return versions.start_draft(PolicyVersion, actor=actor, now=now, content=content, line=line)
 
 
 def with_proposals(content: Mapping[str, Any], history: OwnHistory) -> dict[str, Any]:

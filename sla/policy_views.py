@@ -7,13 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, StaleVersion
@@ -21,15 +19,17 @@ from core.rules.schema import spoken
 from leads.defaults import INTENT_KINDS, engaged
 from leads.models import Handoff
 from sla import policy_edit, words
-from sla.defaults import DEFAULT_POLICY
-from sla.models import PolicyVersion
+from sla.models import BusinessUnit, PolicyVersion
 from sla.policies import find_policy
 from sla.policy_changes import changes
+from sla.policy_drafts import begin_draft
 from sla.policy_forms import PolicyForm
 from sla.policy_review import place_of, publishing_errors
 from sla.publish_views import crumbs
 from sla.recipients import lead_owners_among, named_members
 from sla.tiers import MOST_STEPS, Policy
+from sla.unit_pages import address, asked_unit, line_of, unit_context
+from sla.units import has_units
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
@@ -39,12 +39,14 @@ from tenants.publication_views import house_time, standing
 from tenants.refusals import status_of
 from tenants.requests import TenantRequest
 from tenants.selectors import active_members
+from tenants.versions import of_line
 
 COUNTED_DAYS = 30
 SHOWN_VERSIONS = 5
 PAGE = 20
 #: Buttons of the editor that save and lead to another page.
 _LEADS_TO = {"check": "sla:policy_check", "propose": "sla:policy_proposal"}
+_MAIN_ONLY = frozenset({"propose"})
 
 
 def _actor(request: TenantRequest) -> str:
@@ -58,15 +60,17 @@ def _is_admin(request: TenantRequest) -> bool:
 @member_required()
 @require_safe
 def policy(request: TenantRequest) -> HttpResponse:
-    """GET /policy. Everybody reads it: the promise is worth what those who keep it know of it."""
-    history = list(PolicyVersion.objects.defer("content").order_by("-number")[:SHOWN_VERSIONS])
+    """GET /policy?unit=<slug>. Everybody reads it: the promise is worth what those who keep it know of it."""
+    unit = asked_unit(request)
+    line = line_of(unit)
+    history = list(of_line(PolicyVersion, line).defer("content").order_by("-number")[:SHOWN_VERSIONS])
     now = database_clock()
-    current = versions.version_in_force(PolicyVersion, now)
+    current = versions.version_in_force(PolicyVersion, now, line)
     found = find_policy(current.id) if current else None
     actors = names_of_actors(version.published_by or version.created_by for version in history)
     context: dict[str, Any] = {
         "current": current,
-        "policy": _in_words(found, now=now) if found else None,
+        "policy": _in_words(found, unit, now=now) if found else None,
         "days": COUNTED_DAYS,
         "history": [
             {"version": version, "by": actors[version.published_by or version.created_by]}
@@ -74,15 +78,19 @@ def policy(request: TenantRequest) -> HttpResponse:
         ],
         "draft": any(version.state == VersionState.DRAFT for version in history),
         "may_change": _is_admin(request),
-        "standing": standing(PolicyVersion, request),
+        "standing": standing(PolicyVersion, request, line=line),
         "crumbs": crumbs(),
+        "no_policy": f"Leads of {unit.name} run by the policy for everybody else until one is published here."
+        if unit
+        else "Clocks start when a policy is published.",
+        **unit_context(unit, "sla:policy"),
     }
     return render(request, "sla/policy.html", context)
 
 
-def _in_words(found: Policy, *, now: datetime) -> dict[str, Any]:
+def _in_words(found: Policy, unit: BusinessUnit | None, *, now: datetime) -> dict[str, Any]:
     """The policy as the template reads it: tiers, ladder, what counts as a response."""
-    counts = leads_by_tier(now=now)
+    counts = leads_by_tier(unit, now=now)
     names = {str(each.id): each.name for each in named_members(found.ladder).values()}
     tiers = [
         {
@@ -103,9 +111,17 @@ def _in_words(found: Policy, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def leads_by_tier(*, now: datetime) -> dict[str, int]:
-    """How many leads became MQL in the last 30 days, by the slug of their tier; imported history left out."""
+def leads_by_tier(unit: BusinessUnit | None, *, now: datetime) -> dict[str, int]:
+    """How many leads of a unit, or of none, became MQL in the last 30 days, by the slug of their tier;
+    imported history left out.
+    """
     lately = Handoff.objects.filter(started_at__gte=now - timedelta(days=COUNTED_DAYS), is_history=False)
+    if unit is not None:
+        theirs = PolicyVersion.objects.filter(unit_id=unit.id)
+        lately = lately.filter(policy_version_id__in=theirs.values("id"))
+    elif has_units():
+        others = PolicyVersion.objects.filter(unit_id__isnull=False)
+        lately = lately.exclude(policy_version_id__in=others.values("id"))
     return dict(lately.values_list("tier").annotate(number=Count("lead", distinct=True)).order_by("tier"))
 
 
@@ -115,37 +131,37 @@ def leads_by_tier(*, now: datetime) -> dict[str, int]:
 @require_POST
 @member_required(Role.ADMIN)
 def start(request: TenantRequest) -> HttpResponse:
-    """POST /policy/draft/start: begin the next version, or go on with the one that is begun."""
-    now = database_clock()
-    content = None if versions.version_in_force(PolicyVersion, now) else DEFAULT_POLICY
+    """POST /policy/draft/start?unit=<slug>: begin the next version, or go on with the one that is begun."""
+    unit = asked_unit(request)
     try:
-        versions.start_draft(PolicyVersion, actor=_actor(request), now=now, content=content)
+        begin_draft(unit, actor=_actor(request), now=database_clock())
     except Conflict as refusal:
         messages.info(request, refusal.message)
-    return redirect("sla:policy_draft")
+    return redirect(address("sla:policy_draft", unit))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def draft(request: TenantRequest) -> HttpResponse:
-    """GET /policy/draft?tier=<slug>: the editor with one tier open. POST {..., do}: save what was written,
-    then do what the button says: "save", "check", "propose", "tier:<slug>" (open it), "add-target",
-    "add-tier", "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause",
+    """GET /policy/draft?tier=<slug>&unit=<slug>: the editor with one tier open. POST {..., do}: save what
+    was written, then do what the button says: "save", "check", "propose", "tier:<slug>" (open it),
+    "add-target", "add-tier", "remove-tier", "up", "down", "add-step", "remove-step:<index>", "add-pause",
     "remove-pause:<index>".
     """
-    found = versions.open_draft(PolicyVersion)
+    unit = asked_unit(request)
+    found = versions.open_draft(PolicyVersion, line_of(unit))
     if found is None:
         messages.info(request, "There is no draft. Begin one here.")
-        return redirect("sla:policy")
+        return redirect(address("sla:policy", unit))
     tiers = policy_edit.tiers_of(found.content)
     asked = request.POST.get("tier") if request.method == "POST" else request.GET.get("tier")
     tier = policy_edit.tier_of(found.content, asked or "")
     if tier is None and request.method == "POST":
         messages.error(request, "Somebody removed this tier meanwhile. Nothing is saved.")
-        return redirect("sla:policy_draft")
+        return redirect(address("sla:policy_draft", unit))
     tier = tier or (tiers[0] if tiers else None)
     if tier is None:
-        return _without_tiers(request)
+        return _without_tiers(request, unit)
     people = active_members(tenant=request.tenant)
     form = PolicyForm(
         request.POST or None,
@@ -159,7 +175,7 @@ def draft(request: TenantRequest) -> HttpResponse:
         "form": form,
         "draft": found,
         "tier": tier,
-        "standing": standing(PolicyVersion, request, draft=found),
+        "standing": standing(PolicyVersion, request, draft=found, line=found.line),
     }
     if request.method == "POST" and form.is_valid():
         answer = _save(request, found, form, tier, context)
@@ -169,15 +185,15 @@ def draft(request: TenantRequest) -> HttpResponse:
     return render(request, "sla/policy_draft.html", {**context, **_draft_context(found, tier)}, status=status)
 
 
-def _without_tiers(request: TenantRequest) -> HttpResponse:
+def _without_tiers(request: TenantRequest, unit: BusinessUnit | None) -> HttpResponse:
     """A draft that came over the API with no tier in it: nothing to write a sentence about."""
     messages.error(request, "The draft has no tiers. Write some over the API, or discard it.")
-    return redirect("sla:policy_check")
+    return redirect(address("sla:policy_check", unit))
 
 
 def _draft_context(found: PolicyVersion, tier: Mapping[str, Any]) -> dict[str, Any]:
     by = found.saved_by or found.created_by
-    counts = leads_by_tier(now=database_clock())
+    counts = leads_by_tier(found.unit, now=database_clock())
     tiers = policy_edit.tiers_of(found.content)
     condition = tier.get("when")
     return {
@@ -199,7 +215,8 @@ def _draft_context(found: PolicyVersion, tier: Mapping[str, Any]) -> dict[str, A
         "may_add_step": len(policy_edit.steps_of(found.content)) < MOST_STEPS,
         "is_first": tiers[0].get("slug") == tier.get("slug"),
         "is_before_default": len(tiers) < 3 or tiers[-2].get("slug") == tier.get("slug"),
-        "crumbs": crumbs(f"Draft of version {found.number}"),
+        "crumbs": crumbs(f"Draft of version {found.number}", found.unit),
+        **unit_context(found.unit, "sla:policy"),
     }
 
 
@@ -260,13 +277,13 @@ def _save(
         return None
     except Conflict as refusal:
         messages.error(request, refusal.message)
-        return redirect("sla:policy")
-    if do in _LEADS_TO:
-        return redirect(_LEADS_TO[do])
+        return redirect(address("sla:policy", found.unit))
+    if do in _LEADS_TO and not (found.unit_id and do in _MAIN_ONLY):
+        return redirect(address(_LEADS_TO[do], found.unit))
     if do == "save":
         messages.success(request, "The draft is saved. Nothing is in force before it is published.")
     anchor = "#ladder" if "step" in do else ""
-    return redirect(f"{reverse('sla:policy_draft')}?{urlencode({'tier': slug})}{anchor}")
+    return redirect(address("sla:policy_draft", found.unit, tier=slug) + anchor)
 
 
 def _show_stale(
@@ -296,8 +313,9 @@ def _place_words(path: str, before: object, after: object) -> str:
 @require_POST
 @member_required(Role.ADMIN)
 def discard(request: TenantRequest) -> HttpResponse:
-    """POST /policy/draft/discard {revision}."""
-    found = versions.open_draft(PolicyVersion)
+    """POST /policy/draft/discard?unit=<slug> {revision}."""
+    unit = asked_unit(request)
+    found = versions.open_draft(PolicyVersion, line_of(unit))
     if found is not None:
         try:
             versions.discard_draft(
@@ -308,9 +326,9 @@ def discard(request: TenantRequest) -> HttpResponse:
             )
         except Conflict as refusal:
             messages.error(request, refusal.message)
-            return redirect("sla:policy_draft")
+            return redirect(address("sla:policy_draft", unit))
         messages.success(request, f"The draft of version {found.number} is gone.")
-    return redirect("sla:policy")
+    return redirect(address("sla:policy", unit))
 
 
 def _number(request: TenantRequest, name: str) -> int | None:
@@ -325,9 +343,10 @@ def _number(request: TenantRequest, name: str) -> int | None:
 @require_GET
 @member_required()
 def history(request: TenantRequest) -> HttpResponse:
-    """GET /policy/versions?before=<number>: who put what in force and when, in words."""
+    """GET /policy/versions?before=<number>&unit=<slug>: who put what in force and when, in words."""
     before = request.GET.get("before", "")
-    listed = PolicyVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")
+    unit = asked_unit(request)
+    listed = of_line(PolicyVersion, line_of(unit)).exclude(state=VersionState.DRAFT).order_by("-number")
     if before.isascii() and before.isdigit() and len(before) < 10:
         listed = listed.filter(number__lt=int(before))
     found = list(listed[: PAGE + 1])
@@ -350,6 +369,7 @@ def history(request: TenantRequest) -> HttpResponse:
         "rows": rows[:PAGE],
         "next": found[PAGE - 1].number if len(found) > PAGE else None,
         "may_change": _is_admin(request),
-        "crumbs": crumbs("Versions"),
+        "crumbs": crumbs("Versions", unit),
+        **unit_context(unit, "sla:policy_versions"),
     }
     return render(request, "sla/policy_versions.html", context)

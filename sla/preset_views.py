@@ -22,6 +22,7 @@ from sla.policy_review import names_in
 from sla.preset_forms import DaysForm, PresetForm
 from sla.publish_views import crumbs
 from sla.tiers import read_duration
+from sla.units import has_units
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
@@ -52,6 +53,7 @@ def from_preset(request: TenantRequest) -> HttpResponse:
         "aim_days": presets.DAYS_TO_AIM,
         "aim": request.tenant.target_percent,
         "rows": _tier_rows(form, context.get("history")),
+        "units": has_units(),
         "crumbs": crumbs("Start from a preset"),
     }
     return render(request, "sla/presets.html", context)
@@ -180,6 +182,7 @@ def from_history(request: TenantRequest) -> HttpResponse:
         "tiers": [{"name": name, "own": _own(history, slug)} for slug, name in tiers.items()],
         "to_change": sum(bool(each.found) and each.found != each.present for each in history.proposals),
         "refused": refused,
+        "units": has_units(),
         "crumbs": crumbs("From our own history"),
     }
     return render(request, "sla/proposal.html", context)

@@ -11,15 +11,17 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from core.errors import Conflict, DomainError, ValidationFailed
 from sla import moving
-from sla.models import PolicyVersion
+from sla.models import BusinessUnit, PolicyVersion
 from sla.policies import get_version
 from sla.policy_review import check_publishable, review
 from sla.presenting import move_rows
 from sla.publish_form import PublishForm
+from sla.unit_pages import address, asked_unit, line_of, unit_context
 from tenants import versions
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -32,22 +34,24 @@ from tenants.requests import TenantRequest
 _REUSABLE = (VersionState.RETIRED, VersionState.CANCELLED)
 
 
-def crumbs(here: str = "") -> list[dict[str, str]]:
-    """The way to a page about the policy."""
-    above = [{"label": "Set up", "url": ""}, {"label": "SLA tiers", "url": "/policy" if here else ""}]
+def crumbs(here: str = "", unit: BusinessUnit | None = None) -> list[dict[str, str]]:
+    """The way to a page about the policy, of a business unit or the main one."""
+    way = address("sla:policy", unit) if here else ""
+    above = [{"label": "Set up", "url": ""}, {"label": "SLA tiers", "url": way}]
     return [*above, {"label": here, "url": ""}] if here else above
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def check(request: TenantRequest) -> HttpResponse:
-    """GET /policy/draft/check: what publishing would do. POST {revision, against, move, when, effective_at,
-    beside}: do so, or ask for the approval of it where a second admin must approve.
+    """GET /policy/draft/check?unit=<slug>: what publishing would do. POST {revision, against, move, when,
+    effective_at, beside}: do so, or ask for the approval of it where a second admin must approve.
     """
-    found = versions.open_draft(PolicyVersion)
+    unit = asked_unit(request)
+    found = versions.open_draft(PolicyVersion, line_of(unit))
     if found is None:
         messages.info(request, "There is no draft. Begin one here.")
-        return redirect("sla:policy")
+        return redirect(address("sla:policy", unit))
     draft = found
 
     def publish(form: PublishForm) -> PolicyVersion | Publication:
@@ -75,8 +79,9 @@ def use_again(request: TenantRequest, policy_version_id: UUID) -> HttpResponse:
 
     if old.state not in _REUSABLE and request.method != "POST":
         messages.info(request, f"Version {old.number} is not one of earlier.")
-        return redirect("sla:policy_versions")
-    newest = PolicyVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
+        return redirect(address("sla:policy_versions", old.unit))
+    numbers = versions.of_line(PolicyVersion, old.line).order_by("-number").values_list("number", flat=True)
+    newest = numbers.first() or 0
     context = {"old": old, "number": newest + 1, "title": f"Use version {old.number} again"}
     return _answer(request, old, publish, context)
 
@@ -104,7 +109,7 @@ def _answer(
             version.refresh_from_db()
         else:
             return _published(request, made)
-    current = versions.version_in_force(PolicyVersion, database_clock())
+    current = versions.version_in_force(PolicyVersion, database_clock(), version.line)
     looked = review(version, current=current, tenant=request.tenant, now=database_clock())
     context |= {
         "form": form,
@@ -113,8 +118,9 @@ def _answer(
         "review": looked,
         "preview": looked.preview,
         "rows": move_rows(looked.preview) if looked.preview else [],
-        "standing": standing(PolicyVersion, request, draft=context.get("draft")),
-        "crumbs": crumbs(context["title"]),
+        "standing": standing(PolicyVersion, request, draft=context.get("draft"), line=version.line),
+        "crumbs": crumbs(context["title"], version.unit),
+        **unit_context(version.unit, "sla:policy"),
     }
     status = status_of_refusal(refused) if refused else status_of(form)
     return render(request, "sla/policy_check.html", context, status=status)
@@ -126,11 +132,12 @@ def _published(request: TenantRequest, made: PolicyVersion | Publication) -> Htt
         messages.success(
             request, "The other admins are asked for their approval. Nothing is in force before."
         )
-        return redirect("sla:policy")
+        return redirect(reverse("sla:policy") + versions.query_of(made))
+    page = reverse("sla:policy") + made.line_query
     if made.state == VersionState.SCHEDULED and made.effective_at is not None:
         moment = house_time(made.effective_at, request.tenant)
         messages.success(request, f"Version {made.number} comes into force on {moment}.")
-        return redirect("sla:policy")
+        return redirect(page)
     text = f"Version {made.number} is in force. "
     order = moving.ordered_for(made)
     if order is not None:
@@ -138,4 +145,4 @@ def _published(request: TenantRequest, made: PolicyVersion | Publication) -> Htt
     else:
         text += "Running clocks keep their deadlines."
     messages.success(request, text)
-    return redirect("sla:policy")
+    return redirect(page)

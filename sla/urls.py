@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sla import calendar_views, engine_views, policy_views, preset_views, publish_views
+from sla import calendar_views, engine_views, policy_views, preset_views, publish_views, unit_views
 
 app_name = "sla"
 
@@ -16,6 +16,9 @@ urlpatterns = [
     path("policy/draft/discard", policy_views.discard, name="policy_discard"),
     path("policy/presets", preset_views.from_preset, name="policy_presets"),
     path("policy/proposal", preset_views.from_history, name="policy_proposal"),
+    path("policy/units", unit_views.unit_list, name="units"),
+    path("policy/units/<uuid:business_unit_id>", unit_views.edit_unit, name="unit"),
+    path("policy/units/<uuid:business_unit_id>/act", unit_views.act_on_unit, name="act_on_unit"),
     path("policy/versions", policy_views.history, name="policy_versions"),
     path("policy/versions/<uuid:policy_version_id>/use", publish_views.use_again, name="policy_use"),
     path("calendars", calendar_views.calendars, name="calendars"),

@@ -319,7 +319,11 @@ class VersionedModel(TenantModel):
     """Base of the immutable versions (criteria, routing rules, policies). Services: tenants.versions.
 
     A draft may be edited; a published version never changes again, because what it decided points at it.
+    A kind may have several lines, each with its own numbers, draft and version in force.
     """
+
+    #: The column whose value tells the lines apart; "" where the kind has a single one.
+    LINE: ClassVar[str] = ""
 
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.DRAFT)
@@ -338,6 +342,21 @@ class VersionedModel(TenantModel):
     class Meta(TenantModel.Meta):
         abstract = True
 
+    @property
+    def line(self) -> UUID | None:
+        """The line that it is a version of; None for the main one."""
+        return getattr(self, self.LINE) if self.LINE else None
+
+    @property
+    def line_name(self) -> str:
+        """What people call its line; "" for the main one."""
+        return ""
+
+    @property
+    def line_query(self) -> str:
+        """What is added to the address of a page about its kind to see its line: "?unit=cloud", or ""."""
+        return ""
+
 
 class Publication(TenantModel):
     """An order to put a version in force that is not carried out at once: it waits for a second person, for
@@ -355,6 +374,7 @@ class Publication(TenantModel):
 
     kind = models.CharField(max_length=20)  # tenants.versions.kinds: "policy", "criteria", "routing"
     version_id = models.UUIDField()  # of that kind's table
+    line = models.UUIDField(null=True)  # of the version; see VersionedModel.LINE
     revision = models.PositiveIntegerField()  # of the draft that was asked for
     effective_at = models.DateTimeField(null=True)  # null: at once
     options = models.JSONField(
@@ -373,12 +393,16 @@ class Publication(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "kind"], condition=Q(state="asked"), name="one_approval_at_a_time"
+                fields=["tenant", "kind", "line"],
+                condition=Q(state="asked"),
+                nulls_distinct=False,
+                name="one_approval_a_line",
             ),
             models.UniqueConstraint(
-                fields=["tenant", "kind"],
+                fields=["tenant", "kind", "line"],
                 condition=Q(state__in=["scheduled", "held"]),
-                name="one_scheduled_at_a_time",
+                nulls_distinct=False,
+                name="one_scheduled_a_line",
             ),
         ]
         indexes = [

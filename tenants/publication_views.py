@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -28,10 +29,14 @@ _ENDED: Final = (Publication.State.REFUSED, Publication.State.WITHDRAWN)
 
 
 def standing(
-    model: type[VersionedModel], request: TenantRequest, *, draft: VersionedModel | None = None
+    model: type[VersionedModel],
+    request: TenantRequest,
+    *,
+    draft: VersionedModel | None = None,
+    line: UUID | None = None,
 ) -> dict[str, Any]:
-    """What the pages of a kind show about approval and about a version to come, for tenants/_publication.html
-    and tenants/_second_approval.html. One query where nothing waits.
+    """What the pages of a line of a kind show about approval and about a version to come, for
+    tenants/_publication.html and tenants/_second_approval.html. One query where nothing waits.
 
     kind; needed: a second person must approve. waiting: the request that waits; ended: what became of the
     last one of the draft given, where it was refused or withdrawn; to_come: a scheduled or held version's
@@ -46,7 +51,7 @@ def standing(
         "ended": None,
         "to_come": None,
     }
-    for order in versions.standing_orders(model):
+    for order in versions.standing_orders(model, line):
         version = model.objects.filter(id=order.version_id).first()
         place = "waiting" if order.state == Publication.State.ASKED else "to_come"
         found[place] = _shown(order, version, request)
@@ -81,13 +86,14 @@ def house_time(moment: datetime, tenant: Tenant) -> str:
 
 def _done(request: TenantRequest, order: Publication, text: str) -> HttpResponse:
     messages.success(request, text)
-    return redirect(versions.get_kind(order.kind).page)
+    return redirect(reverse(versions.get_kind(order.kind).page) + versions.query_of(order))
 
 
 def _refused(request: TenantRequest, order: Publication, refusal: DomainError) -> HttpResponse:
     messages.error(request, refusal.message)
     kind = versions.get_kind(order.kind)
-    return redirect(kind.check if versions.open_draft(kind.model) else kind.page)
+    page = kind.check if versions.open_draft(kind.model, order.line) else kind.page
+    return redirect(reverse(page) + versions.query_of(order))
 
 
 @require_POST

@@ -1,8 +1,10 @@
 """Drafts, approval, publication and roll-back of versioned configuration: written once, used by criteria,
 routing and policies.
 
-There is one open draft of a kind. It is saved as often as people like, each save with the revision that it
-started from; a published version never changes again. Going back to an older one publishes a copy of it.
+There is one open draft of a kind; or one of each line, where a kind has several side by side (the policies of
+business units), each with its own numbers, orders and version in force. A draft is saved as often as people
+like, each save with the revision that it started from; a published version never changes again. Going back to
+an older one publishes a copy of it.
 Where the organisation has chosen so a second admin approves each publication; and a version may be published
 for a later moment, from which on it is in force.
 """
@@ -21,13 +23,14 @@ from tenants.versions.approving import (
 )
 from tenants.versions.changes import Change, diff
 from tenants.versions.drafts import create_draft, discard_draft, save_draft, start_draft
-from tenants.versions.kinds import Kind, Validate, get_kind, kind_of, kinds, register
+from tenants.versions.kinds import Kind, Validate, get_kind, kind_of, kinds, register, title_of
 from tenants.versions.orders import (
     approvals_of,
     dated_order,
     get_order,
     last_order,
     listeners,
+    query_of,
     standing_orders,
     waiting_order,
 )
@@ -41,7 +44,7 @@ from tenants.versions.publishing import (
     settle,
     tenants_with_due_publications,
 )
-from tenants.versions.reading import open_draft, published_version, version_in_force, version_to_come
+from tenants.versions.reading import of_line, open_draft, published_version, version_in_force, version_to_come
 
 __all__ = [
     "FURTHEST",
@@ -66,9 +69,11 @@ __all__ = [
     "last_order",
     "listeners",
     "needs_approval",
+    "of_line",
     "open_draft",
     "publish",
     "published_version",
+    "query_of",
     "refuse",
     "register",
     "roll_back",
@@ -78,6 +83,7 @@ __all__ = [
     "standing_orders",
     "start_draft",
     "tenants_with_due_publications",
+    "title_of",
     "version_in_force",
     "version_to_come",
     "waiting_order",

@@ -103,13 +103,13 @@ def ask(
     kind = kind_of(type(version))
     if not needs_approval(kind.slug):
         raise Conflict(f"A version of the {kind.title} needs nobody's approval: publish it.")
-    standing = waiting_order(type(version))
+    standing = waiting_order(type(version), version.line)
     if standing is not None:
         raise Conflict("Approval is asked for already. Withdraw that request to ask anew.")
     check_against(locked, against, now)
     kind.validate(locked.content)
     if effective_at is not None:
-        check_moment(kind, effective_at, now)
+        check_moment(kind, effective_at, now, locked.line)
     else:
         check_beside(locked, beside)
     order = Publication(
@@ -152,7 +152,7 @@ def ask_again(
     Raises as `ask`, and Conflict where another draft is open.
     """
     check_reusable(to)
-    draft = start_draft(type(to), actor=actor, now=now, content=to.content, copy_of=to.number)
+    draft = start_draft(type(to), actor=actor, now=now, content=to.content, copy_of=to.number, line=to.line)
     return ask(
         draft,
         actor=actor,
@@ -203,7 +203,7 @@ def approve(
     check_against(locked, against, now)
     kind.validate(locked.content)
     if order.effective_at is not None and order.effective_at > now:
-        check_moment(kind, order.effective_at, now)
+        check_moment(kind, order.effective_at, now, locked.line)
         close(order, State.SCHEDULED, actor=actor, now=now)
         schedule(locked, order, actor=actor, now=now)
     else:
@@ -298,7 +298,7 @@ def _lock_order(order_id: UUID, now: datetime) -> tuple[VersionedModel, Publicat
     """The request as it is once nobody else publishes or saves its draft."""
     order = get_order(order_id)
     kind: Kind = get_kind(order.kind)
-    settle(kind.model, now)
+    settle(kind.model, now, order.line)
     version = kind.model.objects.select_for_update().filter(id=order.version_id).first()
     order = Publication.objects.select_for_update(of=("self",)).select_related("asker").get(id=order.id)
     if version is None:  # discarded, and the request withdrawn with it

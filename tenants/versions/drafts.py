@@ -1,9 +1,10 @@
-"""The one open draft of a kind: begun, saved, thrown away."""
+"""The one open draft of a line: begun, saved, thrown away."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -13,7 +14,7 @@ from tenants.audit import names_of_actors
 from tenants.models import AuditEntry, VersionedModel, VersionState
 from tenants.versions.changes import Change, diff
 from tenants.versions.orders import DISCARDED, SAVED, withdraw_asked
-from tenants.versions.reading import open_draft, version_in_force
+from tenants.versions.reading import of_line, open_draft, version_in_force
 from tenants.versions.records import record
 
 V = TypeVar("V", bound=VersionedModel)
@@ -22,12 +23,19 @@ _TAKEN: Final = "Somebody else wrote a version at the same moment. Look at it, t
 
 @transaction.atomic
 def create_draft(
-    model: type[V], *, content: dict[str, Any], actor: str, now: datetime, copy_of: int | None = None
+    model: type[V],
+    *,
+    content: dict[str, Any],
+    actor: str,
+    now: datetime,
+    copy_of: int | None = None,
+    line: UUID | None = None,
 ) -> V:
     """Write the next number as a draft. Content is the caller's to validate. Raises Conflict where another
     takes the number at the same moment.
     """
-    last = model.objects.order_by("-number").first()
+    last = of_line(model, line).order_by("-number").first()
+    place = {model.LINE: line} if model.LINE else {}
     try:
         with transaction.atomic():
             draft: V = model.objects.create(
@@ -38,6 +46,7 @@ def create_draft(
                 created_by=actor,
                 saved_at=now,
                 saved_by=actor,
+                **place,
             )
     except IntegrityError as error:
         raise Conflict(_TAKEN) from error
@@ -52,23 +61,24 @@ def start_draft(
     now: datetime,
     content: dict[str, Any] | None = None,
     copy_of: int | None = None,
+    line: UUID | None = None,
 ) -> V:
-    """Begin the next version: as a copy of the one in force, or with the content given.
+    """Begin the next version of a line: as a copy of the one in force, or with the content given.
 
     copy_of: number of the version that the content is of, where it is not the one in force.
 
     Raises Conflict where a draft is open already, and where there is nothing to begin from.
     """
-    if found := open_draft(model):
+    if found := open_draft(model, line):
         raise Conflict(f"Version {found.number} is being drafted already.", number=found.number)
-    current = version_in_force(model, now)
+    current = version_in_force(model, now, line)
     if content is None:
         if current is None:
             raise Conflict("No version is in force that a draft could begin from.")
         content = current.content
     if copy_of is None and current is not None:
         copy_of = current.number
-    draft = create_draft(model, content=content, actor=actor, now=now, copy_of=copy_of)
+    draft = create_draft(model, content=content, actor=actor, now=now, copy_of=copy_of, line=line)
     record(draft, "drafted", actor=actor, after={"number": draft.number, "copy_of": draft.copy_of}, now=now)
     return draft
 

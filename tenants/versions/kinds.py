@@ -61,6 +61,12 @@ def get_kind(slug: str) -> Kind:
     return found
 
 
+def title_of(version: VersionedModel) -> str:
+    """What a version is a version of, as in a sentence: "SLA policy", or "SLA policy for Cloud" of a line."""
+    title = kind_of(type(version)).title
+    return f"{title} for {version.line_name}" if version.line else title
+
+
 def kind_of(model: type[VersionedModel]) -> Kind:
     """The kind that a model's rows are versions of."""
     return next(kind for kind in _kinds.values() if kind.model is model)

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from core.errors import NotFound
 from tenants.models import Publication, VersionedModel
-from tenants.versions.kinds import kind_of
+from tenants.versions.kinds import get_kind, kind_of
 from tenants.versions.records import record_order
 
 State = Publication.State
@@ -35,25 +37,38 @@ def get_order(order_id: UUID) -> Publication:
     return found
 
 
-def standing_orders(model: type[VersionedModel]) -> list[Publication]:
-    """The orders of a kind that wait for somebody or for their time, or are held: one of each at most."""
+def orders_of(model: type[VersionedModel], line: UUID | None) -> QuerySet[Publication]:
+    """The orders about versions of one line."""
+    orders: QuerySet[Publication] = Publication.objects.filter(kind=kind_of(model).slug, line=line)
+    return orders
+
+
+def standing_orders(model: type[VersionedModel], line: UUID | None = None) -> list[Publication]:
+    """The orders of a line that wait for somebody or for their time, or are held: one of each at most."""
     states = (State.ASKED, State.SCHEDULED, State.HELD)
-    return list(Publication.objects.filter(kind=kind_of(model).slug, state__in=states))
+    return list(orders_of(model, line).filter(state__in=states))
 
 
-def waiting_order(model: type[VersionedModel]) -> Publication | None:
+def waiting_order(model: type[VersionedModel], line: UUID | None = None) -> Publication | None:
     """The order that waits for somebody's approval, or None."""
-    orders = Publication.objects.filter(kind=kind_of(model).slug, state=State.ASKED)
+    orders = orders_of(model, line).filter(state=State.ASKED)
     found: Publication | None = orders.select_related("asker").first()
     return found
 
 
-def dated_order(model: type[VersionedModel]) -> Publication | None:
+def dated_order(model: type[VersionedModel], line: UUID | None = None) -> Publication | None:
     """The order of the version that waits for its time or was held; None where there is none."""
-    found: Publication | None = Publication.objects.filter(
-        kind=kind_of(model).slug, state__in=(State.SCHEDULED, State.HELD)
-    ).first()
+    dated = orders_of(model, line).filter(state__in=(State.SCHEDULED, State.HELD))
+    found: Publication | None = dated.first()
     return found
+
+
+def query_of(order: Publication) -> str:
+    """What is added to the address of a page of its kind to see the line of an order; "" for the main one."""
+    if order.line is None:
+        return ""
+    version = get_kind(order.kind).model.objects.filter(id=order.version_id).first()
+    return version.line_query if version else ""
 
 
 def last_order(version: VersionedModel) -> Publication | None:

@@ -1,7 +1,8 @@
 """Putting a version in force, at once or from a later instant on.
 
 Locks, in this order, everywhere: the version in force, the version that is to come, the order, then what the
-kind does next. So two who publish, approve, cancel or bring into force take turns.
+kind does next. So two who publish, approve, cancel or bring into force take turns, where it is in one line;
+two lines wait for each other only at the organisation's row, which every change of configuration stamps.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from tenants.context import current_tenant_id
 from tenants.models import Member, Publication, Tenant, VersionedModel, VersionState
 from tenants.versions.drafts import create_draft, locked_draft
 from tenants.versions.kinds import Kind, Validate, get_kind, kind_of
-from tenants.versions.orders import State, close, dated_order, get_order
-from tenants.versions.reading import open_draft, published_version, version_in_force
+from tenants.versions.orders import State, close, dated_order, get_order, orders_of
+from tenants.versions.reading import of_line, open_draft, published_version, version_in_force
 from tenants.versions.records import record, record_order
 
 V = TypeVar("V", bound=VersionedModel)
@@ -68,7 +69,7 @@ def publish(
     if effective_at is None:
         check_beside(locked, beside)
         return put_in_force(locked, by=actor, actor=actor, at=now, now=now, options=options or {})
-    check_moment(kind, effective_at, now)
+    check_moment(kind, effective_at, now, locked.line)
     order = new_order(
         kind,
         locked,
@@ -99,7 +100,7 @@ def roll_back(
     Raises Conflict for a draft and for the version in force, and as `publish`.
     """
     check_reusable(to)
-    copy = create_draft(type(to), content=to.content, actor=actor, now=now, copy_of=to.number)
+    copy = create_draft(type(to), content=to.content, actor=actor, now=now, copy_of=to.number, line=to.line)
     return publish(
         copy,
         actor=actor,
@@ -134,13 +135,13 @@ def lock(version: V, *, now: datetime, expected_revision: int | None = None) -> 
     """The draft as it is once nobody else publishes, with whatever was due by now in force. Raises Conflict
     and StaleVersion as `publish`.
     """
-    settle(type(version), now)
+    settle(type(version), now, version.line)
     return locked_draft(version, expected_revision)
 
 
 def check_against(locked: VersionedModel, against: int | None, now: datetime) -> None:
     """Raises StaleVersion where another version is in force than the author compared the draft with."""
-    before = version_in_force(type(locked), now)
+    before = version_in_force(type(locked), now, locked.line)
     number = before.number if before else 0
     if against is not None and against != number:
         raise StaleVersion(
@@ -150,7 +151,7 @@ def check_against(locked: VersionedModel, against: int | None, now: datetime) ->
 
 def check_beside(locked: VersionedModel, beside: int | None) -> None:
     """Raises Conflict where a scheduled version would replace this one and the author was not shown it."""
-    order = dated_order(type(locked))
+    order = dated_order(type(locked), locked.line)
     if order is None or order.state != State.SCHEDULED:
         return
     number = _number(type(locked), order)
@@ -162,9 +163,9 @@ def check_beside(locked: VersionedModel, beside: int | None) -> None:
         )
 
 
-def check_moment(kind: Kind, effective_at: datetime, now: datetime) -> None:
+def check_moment(kind: Kind, effective_at: datetime, now: datetime, line: UUID | None = None) -> None:
     """Raises ValidationFailed at /effective_at for a moment at which no version may come into force, and
-    Conflict where a version waits for its time already.
+    Conflict where a version of the line waits for its time already.
     """
     if not kind.dated:
         raise ValidationFailed.at(
@@ -174,7 +175,7 @@ def check_moment(kind: Kind, effective_at: datetime, now: datetime) -> None:
         raise ValidationFailed.at("/effective_at", "This has passed: choose a moment to come.", "past")
     if effective_at - now > FURTHEST:
         raise ValidationFailed.at("/effective_at", f"At most {FURTHEST.days} days ahead.", "too_far")
-    order = dated_order(kind.model)
+    order = dated_order(kind.model, line)
     if order is not None:
         raise Conflict(
             f"Version {_number(kind.model, order)} is scheduled already: cancel it first.",
@@ -203,6 +204,7 @@ def new_order(
             order: Publication = Publication.objects.create(
                 kind=kind.slug,
                 version_id=locked.id,
+                line=locked.line,
                 revision=locked.revision,
                 effective_at=effective_at,
                 options=dict(options),
@@ -242,9 +244,10 @@ def put_in_force(
     by: who published it; actor: whose act it is now, the approver's or the engine's. at: from when on.
     """
     model = type(locked)
-    before = published_version(model)
-    model.objects.filter(state=VersionState.PUBLISHED).update(state=VersionState.RETIRED)
-    others = model.objects.exclude(id=locked.id).order_by("-number").values_list("number", flat=True)
+    before = published_version(model, locked.line)
+    of_its_line = of_line(model, locked.line)
+    of_its_line.filter(state=VersionState.PUBLISHED).update(state=VersionState.RETIRED)
+    others = of_its_line.exclude(id=locked.id).order_by("-number").values_list("number", flat=True)
     newest = others.filter(state__in=_ONCE).first()
     if newest is not None and newest > locked.number:
         locked.number = (others.first() or 0) + 1  # numbers rise in the order of publication
@@ -268,11 +271,11 @@ def put_in_force(
 # --- When its time comes ---
 
 
-def settle(model: type[V], now: datetime) -> V | None:
-    """Put the scheduled version in force whose time has come, where it passes its check; exactly once,
-    whoever else does so. What was in force is locked afterwards in any case.
+def settle(model: type[V], now: datetime, line: UUID | None = None) -> V | None:
+    """Put the scheduled version of a line in force whose time has come, where it passes its check; exactly
+    once, whoever else does so. What was in force is locked afterwards in any case.
     """
-    version, order, error = _due(model, now)
+    version, order, error = _due(model, now, line)
     if version is None or order is None or error is not None:
         return None
     return _arrive(version, order, now)
@@ -280,10 +283,13 @@ def settle(model: type[V], now: datetime) -> V | None:
 
 @transaction.atomic
 def bring_due(kind: Kind, now: datetime) -> tuple[VersionedModel | None, Publication | None]:
-    """As `settle`; and one that does not pass its check is held, with the reason, and what was in force goes
-    on. Answers (what came into force, the order that is held).
+    """As `settle`, for whichever line has one due; and one that does not pass its check is held, with the
+    reason, and what was in force goes on. Answers (what came into force, the order that is held); call it
+    again until both are None.
     """
-    version, order, error = _due(kind.model, now)
+    due = Publication.objects.filter(kind=kind.slug, state=State.SCHEDULED, effective_at__lte=now)
+    first = due.order_by("effective_at", "id").first()
+    version, order, error = _due(kind.model, now, first.line if first else None)
     if version is None or order is None:
         return None, None
     if error is None:
@@ -306,10 +312,11 @@ def _arrive(version: V, order: Publication, now: datetime) -> V:
     )
 
 
-def _due(model: type[V], now: datetime) -> tuple[V | None, Publication | None, str | None]:
+def _due(model: type[V], now: datetime, line: UUID | None) -> tuple[V | None, Publication | None, str | None]:
     """(version, its order, why it may not come into force) of what is due, locked; Nones where nothing is."""
-    list(model.objects.select_for_update().filter(state=VersionState.PUBLISHED).order_by("id").only("id"))
-    due = Publication.objects.filter(kind=kind_of(model).slug, state=State.SCHEDULED, effective_at__lte=now)
+    published = of_line(model, line).filter(state=VersionState.PUBLISHED)
+    list(published.select_for_update().order_by("id").only("id"))
+    due = orders_of(model, line).filter(state=State.SCHEDULED, effective_at__lte=now)
     found = due.first()
     if found is None:
         return None, None, None
@@ -332,7 +339,7 @@ def cancel(*, order_id: UUID, actor: str, now: datetime) -> VersionedModel:
     """
     order = get_order(order_id)
     model = get_kind(order.kind).model
-    settle(model, now)
+    settle(model, now, order.line)
     version: VersionedModel | None = model.objects.select_for_update().filter(id=order.version_id).first()
     order = Publication.objects.select_for_update(of=("self",)).get(id=order.id)
     if version is None:
@@ -340,7 +347,7 @@ def cancel(*, order_id: UUID, actor: str, now: datetime) -> VersionedModel:
     if order.state not in (State.SCHEDULED, State.HELD):
         what = "came into force" if order.state == State.DONE else f"is {order.get_state_display().lower()}"
         raise Conflict(f"Version {version.number} {what}: there is nothing to cancel.", state=order.state)
-    version.state = VersionState.CANCELLED if open_draft(model) else VersionState.DRAFT
+    version.state = VersionState.CANCELLED if open_draft(model, version.line) else VersionState.DRAFT
     version.effective_at = None
     version.save(update_fields=["state", "effective_at"])
     close(order, State.CANCELLED, actor=actor, now=now)

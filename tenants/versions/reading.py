@@ -1,10 +1,15 @@
-"""Which version is in force, drafted, scheduled. What is in force is a question with an instant in it."""
+"""Which version is in force, drafted, scheduled. What is in force is a question with an instant in it.
+
+Each asks of one line: of the main one, unless another is named.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from core.errors import DomainError
 from tenants.config import configured
@@ -15,25 +20,31 @@ V = TypeVar("V", bound=VersionedModel)
 _STANDING = (VersionState.PUBLISHED, VersionState.SCHEDULED)
 
 
+def of_line(model: type[V], line: UUID | None) -> QuerySet[V]:
+    """The versions of one line."""
+    rows: QuerySet[V] = model.objects.all()
+    return rows.filter(**{model.LINE: line}) if model.LINE else rows
+
+
 @configured
-def _standing(model: type[V]) -> tuple[V | None, V | None]:
+def _standing(model: type[V], line: UUID | None) -> tuple[V | None, V | None]:
     """(the one published last, the one that waits for its time)."""
-    found = {row.state: row for row in model.objects.filter(state__in=_STANDING).order_by("number")}
+    found = {row.state: row for row in of_line(model, line).filter(state__in=_STANDING).order_by("number")}
     return found.get(VersionState.PUBLISHED), found.get(VersionState.SCHEDULED)
 
 
-def published_version(model: type[V]) -> V | None:
+def published_version(model: type[V], line: UUID | None = None) -> V | None:
     """The version in force of a kind that is never published for a later day; None before the first."""
-    return _standing(model)[0]
+    return _standing(model, line)[0]
 
 
-def version_in_force(model: type[V], at: datetime) -> V | None:
+def version_in_force(model: type[V], at: datetime, line: UUID | None = None) -> V | None:
     """The version in force at an instant, which is not before the present; None before the first.
 
     A scheduled version is in force from its instant on, not from when the engine came round to write so:
     whoever arms a clock in between gets it. One that would not pass its check is not.
     """
-    published, scheduled = _standing(model)
+    published, scheduled = _standing(model, line)
     if scheduled is None or scheduled.effective_at is None or scheduled.effective_at > at:
         return published
     return scheduled if _passes(model, scheduled.id) else published
@@ -49,13 +60,14 @@ def _passes(model: type[VersionedModel], version_id: UUID) -> bool:
     return True
 
 
-def open_draft(model: type[V]) -> V | None:
+def open_draft(model: type[V], line: UUID | None = None) -> V | None:
     """The draft that people are working on, or None."""
-    found: V | None = model.objects.filter(state=VersionState.DRAFT).order_by("-number").first()
+    found: V | None = of_line(model, line).filter(state=VersionState.DRAFT).order_by("-number").first()
     return found
 
 
-def version_to_come(model: type[V]) -> V | None:
+def version_to_come(model: type[V], line: UUID | None = None) -> V | None:
     """The version that waits for its time, or that was held when it came; None where there is none."""
-    found: V | None = model.objects.filter(state__in=(VersionState.SCHEDULED, VersionState.HELD)).first()
+    waits = (VersionState.SCHEDULED, VersionState.HELD)
+    found: V | None = of_line(model, line).filter(state__in=waits).first()
     return found

@@ -31,6 +31,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
     },
     "routing.RuleSetVersion": {"content": Json(_RULES)},
+    "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
 }
 

@@ -58,6 +58,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "<uuid:lead_id>": {"phone": "+493012345678"},
     "<uuid:team_id>": {"mode": "shadow"},
     "mode": {"mode": "shadow"},
+    "<uuid:business_unit_id>": {"name": "Cloud"},
+    "act": {"do": "off"},
     "correct": {"phone": "+493012345678", "seen_at": "2026-11-17T09:00:00+00:00"},
     "touches": {"kind": "call", "by": "MEMBER"},
     "accept": {"by": "MEMBER"},
