@@ -278,7 +278,9 @@ def _re_engage(again: Sequence[Arrival]) -> None:
         handoff = arrival.handoff
         if handoff is None or handoff.owner_id is None:
             continue
-        waits = handoff.accepted_at is None and handoff_id not in broken
+        # Whoever was given a lead that a sequence was to answer has no clock that could come forward.
+        clocked = nurture.sequence_of(handoff) is None
+        waits = clocked and handoff.accepted_at is None and handoff_id not in broken
         if waits and handoff_id not in stricter:
             continue
         message = outbox.Message(

@@ -18,12 +18,15 @@ class Trial:
     """What intake made of the lead. None of its rows is left.
 
     owner:    who has the lead in the end; None where nobody got it.
-    decision: by whom it was routed; None where it was not handed over now.
+    decision: by whom it was routed; None where it was not handed over now, and where a nurture sequence
+              answers it instead of a person.
+    opened:   it was handed over now, and not before.
     """
 
     result: IntakeResult
     owner: Member | None
     decision: Decision | None
+    opened: bool = False
 
 
 def try_lead(*, item: LeadIn, actor: str, clock: Clock) -> Trial:
@@ -37,7 +40,11 @@ def try_lead(*, item: LeadIn, actor: str, clock: Clock) -> Trial:
         handoff = result.handoff
         owner = Member.objects.filter(id=handoff.owner_id).first() if handoff else None
         decision = None
-        if handoff is not None and result.arrival is not None and result.arrival.qualifies:
-            decision = Decision.objects.select_related("pool").get(handoff_id=handoff.id)
+        arrival = result.arrival
+        # Of a lead that wakes from its sequence the one that was open is another.
+        before = arrival.handoff.id if arrival and arrival.handoff else None
+        opened = handoff is not None and handoff.id != before
+        if handoff is not None and opened:
+            decision = Decision.objects.select_related("pool").filter(handoff_id=handoff.id).first()
         transaction.set_rollback(True)
-    return Trial(result, owner, decision)
+    return Trial(result, owner, decision, opened)

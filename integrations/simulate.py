@@ -25,6 +25,7 @@ from web.api import TenantAPIView
 _NOT_ROUTED = {
     "not_qualified": "It is not handed over: it does not meet the MQL criteria, or lacks what they ask for",
     "open_handoff": "It is handed over already, and stays with whom it is",
+    "nurture": "A nurture sequence answers it instead of a person",
 }
 
 
@@ -97,10 +98,14 @@ def _routed(trial: Trial) -> dict[str, Any]:
     """How its owner was found, or why nobody was looked for."""
     decision = trial.decision
     if decision is None:
-        stays = trial.result.handoff is not None
-        reason = "open_handoff" if stays else "not_qualified"
+        if trial.result.handoff is None:
+            outcome, reason = "not_handed_over", "not_qualified"
+        elif trial.opened:
+            outcome, reason = "unrouted", "nurture"
+        else:
+            outcome, reason = "stays", "open_handoff"
         return {
-            "outcome": "stays" if stays else "not_handed_over",
+            "outcome": outcome,
             "reason": reason,
             "words": _NOT_ROUTED[reason],
             "pool": None,

@@ -29,6 +29,7 @@ from tenants.leave.services import (
     withdraw_leave,
     write_leave,
 )
+from tenants.leave_listeners import leave_changed
 from tenants.models import Leave, Member
 
 #: How long what was shown may be waited with.
@@ -241,6 +242,10 @@ def take_over(
             source=Leave.Source.FILE,
         )
         write_leave(made, actor=actor, now=now)
+    if plan.does_something:
+        leave_changed(
+            member.id, now=now
+        )  # once: thousands of events would plan each clock thousands of times
     return plan
 
 

@@ -74,9 +74,11 @@ def schedule_leave(
     """Write time off. Raises ValidationFailed as `check_span`."""
     lock_leave_of(member)
     check_span(member=member, starts_at=starts_at, ends_at=ends_at, now=now)
-    return write_leave(
+    made = write_leave(
         Leave(member=member, starts_at=starts_at, ends_at=ends_at, reason=reason), actor=actor, now=now
     )
+    leave_changed(member.id, now=now)
+    return made
 
 
 @transaction.atomic
@@ -91,14 +93,18 @@ def change_leave(
             "/starts_at", "This leave has begun: only its end can be changed.", "has_begun"
         )
     check_span(member=locked.member, starts_at=starts_at, ends_at=ends_at, now=now, but=locked)
-    return rewrite_leave(locked, starts_at=starts_at, ends_at=ends_at, reason=reason, actor=actor, now=now)
+    rewrite_leave(locked, starts_at=starts_at, ends_at=ends_at, reason=reason, actor=actor, now=now)
+    leave_changed(locked.member_id, now=now)
+    return locked
 
 
 @transaction.atomic
 def remove_leave(*, leave: Leave, actor: str, now: datetime) -> Leave | None:
     """Take back what is to come of it: all of it (None), or its rest, and it ends now (the leave that
     stays). Raises Conflict for leave that is over."""
-    return withdraw_leave(_locked(leave, now), actor=actor, now=now)
+    rest = withdraw_leave(_locked(leave, now), actor=actor, now=now)
+    leave_changed(leave.member_id, now=now)
+    return rest
 
 
 def _locked(leave: Leave, now: datetime) -> Leave:
@@ -112,7 +118,8 @@ def _locked(leave: Leave, now: datetime) -> Leave:
     return found
 
 
-# --- Writing, for whoever holds the lock and has checked ---
+# --- Writing, for whoever holds the lock and has checked, and calls `leave_changed` once when all is written:
+# each call plans every clock of the person anew. ---
 
 
 def write_leave(leave: Leave, *, actor: str, now: datetime) -> Leave:
@@ -167,4 +174,3 @@ def _written(
         after=after,
         now=now,
     )
-    leave_changed(leave.member_id, now=now)

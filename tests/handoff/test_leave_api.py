@@ -11,11 +11,13 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from sla.models import Timer
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, Leave
 from tenants.services import add_leave, create_api_key
 from tests.core.test_ical import event, file_of
 from tests.factories import Org
+from tests.handoff.conftest import new_lead, owner_of
 from web.api import TenantAPIView
 from web.throttling import KeyRateThrottle
 
@@ -249,3 +251,18 @@ def test_a_file_that_cannot_be_taken_is_refused_with_the_line(acme: Org) -> None
     assert problem(send_file(acme, file_of(), "&dry_run=maybe")) == (400, "/dry_run", "invalid_choice")
     assert call(acme, "POST", f"leave/import?member={acme.reps[0].id}", {}).status_code == 415
     assert problem(call(acme, "POST", "leave/import", {})) == (400, "/member", "unknown_member")
+
+
+def test_a_file_of_many_events_plans_each_clock_once(acme: Org) -> None:
+    lead = new_lead(acme, NOW)
+    rep = owner_of(acme, lead)
+    days = [event(f"DTSTART;VALUE=DATE:202612{day:02d}", uid=str(day)) for day in range(1, 20, 2)]
+    with acme.scope():
+        before = dict(Timer.objects.filter(member_id=rep.id).values_list("id", "generation"))
+    path = f"/api/v1/leave/import?member={rep.email}"
+    sent = Client().generic("POST", path, file_of(*days), content_type="text/calendar", headers=acme.auth)
+    assert len(sent.json()["added"]) == 10
+    with acme.scope():
+        timers = list(Timer.objects.filter(member_id=rep.id))
+        assert {timer.generation - before[timer.id] for timer in timers} == {1}
+        assert {len(timer.gaps) for timer in timers} == {10}

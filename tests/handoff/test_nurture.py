@@ -229,3 +229,22 @@ def test_it_is_written_in_the_editor(acme: Org) -> None:
     assert saved.status_code == 302
     page = client.get("/policy/draft/check").content.decode()
     assert "nurture sequence of 3 messages within 5 business days" in page
+
+
+def test_whoever_was_given_such_a_lead_by_hand_hears_when_it_asks_for_a_person(
+    org: Org, lead: Lead, now: datetime
+) -> None:
+    rep = org.reps[0]
+    with org.scope():
+        services.reassign_lead(
+            lead_id=lead.id,
+            why="Knows them",
+            actor=Actor.person(org.manager),
+            to=rep.id,
+            clock=fixed_clock(now + DAY),
+        )
+    new_lead(org, now + 2 * DAY, kind="demo_request")
+    handoff = handoff_of(org, lead)
+    assert (handoff.number, handoff.owner_id) == (1, rep.id)
+    with org.scope():
+        assert told(handoff.id, "lead.engaged") == {rep.id}

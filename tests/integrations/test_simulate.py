@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from notifications.models import OutboxMessage
 from routing.models import Decision, Pool, PoolSeat, RepLoad
 from sla.models import Timer
 from tenants.models import VersionedModel, VersionState
-from tests.factories import Org, engaged
+from tests.factories import Org, engaged, make_org
+from tests.handoff.test_nurture import policy as nurture_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -178,3 +180,18 @@ def test_what_the_intake_refuses_is_refused_with_its_place_in_the_body(
     refused = post(acme, "routing/simulate", {"lead": lead})
     assert refused.status_code == 400
     assert [error["path"] for error in refused.json()["errors"]] == [path]
+
+
+def test_a_lead_that_a_sequence_answers_is_said_to_go_to_nobody_and_to_a_person_once_it_asks(
+    post: Any, now: datetime
+) -> None:
+    org = make_org("patient", now=now, hours="always", policy=nurture_policy())
+    lead = {"email": "ann@stranger.example", "engagements": [{"kind": "contact_form"}]}
+    said = post(org, "routing/simulate", {"lead": lead}).json()
+    assert (said["outcome"], said["reason"], said["owner"]) == ("unrouted", "nurture", None)
+    assert said["tier"] == "contact_form"
+    post(org, "leads", lead)
+    assert post(org, "routing/simulate", {"lead": lead}).json()["outcome"] == "stays"
+    said = post(org, "routing/simulate", {"lead": {**lead, "engagements": DEMO}}).json()
+    assert (said["outcome"], said["tier"]) == ("assigned", "demo_request")
+    assert said["owner"] is not None
