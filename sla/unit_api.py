@@ -94,7 +94,16 @@ class BusinessUnitsView(TenantAPIView):
 
 
 class BusinessUnitView(TenantAPIView):
-    scopes: ClassVar[Mapping[str, str]] = {"PATCH": "config:write", "DELETE": "config:write"}
+    scopes: ClassVar[Mapping[str, str]] = {
+        "GET": "config:read",
+        "PATCH": "config:write",
+        "DELETE": "config:write",
+    }
+
+    @extend_schema(operation_id="policy_units_retrieve", responses={200: BusinessUnitSerializer})
+    def get(self, request: Request, business_unit_id: UUID) -> Response:
+        """One business unit."""
+        return Response(_document(units.get_unit(business_unit_id)))
 
     @extend_schema(
         operation_id="policy_units_change",

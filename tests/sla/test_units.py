@@ -437,6 +437,8 @@ def test_units_and_their_policies_over_the_api(acme: Org, globex: Org) -> None:
     assert (made.status_code, made.json()["slug"], made.json()["position"]) == (201, "north", 1)
     unit = made.json()
     assert call(acme, "GET", "/units").json()["results"] == [unit]
+    assert call(acme, "GET", f"/units/{unit['id']}").json() == unit
+    assert call(globex, "GET", f"/units/{unit['id']}").status_code == 404
     assert call(acme, "GET", "?unit=north").status_code == 404, "none published yet"
     draft = call(acme, "PUT", "/draft?unit=north", {"content": POLICY}).json()
     assert (draft["unit"], draft["number"]) == ("north", 1)
