@@ -176,7 +176,7 @@ def _check_counts(target: Mapping[str, Any], at: tuple[str | int, ...]) -> list[
     """Contact attempts say how many, over how many channels; a nurture sequence of how many messages it is;
     nothing else is counted.
     """
-    said = _COUNTED.get(cast(Any, target.get("target")), ())
+    said = next((parts for name, parts in _COUNTED.items() if name == target.get("target")), ())
     errors = [
         FieldError(pointer(*at, key), "This is not counted for this target.", "unknown")
         for key in ("count", "channels")

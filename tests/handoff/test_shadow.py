@@ -90,7 +90,7 @@ def test_switching_to_what_it_is_already_leaves_no_trace(acme: Org, now: datetim
 
 def test_a_mode_that_does_not_exist_is_refused_beside_its_field(acme: Org) -> None:
     answer = browser(acme.admin).post(f"/teams/{acme.team.id}/mode", {"mode": "loud"})
-    assert answer.status_code == 200
+    assert answer.status_code == 422
     assert "loud is not one of the available choices" in answer.content.decode()
     with acme.scope():
         assert Team.objects.get(id=acme.team.id).mode == "live"

@@ -104,7 +104,7 @@ def test_a_new_calendar_with_lunch_a_night_shift_and_days_of_its_own(acme: Org) 
         ({"mon": "9 to 5"}, "mon", "is no span such as 09:00-17:30"),
         ({"mon": "25:00-26:00"}, "mon", "'25:00' is not a local time of day"),
         ({"mon": "09:00-12:00, 11:00-13:00"}, "mon", "09:00-12:00 and 11:00-13:00 overlap"),
-        ({"mon": "09:00-09:00"}, "mon", "opens and closes at once"),
+        ({"mon": "09:00-09:00"}, "mon", "Opens and closes at once"),
         (dict.fromkeys(WEEK, ""), "mon", "No day has working hours: a clock would never run."),
         ({"tz": "Europe/Atlantis"}, "tz", "Select a valid choice"),
         ({"country": "XX"}, "country", "Select a valid choice"),
