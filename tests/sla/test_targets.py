@@ -29,7 +29,8 @@ def test_every_target_knows_its_beginning_and_its_answer() -> None:
     assert told["sql_decision"] == told["sal_to_sql"] == (SAL, SQL)
     assert told["mql_to_sql"] == (MQL, SQL)
     assert told["opportunity_to_won"] == (None, None)
-    assert len(told) == 14
+    assert told["nurture"] == (MQL, None)
+    assert len(told) == 15
 
 
 def test_a_stage_answers_what_was_promised_up_to_it() -> None:
