@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from handoff import would_have
+from handoff.serializers import PersonSerializer
 from leads import strict
 from tenants.models import Mode, Team, Tenant
 from tenants.selectors import get_team, person_document
@@ -41,13 +42,9 @@ class ModeSerializer(serializers.Serializer[Any]):
     )
 
 
-class PersonSerializer(serializers.Serializer[Any]):
+class PersonNameSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
-
-
-class NamedPersonSerializer(PersonSerializer):
-    email = serializers.CharField()
 
 
 class TellingSerializer(serializers.Serializer[Any]):
@@ -66,21 +63,17 @@ class HeldBackSerializer(serializers.Serializer[Any]):
     )
     lead = serializers.UUIDField()
     handoff = serializers.UUIDField()
-    team = PersonSerializer(
+    team = PersonNameSerializer(
         allow_null=True, help_text="The team then; null for leads and people without one."
     )
-    owner = NamedPersonSerializer(
-        allow_null=True, help_text="Who owned the lead, or would have been told of it."
-    )
+    owner = PersonSerializer(allow_null=True, help_text="Who owned the lead, or would have been told of it.")
     target = serializers.CharField(allow_null=True)
     percent = serializers.IntegerField(allow_null=True)
     told = TellingSerializer(many=True, help_text="Whom it would have told, as they were then.")
     webhooks = serializers.IntegerField(help_text="How many it would have called.")
     raises_priority = serializers.BooleanField()
     moves = serializers.ChoiceField(choices=["next", "queue"], allow_null=True)
-    moves_to = NamedPersonSerializer(
-        allow_null=True, help_text="Whom the ladder names before the pool is asked."
-    )
+    moves_to = PersonSerializer(allow_null=True, help_text="Whom the ladder names before the pool is asked.")
     sentences = serializers.ListField(child=serializers.CharField())
 
 
@@ -92,7 +85,7 @@ class ToldSerializer(serializers.Serializer[Any]):
 
 
 class ShadowTeamSerializer(serializers.Serializer[Any]):
-    team = PersonSerializer(allow_null=True)
+    team = PersonNameSerializer(allow_null=True)
     mode = serializers.ChoiceField(choices=Mode.values)
     mode_since = serializers.DateTimeField(source="since", allow_null=True)
     warnings = serializers.IntegerField(source="warned", help_text="Steps before the deadline.")

@@ -109,7 +109,7 @@ class AccountsView(TenantAPIView):
         flag = request.query_params.get("flag", "")
         if flag and flag not in FLAGS:
             raise ValidationFailed.at("/flag", f"Use one of: {', '.join(FLAGS)}.", "invalid_choice")
-        text = request.query_params.get("q", "").replace("\x00", "")[:200]
+        text = request.query_params.get("q", "")[:200]
         rows, following = api_page(request, find_accounts(text=text, flag=flag), order=("name", "id"))
         return Response({"results": [_document(each) for each in rows], "next": following})
 

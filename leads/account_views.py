@@ -84,7 +84,7 @@ class AccountForm(RemembersSeen, forms.ModelForm):  # type: ignore[type-arg]  # 
 @member_required(Role.MARKETING, Role.MANAGER, Role.REP, Role.EXECUTIVE)
 def accounts(request: TenantRequest) -> HttpResponse:
     """GET /accounts?q=&flag=: by name, those whose name or domain begins with the text."""
-    text, flag = request.GET.get("q", "").replace("\x00", "")[:200], request.GET.get("flag", "")
+    text, flag = request.GET.get("q", "")[:200], request.GET.get("flag", "")
     found = find_accounts(text=text, flag=flag)
     page = page_of(found, cursor=request.GET.get("cursor", ""), order=("name", "id"))
     for account in page.rows:

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "web.middleware.RequestIdMiddleware",
+    "web.middleware.StorableAddressMiddleware",
     "web.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -270,6 +271,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "DISABLE_ERRORS_AND_WARNINGS": False,
+    # Choices that several calls share, so that a client made from the description names them well.
+    "ENUM_NAME_OVERRIDES": {
+        "ClockEnum": ["company", "owner"],
+        "HandoffStateEnum": ["open", "closed"],
+        "StageEnum": "leads.models.Stage.values",
+        "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
+        "ExcuseKindEnum": ["outage", "bad_data", "other"],
+    },
 }
 
 # --- Logs -------------------------------------------------------------------------------------------------

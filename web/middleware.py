@@ -10,9 +10,18 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from uuid_utils.compat import uuid7
 
-from core.errors import DomainError
+from core.errors import DomainError, ValidationFailed
 from web.logs import request_id
-from web.problems import exception_handler, is_api, problem, problem_response, refusal_page, too_large_detail
+from web.problems import (
+    bad_request,
+    domain_problem,
+    exception_handler,
+    is_api,
+    problem,
+    problem_response,
+    refusal_page,
+    too_large_detail,
+)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -65,6 +74,24 @@ class BodyLimitMiddleware:
     @staticmethod
     def _refusal(limit: int) -> HttpResponse:
         return problem_response(problem("too_large", 413, too_large_detail(limit)))
+
+
+class StorableAddressMiddleware:
+    """Refuse an address with a NUL character: no text of the database can hold one, so nothing of ours has
+    it, and each view that looks for a text would have to take it out."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if "\x00" not in request.path and "\x00" not in query and "%00" not in query:
+            return self.get_response(request)
+        if not is_api(request):
+            return bad_request(request)
+        name = next((f"/{name}" for name, told in request.GET.lists() if "\x00" in name + "".join(told)), "")
+        message = "The address has a character that no text can hold (NUL)."
+        return problem_response(domain_problem(ValidationFailed.at(name, message, "bad_text")))
 
 
 class RefusalMiddleware:

@@ -65,7 +65,7 @@ def needs_data(request: TenantRequest) -> HttpResponse:
 @reader
 def leads(request: TenantRequest) -> HttpResponse:
     """Every lead that the member may open, the latest change first, by stage and source where asked."""
-    stage, source = request.GET.get("stage", ""), request.GET.get("source", "").replace("\x00", "")[:80]
+    stage, source = request.GET.get("stage", ""), request.GET.get("source", "")[:80]
     found = selectors.visible_leads(request.member).select_related("account", "owner")
     if stage in Stage.values:
         found = found.filter(stage=stage)
@@ -88,6 +88,6 @@ def leads(request: TenantRequest) -> HttpResponse:
 @reader
 def search(request: TenantRequest) -> HttpResponse:
     """Leads by e-mail, name, company or outside id."""
-    text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    text = request.GET.get("q", "").strip()[:200]
     found = selectors.search(member=request.member, text=text)
     return render(request, "handoff/search.html", {"text": text, "found": found, "now": base.reading_clock()})

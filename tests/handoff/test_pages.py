@@ -506,7 +506,7 @@ def test_search_finds_by_what_people_know(acme: Org, now: datetime, text: str) -
     )
 
 
-@pytest.mark.parametrize("text", ["", "x", "%", "_%", "nobody@nowhere.example", "\x00", "ru%th"])
+@pytest.mark.parametrize("text", ["", "x", "%", "_%", "nobody@nowhere.example", "ru%th"])
 def test_search_for_nothing_finds_nothing(acme: Org, ruth: Lead, text: str) -> None:
     answer = browser(acme.admin).get("/search", {"q": text})
     assert answer.status_code == 200

@@ -1,9 +1,11 @@
 """The API's description, and its pages without the network."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.management import call_command
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +34,10 @@ def test_each_operation_documents_its_problems_scope_and_key() -> None:
     assert "413" not in get["responses"]
     assert post["security"] == [{"ApiKey": []}]
     assert described["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
+
+
+def test_the_description_is_whole_without_a_warning(tmp_path: Path) -> None:
+    call_command("spectacular", "--fail-on-warn", "--validate", "--file", str(tmp_path / "schema.yml"))
 
 
 def test_every_operation_of_the_product_needs_a_key() -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from tests.factories import Org
+from tests.handoff.conftest import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +31,24 @@ def test_a_parameter_that_a_call_does_not_know_is_refused_with_the_one_that_was_
     (error,) = refused.json()["errors"]
     assert (error["path"], error["code"]) == (f"/{name}x", "unknown_field")
     assert f"Did you mean {name}?" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["policy?unit=%00", "leads?%00=1", "leads?stage=mql&source=a%00b", "lead%00s"]
+)
+def test_an_address_of_the_api_with_a_nul_character_is_refused_with_its_place(acme: Org, path: str) -> None:
+    refused = Client().get(f"/api/v1/{path}", headers=acme.auth)
+    assert refused.status_code == 400
+    assert refused["Content-Type"] == "application/problem+json"
+    (error,) = refused.json()["errors"]
+    place = path.partition("?")[2].rpartition("&")[2].partition("=")[0].replace("%00", "\x00")
+    assert (error["path"], error["code"]) == (f"/{place}" if place else "", "bad_text")
+
+
+def test_an_address_of_a_page_with_a_nul_character_is_refused_as_a_page(acme: Org) -> None:
+    refused = browser(acme.admin).get("/search?q=a%00b")
+    assert refused.status_code == 400
+    assert "<h1" in refused.content.decode()
 
 
 def test_an_import_that_means_a_dry_run_and_says_otherwise_takes_nothing_over(acme: Org) -> None:
