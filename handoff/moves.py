@@ -20,6 +20,7 @@ from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
+from routing.decide import HELD, WAITS_FOR_CLAIM, Strategy
 from routing.facts import Setup, load_setup
 from routing.models import Decision
 from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
@@ -39,6 +40,8 @@ DRAIN_LIMIT: Final = 5_000  # handoffs a turn
 _PRIORITY_ASSIGNED: Final = 5
 #: Why the engine moves a lead by itself; every other reason is a person's.
 _BY_ITSELF: Final = (EndReason.BREACH, EndReason.AWAY)
+#: Why a lead has no owner although nothing is wrong: nobody is told that it waits.
+_ON_PURPOSE: Final = (HELD, WAITS_FOR_CLAIM)
 # Of a lead that moves on, what its former owner need not hear any more.
 _MOOT: Final = ("lead.assigned", "lead.unrouted", "timer.reminder")
 
@@ -198,8 +201,10 @@ def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
     with tenant_scope(tenant_id):
         if not load_setup().enabled:
             return 0
-        waiting = Handoff.objects.filter(state=Handoff.State.OPEN, owner=None, is_history=False).exclude(
-            unrouted_reason__in=(QUEUED, NURTURED)
+        waiting = (
+            Handoff.objects.filter(state=Handoff.State.OPEN, owner=None, is_history=False)
+            .exclude(unrouted_reason__in=(QUEUED, NURTURED))
+            .exclude(retry_at__gt=clock())
         )
         order = ("-priority", "started_at", "id")
         ids = list(waiting.order_by(*order).values_list("id", flat=True)[:DRAIN_LIMIT])
@@ -253,7 +258,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
     if not handoffs:
         return {}
     rule_set = setup.rule_set
-    if rule_set is None or not rule_set.needs_facts:
+    if rule_set is None or not setup.needs_facts:
         return {}
     lead_ids = {handoff.lead_id for handoff in handoffs}
     leads = Lead.objects.select_related("account").in_bulk(lead_ids)
@@ -323,6 +328,7 @@ def _apply(
     if ids:
         resume(ids, end_reason=Pause.EndReason.MOVED, actor=actor, now=now)
     stranded = [move for move in news if move.becomes_unrouted]
+    _set_retries([move for move in moves if move.becomes_unrouted])
     _end_spans(leaving, now)
     _start_spans(gaining, now, first=first)
     _note_unrouted(stranded)
@@ -374,11 +380,20 @@ def _start_spans(gaining: Sequence[_Move], now: datetime, *, first: bool) -> Non
         move.assignment = assignment
 
 
+_WHY_YOU: Final = {
+    Strategy.WEIGHTED: "It was your turn in {pool} (rule: {rule}).",
+    Strategy.ROUND_ROBIN: "It was your turn in {pool} (rule: {rule}).",
+    Strategy.LEAST_LOADED: "You have the fewest open leads for your limit in {pool} (rule: {rule}).",
+    Strategy.FASTEST: "You could answer soonest in {pool} (rule: {rule}).",
+    "account_owner": "You own its account (rule: {rule}).",
+}
+
+
 def _why_you(move: _Move) -> str:
     """One sentence for the new owner."""
     outcome = move.outcome
-    if outcome.reason == "weighted_round_robin":
-        sentence = f"It was your turn in {outcome.pool_name} (rule: {outcome.decision.rule})."
+    if outcome.reason in _WHY_YOU:
+        sentence = _WHY_YOU[outcome.reason].format(pool=outcome.pool_name, rule=outcome.decision.rule)
     elif outcome.reason == "stand_in":
         sentence = "The escalation ladder names you as the next one."
     elif outcome.reason == "outside":
@@ -394,6 +409,13 @@ def _note_unrouted(stranded: Sequence[_Move]) -> None:
     for move in stranded:
         move.handoff.unrouted_reason = move.outcome.reason
     update_rows([move.handoff for move in stranded], ["unrouted_reason"])
+
+
+def _set_retries(waiting: Sequence[_Move]) -> None:
+    changed = [move for move in waiting if move.handoff.retry_at != move.outcome.retry_at]
+    for move in changed:
+        move.handoff.retry_at = move.outcome.retry_at
+    update_rows([move.handoff for move in changed], ["retry_at"])
 
 
 def _set_priorities(moves: Sequence[_Move]) -> None:
@@ -446,7 +468,7 @@ def _tell(news: Sequence[_Move], *, now: datetime, actor: str) -> None:
         expire(moved, now=now, kinds=_MOOT)
     delay = UNDO_SECONDS if actor.startswith("member:") else 0
     messages = [(move, message) for move in live for message in _messages(move, delay)]
-    stranded = [move for move in live if move.becomes_unrouted]
+    stranded = [move for move in live if move.becomes_unrouted and move.outcome.reason not in _ON_PURPOSE]
     helpless = any(move.outcome.fallback_missing for move in news)
     if stranded:
         fallback_id = load_setup().fallback_id

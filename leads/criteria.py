@@ -136,6 +136,8 @@ def facts_of(
     else:
         for name in (*_ACCOUNT_FIELDS, *_FLAGS):
             values[f"account.{name}"] = getattr(account, name)
+        # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
+        values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
     if extra:
         values.update(extra)
     past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]

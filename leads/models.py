@@ -164,6 +164,7 @@ class Handoff(TenantModel):
     owned_since = models.DateTimeField(null=True)
     hops = models.PositiveSmallIntegerField(default=0)  # times it was moved on after the first owner
     unrouted_reason = models.CharField(max_length=40, blank=True)
+    retry_at = models.DateTimeField(null=True)  # unrouted, and not worth asking the rules again before then
     tier = models.CharField(max_length=60, blank=True)  # slug inside the policy version
     tier_name = models.CharField(max_length=80, blank=True)
     policy_version_id = models.UUIDField(null=True)  # sla.PolicyVersion; a layer above, so no reference

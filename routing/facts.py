@@ -6,9 +6,9 @@ Call the readers of people and loads after the locks are held: what they say is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 from core.businesstime import WorkCalendar
 from core.errors import ValidationFailed
 from leads.criteria import SCHEMA
-from routing.decide import Candidate, PoolView, RuleSet, Seat, compile_rule_set
+from routing.decide import Candidate, OffHours, PoolView, RuleSet, Seat, Strategy, compile_rule_set
 from routing.models import Pool, RepLoad, RuleSetVersion
 from tenants.arrays import as_array
 from tenants.bulk import insert_rows, update_rows
@@ -39,16 +39,51 @@ class Setup:
     fallback_id: UUID | None  # of a person who exists and is active, else None
     rule_set_id: UUID | None
     rule_set: RuleSet | None
+    overflows: Mapping[str, str] = field(default_factory=dict)  # slug of a pool, and of the one after it
+    owner_first: frozenset[str] = frozenset()  # slugs of pools that ask the account's owner
+
+    @property
+    def needs_facts(self) -> bool:
+        """Whether anything is asked about a lead: by a rule, or who owns its account."""
+        return self.rule_set is not None and (self.rule_set.needs_facts or bool(self.owner_first))
+
+    def chain(self, slug: str) -> list[str]:
+        """The pools that may decide about a lead of this one: itself, and those that it overflows to."""
+        found = [slug]
+        while (following := self.overflows.get(found[-1])) is not None and following not in found:
+            found.append(following)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
-    """What a decision needs of a routing.models.Pool."""
+    """What a decision needs of a routing.models.Pool. overflow: a slug."""
 
     id: UUID
     slug: str
     name: str
     counters: dict[str, int]
+    strategy: Strategy
+    owner_first: bool
+    off_hours: OffHours
+    overflow: str | None
+    absence_turns: int
+    calendar_version_id: UUID | None
+
+    def view(self, seats: Sequence[Seat]) -> PoolView:
+        """The pool as the pure decision sees it."""
+        has_hours = self.calendar_version_id is not None
+        return PoolView(
+            str(self.id),
+            seats,
+            self.counters,
+            strategy=self.strategy,
+            owner_first=self.owner_first,
+            off_hours=self.off_hours,
+            overflow=self.overflow,
+            absence_turns=self.absence_turns,
+            calendar=load_calendar(self.calendar_version_id) if has_hours else None,
+        )
 
 
 @dataclass(slots=True)
@@ -61,6 +96,8 @@ class Load:
     day: date | None
     leads_today: int
     last_assigned_at: datetime | None
+    week: date | None
+    leads_this_week: int
     changed: bool = False
 
 
@@ -81,7 +118,12 @@ class Board:
 
 
 _SETUP_SQL = """
-select coalesce(s.enabled, true), coalesce(s.max_hops, 3), f.id, v.id
+select coalesce(s.enabled, true), coalesce(s.max_hops, 3), f.id, v.id, (
+    select coalesce(jsonb_agg(jsonb_build_array(
+        p.slug, p.owner_first, case when p.off_hours = 'overflow' then o.slug end)), '[]')::text
+    from routing_pool p left join routing_pool o on o.tenant_id = p.tenant_id and o.id = p.overflow_id
+    where p.tenant_id = t.tenant_id and p.is_active and (p.owner_first or p.off_hours = 'overflow')
+)
 from (select %(tenant)s::uuid as tenant_id) t
 left join routing_routingsettings s on s.tenant_id = t.tenant_id
 left join tenants_member f on f.tenant_id = t.tenant_id and f.id = s.fallback_id and f.is_active
@@ -98,9 +140,18 @@ def load_setup() -> Setup:
     tenant_id = current_tenant_id()
     with connection.cursor() as cursor:
         cursor.execute(_SETUP_SQL, {"tenant": str(tenant_id)})
-        enabled, max_hops, fallback_id, version_id = cursor.fetchone()
+        enabled, max_hops, fallback_id, version_id, pools = cursor.fetchone()
     rule_set = compiled_rule_set(tenant_id, version_id) if version_id else None
-    return Setup(enabled, max_hops, fallback_id, version_id, rule_set)
+    special: list[tuple[str, bool, str | None]] = json.loads(pools)
+    return Setup(
+        enabled,
+        max_hops,
+        fallback_id,
+        version_id,
+        rule_set,
+        overflows={slug: after for slug, _, after in special if after is not None},
+        owner_first=frozenset(slug for slug, first, _ in special if first),
+    )
 
 
 def check_publishable(content: Any) -> None:
@@ -122,22 +173,48 @@ def compiled_rule_set(tenant_id: UUID, version_id: UUID) -> RuleSet:
 
 # Written out: on the way of every lead, and building the query by its parts costs more than running it.
 _POOLS_SQL = """
-select id, slug, name, counters::text from routing_pool
-where tenant_id = %s and slug = any(%s) and is_active order by id
+select p.id, p.slug, p.name, p.counters::text, p.strategy, p.owner_first, p.off_hours, o.slug,
+       p.absence_turns, c.current_version_id
+from routing_pool p
+left join routing_pool o on o.tenant_id = p.tenant_id and o.id = p.overflow_id
+left join tenants_calendar c on c.tenant_id = p.tenant_id and c.id = p.calendar_id
+where p.tenant_id = %s and p.slug = any(%s) and p.is_active order by p.id
 """
 
 
 def lock_pools(slugs: Iterable[str]) -> list[PoolRow]:
     """The active pools of these slugs, locked in ascending order of id."""
-    return _pools(f"{_POOLS_SQL} for update", slugs)
+    return _pools(f"{_POOLS_SQL} for update of p", slugs)
 
 
 def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [str(current_tenant_id()), sorted(set(slugs))])
         return [
-            PoolRow(pool_id, slug, name, json.loads(counters))
-            for pool_id, slug, name, counters in cursor.fetchall()
+            PoolRow(
+                pool_id,
+                slug,
+                name,
+                json.loads(counters),
+                strategy=Strategy(strategy),
+                owner_first=owner_first,
+                off_hours=OffHours(off_hours),
+                overflow=overflow,
+                absence_turns=absence_turns,
+                calendar_version_id=calendar_version_id,
+            )
+            for (
+                pool_id,
+                slug,
+                name,
+                counters,
+                strategy,
+                owner_first,
+                off_hours,
+                overflow,
+                absence_turns,
+                calendar_version_id,
+            ) in cursor.fetchall()
         ]
 
 
@@ -145,7 +222,8 @@ def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
 # them, as tenants.calendars has it: their own, else their team's, else the organisation's.
 _PEOPLE_SQL = """
 select s.pool_id, m.id, s.weight, m.is_active, p.id is not null, coalesce(p.on_rotation, true),
-       coalesce(p.weight, 1), p.cap_open, p.cap_per_day, coalesce(p.time_zone, o.time_zone),
+       coalesce(p.weight, 1), p.cap_open, p.cap_per_day, p.cap_per_week, p.cap_deals,
+       coalesce(p.time_zone, o.time_zone),
        coalesce(own.current_version_id, team.current_version_id, house.current_version_id)
 from (
     select tenant_id, pool_id, member_id, weight from routing_poolseat
@@ -177,6 +255,8 @@ class _Person:
     weight: int
     cap_open: int | None
     cap_per_day: int | None
+    cap_per_week: int | None
+    cap_deals: int | None
     zone: str
     calendar_version_id: UUID | None
     calendar: WorkCalendar | None
@@ -204,10 +284,32 @@ def read_people(board: Board, pools: Sequence[PoolRow], *, others: Iterable[UUID
                 cap_open=person.cap_open,
                 cap_per_day=person.cap_per_day,
                 weight=person.weight,
+                cap_per_week=person.cap_per_week,
+                cap_deals=person.cap_deals,
             )
     for pool in pools:
-        board.pools[pool.slug] = PoolView(str(pool.id), seats[pool.id], pool.counters)
+        board.pools[pool.slug] = pool.view(seats[pool.id])
         board.pool_rows[pool.slug] = pool
+    _count_deals([person for person in board.candidates.values() if person.cap_deals is not None])
+
+
+_DEALS_SQL = """
+select owner_id::text, count(*) from leads_handoff
+where tenant_id = %s and owner_id = any(%s::uuid[]) and state = 'open' and opportunity_at is not null
+group by owner_id
+"""
+
+
+def _count_deals(people: Sequence[Candidate]) -> None:
+    """Put the open opportunities of those whom they limit on their lines; no lead of a batch adds one."""
+    if not people:
+        return
+    with connection.cursor() as cursor:
+        wanted = as_array([person.member_id for person in people])
+        cursor.execute(_DEALS_SQL, [str(current_tenant_id()), wanted])
+        found = dict(cursor.fetchall())
+    for person in people:
+        person.open_deals = found.get(person.member_id, 0)
 
 
 @configured
@@ -220,9 +322,8 @@ def _people(pool_ids: tuple[UUID, ...], member_ids: tuple[UUID, ...], since: dat
     away = absences(member_ids=list({row[1] for row in rows}), after=since) if rows else {}
     people = []
     for row in rows:
-        pool_id, member_id, seat_weight, active, owns, rotation, weight, cap_open, cap_day, zone, calendar = (
-            row
-        )
+        pool_id, member_id, seat_weight, active, owns, rotation, weight, *caps, zone, calendar = row
+        cap_open, cap_per_day, cap_per_week, cap_deals = caps
         people.append(
             _Person(
                 pool_id=pool_id,
@@ -232,7 +333,9 @@ def _people(pool_ids: tuple[UUID, ...], member_ids: tuple[UUID, ...], since: dat
                 on_rotation=rotation,
                 weight=weight,
                 cap_open=cap_open,
-                cap_per_day=cap_day,
+                cap_per_day=cap_per_day,
+                cap_per_week=cap_per_week,
+                cap_deals=cap_deals,
                 zone=zone,
                 calendar_version_id=calendar,
                 calendar=load_calendar(calendar),
@@ -251,7 +354,8 @@ def ensure_loads(member_ids: Iterable[UUID]) -> None:
 
 
 _LOADS_SQL = """
-select id::text, member_id::text, open_leads, day, leads_today, last_assigned_at from routing_repload
+select id::text, member_id::text, open_leads, day, leads_today, last_assigned_at, week, leads_this_week
+from routing_repload
 where tenant_id = %s and member_id = any(%s::uuid[]) order by routing_repload.id
 """
 
@@ -283,8 +387,11 @@ def read_loads(board: Board, member_ids: Iterable[str], *, lock: bool) -> None:
         today = days[board.zones[load.member_id]]
         if load.day != today:  # a new local day begins at nought
             load.day, load.leads_today = today, 0
+        monday = today - timedelta(days=today.weekday())
+        if load.week != monday:
+            load.week, load.leads_this_week = monday, 0
         person.open_leads = load.open_leads
-        person.leads_today = load.leads_today
+        person.leads_today, person.leads_this_week = load.leads_today, load.leads_this_week
         person.last_assigned_at = load.last_assigned_at
 
 
@@ -295,7 +402,7 @@ def local_day(zone: str, now: datetime) -> date:
 
 def write_loads(loads: Iterable[Load]) -> None:
     """Store the changed ones in one statement. They must be locked."""
-    names = ("open_leads", "day", "leads_today", "last_assigned_at")
+    names = ("open_leads", "day", "leads_today", "last_assigned_at", "week", "leads_this_week")
     update_rows([load for load in loads if load.changed], names, model=RepLoad)
 
 

@@ -17,23 +17,53 @@ class RuleSetVersion(VersionedModel):
 
 
 class RoutingSettings(TenantModel):
-    """One row a tenant: may we route at all, who catches what nobody takes, how often a lead may move."""
+    """One row a tenant: may we route at all, who catches what nobody takes, how often a lead may move.
+
+    breaches_in_a_row: so many broken owner clocks, one after the other, take a person off the rotation; null
+    is never.
+    """
 
     enabled = models.BooleanField(default=True)
     fallback = tenant_fk("tenants.Member", null=True)
     max_hops = models.PositiveSmallIntegerField(default=3)
+    breaches_in_a_row = models.PositiveSmallIntegerField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="routing_settings_once")]
 
 
 class Pool(TenantModel):
-    """People who take turns. `counters` is the rotation's state and changes only under this row's lock:
-    {member id: turns taken, each routing.decide.TURN / weight}."""
+    """People who share leads; routing.decide.PoolView says what the settings do. `counters` is the rotation's
+    state and changes only under this row's lock: {member id: turns taken, each routing.decide.TURN / weight}.
+    """
 
     slug = models.SlugField(max_length=60, db_index=False)  # its unique key leads with the tenant
     name = models.CharField(max_length=80)
-    strategy = models.CharField(max_length=30, default="weighted_round_robin")
+    strategy = models.CharField(
+        max_length=30,
+        choices=[
+            ("weighted_round_robin", "Weighted round robin"),
+            ("round_robin", "Round robin"),
+            ("least_loaded", "Least loaded"),
+            ("fastest", "Fastest available"),
+            ("claim", "First come, first served"),
+        ],
+        default="weighted_round_robin",
+    )
+    owner_first = models.BooleanField(default=False, db_default=False)
+    off_hours = models.CharField(
+        max_length=10,
+        choices=[
+            ("assign", "Give it to whoever opens first"),
+            ("hold", "Hold it until somebody is at work"),
+            ("overflow", "Ask another pool, then hold it"),
+        ],
+        default="assign",
+        db_default="assign",
+    )
+    overflow = tenant_fk("routing.Pool", null=True)
+    absence_turns = models.PositiveSmallIntegerField(default=1, db_default=1)
+    calendar = tenant_fk("tenants.Calendar", null=True)  # in place of its people's own hours
     counters = models.JSONField(default=dict)
     is_active = models.BooleanField(default=True)
 
@@ -61,6 +91,8 @@ class RepLoad(TenantModel):
     open_leads = models.PositiveIntegerField(default=0)
     day = models.DateField(null=True)  # the rep's local day that leads_today counts
     leads_today = models.PositiveIntegerField(default=0)
+    week = models.DateField(null=True)  # the Monday of the rep's local week that leads_this_week counts
+    leads_this_week = models.PositiveIntegerField(default=0, db_default=0)
     last_assigned_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +16,17 @@ from uuid_utils.compat import uuid7
 from core.rules import Facts
 from leads.models import Handoff
 from routing import facts as reading
-from routing.decide import DecisionResult, Match, Openings, choose, match, with_credit
+from routing.decide import (
+    ACCOUNT_OWNER,
+    HELD,
+    WAITS_FOR_CLAIM,
+    DecisionResult,
+    Match,
+    Openings,
+    choose,
+    match,
+    with_credit,
+)
 from routing.facts import Board, Setup
 from routing.models import Decision, Pool, PoolSeat
 from routing.traces import packed
@@ -25,6 +35,9 @@ from tenants.models import RepProfile
 
 # Who decides when nobody in the pool can: see RouteRequest.
 NEVER, IF_NOBODY, ONLY = "never", "if_nobody", "only"
+# A lead that is held or may be claimed is looked at again after this long: somebody may have come, or the
+# pool been changed.
+LOOK_AGAIN = timedelta(minutes=15)
 # The reason of a lead that was put in the queue on purpose: nobody gets it but by hand.
 QUEUED = "queued"
 
@@ -66,6 +79,7 @@ class RouteOutcome:
     outcome: "assigned", "fallback" (the fallback person has it), "unrouted", or "stays" with keep_owner_id.
     fallback_missing: it was the fallback person's turn, and there is nobody active in that place.
     calendar_version_id: in force for the member; None is always open. pool_name: "" where no pool was asked.
+    retry_at: of a lead that waits on purpose, when the rules are worth asking again.
     """
 
     handoff_id: UUID
@@ -77,6 +91,7 @@ class RouteOutcome:
     fallback_missing: bool = False
     calendar_version_id: UUID | None = None
     pool_name: str = ""
+    retry_at: datetime | None = None
 
 
 def route_batch(
@@ -91,10 +106,11 @@ def route_batch(
         return []
     setup = setup or reading.load_setup()
     matches = [_match(setup, request) for request in requests]
-    slugs = {matched.pool for matched in matches if matched is not None and matched.pool is not None}
+    chosen = {matched.pool for matched in matches if matched is not None and matched.pool is not None}
+    slugs = {slug for pool in chosen for slug in setup.chain(pool)}
     pools = reading.lock_pools(slugs) if slugs else []
     board = Board(now)
-    named = _named(requests, setup)
+    named = _named(requests, setup) | _account_owners(matches, setup)
     reading.read_people(board, pools, others=named)
     reading.read_loads(board, board.candidates, lock=True)
     round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
@@ -122,7 +138,7 @@ def _match(setup: Setup, request: RouteRequest) -> Match | None:
     if by_hand or request.to_queue or request.fallback == ONLY or not setup.enabled or setup.rule_set is None:
         return None
     if request.facts is None:
-        if setup.rule_set.needs_facts:
+        if setup.needs_facts:
             raise ValueError("The rules ask about the lead, so the request needs its facts.")
         return match(setup.rule_set, Facts({}, (), request.handoff.started_at))
     return match(setup.rule_set, request.facts)
@@ -145,6 +161,20 @@ def _named(requests: Sequence[RouteRequest], setup: Setup) -> set[UUID]:
             if member_id is not None
         )
     return named
+
+
+def _account_owners(matches: Sequence[Match | None], setup: Setup) -> set[UUID]:
+    """Who owns the accounts of leads whose pools ask them first."""
+    if not setup.owner_first:
+        return set()
+    return {
+        UUID(str(owner))
+        for matched in matches
+        if matched is not None
+        and matched.pool is not None
+        and not setup.owner_first.isdisjoint(setup.chain(matched.pool))
+        and (owner := matched.facts.values.get(ACCOUNT_OWNER))
+    }
 
 
 @dataclass(slots=True)
@@ -176,9 +206,26 @@ class _Round:
             priority=result.priority,
             decision=decision,
             fallback_missing=missing,
-            calendar_version_id=self.board.calendars[result.member_id] if result.member_id else None,
+            calendar_version_id=self._hours(result),
             pool_name=self.board.pool_rows[result.pool].name if decision.pool_id and result.pool else "",
+            retry_at=self._retry_at(result),
         )
+
+    def _hours(self, result: DecisionResult) -> UUID | None:
+        """The calendar that the new owner's clock runs by: their own, or that of a pool with hours of its own
+        (an on-call rota), since these are the hours in which they took the lead."""
+        if result.member_id is None:
+            return None
+        pool = self.board.pool_rows.get(result.pool or "")
+        if pool is not None and pool.calendar_version_id is not None and result.counters_after is not None:
+            return pool.calendar_version_id
+        return self.board.calendars[result.member_id]
+
+    def _retry_at(self, result: DecisionResult) -> datetime | None:
+        if result.reason not in (HELD, WAITS_FOR_CLAIM):
+            return None
+        soon = self.now + LOOK_AGAIN
+        return soon if result.opens_at is None else min(soon, result.opens_at)
 
     def _result(self, request: RouteRequest, matched: Match | None) -> DecisionResult:
         """The choice before the fallback person is thought of."""
@@ -205,12 +252,13 @@ class _Round:
             horizon=self.setup.rule_set.horizon,
             exclude={str(member_id) for member_id in request.exclude},
             openings=self.openings,
+            may_wait=request.keep_owner_id is None,
         )
-        if result.counters_after is not None and matched.pool is not None:
-            self.board.pools[matched.pool] = replace(
-                self.board.pools[matched.pool], counters=result.counters_after
+        if result.counters_after is not None and result.pool is not None:
+            self.board.pools[result.pool] = replace(
+                self.board.pools[result.pool], counters=result.counters_after
             )
-            self.turned.add(matched.pool)
+            self.turned.add(result.pool)
         return result
 
     def _stands_in(self, request: RouteRequest) -> bool:
@@ -264,8 +312,10 @@ class _Round:
         person.open_leads = load.open_leads
         if change > 0:
             load.leads_today += 1
+            load.leads_this_week += 1
             load.last_assigned_at = self.now
-            person.leads_today, person.last_assigned_at = load.leads_today, self.now
+            person.leads_today, person.leads_this_week = load.leads_today, load.leads_this_week
+            person.last_assigned_at = self.now
 
     def _record(self, request: RouteRequest, result: DecisionResult) -> Decision:
         pool = self.board.pool_rows.get(result.pool or "")

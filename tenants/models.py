@@ -230,7 +230,11 @@ class RepProfile(TenantModel):
     weight = models.PositiveSmallIntegerField(default=1)
     cap_open = models.PositiveIntegerField(null=True)  # open leads at once; empty means no cap
     cap_per_day = models.PositiveIntegerField(null=True)  # new leads per local day
+    cap_per_week = models.PositiveIntegerField(null=True)  # new leads per local week, from Monday
+    cap_deals = models.PositiveIntegerField(null=True)  # open opportunities at once
     on_rotation = models.BooleanField(default=True)
+    # When a manager put them back on it: broken promises before that do not count against them again.
+    on_rotation_since = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "member"], name="rep_profile_once")]

@@ -408,21 +408,27 @@ class StampConfig(Operation):
 
     A statement trigger, since one change of a hundred rows is one change. The stamp comes from a sequence,
     which no roll-back turns back, so two different states never share one.
+
+    columns: of updates, only those of these columns count. rows: with `columns`, rows that come and go count
+    too.
     """
 
     reduces_to_sql = True
     reversible = True
 
-    def __init__(self, model_names: list[str], columns: str = "", trigger: str = "config_changed") -> None:
+    def __init__(
+        self, model_names: list[str], columns: str = "", trigger: str = "config_changed", rows: bool = False
+    ) -> None:
         self.model_names = model_names
         self.columns = columns
+        self.rows = rows
         self.trigger = trigger  # another name where a later migration adds columns to a table that has one
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return (
             self.__class__.__name__,
             [self.model_names],
-            {"columns": self.columns, "trigger": self.trigger},
+            {"columns": self.columns, "trigger": self.trigger, "rows": self.rows},
         )
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
@@ -438,6 +444,7 @@ class StampConfig(Operation):
         if editor.connection.alias != "owner":
             return
         what = f"UPDATE OF {self.columns}" if self.columns else "INSERT OR UPDATE OR DELETE"
+        what = f"INSERT OR DELETE OR {what}" if self.columns and self.rows else what
         for name in self.model_names:
             table = to_state.apps.get_model(app_label, name)._meta.db_table
             editor.execute(

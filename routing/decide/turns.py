@@ -11,6 +11,9 @@ from routing.decide.people import Candidate, PoolView, Strategy
 # One turn at weight 1. Divisible by every weight to 16, so that turns are whole numbers and ties are exact.
 TURN: Final = 720_720
 
+#: Open leads that stand for a full desk where somebody has no cap, when loads are compared.
+USUAL_CAP: Final = 20
+
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # One candidate while the pool is looked at: who, turns so far, what a turn costs them, when they can answer,
@@ -87,10 +90,9 @@ def whose_turn(group: Sequence[Row], strategy: Strategy) -> tuple[Row, str]:
 
 
 def _least_loaded(group: Sequence[Row]) -> list[Row]:
-    """Those with the lowest share of their cap in use. Who has no cap is measured by the widest one of the
-    group; where nobody has one, open leads are compared as they are."""
-    widest = max((row[0].cap_open or 0 for row in group), default=0)
-    loads = [row[0].open_leads * TURN // (row[0].cap_open or widest or TURN) for row in group]
+    """Those with the lowest share of their cap in use; who has none is measured by the usual one. No share
+    depends on who else is there, so taking a loser away changes nothing."""
+    loads = [row[0].open_leads * TURN // (row[0].cap_open or USUAL_CAP) for row in group]
     least = min(loads)
     return [row for row, load in zip(group, loads, strict=True) if load == least]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,9 +19,11 @@ from routing.decide import (
     TURN,
     Candidate,
     DecisionResult,
+    OffHours,
     PoolView,
     RuleSet,
     Seat,
+    Strategy,
     compile_rule_set,
     decide,
     turn_step,
@@ -35,6 +37,7 @@ BERLIN = WorkCalendar("Europe/Berlin", WEEK)
 LONDON = WorkCalendar("Europe/London", WEEK)
 NEW_YORK = WorkCalendar("America/New_York", WEEK)
 SCHEMA = Schema([Field("employees", "number", "Employees"), Field("country", "text", "Country")])
+NIGHTS = {day: [("00:00", "24:00")] for day in ("sat", "sun")}
 EVERYONE = {"pools": [{"name": "Everyone", "when": None, "pool": "inbound"}], "horizon_minutes": 30}
 
 
@@ -51,17 +54,24 @@ def run(
     values: dict[str, object] | None = None,
     content: dict[str, Any] | None = None,
     exclude: Iterable[str] = (),
+    may_wait: bool = True,
+    beside: Mapping[str, PoolView] | None = None,
+    others: Iterable[Candidate] = (),
+    **pool: Any,
 ) -> DecisionResult:
-    """Decide with all `people` seated in the pool "inbound"."""
-    candidates = {person.member_id: person for person in people}
-    seats = [Seat(member_id, (weights or {}).get(member_id, 1)) for member_id in candidates]
+    """Decide with all `people` seated in the pool "inbound". beside: more pools, and others: people, who sit
+    there or nowhere. pool: settings of PoolView."""
+    seated = {person.member_id: person for person in people}
+    candidates = seated | {person.member_id: person for person in others}
+    seats = [Seat(member_id, (weights or {}).get(member_id, 1)) for member_id in seated]
     return decide(
         facts=Facts(values or {}, (), now),
         rule_set=rules(content),
-        pools={"inbound": PoolView("p", seats, counters or {})},
+        pools={"inbound": PoolView("p", seats, counters or {}, **pool), **(beside or {})},
         candidates=candidates,
         now=now,
         exclude=set(exclude),
+        may_wait=may_wait,
     )
 
 
@@ -150,6 +160,8 @@ class TestAvailability:
             (Candidate("x", absences=[(NOW, NOW + timedelta(hours=1))]), "on_leave"),
             (Candidate("x", open_leads=5, cap_open=5), "at_cap"),
             (Candidate("x", leads_today=2, cap_per_day=2), "at_day_cap"),
+            (Candidate("x", leads_this_week=9, cap_per_week=9), "at_week_cap"),
+            (Candidate("x", open_deals=3, cap_deals=3), "at_deal_cap"),
         ],
     )
     def test_who_cannot_have_it_is_refused_with_the_reason(self, person: Candidate, reason: str) -> None:
@@ -287,6 +299,215 @@ class TestTurns:
         assert with_credit({"a": 0}, "stranger", 1) == {"a": 0}
 
 
+class TestStrategies:
+    def test_round_robin_gives_everybody_the_same_whatever_their_weight(self) -> None:
+        people = [Candidate("a", weight=3), Candidate("b")]
+        counters: dict[str, int] = {}
+        got: Counter[str | None] = Counter()
+        for _ in range(10):
+            result = run(people, counters=counters, strategy=Strategy.ROUND_ROBIN)
+            counters = result.counters_after or {}
+            got[result.member_id] += 1
+        assert got == {"a": 5, "b": 5}
+        assert result.reason == "round_robin"
+
+    def test_weight_nought_takes_no_turn_in_any_strategy(self) -> None:
+        for strategy in Strategy:
+            result = run([Candidate("a", weight=0), Candidate("b")], strategy=strategy)
+            assert refused(result) == {"a": "no_weight"}
+
+    def test_the_least_loaded_is_who_has_most_room_below_their_cap(self) -> None:
+        people = [
+            Candidate("a", open_leads=4, cap_open=5),
+            Candidate("b", open_leads=6, cap_open=12),
+            Candidate("c", open_leads=11),
+        ]
+        result = run(people, strategy=Strategy.LEAST_LOADED)
+        assert (result.member_id, result.reason, result.trace["tie_break"]) == ("b", "least_loaded", "load")
+
+    def test_a_tie_of_loads_is_broken_by_turns(self) -> None:
+        people = [Candidate("a", open_leads=2, cap_open=4), Candidate("b", open_leads=3, cap_open=6)]
+        result = run(people, counters={"a": TURN, "b": 0}, strategy=Strategy.LEAST_LOADED)
+        assert (result.member_id, result.trace["tie_break"]) == ("b", "turns")
+
+    def test_the_fastest_is_at_work_now_before_who_opens_within_the_horizon(self) -> None:
+        before_london_opens = datetime(2026, 11, 17, 8, 40, tzinfo=UTC)
+        people = [Candidate("a", calendar=LONDON), Candidate("b", calendar=BERLIN, open_leads=9)]
+        assert run(people, now=before_london_opens).member_id == "a"
+        result = run(people, now=before_london_opens, strategy=Strategy.FASTEST)
+        assert (result.member_id, result.reason) == ("b", "fastest")
+
+    def test_of_those_who_are_equally_fast_the_least_loaded_has_it(self) -> None:
+        people = [Candidate("a", open_leads=3), Candidate("b", open_leads=2)]
+        assert run(people, strategy=Strategy.FASTEST).member_id == "b"
+
+    def test_a_lead_that_is_claimed_is_nobodys_until_then_and_names_who_may(self) -> None:
+        people = [Candidate("a"), Candidate("b", on_rotation=False), Candidate("c")]
+        result = run(people, strategy=Strategy.CLAIM)
+        assert (result.member_id, result.outcome, result.reason) == (None, "unrouted", "waits_for_claim")
+        assert result.pool == "inbound"
+        assert result.counters_after is None
+        reasons = {line["member"]: line["reason"] for line in result.trace["candidates"]}
+        assert reasons == {"a": "may_claim", "b": "off_rotation", "c": "may_claim"}
+
+    def test_a_lead_that_leaves_its_owner_is_not_offered_again(self) -> None:
+        people = [Candidate("a"), Candidate("b")]
+        result = run(people, strategy=Strategy.CLAIM, may_wait=False, exclude=["a"])
+        assert (result.member_id, result.reason) == ("b", "weighted_round_robin")
+
+
+class TestAccountOwner:
+    ACCOUNT: dict[str, object] = {"account.owner_id": "owner"}
+
+    def test_the_accounts_owner_goes_before_everybody_and_takes_no_turn(self) -> None:
+        result = run(
+            [Candidate("a")], others=[Candidate("owner", weight=0)], values=self.ACCOUNT, owner_first=True
+        )
+        assert (result.member_id, result.reason) == ("owner", "account_owner")
+        assert result.counters_after is None
+        assert [line["member"] for line in result.trace["candidates"]] == ["owner", "a"]
+
+    def test_in_a_pool_that_does_not_ask_them_they_get_nothing(self) -> None:
+        result = run([Candidate("a")], others=[Candidate("owner")], values=self.ACCOUNT)
+        assert result.member_id == "a"
+
+    @pytest.mark.parametrize(
+        ("owner", "reason"),
+        [
+            (Candidate("owner", is_active=False), "inactive"),
+            (Candidate("owner", absences=[(NOW, NOW + timedelta(days=1))]), "on_leave"),
+            (Candidate("owner", open_leads=2, cap_open=2), "at_cap"),
+            (Candidate("owner", on_rotation=False), "off_rotation"),
+            (Candidate("owner", calendar=NEW_YORK), "opens_later"),
+        ],
+    )
+    def test_who_cannot_answer_is_passed_over_with_the_reason(self, owner: Candidate, reason: str) -> None:
+        result = run([Candidate("a")], others=[owner], values=self.ACCOUNT, owner_first=True)
+        assert result.member_id == "a"
+        (line,) = [line for line in result.trace["candidates"] if line["member"] == "owner"]
+        assert line["reason"] == reason
+
+    def test_at_night_they_get_it_if_nobody_opens_before_them(self) -> None:
+        owner = Candidate("owner", calendar=BERLIN)
+        result = run(
+            [Candidate("a", calendar=NEW_YORK)],
+            others=[owner],
+            values=self.ACCOUNT,
+            owner_first=True,
+            now=SUNDAY_NIGHT,
+        )
+        assert result.member_id == "owner"
+
+    def test_one_who_sits_in_the_pool_too_is_shown_once(self) -> None:
+        people = [Candidate("owner"), Candidate("a")]
+        result = run(people, values=self.ACCOUNT, owner_first=True)
+        assert result.member_id == "owner"
+        assert [line["member"] for line in result.trace["candidates"]] == ["owner", "a"]
+
+
+class TestOffHours:
+    MONDAY = "2026-11-23T08:00:00+00:00"
+
+    def overflow(self, *people: str, **settings: Any) -> dict[str, PoolView]:
+        return {"rota": PoolView("r", [Seat(each) for each in people], {}, **settings)}
+
+    def test_a_lead_of_the_night_is_held_until_the_first_of_the_pool_opens(self) -> None:
+        people = [Candidate("a", calendar=NEW_YORK), Candidate("b", calendar=BERLIN)]
+        result = run(people, now=SUNDAY_NIGHT, off_hours=OffHours.HOLD)
+        assert (result.member_id, result.outcome, result.reason) == (None, "unrouted", "held")
+        assert result.trace["opens_at"] == self.MONDAY
+
+    def test_by_day_nothing_is_held(self) -> None:
+        assert run([Candidate("b", calendar=BERLIN)], off_hours=OffHours.HOLD).member_id == "b"
+
+    def test_a_lead_that_leaves_its_owner_is_not_held(self) -> None:
+        result = run(
+            [Candidate("b", calendar=BERLIN)], now=SUNDAY_NIGHT, off_hours=OffHours.HOLD, may_wait=False
+        )
+        assert result.member_id == "b"
+
+    def test_the_pool_that_it_overflows_to_has_it_and_the_trace_shows_both(self) -> None:
+        result = run(
+            [Candidate("b", calendar=BERLIN)],
+            others=[Candidate("n")],
+            beside=self.overflow("n"),
+            now=SUNDAY_NIGHT,
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert (result.member_id, result.pool, result.trace["passed_on"]) == ("n", "rota", ["inbound"])
+        assert [(line["member"], line.get("pool")) for line in result.trace["candidates"]] == [
+            ("b", None),
+            ("n", "rota"),
+        ]
+
+    def test_a_full_pool_overflows_too(self) -> None:
+        result = run(
+            [Candidate("b", open_leads=1, cap_open=1)],
+            others=[Candidate("n")],
+            beside=self.overflow("n"),
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert result.member_id == "n"
+
+    def test_where_nobody_is_at_work_anywhere_it_waits_for_its_own_pool(self) -> None:
+        result = run(
+            [Candidate("b", calendar=BERLIN)],
+            others=[Candidate("n", calendar=NEW_YORK)],
+            beside=self.overflow("n", off_hours=OffHours.HOLD),
+            now=SUNDAY_NIGHT,
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert (result.reason, result.pool, result.trace["opens_at"]) == ("held", "inbound", self.MONDAY)
+
+    def test_one_that_leaves_its_owner_then_goes_to_who_opens_first_of_its_own_pool(self) -> None:
+        result = run(
+            [Candidate("b", calendar=BERLIN)],
+            others=[Candidate("n", calendar=NEW_YORK)],
+            beside=self.overflow("n", off_hours=OffHours.HOLD),
+            now=SUNDAY_NIGHT,
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+            may_wait=False,
+        )
+        assert (result.member_id, result.pool) == ("b", "inbound")
+
+    def test_pools_that_overflow_in_a_circle_end(self) -> None:
+        result = run(
+            [Candidate("b", open_leads=1, cap_open=1)],
+            beside=self.overflow(off_hours=OffHours.OVERFLOW, overflow="inbound"),
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert (result.reason, result.pool) == ("all_at_cap", "inbound")
+
+    def test_a_rota_with_hours_of_its_own_is_at_work_outside_its_peoples(self) -> None:
+        always = WorkCalendar("UTC", {day: [("00:00", "24:00")] for day in WEEK} | NIGHTS)
+        result = run([Candidate("b", calendar=BERLIN)], now=SUNDAY_NIGHT, calendar=always, off_hours="hold")
+        assert result.member_id == "b"
+
+    def test_leave_counts_in_a_rota_too(self) -> None:
+        always = WorkCalendar("UTC", {day: [("00:00", "24:00")] for day in WEEK} | NIGHTS)
+        away = Candidate("b", absences=[(SUNDAY_NIGHT, SUNDAY_NIGHT + timedelta(hours=9))])
+        assert refused(run([away], now=SUNDAY_NIGHT, calendar=always)) == {"b": "on_leave"}
+
+    def test_the_turns_that_absence_saves_up_are_a_setting(self) -> None:
+        away = Candidate("away", on_rotation=False)
+        for turns in (0, 3):
+            counters: dict[str, int] = {"away": 0, "a": 0}
+            for _ in range(20):
+                counters = (
+                    run([away, Candidate("a")], counters=counters, absence_turns=turns).counters_after or {}
+                )
+            back = [Candidate("away"), Candidate("a")]
+            in_a_row = 0
+            while (result := run(back, counters=counters)).member_id == "away":
+                in_a_row, counters = in_a_row + 1, result.counters_after or {}
+            assert in_a_row == turns + 1
+
+
 # --- For all facts ---
 
 CALENDARS = [None, BERLIN, LONDON, NEW_YORK]
@@ -321,6 +542,9 @@ def a_case(draw: st.DrawFn) -> dict[str, Any]:
             member_id: draw(st.integers(0, 3)) * TURN // 2 for member_id in ids if draw(st.booleans())
         },
         "exclude": [member_id for member_id in ids if draw(st.sampled_from([False, False, True]))],
+        "strategy": draw(st.sampled_from([each for each in Strategy if each != Strategy.CLAIM])),
+        "off_hours": draw(st.sampled_from([OffHours.ASSIGN, OffHours.HOLD])),
+        "absence_turns": draw(st.integers(0, 3)),
     }
 
 
@@ -368,6 +592,23 @@ def test_somebody_who_cannot_have_it_changes_only_the_trace(case: dict[str, Any]
     assert after.member_id == before.member_id
     assert after.trace["candidates"][1:] == before.trace["candidates"]
     assert after.trace["candidates"][0]["result"] == "refused"
+
+
+@given(case=a_case())
+@settings(max_examples=150, deadline=None)
+def test_taking_a_loser_away_changes_only_the_trace(case: dict[str, Any]) -> None:
+    # Everybody has a counter: where a newcomer joins depends on all who are there, and is meant to.
+    case["counters"] = {person.member_id: 0 for person in case["people"]} | case["counters"]
+    before = run(**case)
+    for person in case["people"]:
+        if person.member_id == before.member_id or len(case["people"]) == 1:
+            continue
+        left = [each for each in case["people"] if each is not person]
+        after = run(**{**case, "people": left})
+        assert after.member_id == before.member_id
+        results = {line["member"]: line["result"] for line in before.trace["candidates"]}
+        del results[person.member_id]
+        assert {line["member"]: line["result"] for line in after.trace["candidates"]} == results
 
 
 @given(case=a_case())
