@@ -20,6 +20,7 @@ from handoff.selectors import last_handoff
 from handoff.serializers import (
     AcceptInSerializer,
     AnswerSerializer,
+    ClaimInSerializer,
     DecisionSerializer,
     ExplainSerializer,
     LedgerSerializer,
@@ -61,6 +62,7 @@ _READERS: dict[type, Callable[..., dict[str, Any]]] = {
         PauseInSerializer,
         StageInSerializer,
         ReassignInSerializer,
+        ClaimInSerializer,
     )
 }
 
@@ -269,6 +271,18 @@ class ReassignView(ActView):
         move = services.reassign_lead if actor.oversees else services.hand_over
         result = move(lead_id=lead_id, why=said["why"], to=to, actor=actor, clock=self.clock)
         return self.answer(lead_id, result.outcome)
+
+
+class ClaimView(ActView):
+    shape = ClaimInSerializer
+
+    @extend_schema(operation_id="lead_claim", request=ClaimInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Claim a lead that waits in a pool where the first to come is served. 409 where somebody was
+        quicker, or where the member is away or full."""
+        said = self.said(request)
+        services.claim_lead(lead_id=lead_id, actor=self.acting(said), clock=self.clock)
+        return self.answer(lead_id, "claimed")
 
 
 # --- Reading ---

@@ -15,6 +15,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/resume", api.ResumeView.as_view(), name="api-lead-resume"),
     path("leads/<uuid:lead_id>/stage", api.StageView.as_view(), name="api-lead-stage"),
     path("leads/<uuid:lead_id>/reassign", api.ReassignView.as_view(), name="api-lead-reassign"),
+    path("leads/<uuid:lead_id>/claim", api.ClaimView.as_view(), name="api-lead-claim"),
     path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
     path("decisions/<uuid:decision_id>", api.DecisionView.as_view(), name="api-decision"),

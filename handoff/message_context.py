@@ -207,7 +207,7 @@ def _is_moot(row: Row, handoff: Handoff, facts: Facts) -> bool:
     is_open = handoff.state == Handoff.State.OPEN
     if row.kind == "lead.assigned":
         return not is_open or handoff.owner_id != row.member_id
-    if row.kind == "lead.unrouted":
+    if row.kind in ("lead.unrouted", "lead.to_claim"):
         return not is_open or handoff.owner_id is not None
     if row.kind == "lead.engaged":
         return handoff.owner_id != row.member_id
@@ -287,7 +287,7 @@ def _company(lead: Lead, account: Account | None) -> str:
 def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> dict[str, str]:
     owner_id = _id(row.data.get("to")) or handoff.owner_id
     said = {"owner": facts.name(owner_id)}
-    if row.kind in ("lead.assigned", "lead.engaged", "lead.unrouted"):
+    if row.kind in ("lead.assigned", "lead.engaged", "lead.unrouted", "lead.to_claim"):
         said |= _ask(handoff, facts, reader)
     if row.kind in _WITH_STORY:
         said |= _story(handoff, facts, reader)

@@ -43,7 +43,7 @@ _BY_ITSELF: Final = (EndReason.BREACH, EndReason.AWAY)
 #: Why a lead has no owner although nothing is wrong: nobody is told that it waits.
 _ON_PURPOSE: Final = (HELD, WAITS_FOR_CLAIM)
 # Of a lead that moves on, what its former owner need not hear any more.
-_MOOT: Final = ("lead.assigned", "lead.unrouted", "timer.reminder")
+_MOOT: Final = ("lead.assigned", "lead.unrouted", "lead.to_claim", "timer.reminder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class MoveRequest:
 
     why: one sentence, kept in the trace of the next owner's assignment.
     to_member_id: by hand; caps, rotation and earlier ownership do not bind a person's choice.
+    claimed: they chose themselves, of a lead that was put up to be claimed; then these do bind.
     stand_in_id: whom the ladder names: gets it where they are there and never had it, else the pool.
     to_queue: nobody gets it; it waits among the unrouted until somebody gives it to a person.
     exclude: members beside the earlier owners who must not get it.
@@ -78,6 +79,7 @@ class MoveRequest:
     exclude: Collection[UUID] = ()
     stand_in_id: UUID | None = None
     to_queue: bool = False
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,13 @@ def reassign(
                 facts=request.facts or facts.get(request.handoff.id),
                 exclude=earlier[request.handoff.id].union(request.exclude),
                 to_member_id=request.to_member_id,
+                claimed=request.claimed,
                 stand_in_id=request.stand_in_id,
                 to_queue=request.to_queue,
                 fallback=_fallback(request, max_hops=setup.max_hops),
                 keep_owner_id=request.handoff.owner_id,
                 may_unroute=request.to_queue or request.end_reason == EndReason.REROUTED,
-                trigger=str(request.end_reason),
+                trigger="claimed" if request.claimed else str(request.end_reason),
             )
             for request in requests
         ],
@@ -396,6 +399,8 @@ def _why_you(move: _Move) -> str:
         sentence = _WHY_YOU[outcome.reason].format(pool=outcome.pool_name, rule=outcome.decision.rule)
     elif outcome.reason == "stand_in":
         sentence = "The escalation ladder names you as the next one."
+    elif outcome.reason == "claimed":
+        sentence = "You claimed it."
     elif outcome.reason == "outside":
         sentence = "The system that sent the lead names you as its owner."
     elif outcome.outcome == "fallback":
@@ -475,6 +480,7 @@ def _tell(news: Sequence[_Move], *, now: datetime, actor: str) -> None:
         helpless = helpless or fallback_id is None
         recipients = [fallback_id] if fallback_id else []
         messages += [(move, _unrouted(move, recipients)) for move in stranded]
+    messages += [(move, each) for move in live for each in _offers(move)]
     if helpless:
         _report_missing_fallback(now)
     said = [message for move, message in messages if move.by_hand]
@@ -526,6 +532,19 @@ def _messages(move: _Move, delay: int) -> Iterable[Message]:
             member_ids=[move.old_member_id],
             data=data,
             delay_seconds=delay,
+        )
+
+
+def _offers(move: _Move) -> Iterable[Message]:
+    """To everybody of the pool who may claim it."""
+    for member_id in move.outcome.may_claim:
+        yield Message(
+            kind="lead.to_claim",
+            event_id=move.outcome.decision.id,
+            subject=move.subject,
+            member_ids=[member_id],
+            data=_data(move),
+            priority=_PRIORITY_ASSIGNED,
         )
 
 

@@ -126,6 +126,14 @@ class StageInSerializer(serializers.Serializer[Any]):
     by = _by()
 
 
+class ClaimInSerializer(serializers.Serializer[Any]):
+    """Who claims the lead."""
+
+    by = serializers.CharField(
+        max_length=254, help_text="Id or e-mail of the member, who sits in the pool that the lead waits in."
+    )
+
+
 class ReassignInSerializer(serializers.Serializer[Any]):
     """A new owner."""
 
@@ -182,7 +190,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
     """The lead after the act."""
 
     lead = serializers.UUIDField()
-    result = serializers.CharField(help_text="accepted, rejected, rerouted, nurture, moved, assigned, stays")
+    result = serializers.CharField(
+        help_text="accepted, rejected, rerouted, nurture, moved, assigned, claimed, stays"
+    )
     stage = serializers.ChoiceField(choices=Stage.values)
     owner = PersonSerializer(allow_null=True)
     handoff = AnsweredHandoffSerializer()

@@ -19,6 +19,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/reject", acts.reject, name="reject"),
     path("leads/<uuid:lead_id>/nurture", acts.nurture, name="nurture"),
     path("leads/<uuid:lead_id>/touch", acts.touch, name="touch"),
+    path("leads/<uuid:lead_id>/claim", moves.claim, name="claim"),
     path("leads/<uuid:lead_id>/hand-over", moves.hand_over, name="hand_over"),
     path("leads/<uuid:lead_id>/reassign", moves.reassign, name="reassign"),
     path("leads/<uuid:lead_id>/retry", moves.retry, name="retry"),

@@ -46,6 +46,14 @@ ENGAGEMENTS: Final = {
 #: Why a candidate was passed over, or chosen, and why a lead has no owner.
 REASONS: Final = {
     "weighted_round_robin": "Their turn in the pool",
+    "round_robin": "Their turn in the pool",
+    "least_loaded": "Most room below their limit",
+    "fastest": "Could answer soonest",
+    "account_owner": "Owns the account",
+    "claimed": "Claimed it",
+    "may_claim": "May claim it",
+    "waits_for_claim": "Waits to be claimed by somebody of its pool",
+    "held": "Held until somebody of its pool is at work",
     "by_hand": "Chosen by a person",
     "stand_in": "Named by the escalation ladder",
     "queued": "The escalation ladder put it in the queue: give it to somebody",
@@ -72,6 +80,8 @@ REASONS: Final = {
     "on_leave": "Out",
     "at_cap": "At the cap of open leads",
     "at_day_cap": "At the cap of leads a day",
+    "at_week_cap": "At the cap of leads a week",
+    "at_deal_cap": "At the cap of open opportunities",
     "never_open": "Has no working hours",
     "opens_later": "Starts work later than others",
     "later_turn": "Comes later in the rotation",

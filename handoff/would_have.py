@@ -263,6 +263,7 @@ _NEWS: Final = {
     "lead.assigned": "that the lead is theirs",
     "lead.moved": "that the lead went to somebody else",
     "lead.unrouted": "that the lead has no owner",
+    "lead.to_claim": "that the lead may be claimed",
     "lead.engaged": "that the lead did something again",
 }
 

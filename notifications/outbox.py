@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, str]] = {
     "lead.assigned": "A lead has a new owner",
     "lead.moved": "A lead left its owner",
     "lead.unrouted": "A lead has no owner",
+    "lead.to_claim": "A lead may be claimed",
     "lead.accepted": "A lead was accepted",
     "lead.rejected": "A lead was rejected",
     "lead.nurture": "A lead went to nurture",

@@ -25,6 +25,7 @@ from routing.decide import (
     Openings,
     choose,
     match,
+    refusal,
     with_credit,
 )
 from routing.facts import Board, Setup
@@ -50,6 +51,7 @@ class RouteRequest:
     exclude:       earlier owners, who never get it back.
     owner_hint:    the owner that another system chose; kept as it is while that person is active.
     to_member_id:  the choice of a person; caps and rotation do not bind it.
+    claimed:       they chose themselves, of a pool where the first to come is served: their caps bind.
     fallback:      where the pool has nobody: "never" (unrouted) or "if_nobody" (the fallback person);
                    "only" asks no pool at all (hop limit).
     stand_in_id:   whom to ask before the pool: gets it while active, at work and not among `exclude`.
@@ -64,6 +66,7 @@ class RouteRequest:
     exclude: Collection[UUID] = ()
     owner_hint: UUID | None = None
     to_member_id: UUID | None = None
+    claimed: bool = False
     fallback: str = NEVER
     stand_in_id: UUID | None = None
     to_queue: bool = False
@@ -80,6 +83,7 @@ class RouteOutcome:
     fallback_missing: it was the fallback person's turn, and there is nobody active in that place.
     calendar_version_id: in force for the member; None is always open. pool_name: "" where no pool was asked.
     retry_at: of a lead that waits on purpose, when the rules are worth asking again.
+    may_claim: who may take it, where the first to come is served.
     """
 
     handoff_id: UUID
@@ -92,6 +96,7 @@ class RouteOutcome:
     calendar_version_id: UUID | None = None
     pool_name: str = ""
     retry_at: datetime | None = None
+    may_claim: Sequence[UUID] = ()
 
 
 def route_batch(
@@ -209,6 +214,7 @@ class _Round:
             calendar_version_id=self._hours(result),
             pool_name=self.board.pool_rows[result.pool].name if decision.pool_id and result.pool else "",
             retry_at=self._retry_at(result),
+            may_claim=[UUID(line["member"]) for line in result.candidates if line["reason"] == "may_claim"],
         )
 
     def _hours(self, result: DecisionResult) -> UUID | None:
@@ -229,6 +235,8 @@ class _Round:
 
     def _result(self, request: RouteRequest, matched: Match | None) -> DecisionResult:
         """The choice before the fallback person is thought of."""
+        if request.to_member_id is not None and request.claimed:
+            return self._claimed_by(str(request.to_member_id), request)
         if request.to_member_id is not None:
             return self._given_to(str(request.to_member_id), "by_hand")
         if request.owner_hint is not None:
@@ -278,6 +286,14 @@ class _Round:
         if not person.owns_leads:
             return _plain(None, "owner_owns_no_leads", _line(member_id, "refused", "owns_no_leads"))
         return _plain(member_id, reason, _line(member_id, "chosen", reason))
+
+    def _claimed_by(self, member_id: str, request: RouteRequest) -> DecisionResult:
+        """Their own choice: it stands unless they are away, full, off the rotation, or had it before."""
+        exclude = {str(each) for each in request.exclude}
+        why_not = refusal(self.board.candidates[member_id], 1, self.now, exclude)
+        if why_not is not None:
+            return _plain(None, why_not, _line(member_id, "refused", why_not))
+        return _plain(member_id, "claimed", _line(member_id, "chosen", "claimed"))
 
     def _fall_back(self, request: RouteRequest, result: DecisionResult) -> tuple[DecisionResult, bool]:
         """Hand it to the fallback person, unless it was theirs before; True if there is no such person."""

@@ -12,20 +12,22 @@ from django.db.models import Count
 
 from handoff import clocks
 from handoff.clocks import Reading
+from handoff.selectors.claims import claim_count, to_claim
 from handoff.selectors.rows import SHOWN, Row, open_handoffs
 from leads.models import Handoff, Touch
 from sla.models import Timer
 from sla.status import Status
 from tenants.models import Member
 
-TABS: Final = ("decide", "working", "paused", "done")
+TABS: Final = ("decide", "claim", "working", "paused", "done")
 #: A rep's undecided leads are read whole up to here.
 MOST_OPEN: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One tab of a rep's inbox. rows: the first SHOWN of `total`. counts: of the tabs that are counted."""
+    """One tab of a rep's inbox. rows: the first SHOWN of `total`. counts: of the tabs that are counted;
+    "claim" only for who sits in a pool where leads are claimed."""
 
     tab: str
     rows: list[Row]
@@ -37,10 +39,10 @@ class Inbox:
 
 
 def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
-    """What a rep has to do, the most pressing first: to decide, being worked, paused, or done.
+    """What a rep has to do, the most pressing first: to decide, to claim, being worked, paused, or done.
 
-    Three queries whatever the length, one more for working and for done: who is there, how their clocks
-    stand, and the rows that are shown.
+    Four queries whatever the length, one more for working and for done: who is there, whether they claim
+    leads, how their clocks stand, and the rows that are shown.
     """
     own = open_handoffs().filter(owner=member).order_by("started_at")
     accepted = dict(own.values_list("id", "accepted_at")[:MOST_OPEN])
@@ -51,6 +53,10 @@ def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
     counts = {"decide": len(undecided), "working": len(working)}
     if tab in ("decide", "paused"):
         counts["paused"] = len(paused)
+    if (claimable := claim_count(member)) is not None:
+        counts["claim"] = claimable
+    if tab == "claim":
+        return Inbox(tab, to_claim(member=member, now=now), claimable or 0, counts)
     chosen = {"decide": undecided, "working": working, "paused": paused}.get(tab, [])
     rows = _done(member, now=now) if tab == "done" else _shown(chosen, readings, now=now)
     if tab == "working":

@@ -17,7 +17,7 @@ from sla.models import Target
 from sla.targets import STAGE_COLUMNS, answered_by
 
 # Of a handoff that ended, what people need not hear any more.
-_MOOT = ("lead.assigned", "lead.unrouted", "timer.reminder", "timer.warned")
+_MOOT = ("lead.assigned", "lead.unrouted", "lead.to_claim", "timer.reminder", "timer.warned")
 
 
 def tell(handoff: Handoff, kind: str, now: datetime, *, delay: int = 0, **data: str) -> None:

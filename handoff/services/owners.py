@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from core.errors import Conflict, FieldError, NotOwner, ValidationFailed
-from handoff import limits, moves
+from handoff import limits, moves, words
+from handoff.selectors import claims
 from handoff.services.acting import Actor, check_owner, lock_handoff
 from leads.models import Assignment, Handoff
+from routing.decide import WAITS_FOR_CLAIM
 from tenants.audit import record_change
 from tenants.clock import Clock
 from tenants.models import RepProfile
@@ -50,6 +52,39 @@ def try_again(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
     return result
 
 
+@transaction.atomic
+def claim_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
+    """Take a lead that its pool puts up to be claimed: whoever comes first has it.
+
+    Raises Conflict where it is somebody's by now, is not put up, or the person is away or full; NotOwner for
+    somebody outside of the pool, and for a program that names nobody.
+    """
+    if actor.member is None:
+        raise ValidationFailed.at("/by", "Say who claims it.", "required")
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    if handoff.owner is not None:
+        theirs = handoff.owner_id == actor.member.id
+        raise Conflict("It is yours by now." if theirs else f"{handoff.owner.name} claimed it before you.")
+    if handoff.unrouted_reason != WAITS_FOR_CLAIM:
+        raise Conflict("This lead is not put up to be claimed.")
+    if not claims.may_claim(handoff_id=handoff.id, member_id=actor.member.id):
+        raise NotOwner("Only somebody of its pool may claim this lead.")
+    request = moves.MoveRequest(
+        handoff=handoff,
+        end_reason=Assignment.EndReason.REASSIGNED,
+        to_member_id=actor.member.id,
+        claimed=True,
+    )
+    (result,) = moves.reassign([request], now=now, actor=actor.key)
+    if result.new_member_id is None:
+        raise Conflict(
+            f"You cannot claim it now: {words.lower_first(words.say(words.REASONS, result.reason))}."
+        )
+    record_move(handoff, None, result, "claimed", actor, now)
+    return result
+
+
 def _move(
     lead_id: UUID, why: str, end_reason: Assignment.EndReason, actor: Actor, clock: Clock, to: UUID | None
 ) -> moves.MoveResult:
@@ -80,7 +115,7 @@ def record_move(
     handoff: Handoff,
     before: UUID | None,
     result: moves.MoveResult,
-    why: Assignment.EndReason,
+    why: str,
     actor: Actor,
     now: datetime,
 ) -> None:

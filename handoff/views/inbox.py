@@ -33,9 +33,10 @@ def inbox(request: TenantRequest) -> HttpResponse:
     tab = tab if tab in selectors.TABS else "decide"
     found = selectors.inbox(member=request.member, tab=tab, now=now)
     remember(request, undecided=found.counts["decide"])
-    wanted = _uuid_or_none(request.GET.get("lead", ""))
+    wanted = _uuid_or_none(request.GET.get("lead", "")) if tab != "claim" else None
     rows = [row for group in _groups(found) for row in group["rows"]]
-    chosen = wanted or (rows[0].handoff.lead_id if rows else None)
+    # A lead that nobody has yet opens for whoever claims it.
+    chosen = wanted or (rows[0].handoff.lead_id if rows and tab != "claim" else None)
     page = None if is_part(request, "queue") else chosen_page(request, chosen, now)
     context = {
         "inbox": found,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.errors import DomainError
+from core.errors import Conflict, DomainError
 from handoff import selectors, services
 from handoff.forms import MoveForm
 from handoff.services import Actor
@@ -72,6 +72,19 @@ def _move(request: TenantRequest, lead_id: UUID, service: Callable[..., Any], *,
         return go(request, after(request))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@require_POST
+@worker
+def claim(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Take a lead of a pool where the first to come is served; it opens for whoever has it."""
+    try:
+        services.claim_lead(lead_id=lead_id, actor=Actor.person(request.member), clock=base.deciding_clock)
+    except Conflict as refusal:  # somebody was quicker, or this person is full: the list says what is left
+        messages.warning(request, refusal.message)
+        return go(request, f"{reverse('handoff:inbox')}?tab=claim")
+    messages.success(request, "It is yours. Its clock has started.")
+    return go(request, reverse("handoff:lead", args=[lead_id]))
 
 
 @require_POST

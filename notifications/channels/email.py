@@ -26,6 +26,7 @@ _HEADS: Final = {
     "timer.reminder": "Due soon",
     "lead.assigned": "Yours",
     "lead.unrouted": "Nobody owns",
+    "lead.to_claim": "To claim",
     "lead.moved": "Moved",
     "lead.engaged": "Back",
     "lead.accepted": "Accepted",

@@ -21,7 +21,15 @@ from routing.decide.layers import (
     compile_rule_set,
     match,
 )
-from routing.decide.people import Candidate, OffHours, Openings, PoolView, Seat, Strategy
+from routing.decide.people import (
+    Candidate,
+    OffHours,
+    Openings,
+    PoolView,
+    Seat,
+    Strategy,
+    refusal,
+)
 from routing.decide.turns import TURN, turn_step, with_credit
 
 __all__ = [
@@ -44,6 +52,7 @@ __all__ = [
     "compile_rule_set",
     "decide",
     "match",
+    "refusal",
     "turn_step",
     "with_credit",
 ]

@@ -72,6 +72,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "refuse": {"note": "It was not so."},
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
     "reassign": {"to": "MEMBER", "why": "Away."},
+    "claim": {"by": "MEMBER"},
     "engagements": {"kind": "demo_request"},
     "seats": {"member": "MEMBER", "weight": "2"},
     "weight": {"weight": "2"},

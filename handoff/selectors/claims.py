@@ -1,0 +1,40 @@
+"""Leads that wait in a pool where the first to come is served, for those who may claim them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from handoff.selectors.rows import SHOWN, Row, open_handoffs, rows_of
+from leads.models import Handoff
+from routing.decide import WAITS_FOR_CLAIM, Strategy
+from routing.models import Decision, PoolSeat
+from sla.models import Timer
+from tenants.models import Member
+
+
+def claim_count(member: Member) -> int | None:
+    """How many leads the person may claim; None, after one query, for who sits in no pool that works so."""
+    seats = PoolSeat.objects.filter(member=member, pool__strategy=Strategy.CLAIM, pool__is_active=True)
+    return int(_waiting(member.id).count()) if seats.exists() else None
+
+
+def to_claim(*, member: Member, now: datetime) -> list[Row]:
+    """What the person may claim, the most pressing first by the company's clock; two queries."""
+    waiting = _waiting(member.id).select_related("lead", "lead__account").order_by("started_at")
+    return rows_of(list(waiting[:SHOWN]), now=now, clock=Timer.Clock.COMPANY)
+
+
+def may_claim(*, handoff_id: UUID, member_id: UUID) -> bool:
+    """Whether the pool that the lead waits in has a seat for this person."""
+    return bool(_waiting(member_id).filter(id=handoff_id).exists())
+
+
+def _waiting(member_id: UUID) -> QuerySet[Handoff]:
+    """Leads whose last decision put them up in a pool of this person. Few wait at a time."""
+    last = Decision.objects.filter(handoff=OuterRef("id")).order_by("-at", "-id").values("pool_id")[:1]
+    pools = PoolSeat.objects.filter(member_id=member_id).values("pool_id")
+    unowned = open_handoffs().filter(owner__isnull=True, unrouted_reason=WAITS_FOR_CLAIM)
+    return unowned.annotate(waits_in=Subquery(last)).filter(waits_in__in=pools)
