@@ -87,7 +87,9 @@ class TestClaims:
         assert owner_of(acme, ruth) == acme.reps[1]
 
     def test_somebody_outside_of_the_pool_may_not(self, acme: Org, ruth: Lead) -> None:
-        assert claim(acme, ruth, acme.fallback)[0] == 403
+        status, body = claim(acme, ruth, acme.fallback)
+        assert (status, body["code"]) == (409, "not_owner")
+        assert handoff_of(acme, ruth).owner is None
 
     def test_a_program_says_for_whom(self, acme: Org, ruth: Lead) -> None:
         status, body = claim(acme, ruth, None)
