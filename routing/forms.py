@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django import forms
 
-from routing.settings import LEAST_WEIGHT, MOST_HOPS, MOST_WEIGHT
+from routing.settings import FEWEST_BREACHES, LEAST_WEIGHT, MOST_BREACHES, MOST_HOPS, MOST_WEIGHT
 
 NOT_POSSIBLE = {"invalid_choice": "Choose an active person who owns leads."}
 
@@ -56,6 +56,15 @@ class SettingsForm(forms.Form):
         min_value=0,
         max_value=MOST_HOPS,
         help_text="How often a lead may move on before the fallback person gets it. 0: at once.",
+    )
+
+    breaches_in_a_row = forms.IntegerField(
+        label="Broken promises in a row",
+        required=False,
+        min_value=FEWEST_BREACHES,
+        max_value=MOST_BREACHES,
+        help_text="After so many a person is taken off the rotation, until their manager puts them back."
+        " Empty: never.",
     )
 
     def __init__(

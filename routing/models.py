@@ -32,6 +32,21 @@ class RoutingSettings(TenantModel):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="routing_settings_once")]
 
 
+#: The strategies and what a pool does in closed hours (routing.decide), with the words for them.
+STRATEGIES = [
+    ("weighted_round_robin", "Weighted round robin"),
+    ("round_robin", "Round robin"),
+    ("least_loaded", "Least loaded"),
+    ("fastest", "Fastest available"),
+    ("claim", "First come, first served"),
+]
+OFF_HOURS = [
+    ("assign", "Give it to whoever opens first"),
+    ("hold", "Hold it until somebody is at work"),
+    ("overflow", "Ask another pool, then hold it"),
+]
+
+
 class Pool(TenantModel):
     """People who share leads; routing.decide.PoolView says what the settings do. `counters` is the rotation's
     state and changes only under this row's lock: {member id: turns taken, each routing.decide.TURN / weight}.
@@ -39,28 +54,9 @@ class Pool(TenantModel):
 
     slug = models.SlugField(max_length=60, db_index=False)  # its unique key leads with the tenant
     name = models.CharField(max_length=80)
-    strategy = models.CharField(
-        max_length=30,
-        choices=[
-            ("weighted_round_robin", "Weighted round robin"),
-            ("round_robin", "Round robin"),
-            ("least_loaded", "Least loaded"),
-            ("fastest", "Fastest available"),
-            ("claim", "First come, first served"),
-        ],
-        default="weighted_round_robin",
-    )
+    strategy = models.CharField(max_length=30, choices=STRATEGIES, default="weighted_round_robin")
     owner_first = models.BooleanField(default=False, db_default=False)
-    off_hours = models.CharField(
-        max_length=10,
-        choices=[
-            ("assign", "Give it to whoever opens first"),
-            ("hold", "Hold it until somebody is at work"),
-            ("overflow", "Ask another pool, then hold it"),
-        ],
-        default="assign",
-        db_default="assign",
-    )
+    off_hours = models.CharField(max_length=10, choices=OFF_HOURS, default="assign", db_default="assign")
     overflow = tenant_fk("routing.Pool", null=True)
     absence_turns = models.PositiveSmallIntegerField(default=1, db_default=1)
     calendar = tenant_fk("tenants.Calendar", null=True)  # in place of its people's own hours

@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from core.errors import NotFound
 from core.rules import InvalidRule
-from routing.decide import DEFAULT_HORIZON_MINUTES, LayerRule
+from routing.decide import DEFAULT_HORIZON_MINUTES, LayerRule, OffHours, Strategy
 from routing.facts import compiled_rule_set
 from routing.models import Decision, Pool, PoolSeat, RoutingSettings, RuleSetVersion
 from tenants.context import current_tenant_id
@@ -74,6 +74,7 @@ class PoolRow:
     name: str
     is_active: bool
     seats: Sequence[SeatRow]
+    sentence: str
 
 
 def pools_with_seats() -> list[PoolRow]:
@@ -101,9 +102,33 @@ def pools_with_seats() -> list[PoolRow]:
             )
         )
     return [
-        PoolRow(pool.id, pool.slug, pool.name, pool.is_active, seats[pool.id])
-        for pool in Pool.objects.defer("counters").order_by("name", "id")
+        PoolRow(pool.id, pool.slug, pool.name, pool.is_active, seats[pool.id], _how_it_works(pool))
+        for pool in Pool.objects.select_related("overflow", "calendar")
+        .defer("counters")
+        .order_by("name", "id")
     ]
+
+
+_CHOOSES = {
+    Strategy.WEIGHTED: "by turns, weighted",
+    Strategy.ROUND_ROBIN: "by turns, everybody alike",
+    Strategy.LEAST_LOADED: "to whoever has most room below their limit",
+    Strategy.FASTEST: "to whoever can answer soonest, then to the least loaded",
+    Strategy.CLAIM: "to whoever claims it first",
+}
+
+
+def _how_it_works(pool: Pool) -> str:
+    """A pool's settings in a sentence or three."""
+    first = "to the account's owner first, then " if pool.owner_first else ""
+    said = [f"Leads go {first}{_CHOOSES[Strategy(pool.strategy)]}."]
+    if pool.calendar:
+        said.append(f"It works in the hours of {pool.calendar.name}, whatever its people's own are.")
+    if pool.off_hours == OffHours.HOLD:
+        said.append("While nobody is at work a lead is held.")
+    elif pool.off_hours == OffHours.OVERFLOW and pool.overflow:
+        said.append(f"While nobody is at work or everybody is full, {pool.overflow.name} is asked.")
+    return " ".join(said)
 
 
 def rules_in_force(pools: Sequence[PoolRow], *, now: datetime) -> Rules | None:

@@ -19,6 +19,7 @@ from tenants.models import Member, RepProfile
 
 LEAST_WEIGHT, MOST_WEIGHT = 1, 100
 MOST_HOPS = 10
+FEWEST_BREACHES, MOST_BREACHES = 2, 10
 
 
 @transaction.atomic
@@ -27,7 +28,7 @@ def add_seat(*, pool_id: UUID, member_id: UUID, weight: int, actor: str, clock: 
 
     Raises NotFound for the pool, ValidationFailed for the person or the weight.
     """
-    pool = _locked_pool(pool_id)
+    pool = locked_pool(pool_id)
     _check_weight(weight)
     member = _possible_owner(member_id, path="/member", lock=False)
     if PoolSeat.objects.filter(pool_id=pool.id, member_id=member.id).exists():
@@ -79,7 +80,7 @@ def remove_seat(*, seat_id: UUID, actor: str, clock: Clock) -> None:
         .values_list("member__is_active", flat=True)
     )
     is_last = not others or (seat.member.is_active and not any(others))
-    if is_last and seat.pool.slug in _slugs_in_use():
+    if is_last and seat.pool.slug in slugs_in_use():
         raise Conflict(
             f"{seat.member.name} is the last one in {seat.pool.name}, and the rules send leads there: "
             "add somebody else first."
@@ -96,11 +97,17 @@ def remove_seat(*, seat_id: UUID, actor: str, clock: Clock) -> None:
 
 
 @transaction.atomic
-def change_settings(*, fallback_id: UUID, max_hops: int, actor: str, clock: Clock) -> RoutingSettings:
-    """Name who catches what nobody takes, and how often a lead may move before it goes to them.
+def change_settings(
+    *, fallback_id: UUID | None, max_hops: int, breaches_in_a_row: int | None = None, actor: str, clock: Clock
+) -> RoutingSettings:
+    """Name who catches what nobody takes, how often a lead may move before it goes to them, and after how
+    many broken promises in a row somebody is taken off the rotation (None: never).
 
-    Raises ValidationFailed for somebody who is not active or owns no leads, and for a limit outside 0..10.
+    Raises ValidationFailed for somebody who is not active or owns no leads, and for a number out of range.
     """
+    if breaches_in_a_row is not None and not FEWEST_BREACHES <= breaches_in_a_row <= MOST_BREACHES:
+        message = f"Between {FEWEST_BREACHES} and {MOST_BREACHES}, or empty for never."
+        raise ValidationFailed.at("/breaches_in_a_row", message, "range")
     if not 0 <= max_hops <= MOST_HOPS:
         raise ValidationFailed.at("/max_hops", f"Between 0 and {MOST_HOPS}.", "range")
     # The person's row is held so that they cannot be switched off while they are being named.
@@ -108,10 +115,10 @@ def change_settings(*, fallback_id: UUID, max_hops: int, actor: str, clock: Cloc
     RoutingSettings.objects.get_or_create()
     found: RoutingSettings = RoutingSettings.objects.select_for_update(of=("self",)).get()
     before = _told_settings(found)
-    found.fallback_id, found.max_hops = person.id, max_hops
+    found.fallback_id, found.max_hops, found.breaches_in_a_row = person.id, max_hops, breaches_in_a_row
     if _told_settings(found) == before:
         return found
-    found.save(update_fields=["fallback", "max_hops"])
+    found.save(update_fields=["fallback", "max_hops", "breaches_in_a_row"])
     record_change(
         actor=actor,
         action="changed",
@@ -124,7 +131,8 @@ def change_settings(*, fallback_id: UUID, max_hops: int, actor: str, clock: Cloc
     return found
 
 
-def _locked_pool(pool_id: UUID) -> Pool:
+def locked_pool(pool_id: UUID) -> Pool:
+    """The pool, held until the transaction ends. Raises NotFound."""
     pool: Pool | None = Pool.objects.select_for_update(of=("self",)).filter(id=pool_id).first()
     if pool is None:
         raise NotFound("There is no such pool.")
@@ -136,14 +144,14 @@ def _seat_under_lock(seat_id: UUID) -> PoolSeat:
     pool_id = PoolSeat.objects.filter(id=seat_id).values_list("pool_id", flat=True).first()
     seat: PoolSeat | None = None
     if pool_id is not None:
-        _locked_pool(pool_id)
+        locked_pool(pool_id)
         seat = PoolSeat.objects.select_related("member", "pool").filter(id=seat_id).first()
     if seat is None:
         raise NotFound("There is no such seat.")
     return seat
 
 
-def _possible_owner(member_id: UUID, *, path: str, lock: bool) -> Member:
+def _possible_owner(member_id: UUID | None, *, path: str, lock: bool) -> Member:
     """An active member with hours of their own, who may therefore own leads."""
     query = Member.objects.filter(id=member_id, is_active=True)
     if lock:
@@ -159,8 +167,8 @@ def _check_weight(weight: int) -> None:
         raise ValidationFailed.at("/weight", f"Between {LEAST_WEIGHT} and {MOST_WEIGHT}.", "range")
 
 
-def _slugs_in_use() -> set[str]:
-    """The pools that the rules in force may choose."""
+def slugs_in_use() -> set[str]:
+    """Slugs of the pools that the rules in force may choose."""
     rules = load_setup().rule_set
     return {str(item.value) for item in rules.pools} if rules else set()
 
@@ -171,4 +179,8 @@ def _told(seat: PoolSeat) -> dict[str, str | int]:
 
 def _told_settings(found: RoutingSettings) -> dict[str, str | int | None]:
     fallback = str(found.fallback_id) if found.fallback_id else None
-    return {"fallback": fallback, "max_hops": found.max_hops}
+    return {
+        "fallback": fallback,
+        "max_hops": found.max_hops,
+        "breaches_in_a_row": found.breaches_in_a_row,
+    }

@@ -47,7 +47,10 @@ def change_settings(request: TenantRequest) -> HttpResponse:
     if form.is_valid():
         try:
             settings.change_settings(
-                fallback_id=form.fallback_id(), max_hops=form.cleaned_data["max_hops"], **_by(request)
+                fallback_id=form.fallback_id(),
+                max_hops=form.cleaned_data["max_hops"],
+                breaches_in_a_row=form.cleaned_data["breaches_in_a_row"],
+                **_by(request),
             )
         except ValidationFailed as refusal:
             take_errors(form, refusal)
@@ -130,7 +133,11 @@ def _page(
     people = overview.possible_owners() if may_edit else []
     context["pools"] = [_pool_context(pool, people, refused, may_edit=may_edit) for pool in pools]
     if may_edit:
-        present = {"fallback": setting.fallback_id, "max_hops": setting.max_hops}
+        present = {
+            "fallback": setting.fallback_id,
+            "max_hops": setting.max_hops,
+            "breaches_in_a_row": setting.breaches_in_a_row,
+        }
         sent = refused.form if refused and isinstance(refused.form, SettingsForm) else None
         context["settings_form"] = sent or SettingsForm(people=people, initial=present)
     return render(request, "routing/rules.html", context, status=status)

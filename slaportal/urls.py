@@ -11,7 +11,7 @@ from web.health import healthz
 
 # Apps with pages have `urls.py` (app_name = the app), apps with calls of the API `api_urls.py`.
 PAGES = ("tenants", "handoff", "leads", "routing", "sla", "notifications", "integrations", "reporting")
-CALLS = ("integrations", "handoff", "leads", "sla", "reporting")
+CALLS = ("integrations", "handoff", "leads", "routing", "sla", "reporting")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),

@@ -121,6 +121,20 @@ class ProfileForm(forms.Form):
         required=False,
         help_text="Empty: no limit. Counted by the rep's own day.",
     )
+    cap_per_week = forms.IntegerField(
+        label="New leads a week at most",
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        help_text="Empty: no limit. From Monday, by the rep's own days.",
+    )
+    cap_deals = forms.IntegerField(
+        label="Open opportunities at most",
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        help_text="Empty: no limit. Who has so many gets no new leads.",
+    )
     on_rotation = forms.BooleanField(label="On rotation", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -138,6 +152,8 @@ class ProfileForm(forms.Form):
             "weight": profile.weight,
             "cap_open": profile.cap_open,
             "cap_per_day": profile.cap_per_day,
+            "cap_per_week": profile.cap_per_week,
+            "cap_deals": profile.cap_deals,
             "on_rotation": profile.on_rotation,
         }
 

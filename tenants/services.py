@@ -89,7 +89,16 @@ departure_guards: list[Callable[[Member], None]] = []
 
 # What the audit says of each, by the names of the columns.
 _MEMBER_FIELDS = ("name", "role", "team_id", "is_active")
-_PROFILE_FIELDS = ("time_zone", "calendar_id", "weight", "cap_open", "cap_per_day", "on_rotation")
+_PROFILE_FIELDS = (
+    "time_zone",
+    "calendar_id",
+    "weight",
+    "cap_open",
+    "cap_per_day",
+    "cap_per_week",
+    "cap_deals",
+    "on_rotation",
+)
 _TEAM_FIELDS = ("name", "manager_id", "director_id", "backup_id", "calendar_id")
 
 
