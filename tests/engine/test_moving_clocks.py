@@ -10,6 +10,7 @@ import pytest
 from core.errors import Conflict
 from handoff.services import Actor, accept_lead
 from handoff.sweep import sweep_tenant
+from leads.models import Handoff
 from sla import moving
 from sla.auditor import audit_tenant
 from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
@@ -17,7 +18,7 @@ from tenants import versions
 from tenants.calendars import change_calendar, compile_spec, load_calendar, make_spec
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, Calendar, CalendarVersion
-from tests.engine.scenes import clock_of, fired, open_handoff
+from tests.engine.scenes import clock_of, fired, give, open_handoff
 from tests.factories import POLICY, Org
 
 pytestmark = pytest.mark.django_db
@@ -201,6 +202,30 @@ def test_a_clock_whose_target_is_promised_no_more_ends_with_the_move(in_acme: Or
     sweep_at(in_acme, now + 5 * HOUR)
     assert fired(handoff) == fired(handoff, "company") == []
     assert audit_tenant(now=now + 5 * HOUR, full=True) == []
+
+
+def test_a_promise_that_is_new_begins_with_new_leads_and_the_auditor_does_not_miss_it_of_moved_ones(
+    in_acme: Org, now: datetime
+) -> None:
+    moved = open_handoff(in_acme, at=now, owner=in_acme.reps[0], tier="contact_form")
+    tiers = copy.deepcopy(POLICY["tiers"])
+    attempts = {"target": "attempts", "duration": {"business_days": 10}, "count": 6, "channels": 2}
+    tiers[2]["targets"].append(attempts)
+    version = change_policy(now=now + HOUR, tiers=tiers)
+    moving.order_policy_move(version=version, actor="system", now=now + HOUR)
+    carry_on(in_acme, now + HOUR)
+    moved.refresh_from_db()
+    assert moved.policy_version_id == version.id
+    assert not Timer.objects.filter(handoff=moved, target="attempts").exists()
+    assert audit_tenant(now=now + HOUR, full=True) == []
+
+    new = open_handoff(in_acme, at=now + HOUR, tier="contact_form")
+    Handoff.objects.filter(id=new.id).update(policy_version_id=version.id)
+    give(new, in_acme.reps[1], at=now + HOUR)
+    missing = {(each.kind, each.subject) for each in audit_tenant(now=now + HOUR, full=True)}
+    assert missing == {
+        ("timer_missing", f"handoff:{new.id}:{clock}:attempts") for clock in ("company", "owner")
+    }
 
 
 def test_of_very_many_clocks_a_preview_tells_about_how_many_move(
