@@ -248,3 +248,65 @@ def test_whoever_was_given_such_a_lead_by_hand_hears_when_it_asks_for_a_person(
     assert (handoff.number, handoff.owner_id) == (1, rep.id)
     with org.scope():
         assert told(handoff.id, "lead.engaged") == {rep.id}
+
+
+def give(org: Org, lead: Lead, to: int, at: datetime) -> None:
+    with org.scope():
+        services.reassign_lead(
+            lead_id=lead.id,
+            why="Knows them",
+            actor=Actor.person(org.manager),
+            to=org.reps[to].id,
+            clock=fixed_clock(at),
+        )
+
+
+def test_whoever_was_given_such_a_lead_owes_what_its_new_tier_promises_from_when_it_asks(
+    org: Org, lead: Lead, now: datetime
+) -> None:
+    give(org, lead, 0, now + DAY)
+    give(org, lead, 1, now + DAY + timedelta(hours=1))  # its second owner has the whole time all the same
+    asked = now + 2 * DAY
+    new_lead(org, asked, kind="demo_request")
+    handoff = handoff_of(org, lead)
+    assert (handoff.number, handoff.tier, handoff.owner_id) == (1, "demo_request", org.reps[1].id)
+    with org.scope():
+        sequence = Timer.objects.get(handoff=handoff, target="nurture")
+        assert (sequence.state, sequence.close_reason) == ("cancelled", "asked")
+        clocks = Timer.objects.filter(handoff=handoff, state="running").values_list(
+            "target", "clock", "started_at", "due_at"
+        )
+        due = {"first_touch": asked + timedelta(minutes=5), "decision": asked + DAY}
+        assert set(clocks) == {
+            (target, clock, asked, due[target]) for target in due for clock in ("company", "owner")
+        }
+        assert told(handoff.id, "lead.engaged") == {org.reps[1].id}
+        assert audit_tenant(now=asked) == []
+    send(org, lead, asked + timedelta(minutes=1))  # a machine's mail answers nothing now
+    sweep_at(org, asked + timedelta(minutes=5))
+    with org.scope():
+        assert Timer.objects.get(handoff=handoff, target="first_touch", clock="company").state == "breached"
+        assert told(handoff.id, "timer.breached")
+
+
+def test_what_was_done_before_it_asked_is_not_owed_again(org: Org, lead: Lead, now: datetime) -> None:
+    give(org, lead, 0, now + DAY)
+    rep = Actor.person(org.reps[0])
+    with org.scope():
+        services.log_touch(
+            lead_id=lead.id, kind="call", actor=rep, clock=fixed_clock(now + DAY + timedelta(hours=1))
+        )
+    new_lead(org, now + 2 * DAY, kind="demo_request")
+    with org.scope():
+        running = Timer.objects.filter(handoff__lead=lead, state="running")
+        assert set(running.values_list("target", flat=True)) == {"decision"}
+        services.accept_lead(lead_id=lead.id, actor=rep, clock=fixed_clock(now + 2 * DAY))
+        assert not running.exists()
+        assert audit_tenant(now=now + 2 * DAY) == []
+
+
+def test_more_of_the_same_gives_its_owner_no_clock(org: Org, lead: Lead, now: datetime) -> None:
+    give(org, lead, 0, now + DAY)
+    new_lead(org, now + 2 * DAY, kind="contact_form")
+    with org.scope():
+        assert Timer.objects.get(handoff__lead=lead, state="running").target == "nurture"
