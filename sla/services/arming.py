@@ -75,8 +75,8 @@ def arm_owner(
 
     Leave that is planned for its owner is left out of a clock, unless it is the wall clock.
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
-    read. targets: only these. since: as `arm_company`; what begins with this owner is promised in full, whoever
-    had the lead before. The former owner's clocks must have been cancelled before
+    read. targets: only these. since: as `arm_company`; what begins with this owner is promised in full,
+    whoever had the lead before. The former owner's clocks must have been cancelled before
     (`cancel(..., clock="owner")`).
     """
     if not assignments:
