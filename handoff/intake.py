@@ -302,8 +302,8 @@ def _re_engage(again: Sequence[Arrival]) -> None:
 
 
 def _now_with_people(live: Mapping[UUID, Arrival]) -> set[UUID]:
-    """Handoffs that a sequence was to answer and somebody was given by hand, whose lead now asks for a person:
-    from here on their owner owes what its new tier promises.
+    """Handoffs that a sequence was to answer and somebody was given by hand, whose lead now asks for a
+    person: from here on their owner owes what its new tier promises.
     """
     given = [
         (arrival.handoff, arrival.facts, arrival.at)

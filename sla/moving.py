@@ -206,9 +206,7 @@ def _hours_of(timers: Sequence[TimerRow], policy: Policy) -> dict[UUID, _Hours]:
     leaving = [
         timer
         for timer in timers
-        if timer.calendar_version_id is None
-        and (spec := _spec(timer, policy)) is not None
-        and not spec.wall
+        if timer.calendar_version_id is None and (spec := _spec(timer, policy)) is not None and not spec.wall
     ]
     if not leaving:
         return {}

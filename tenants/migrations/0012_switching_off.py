@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tenants', '0011_lines_of_versions'),
+        ("tenants", "0011_lines_of_versions"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='tenant',
-            name='switching_off',
+            model_name="tenant",
+            name="switching_off",
             field=models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict),
         ),
     ]
