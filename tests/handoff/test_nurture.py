@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from core.errors import Conflict, ValidationFailed
 from handoff import services
 from handoff.moves import drain_unrouted
 from handoff.selectors.ownerless import unrouted, unrouted_count
@@ -21,7 +23,7 @@ from reporting.models import TargetFact
 from sla.auditor import audit_tenant
 from sla.models import Timer
 from sla.tiers import validate_policy
-from tenants.clock import fixed_clock
+from tenants.clock import database_clock, fixed_clock
 from tests.engine.scenes import told
 from tests.engine.test_sweep import sweep_at
 from tests.factories import POLICY, Org, make_org
@@ -310,3 +312,52 @@ def test_more_of_the_same_gives_its_owner_no_clock(org: Org, lead: Lead, now: da
     new_lead(org, now + 2 * DAY, kind="contact_form")
     with org.scope():
         assert Timer.objects.get(handoff__lead=lead, state="running").target == "nurture"
+
+
+def test_no_rule_gives_such_a_lead_to_a_person(org: Org, lead: Lead) -> None:
+    client = browser(org.manager)
+    manager = Actor.person(org.manager)
+    rules: tuple[tuple[str, Callable[[], object]], ...] = (
+        (
+            "/reason",
+            lambda: services.reject_lead(
+                lead_id=lead.id, reason="wrong_territory", actor=manager, clock=database_clock
+            ),
+        ),
+        (
+            "/to",
+            lambda: services.reassign_lead(
+                lead_id=lead.id, why="Somebody", actor=manager, clock=database_clock
+            ),
+        ),
+    )
+    for path, ask in rules:
+        with org.scope(), pytest.raises(ValidationFailed, match="nurture sequence answers") as refused:
+            ask()
+        assert refused.value.field_errors[0].path == path
+    with org.scope(), pytest.raises(Conflict, match="nurture sequence answers"):
+        services.try_again(lead_id=lead.id, actor=manager, clock=database_clock)
+    assert client.get(f"/leads/{lead.id}").status_code == 200
+    handoff = handoff_of(org, lead)
+    assert (handoff.owner_id, handoff.unrouted_reason) == (None, "nurture")
+
+
+def test_refused_as_not_theirs_it_goes_back_to_the_sequence_and_its_clock(
+    org: Org, lead: Lead, now: datetime
+) -> None:
+    give(org, lead, 0, now + DAY)
+    with org.scope():
+        done = services.reject_lead(
+            lead_id=lead.id,
+            reason="wrong_territory",
+            actor=Actor.person(org.reps[0]),
+            clock=fixed_clock(now + 2 * DAY),
+        )
+        assert (done.outcome, done.owner_id) == ("rerouted", None)
+        assert not told(handoff_of(org, lead).id, "lead.unrouted")
+        assert audit_tenant(now=now + 2 * DAY) == []
+    handoff = handoff_of(org, lead)
+    assert (handoff.owner_id, handoff.unrouted_reason) == (None, "nurture")
+    for day in (2, 3, 4):
+        send(org, lead, now + day * DAY)
+    assert handoff_of(org, lead).outcome == "nurture"
