@@ -9,7 +9,7 @@ from typing import Final
 from leads.models import Handoff, Lead
 from sla import targets
 from sla.moving import Preview, PreviewRow
-from web.templatetags.sp import minutes_text
+from web.templatetags.sp import late_text
 
 _ONTO: Final = {"hours": "in working time from then on", "wall": "by the wall clock from then on"}
 _CLOCKS: Final = {"company": "Company's clock", "owner": "Owner's clock"}
@@ -17,8 +17,7 @@ _CLOCKS: Final = {"company": "Company's clock", "owner": "Owner's clock"}
 
 @dataclass(frozen=True, slots=True)
 class MoveRow:
-    """One clock of a preview, in words. change: "2h 10m later", "by the wall clock from then on".
-    """
+    """One clock of a preview, in words. change: "2h 10m later", "by the wall clock from then on"."""
 
     lead: Lead
     target: str
@@ -50,7 +49,7 @@ def move_rows(preview: Preview) -> list[MoveRow]:
 def _change(row: PreviewRow) -> str:
     said = []
     if row.seconds:
-        said.append(f"{minutes_text(abs(row.seconds))} {'later' if row.seconds > 0 else 'earlier'}")
+        said.append(f"{late_text(abs(row.seconds))} {'later' if row.seconds > 0 else 'earlier'}")
     if row.onto:
         said.append(_ONTO[row.onto])
     return ", ".join(said)
