@@ -147,7 +147,7 @@ def test_asking_the_rules_once_more_is_in_the_record_whatever_comes_of_it(acme: 
     with acme.scope():
         entries = AuditEntry.objects.filter(action="tried_again").order_by("at", "id")
         assert {(each.actor, each.object_id) for each in entries} == {
-            (member_actor(acme.manager), str(handoff_of(acme, stray).id))
+            (member_actor(acme.manager), handoff_of(acme, stray).id)
         }
         assert [each.after["owner"] for each in entries] == [None, str(owner.id)]
         assert entries[0].after["reason"] == "nobody_available"

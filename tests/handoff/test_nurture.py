@@ -353,7 +353,7 @@ def test_refused_as_not_theirs_it_goes_back_to_the_sequence_and_its_clock(
             actor=Actor.person(org.reps[0]),
             clock=fixed_clock(now + 2 * DAY),
         )
-        assert (done.outcome, done.owner_id) == ("rerouted", None)
+        assert (done.outcome, done.new_owner_id) == ("rerouted", None)
         assert not told(handoff_of(org, lead).id, "lead.unrouted")
         assert audit_tenant(now=now + 2 * DAY) == []
     handoff = handoff_of(org, lead)
