@@ -14,7 +14,7 @@ from uuid import UUID
 
 from core.errors import Conflict
 from core.rules import Facts
-from handoff.nurture import NURTURED
+from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
 from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
@@ -139,9 +139,10 @@ def reassign(
 ) -> list[MoveResult]:
     """Move open handoffs on; results in the order of the requests.
 
-    Never back to an earlier owner; after the most moves that the organisation allows, to the fallback person.
-    Where nobody is left, a lead stays with its owner, unless it was refused as not theirs: then it waits
-    without one. By hand raises Conflict for somebody inactive and for the present owner.
+    A lead that a nurture sequence still answers is given to nobody but by a person's choice: it goes back to
+    the sequence. Never back to an earlier owner; after the most moves that the organisation allows, to the
+    fallback person. Where nobody is left, a lead stays with its owner, unless it was refused as not theirs:
+    then it waits without one. By hand raises Conflict for somebody inactive and for the present owner.
 
     held: see `sla.services.cancel`.
     """
@@ -164,10 +165,10 @@ def reassign(
                 exclude=earlier[request.handoff.id].union(request.exclude),
                 to_member_id=request.to_member_id,
                 stand_in_id=request.stand_in_id,
-                to_queue=request.to_queue,
+                waits_as=_waits_as(request),
                 fallback=_fallback(request, max_hops=setup.max_hops),
                 keep_owner_id=request.handoff.owner_id,
-                may_unroute=request.to_queue or request.end_reason == EndReason.REROUTED,
+                may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
                 trigger=str(request.end_reason),
             )
             for request in requests
@@ -241,9 +242,16 @@ def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
             raise Conflict("The lead is theirs already.")
 
 
+def _waits_as(request: MoveRequest) -> str:
+    """Why the lead is to wait without an owner; "" where somebody is to get it."""
+    if request.to_member_id is None and is_unfinished(request.handoff):
+        return NURTURED
+    return QUEUED if request.to_queue else ""
+
+
 def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     """When the fallback person comes in: see routing.services.RouteRequest."""
-    if request.to_member_id is not None or request.to_queue:
+    if request.to_member_id is not None or _waits_as(request):
         return NEVER
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 
@@ -446,7 +454,8 @@ def _tell(news: Sequence[_Move], *, now: datetime, actor: str) -> None:
         expire(moved, now=now, kinds=_MOOT)
     delay = UNDO_SECONDS if actor.startswith("member:") else 0
     messages = [(move, message) for move in live for message in _messages(move, delay)]
-    stranded = [move for move in live if move.becomes_unrouted]
+    # What goes back to its nurture sequence waits for nobody.
+    stranded = [move for move in live if move.becomes_unrouted and move.outcome.reason != NURTURED]
     helpless = any(move.outcome.fallback_missing for move in news)
     if stranded:
         fallback_id = load_setup().fallback_id
