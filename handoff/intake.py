@@ -227,13 +227,7 @@ def _wake(arrivals: Sequence[Arrival]) -> list[Arrival]:
     asleep = [
         arrival
         for arrival in arrivals
-        if arrival.handoff is not None
-        and nurture.is_nurtured(arrival.handoff)
-        and arrival.engagements
-        and arrival.facts is not None
-        and arrival.judgement is not None
-        and arrival.judgement.qualified
-        and not arrival.lead.needs
+        if arrival.handoff is not None and nurture.is_nurtured(arrival.handoff) and _qualifies_anew(arrival)
     ]
     if not asleep:
         return list(arrivals)
@@ -249,6 +243,12 @@ def _wake(arrivals: Sequence[Arrival]) -> list[Arrival]:
             woken[arrival.lead.id] = replace(arrival, handoff=None, qualifies=True, steps=steps)
     update_rows([arrival.lead for arrival in woken.values()], ["stage"])
     return [_awake(arrival, woken) for arrival in arrivals]
+
+
+def _qualifies_anew(arrival: Arrival) -> bool:
+    """Whether a lead whose handoff is open did something, and would be handed over by what is known now."""
+    judged = arrival.judgement is not None and arrival.judgement.qualified
+    return bool(arrival.engagements) and arrival.facts is not None and judged and not arrival.lead.needs
 
 
 def _awake(arrival: Arrival, woken: Mapping[UUID, Arrival]) -> Arrival:
@@ -272,13 +272,14 @@ def _re_engage(again: Sequence[Arrival]) -> None:
     sla.resume(
         live, end_reason=Pause.EndReason.ENGAGED, actor="engine", now=now
     )  # whom it waited for is here
-    stricter, broken = _stricter(live), overdue_handoffs(live, now=now)
+    stricter = _now_with_people(live) | _stricter(live)
+    broken = overdue_handoffs(live, now=now)
     tellings = []
     for handoff_id, arrival in live.items():
         handoff = arrival.handoff
         if handoff is None or handoff.owner_id is None:
             continue
-        # Whoever was given a lead that a sequence was to answer has no clock that could come forward.
+        # Whoever was given a lead that a sequence still answers has no clock that could come forward.
         clocked = nurture.sequence_of(handoff) is None
         waits = clocked and handoff.accepted_at is None and handoff_id not in broken
         if waits and handoff_id not in stricter:
@@ -298,6 +299,35 @@ def _re_engage(again: Sequence[Arrival]) -> None:
         tellings.append(Telling(message, handoff_id, handoff.owner_id))
     outbox.enqueue(through(tellings, now=now), now=now)
     leads.mark_dirty(live, now)
+
+
+def _now_with_people(live: Mapping[UUID, Arrival]) -> set[UUID]:
+    """Handoffs that a sequence was to answer and somebody was given by hand, whose lead now asks for a
+    person: from here on their owner owes what its new tier promises.
+    """
+    given = [
+        (arrival.handoff, arrival.facts, arrival.at)
+        for arrival in live.values()
+        if arrival.handoff is not None
+        and arrival.handoff.owner_id is not None
+        and arrival.handoff.accepted_at is None
+        and arrival.facts is not None
+        and nurture.sequence_of(arrival.handoff) is not None
+        and _qualifies_anew(arrival)
+    ]
+    if not given:
+        return set()
+    matches = sla.match_again(
+        [(facts, handoff.policy_version_id) for handoff, facts, _ in given if handoff.policy_version_id],
+        at=given[0][2],
+    )
+    asking = [
+        sla.StricterTier(handoff, match, at)
+        for (handoff, _, at), match in zip(given, matches, strict=True)
+        if match.tier.nurture is None
+    ]
+    sla.begin_with_people(asking, now=given[0][2])
+    return {item.handoff.id for item in asking}
 
 
 def _stricter(live: Mapping[UUID, Arrival]) -> set[UUID]:

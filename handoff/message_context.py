@@ -34,7 +34,7 @@ from tenants.calendars import load_calendar
 from tenants.context import current_tenant_id
 from tenants.models import Member, RepProfile, Tenant
 from tenants.selectors import person_document
-from web.templatetags.sp import minutes_text
+from web.templatetags.sp import late_text, minutes_text
 
 LISTED: Final = 5  # engagements, past events in one message
 REASONS: Final = 3  # criteria named in one message
@@ -427,7 +427,7 @@ def _timer_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
         "target": words.lower_first(targets.label(target)),
         "due": reader.time(due_at),
         "left": _left(timer, due_at, reader),
-        "late": minutes_text((reader.now - due_at).total_seconds()),
+        "late": late_text((reader.now - due_at).total_seconds()),
         "next_step": _next_step(row, handoff, facts, reader.time(due_at)),
         "warned_line": "",
     }

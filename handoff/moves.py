@@ -14,7 +14,7 @@ from uuid import UUID
 
 from core.errors import Conflict
 from core.rules import Facts
-from handoff.nurture import NURTURED
+from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
 from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
@@ -41,7 +41,7 @@ _PRIORITY_ASSIGNED: Final = 5
 #: Why the engine moves a lead by itself; every other reason is a person's.
 _BY_ITSELF: Final = (EndReason.BREACH, EndReason.AWAY)
 #: Why a lead has no owner although nothing is wrong: nobody is told that it waits.
-_ON_PURPOSE: Final = (HELD, WAITS_FOR_CLAIM)
+_ON_PURPOSE: Final = (HELD, WAITS_FOR_CLAIM, NURTURED)
 # Of a lead that moves on, what its former owner need not hear any more.
 _MOOT: Final = ("lead.assigned", "lead.unrouted", "lead.to_claim", "timer.reminder")
 
@@ -144,9 +144,10 @@ def reassign(
 ) -> list[MoveResult]:
     """Move open handoffs on; results in the order of the requests.
 
-    Never back to an earlier owner; after the most moves that the organisation allows, to the fallback person.
-    Where nobody is left, a lead stays with its owner, unless it was refused as not theirs: then it waits
-    without one. By hand raises Conflict for somebody inactive and for the present owner.
+    A lead that a nurture sequence still answers is given to nobody but by a person's choice: it goes back to
+    the sequence. Never back to an earlier owner; after the most moves that the organisation allows, to the
+    fallback person. Where nobody is left, a lead stays with its owner, unless it was refused as not theirs:
+    then it waits without one. By hand raises Conflict for somebody inactive and for the present owner.
 
     held: see `sla.services.cancel`.
     """
@@ -170,10 +171,10 @@ def reassign(
                 to_member_id=request.to_member_id,
                 claimed=request.claimed,
                 stand_in_id=request.stand_in_id,
-                to_queue=request.to_queue,
+                waits_as=_waits_as(request),
                 fallback=_fallback(request, max_hops=setup.max_hops),
                 keep_owner_id=request.handoff.owner_id,
-                may_unroute=request.to_queue or request.end_reason == EndReason.REROUTED,
+                may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
                 trigger="claimed" if request.claimed else str(request.end_reason),
             )
             for request in requests
@@ -249,9 +250,16 @@ def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
             raise Conflict("The lead is theirs already.")
 
 
+def _waits_as(request: MoveRequest) -> str:
+    """Why the lead is to wait without an owner; "" where somebody is to get it."""
+    if request.to_member_id is None and is_unfinished(request.handoff):
+        return NURTURED
+    return QUEUED if request.to_queue else ""
+
+
 def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     """When the fallback person comes in: see routing.services.RouteRequest."""
-    if request.to_member_id is not None or request.to_queue:
+    if request.to_member_id is not None or _waits_as(request):
         return NEVER
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import islice
 
+from core.errors import ValidationFailed
 from handoff.shadow import Telling, through
 from leads.models import Handoff, Touch
 from notifications import outbox
@@ -38,6 +39,20 @@ def is_nurtured(handoff: Handoff) -> bool:
         and handoff.owner_id is None
         and handoff.unrouted_reason == NURTURED
     )
+
+
+def is_unfinished(handoff: Handoff) -> bool:
+    """Whether a sequence answers the handoff and has messages to send, whoever has the lead."""
+    return sequence_of(handoff) is not None and handoff.nurtured_at is None
+
+
+def check_for_people(handoff: Handoff, path: str) -> None:
+    """Raise ValidationFailed at `path` where the rules would be asked about a lead that a sequence has:
+    whoever they name would own it, and owe it no answer by any clock.
+    """
+    if is_nurtured(handoff):
+        text = "A nurture sequence answers this lead, and nobody owns it: give it to a person by name."
+        raise ValidationFailed.at(path, text, "nurtured")
 
 
 def set_apart(handoffs: Collection[Handoff]) -> list[Handoff]:

@@ -57,6 +57,14 @@ class ApprovalsSerializer(serializers.Serializer[Any]):
     routing = serializers.BooleanField(required=False)
 
 
+class ApprovalsNowSerializer(ApprovalsSerializer):
+    """The setting as it is, and what one admin wants off and another has not confirmed."""
+
+    switching_off = serializers.ListField(
+        child=serializers.CharField(), help_text="Kinds that another admin must confirm to turn off."
+    )
+
+
 PUBLICATION_PAGE = page_serializer("PublicationPage", PublicationSerializer)
 _read_decision: Callable[..., dict[str, Any]] = strict.reader_of(DecisionInSerializer)
 _read_approvals: Callable[..., dict[str, Any]] = strict.reader_of(ApprovalsSerializer)
@@ -178,7 +186,7 @@ class CancelView(TenantAPIView):
 class SecondApprovalView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read", "PUT": "config:write"}
 
-    @extend_schema(operation_id="second_approval_retrieve", responses={200: ApprovalsSerializer})
+    @extend_schema(operation_id="second_approval_retrieve", responses={200: ApprovalsNowSerializer})
     def get(self, request: Request) -> Response:
         """Of which kinds each version needs a second admin's approval."""
         return Response(_approvals())
@@ -186,15 +194,22 @@ class SecondApprovalView(TenantAPIView):
     @extend_schema(
         operation_id="second_approval_update",
         request=ApprovalsSerializer,
-        responses={200: ApprovalsSerializer},
+        responses={200: ApprovalsNowSerializer},
     )
     def put(self, request: Request) -> Response:
-        """Turn it on or off by kind. 409 where fewer than two admins are active."""
+        """Turn it on or off by kind. 409 where fewer than two admins are active.
+
+        Off takes two where there is another active admin than the key's maker: the kind is in `switching_off`
+        until an admin confirms on the page. `true` takes that back.
+        """
         for kind, on in strict.read(_read_approvals, request.data).items():
             versions.set_second_approval(kind=kind, on=on, actor=self.actor, now=self.clock())
         return Response(_approvals())
 
 
-def _approvals() -> dict[str, bool]:
-    chosen = Tenant.objects.values_list("second_approval", flat=True).get()
-    return {kind.slug: kind.slug in chosen for kind in versions.kinds()}
+def _approvals() -> dict[str, Any]:
+    chosen, leaving = Tenant.objects.values_list("second_approval", "switching_off").get()
+    return {
+        **{kind.slug: kind.slug in chosen for kind in versions.kinds()},
+        "switching_off": sorted(leaving),
+    }

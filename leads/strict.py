@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -118,6 +119,8 @@ def _reader(field: Any) -> Reader:
         return _read_moment
     if isinstance(field, serializers.DateField):
         return _read_day
+    if isinstance(field, serializers.UUIDField):
+        return _read_id
     if isinstance(field, serializers.DictField | serializers.JSONField):
         return _read_object
     if isinstance(field, serializers.ChoiceField):
@@ -222,6 +225,14 @@ def _read_moment(value: Any, path: str, errors: Errors) -> Any:
         errors.append(FieldError(path, str(error), code))
         return None
     return moment
+
+
+def _read_id(value: Any, path: str, errors: Errors) -> Any:
+    try:
+        return UUID(value if isinstance(value, str) else "")
+    except ValueError:
+        errors.append(FieldError(path, "An id is wanted, as we write it.", "invalid_id"))
+        return None
 
 
 def _read_day(value: Any, path: str, errors: Errors) -> Any:

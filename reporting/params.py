@@ -34,7 +34,8 @@ def choice(query: Mapping[str, str], name: str, known: tuple[str, ...], default:
     """One of the known words. Raises ValidationFailed at the parameter."""
     value = query.get(name) or default
     if value not in known:
-        raise ValidationFailed.at(f"/{name}", f"{name} is one of: {', '.join(known)}.", "invalid_choice")
+        words = ", ".join(filter(None, known))  # an empty one stands for "not said"
+        raise ValidationFailed.at(f"/{name}", f"{name} is one of: {words}.", "invalid_choice")
     return value
 
 

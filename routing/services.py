@@ -55,7 +55,7 @@ class RouteRequest:
     fallback:      where the pool has nobody: "never" (unrouted) or "if_nobody" (the fallback person);
                    "only" asks no pool at all (hop limit).
     stand_in_id:   whom to ask before the pool: gets it while active, at work and not among `exclude`.
-    to_queue:      nobody is asked; it waits for a person's choice.
+    waits_as:      nobody is asked, and it waits without an owner for this reason; "" asks.
     keep_owner_id: whose lead it is now. They are relieved of it if it moves, else it stays theirs.
     may_unroute:   with keep_owner_id: take it from them even if nobody takes it.
     trigger:       what made it move, where that differs within the batch.
@@ -69,7 +69,7 @@ class RouteRequest:
     claimed: bool = False
     fallback: str = NEVER
     stand_in_id: UUID | None = None
-    to_queue: bool = False
+    waits_as: str = ""
     keep_owner_id: UUID | None = None
     may_unroute: bool = False
     trigger: str = ""
@@ -140,7 +140,7 @@ def _is_old_news(request: RouteRequest, outcome: RouteOutcome) -> bool:
 def _match(setup: Setup, request: RouteRequest) -> Match | None:
     """What the rules say of a request; None where they are not asked."""
     by_hand = request.to_member_id is not None or request.owner_hint is not None
-    if by_hand or request.to_queue or request.fallback == ONLY or not setup.enabled or setup.rule_set is None:
+    if by_hand or request.waits_as or request.fallback == ONLY or not setup.enabled or setup.rule_set is None:
         return None
     if request.facts is None:
         if setup.needs_facts:
@@ -241,8 +241,8 @@ class _Round:
             return self._given_to(str(request.to_member_id), "by_hand")
         if request.owner_hint is not None:
             return self._given_to(str(request.owner_hint), "outside")
-        if request.to_queue:
-            return _plain(None, QUEUED)
+        if request.waits_as:
+            return _plain(None, request.waits_as)
         if request.fallback == ONLY:
             return _plain(None, "hop_limit")
         if request.stand_in_id is not None and self._stands_in(request):

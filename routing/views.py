@@ -15,11 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import Conflict, ValidationFailed
 from routing import overview, settings
 from routing.forms import SeatForm, SettingsForm, WeightForm
+from routing.models import RuleSetVersion
 from routing.overview import PoolRow, SeatRow
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.publication_views import standing
 from tenants.refusals import REFUSED, take_errors
 from tenants.requests import TenantRequest
 
@@ -133,6 +135,7 @@ def _page(
     people = overview.possible_owners() if may_edit else []
     context["pools"] = [_pool_context(pool, people, refused, may_edit=may_edit) for pool in pools]
     if may_edit:
+        context["standing"] = standing(RuleSetVersion, request)
         present = {
             "fallback": setting.fallback_id,
             "max_hops": setting.max_hops,

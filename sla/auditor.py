@@ -144,12 +144,27 @@ def _missing_timers(since: datetime) -> Iterator[Fault]:
         if not tiers:
             continue
         columns = {"answered_at": ANSWER_COLUMNS[target], "begun_at": BEGIN_COLUMNS[target]}
-        wanted = [_WITHOUT_COMPANY] if target in COMPANY_ONLY else [_WITHOUT_COMPANY, _WITHOUT_OWNER]
-        for sql in wanted:
-            for handoff_id, clock in _rows(sql.format(**columns), parameters):
+        begun = f"h.{columns['begun_at']}"
+        wanted = [(_WITHOUT_COMPANY, begun)]
+        if target not in COMPANY_ONLY:
+            wanted.append((_WITHOUT_OWNER, f"greatest(h.owned_since, {begun})"))
+        for sql, since_when in wanted:
+            moved = _NOT_BEFORE_A_MOVE.format(since_when=since_when)
+            for handoff_id, clock in _rows(sql.format(**columns, moved=moved), parameters):
                 detail = f"This open handoff has no {clock} clock for {target}."
                 yield Fault("timer_missing", f"handoff:{handoff_id}:{clock}:{target}"[:80], detail)
 
+
+# An open lead that was moved to a version goes on with the clocks that it had: what is promised there
+# anew begins with new leads, so its clock is not missing. What began after the move has its clock as always.
+_NOT_BEFORE_A_MOVE: Final = """
+  and not exists (select 1 from sla_timermove m
+                  join sla_clockmove o on o.tenant_id = %(tenant)s and o.id = m.clock_move_id
+                  where m.tenant_id = %(tenant)s and m.handoff_id = h.id
+                    and o.policy_version_id = h.policy_version_id and m.at >= {since_when})
+  and not exists (select 1 from sla_timer d where d.tenant_id = %(tenant)s and d.handoff_id = h.id
+                  and d.close_reason = 'not_promised' and d.closed_at >= {since_when})
+"""
 
 # Of targets that have begun; an owner's also only of those that are not answered yet. The names in braces are
 # columns that sla.targets names.
@@ -160,6 +175,7 @@ join unnest(%(versions)s::uuid[], %(tiers)s::text[]) as p(version, tier)
 where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history and h.{begun_at} > %(since)s
   and not exists (select 1 from sla_timer t where t.tenant_id = %(tenant)s and t.handoff_id = h.id
                   and t.target = %(target)s and t.clock = 'company')
+  {moved}
 limit %(most)s
 """
 
@@ -174,6 +190,7 @@ where h.tenant_id = %(tenant)s and h.state = 'open' and not h.is_history
   and h.{answered_at} is null
   and not exists (select 1 from sla_timer t where t.tenant_id = %(tenant)s and t.handoff_id = h.id
                   and t.target = %(target)s and t.clock = 'owner' and t.assignment_id = a.id)
+  {moved}
 limit %(most)s
 """
 

@@ -53,7 +53,9 @@ def add_company_days(data: bytes, closed: Mapping[str, str], *, zone: str, now: 
     except IcalError as error:
         raise ValidationFailed.at("/file", str(error), "calendar_file", line=error.line) from error
     found = CompanyDays(dict(closed), over=feed.over, later=feed.later)
-    found.skipped = [(each.line, f"{each.summary or 'An event'}: {each.why}") for each in feed.skipped]
+    found.skipped = [
+        (each.line, f"{each.summary or each.uid or 'An event'}: {each.why}") for each in feed.skipped
+    ]
     today = midnight.date()
     for each in feed.happenings:
         if not each.all_day:

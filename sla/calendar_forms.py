@@ -18,7 +18,7 @@ from sla.tiers import LARGEST, Duration
 from tenants.calendars import make_spec
 from tenants.calendars.holidays import countries, resolve_holidays
 from tenants.calendars.words import DAYS, day_words
-from tenants.forms import zone_choices
+from tenants.forms import ZoneField, is_zone
 
 #: Public holidays are shown, to be kept or worked, for so many days to come.
 HOLIDAYS_AHEAD: Final = timedelta(days=550)
@@ -108,7 +108,7 @@ class CalendarForm(forms.Form):
     """A whole calendar. After `is_valid`, `spec` is the stored form of what was written."""
 
     name = forms.CharField(label="Name", max_length=80)
-    tz = forms.ChoiceField(label="Time zone", choices=zone_choices)
+    tz = ZoneField(label="Time zone")
     mon = forms.CharField(label="Monday", required=False, max_length=200)
     tue = forms.CharField(label="Tuesday", required=False, max_length=200)
     wed = forms.CharField(label="Wednesday", required=False, max_length=200)
@@ -192,7 +192,7 @@ class CalendarForm(forms.Form):
         except forms.ValidationError as error:
             raise ValidationFailed.at("/closed", str(error.messages[0]), "date") from error
         zone = sent.get("tz", "")
-        known = zone if zone in dict(zone_choices()) else "UTC"
+        known = zone if is_zone(zone) else "UTC"
         found = add_company_days(data, present, zone=known, now=self._now)
         filled = sent.copy()
         filled["closed"] = _closed_lines(found.closed)

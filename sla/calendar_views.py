@@ -210,7 +210,8 @@ def edit_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
 
     `preview` shows what would change and which running clocks would move; `save` writes the next version, and
     moves them only if `move` is "open"; `holidays` shows the boxes of the country chosen; `days` adds the
-    company days of the calendar file `days_file` to the lines of the form.
+    company days of the calendar file `days_file` to the lines of the form, and so does every other step that
+    a file comes with.
     """
     tenant, now = request.tenant, database_clock()
     found, version = selectors.get_calendar(tenant=tenant, calendar_id=calendar_id)
@@ -226,7 +227,8 @@ def edit_calendar(request: TenantRequest, calendar_id: UUID) -> HttpResponse:
         "title": f"Change {found.name}",
         "crumbs": _crumbs(found.name),
     }
-    if request.method == "POST" and _step(request) not in _UNREADY and form.is_valid():
+    readable = not brought["days_form"].errors
+    if request.method == "POST" and _step(request) not in _UNREADY and readable and form.is_valid():
         if _step(request) == "save" and (saved := _save(request, found, form, context, now)):
             return saved
         context["changes"] = changes(version.spec, form.spec)
@@ -243,13 +245,17 @@ def _status(request: TenantRequest, form: CalendarForm) -> int:
 
 
 def _step(request: TenantRequest) -> str:
-    return request.POST.get("step", "preview")
+    """What was asked for. A file that is sent along is read first: with `save` its days are shown before they
+    are saved, and `preview` counts them in.
+    """
+    step = request.POST.get("step", "preview")
+    return "days" if step == "save" and request.FILES else step
 
 
 def _with_days(request: TenantRequest, form: CalendarForm) -> tuple[CalendarForm, dict[str, Any]]:
     """The form, with the company days of the file that was sent; and what the page says of them."""
     days_form = CompanyDaysForm()
-    if request.method != "POST" or _step(request) != "days":
+    if request.method != "POST" or not (_step(request) == "days" or request.FILES):
         return form, {"days_form": days_form}
     days_form = CompanyDaysForm(request.POST, request.FILES)
     try:

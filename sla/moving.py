@@ -3,14 +3,15 @@ previewed, audited, and in batches that let the sweep go on.
 
 A clock keeps when it began and what of the ladder it has climbed; its deadline is counted anew from its
 start. What is broken stays broken: a clock whose deadline has passed is not moved, neither earlier nor later.
-A clock of a target that its tier promises no more ends with the move.
+A clock of a target that its tier promises no more ends with the move. One by the wall clock whose target is
+counted in working time there goes on its owner's or the organisation's hours; and the other way round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,26 +19,27 @@ from django.db import connection
 from django.db.models import F, Func, IntegerField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Mod
 
-from core.businesstime import WorkCalendar
+from core.businesstime import WorkCalendar, tidy
 from core.errors import Conflict
 from leads.criteria import SCHEMA
 from leads.models import Handoff
 from leads.services import mark_dirty
 from sla import ladder
-from sla.gaps import LEAVE, read_gaps, write_gaps
+from sla.gaps import LEAVE, leave_gaps, read_gaps, write_gaps
 from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
 from sla.policies import is_whole, load_policy, plan_of, replan
 from sla.rows import TimerRow, read_timers, update_timers
 from sla.services.closing import CLOSING, close
-from sla.tiers import Policy, parse_policy
+from sla.tiers import Policy, TargetSpec, parse_policy
 from sla.timers import Schedule, add_seconds, schedule, warn_at
 from sla.units import has_units
 from tenants.audit import record_change
 from tenants.bulk import insert_rows, update_rows
-from tenants.calendars import load_calendar
+from tenants.calendars import house_calendar_version, load_calendar, member_calendar_versions
 from tenants.clock import Clock, database_clock
-from tenants.context import tenant_scope
-from tenants.models import Calendar, CalendarVersion, VersionedModel, VersionState
+from tenants.context import current_tenant_id, tenant_scope
+from tenants.models import Calendar, CalendarVersion, Tenant, VersionedModel, VersionState
+from tenants.selectors import leave_from
 
 #: Handoffs that one batch locks, each with a handful of clocks: a fraction of a second.
 BATCH: Final = 250
@@ -49,11 +51,14 @@ LOOKED_AT: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """One clock that would move. overdue: its new deadline has passed already."""
+    """One clock that would move. overdue: its new deadline has passed already. onto: "hours" or "wall" where
+    it would change from the wall clock to working time or back, else "".
+    """
 
     timer: TimerRow
     new_due_at: datetime
     overdue: bool
+    onto: str = ""
 
     @property
     def seconds(self) -> float:
@@ -65,7 +70,8 @@ class PreviewRow:
 class Preview:
     """What moving would do. running: clocks that run on another version; earlier, later and overdue are of
     those whose deadline changes. left: clocks that cannot follow, since the new version lacks their tier.
-    dropped: those that end, since their tier there promises their target no more.
+    dropped: those that end, since their tier there promises their target no more. to_hours, to_wall: those
+    that change from the wall clock to working time, and back. changing: whose deadline or clock changes.
 
     exact: False where there are so many clocks that these numbers, but `running`, were told from a sample.
     """
@@ -78,6 +84,9 @@ class Preview:
     rows: Sequence[PreviewRow]
     dropped: int = 0
     exact: bool = True
+    to_hours: int = 0
+    to_wall: int = 0
+    changing: int = 0
 
     @property
     def moving(self) -> int:
@@ -90,7 +99,8 @@ class Preview:
 def preview_calendar(calendar: Calendar, hours: WorkCalendar, *, now: datetime) -> Preview:
     """What the clocks that run on this calendar would do if its hours were these. Writes nothing."""
     timers, running = _looked_at(_on_calendar(calendar, now))
-    return _preview([(timer, _on_hours(timer, hours).due_at) for timer in timers], running=running, now=now)
+    pairs = [(timer, _on_hours(timer, hours).due_at, "") for timer in timers]
+    return _preview(pairs, running=running, now=now)
 
 
 def order_calendar_move(*, version: CalendarVersion, actor: str, now: datetime) -> ClockMove:
@@ -127,10 +137,11 @@ def preview_policy(version: PolicyVersion, *, now: datetime) -> Preview:
     policy = parse_policy(version.content, SCHEMA)  # never remembered: a draft's content still changes
     timers, running = _looked_at(_under_others(version, now))
     pairs, left, dropped = [], 0, 0
+    hours = _hours_of(timers, policy)
     for timer in timers:
-        plan = _under(timer, policy)
-        if plan is not None:
-            pairs.append((timer, plan.due_at))
+        found = _under(timer, policy, hours)
+        if found is not None:
+            pairs.append((timer, found.plan.due_at, _onto(timer, found)))
         elif _is_dropped(timer, policy):
             dropped += 1
         else:
@@ -167,27 +178,91 @@ def _under_others(version: PolicyVersion, now: datetime) -> QuerySet[Timer]:
     return running.filter(policy_version__in=of_its_line.values("id"))
 
 
-def _under(timer: TimerRow, policy: Policy) -> Schedule | None:
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """What a clock that leaves the wall clock is counted on: a calendar version (None: there is none), and
+    its owner's leave."""
+
+    calendar_version_id: UUID | None
+    leave: Sequence[tuple[datetime, datetime]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """A timer's promise under another policy, and the calendar version that it is counted on."""
+
+    plan: Schedule
+    calendar_version_id: UUID | None
+
+
+def _spec(timer: TimerRow, policy: Policy) -> TargetSpec | None:
+    tier = policy.tier(timer.tier)
+    return tier.spec(timer.target) if tier else None
+
+
+def _hours_of(timers: Sequence[TimerRow], policy: Policy) -> dict[UUID, _Hours]:
+    """By timer, of those that run by the wall clock and would not under this policy. A fixed number of
+    queries; none where there is no such clock."""
+    leaving = [
+        timer
+        for timer in timers
+        if timer.calendar_version_id is None and (spec := _spec(timer, policy)) is not None and not spec.wall
+    ]
+    if not leaving:
+        return {}
+    house = house_calendar_version()
+    members = frozenset(timer.member_id for timer in leaving if timer.member_id)
+    calendars: Mapping[UUID, UUID | None] = {}
+    leave: Mapping[UUID, Sequence[tuple[datetime, datetime]]] = {}
+    if members:
+        tenant = Tenant.objects.get(id=current_tenant_id())
+        calendars = member_calendar_versions(tenant=tenant, member_ids=members)
+        earliest = min(timer.started_at for timer in leaving)
+        leave = leave_from(members, earliest.astimezone(UTC).date())
+    return {
+        timer.id: _Hours(calendars[timer.member_id], leave.get(timer.member_id, ()))
+        if timer.member_id
+        else _Hours(house)
+        for timer in leaving
+    }
+
+
+def _under(timer: TimerRow, policy: Policy, hours: Mapping[UUID, _Hours]) -> _Promise | None:
     """The timer's promise under another policy; None where that has no such tier, or the tier no such target.
 
-    A clock that went on after a move keeps the time that earlier owners used.
+    A clock that went on after a move keeps the time that earlier owners used; one that changes between the
+    wall clock and working time keeps the share of its time that they left.
     """
-    tier = policy.tier(timer.tier)
-    spec = tier.spec(timer.target) if tier else None
+    spec = _spec(timer, policy)
     if spec is None:
         return None
     old = plan_of(timer)
-    # Leave does not stop the wall clock.
-    gaps = tuple(gap for gap in old.gaps if gap.kind != LEAVE) if spec.wall else old.gaps
-    plan = schedule(spec, timer.started_at, None if spec.wall else old.calendar, gaps)
-    before = load_policy(timer.policy_version_id).tier(timer.tier)
-    was = before.spec(timer.target) if before else None
+    version_id, gaps = timer.calendar_version_id, tuple(old.gaps)
+    if spec.wall:
+        # Leave does not stop the wall clock.
+        version_id, gaps = None, tuple(gap for gap in gaps if gap.kind != LEAVE)
+    elif (onto := hours.get(timer.id)) is not None:
+        version_id = onto.calendar_version_id
+        if version_id is not None:
+            gaps = tidy([*gaps, *leave_gaps(onto.leave, since=timer.started_at)])
+    plan = schedule(spec, timer.started_at, load_calendar(version_id), gaps)
+    was = _spec(timer, load_policy(timer.policy_version_id))
     if was is None or is_whole(timer, was):
-        return plan
-    used = schedule(was, timer.started_at, old.calendar).duration_seconds - timer.duration_seconds
-    seconds = max(1, plan.duration_seconds - used)
+        return _Promise(plan, version_id)
+    whole = schedule(was, timer.started_at, old.calendar).duration_seconds
+    if (version_id is None) == (timer.calendar_version_id is None):
+        seconds = max(1, plan.duration_seconds - (whole - timer.duration_seconds))
+    else:
+        seconds = max(1, plan.duration_seconds * timer.duration_seconds // whole)
     due_at = add_seconds(plan.calendar, timer.started_at, seconds, gaps)
-    return Schedule(timer.started_at, due_at, seconds, plan.calendar, gaps)
+    return _Promise(Schedule(timer.started_at, due_at, seconds, plan.calendar, gaps), version_id)
+
+
+def _onto(timer: TimerRow, found: _Promise) -> str:
+    """Onto which kind of clock the timer changes: see `PreviewRow`."""
+    if (found.calendar_version_id is None) == (timer.calendar_version_id is None):
+        return ""
+    return "wall" if found.calendar_version_id is None else "hours"
 
 
 def _is_dropped(timer: TimerRow, policy: Policy) -> bool:
@@ -216,15 +291,15 @@ def _looked_at(clocks: QuerySet[Timer]) -> tuple[list[TimerRow], int]:
 
 
 def _preview(
-    pairs: Sequence[tuple[TimerRow, datetime]],
+    pairs: Sequence[tuple[TimerRow, datetime, str]],
     *,
     running: int,
     now: datetime,
     left: int = 0,
     dropped: int = 0,
 ) -> Preview:
-    rows = [PreviewRow(timer, due_at, due_at < now) for timer, due_at in pairs]
-    changed = [row for row in rows if row.seconds]
+    rows = [PreviewRow(timer, due_at, due_at < now, onto) for timer, due_at, onto in pairs]
+    changed = [row for row in rows if row.seconds or row.onto]
     changed.sort(key=lambda row: (-abs(row.seconds), row.timer.due_at))
     seen = len(rows) + left + dropped
 
@@ -236,6 +311,9 @@ def _preview(
         earlier=counted(sum(row.seconds < 0 for row in changed)),
         later=counted(sum(row.seconds > 0 for row in changed)),
         overdue=counted(sum(row.overdue for row in changed)),
+        to_hours=counted(sum(row.onto == "hours" for row in changed)),
+        to_wall=counted(sum(row.onto == "wall" for row in changed)),
+        changing=counted(len(changed)),
         left=counted(left),
         rows=changed[:SHOWN],
         dropped=counted(dropped),
@@ -351,9 +429,10 @@ def _move_to_policy(
     assert move.policy_version_id is not None
     policy = load_policy(move.policy_version_id)
     done, dropped = [], []
+    hours = _hours_of(timers, policy)
     for timer in timers:
-        plan = _under(timer, policy)
-        if plan is None:
+        found = _under(timer, policy, hours)
+        if found is None:
             if _is_dropped(timer, policy):
                 close(timer, Timer.State.CANCELLED, now, reason="not_promised")
                 dropped.append(timer)
@@ -363,9 +442,8 @@ def _move_to_policy(
             load_policy(timer.policy_version_id), policy, plan_of(timer), timer.next_step
         )
         timer.policy_version_id = move.policy_version_id
-        if plan.calendar is None:
-            timer.calendar_version_id = None
-        _take(timer, plan, policy, step, handoffs[timer.handoff_id])
+        timer.calendar_version_id = found.calendar_version_id
+        _take(timer, found.plan, policy, step, handoffs[timer.handoff_id])
     update_timers([timer for timer, _ in done], ["policy_version_id", "calendar_version_id", *_REPLANNED])
     update_timers(dropped, CLOSING)
     mark_dirty({timer.handoff_id for timer in dropped}, now)

@@ -146,6 +146,8 @@ class PolicyMovesSerializer(serializers.Serializer[Any]):
     overdue = serializers.IntegerField(help_text="Clocks whose new deadline has passed already.")
     left = serializers.IntegerField(help_text="Clocks whose tier the new version lacks: they stay.")
     dropped = serializers.IntegerField(help_text="Clocks whose target it promises no more: they end.")
+    to_hours = serializers.IntegerField(help_text="Clocks that change from the wall clock to working time.")
+    to_wall = serializers.IntegerField(help_text="Clocks that change from working time to the wall clock.")
     exact = serializers.BooleanField(help_text="False: told from a sample, but running.")
 
 
@@ -344,6 +346,8 @@ def _looked(looked: Review) -> dict[str, Any]:
             "overdue": moves.overdue,
             "left": moves.left,
             "dropped": moves.dropped,
+            "to_hours": moves.to_hours,
+            "to_wall": moves.to_wall,
             "exact": moves.exact,
         },
     }

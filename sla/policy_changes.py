@@ -11,7 +11,7 @@ from core.rules.schema import spoken
 from sla import words
 from sla.tiers import read_step
 
-_TOLD: Final = ("tiers", "ladder", "responses", "on_reassign")
+_TOLD: Final = ("tiers", "ladder", "responses", "on_reassign", "pauses")
 
 
 def changes(
@@ -24,10 +24,11 @@ def changes(
     said = [*_tier_changes(before, after), *_ladder_changes(before, after, names)]
     old, new = (words.say_safely(words.responses_words, each.get("responses")) for each in (before, after))
     if old != new:
-        said.append(f"First touch: {old}, now {new}.")
+        said.append(f"First touch: {old}, now {new}." if before else f"First touch: {new}.")
     old, new = (words.on_reassign_words(each.get("on_reassign", "restart")) for each in (before, after))
     if old != new:
         said.append(f"When a lead moves, its new owner {old}; now it {new}.")
+    said += _pause_changes(before, after)
     others = [
         name for name in {**before, **after} if name not in _TOLD and before.get(name) != after.get(name)
     ]
@@ -86,6 +87,23 @@ def _ladder_changes(
         elif old[at] != step:
             said.append(f"{words.say_safely(whole, step)} Until now {words.say_safely(happens, old[at])}.")
     return [*said, *(f"No step {words.lower_first(place)} any more." for place in old if place not in new)]
+
+
+def _pause_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    old, new = (words.parts_by(each.get("pauses"), "reason") for each in (before, after))
+    said = []
+    for reason, rule in new.items():
+        now = words.say_safely(words.pause_words, rule)
+        if reason not in old:
+            said.append(f"New reason for clocks to stand: {now}.")
+        elif old[reason] != rule:
+            said.append(
+                f"Reason for clocks to stand: {words.say_safely(words.pause_words, old[reason])}, now {now}."
+            )
+    return [
+        *said,
+        *(f"Clocks stand no more for: {_name(rule)}." for reason, rule in old.items() if reason not in new),
+    ]
 
 
 def _steps_by_place(ladder: object) -> dict[str, Mapping[str, Any]]:

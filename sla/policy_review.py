@@ -18,7 +18,7 @@ from sla.policy_edit import listed, steps_of
 from sla.policy_warnings import policy_warnings
 from sla.recipients import Heard, fallback_person, heard, lead_owners_among, named_members
 from sla.tiers import MOVES, Policy, is_id, parse_policy, read_step, validate_policy
-from tenants.models import Member, Tenant
+from tenants.models import Member, Tenant, VersionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def review(version: PolicyVersion, *, current: PolicyVersion | None, tenant: Ten
     """Look at a draft, or at an older version that is to be used again. Writes nothing."""
     content = version.content
     errors = publishing_errors(content)
-    said = changes(current.content if current else {}, content, names_in(content))
+    before = current or _for_everybody_else(version)
+    said = changes(before.content if before else {}, content, names_in(content))
     if errors:
         return Review(errors, [place_of(error, content) for error in errors], said)
     policy = parse_policy(content, SCHEMA)
@@ -61,6 +62,16 @@ def review(version: PolicyVersion, *, current: PolicyVersion | None, tenant: Ten
             "Name one under Routing."
         )
     return Review((), (), said, warnings, told, moving.preview_policy(version, now=now), policy)
+
+
+def _for_everybody_else(version: PolicyVersion) -> PolicyVersion | None:
+    """The policy by which a unit's leads run until the unit has its first; None for the main policy."""
+    if version.unit_id is None:
+        return None
+    found: PolicyVersion | None = PolicyVersion.objects.filter(
+        unit_id__isnull=True, state=VersionState.PUBLISHED
+    ).first()
+    return found
 
 
 def names_in(content: Mapping[str, Any]) -> dict[str, str]:

@@ -80,7 +80,8 @@ def policy(request: TenantRequest) -> HttpResponse:
         "may_change": _is_admin(request),
         "standing": standing(PolicyVersion, request, line=line),
         "crumbs": crumbs(),
-        "no_policy": f"Leads of {unit.name} run by the policy for everybody else until one is published here."
+        "no_policy": f"Until one is in force here, leads of {unit.name} run by the next unit that they fit,"
+        " else by the policy for everybody else."
         if unit
         else "Clocks start when a policy is published.",
         **unit_context(unit, "sla:policy"),

@@ -8,15 +8,16 @@ from typing import Final
 
 from leads.models import Handoff, Lead
 from sla import targets
-from sla.moving import Preview
-from web.templatetags.sp import minutes_text
+from sla.moving import Preview, PreviewRow
+from web.templatetags.sp import late_text
 
+_ONTO: Final = {"hours": "in working time from then on", "wall": "by the wall clock from then on"}
 _CLOCKS: Final = {"company": "Company's clock", "owner": "Owner's clock"}
 
 
 @dataclass(frozen=True, slots=True)
 class MoveRow:
-    """One clock of a preview, in words. change: "2h 10m later"."""
+    """One clock of a preview, in words. change: "2h 10m later", "by the wall clock from then on"."""
 
     lead: Lead
     target: str
@@ -39,7 +40,16 @@ def move_rows(preview: Preview) -> list[MoveRow]:
             due_at=row.timer.due_at,
             new_due_at=row.new_due_at,
             overdue=row.overdue,
-            change=f"{minutes_text(abs(row.seconds))} {'later' if row.seconds > 0 else 'earlier'}",
+            change=_change(row),
         )
         for row in preview.rows
     ]
+
+
+def _change(row: PreviewRow) -> str:
+    said = []
+    if row.seconds:
+        said.append(f"{late_text(abs(row.seconds))} {'later' if row.seconds > 0 else 'earlier'}")
+    if row.onto:
+        said.append(_ONTO[row.onto])
+    return ", ".join(said)

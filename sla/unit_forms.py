@@ -26,7 +26,8 @@ class UnitForm(forms.Form):
         label="is one of",
         required=False,
         max_length=4_000,
-        help_text="Several with commas between them. Case and accents do not matter.",
+        help_text="As the leads say it: DE where yours say DE, Germany where they say Germany. Several with"
+        " commas between them. Case and accents do not matter.",
     )
     rule = forms.CharField(
         label="Condition as a rule",

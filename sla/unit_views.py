@@ -61,6 +61,7 @@ def unit_list(request: TenantRequest) -> HttpResponse:
     standing = PolicyVersion.objects.filter(unit_id__isnull=False)
     numbers = dict(standing.filter(state=VersionState.PUBLISHED).values_list("unit_id", "number"))
     drafts = set(standing.filter(state=VersionState.DRAFT).values_list("unit_id", flat=True))
+    scheduled = {each.unit_id: each for each in standing.filter(state=VersionState.SCHEDULED)}
     context = {
         "form": form,
         "rows": [
@@ -69,6 +70,7 @@ def unit_list(request: TenantRequest) -> HttpResponse:
                 "rule": units.rule_words(unit),
                 "number": numbers.get(unit.id),
                 "draft": unit.id in drafts,
+                "scheduled": scheduled.get(unit.id),
                 "url": address("sla:policy", unit),
                 "first": index == 0,
                 "last": index == len(listed) - 1,

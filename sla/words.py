@@ -34,7 +34,7 @@ _HAPPENS: Final[dict[Action, str]] = {
     "tell_director": "the director is told",
     "tell_chain": "the manager and the director are told",
     "tell_person": "{} is told",
-    "raise_priority": "its priority rises",
+    "raise_priority": "the lead's priority rises",
     "call_webhook": "webhooks are called",
     "move_to_queue": "the lead goes to the queue, without an owner",
     "reassign": "the lead moves to the next person",
@@ -146,6 +146,15 @@ def _act_words(act: Act, names: Mapping[str, str]) -> str:
         first = "the backup of the team" if act.to == BACKUP else names.get(act.to, _SOMEBODY)
         return f"the lead moves to {first}, or else to the next person"
     return _HAPPENS[act.do].format(names.get(act.to, _SOMEBODY))
+
+
+def pause_words(rule: Mapping[str, Any]) -> str:
+    """A reason to pause as written: "Waiting for the lead (at most 5 business days, by rep or manager)".
+
+    Raises what `say_safely` catches where the rule is not complete.
+    """
+    longest = duration_words(read_duration(rule["at_most"]), wall=False).removeprefix("within ")
+    return f"{rule['name']} (at most {longest}, by {_listed(list(rule['who']), 'or')})"
 
 
 def responses_words(responses: Iterable[str]) -> str:

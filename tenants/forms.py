@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zoneinfo
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from django import forms
@@ -15,14 +17,42 @@ from tenants.models import Calendar, Member, Mode, RepProfile, Role, Team, User
 EXPIRIES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 
 
+@cache
 def zone_choices() -> list[tuple[str, str]]:
-    """Every IANA zone that names a place, by name."""
-    named = (
-        zone
-        for zone in zoneinfo.available_timezones()
-        if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
-    )
+    """The zones that name a place and are recommended for one ("zone.tab" of the IANA database), and UTC:
+    none of the older names that are kept for what was stored under them.
+    """
+    table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8")
+    named = {line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")}
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in sorted(named))]
+
+
+def is_zone(name: str) -> bool:
+    """Whether this is a name of the IANA database, an older one too."""
+    return name in zoneinfo.available_timezones()
+
+
+class ZoneSelect(forms.Select):
+    """The zones to choose from; one that is chosen already stays, also under an older name."""
+
+    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
+        groups = super().optgroups(name, value, attrs)
+        offered = {choice for choice, _ in zone_choices()}
+        for zone in value:
+            if zone not in offered and is_zone(zone):
+                option = self.create_option(name, zone, zone.replace("_", " "), True, len(groups))
+                groups.append((None, [option], len(groups)))
+        return groups
+
+
+class ZoneField(forms.ChoiceField):
+    """A time zone, offered by `zone_choices`; whatever the IANA database knows is accepted."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(choices=zone_choices, widget=ZoneSelect, **more)
+
+    def valid_value(self, value: Any) -> bool:
+        return is_zone(str(value))
 
 
 class LoginForm(forms.Form):
@@ -50,7 +80,7 @@ class AccountForm(forms.Form):
     shortcuts = forms.BooleanField(
         label="Single-key shortcuts", required=False, help_text="A, R, L, J, K and / on pages that have them."
     )
-    time_zone = forms.ChoiceField(label="Time zone", choices=zone_choices)
+    time_zone = ZoneField(label="Time zone")
 
 
 def _choose_from(form: forms.Form, **querysets: Any) -> None:
@@ -93,7 +123,7 @@ class NewMemberForm(MemberForm):
 class ProfileForm(forms.Form):
     """Hours and how much fits."""
 
-    time_zone = forms.ChoiceField(label="Time zone", choices=zone_choices)
+    time_zone = ZoneField(label="Time zone")
     calendar: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label="Own hours",
         queryset=None,

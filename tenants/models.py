@@ -81,6 +81,8 @@ class Tenant(models.Model):
     mode_by = models.CharField(max_length=80, blank=True, default="", db_default="")
     # Kinds of versions that a second person must approve before they come into force: see tenants.versions.
     second_approval = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    # Kinds whose second approval one admin wants off and another has not confirmed: {kind: {"by", "at"}}.
+    switching_off = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -38,7 +38,8 @@ def standing(
     """What the pages of a line of a kind show about approval and about a version to come, for
     tenants/_publication.html and tenants/_second_approval.html. One query where nothing waits.
 
-    kind; needed: a second person must approve. waiting: the request that waits; ended: what became of the
+    kind; needed: a second person must approve. switching_off: {by, at, may_confirm} where one admin wants
+    that no more, else None. waiting: the request that waits; ended: what became of the
     last one of the draft given, where it was refused or withdrawn; to_come: a scheduled or held version's
     order. Each with `version`, who asked and decided by name, and what the reader may do with it.
     """
@@ -47,6 +48,7 @@ def standing(
         "kind": kind,
         "needed": kind.slug in request.tenant.second_approval,
         "may_change": member.role == Role.ADMIN,
+        "switching_off": _switching_off(kind, request),
         "waiting": None,
         "ended": None,
         "to_come": None,
@@ -60,6 +62,18 @@ def standing(
         if last is not None and last.state in _ENDED:
             found["ended"] = _shown(last, draft, request)
     return found
+
+
+def _switching_off(kind: versions.Kind, request: TenantRequest) -> dict[str, Any] | None:
+    asked = request.tenant.switching_off.get(kind.slug)
+    if asked is None:
+        return None
+    by = names_of_actors([asked["by"]])[asked["by"]]
+    return {
+        "by": by[:1].upper() + by[1:],
+        "at": datetime.fromisoformat(asked["at"]),
+        "may_confirm": versions.may_confirm_off(asked["by"], request.member),
+    }
 
 
 def _shown(order: Publication, version: VersionedModel | None, request: TenantRequest) -> dict[str, Any]:
@@ -165,16 +179,19 @@ def cancel(request: TenantRequest, publication_id: UUID) -> HttpResponse:
 @require_POST
 @member_required(Role.ADMIN)
 def second_approval(request: TenantRequest) -> HttpResponse:
-    """POST /second-approval {kind, on}: on is "yes" or "no"."""
+    """POST /second-approval {kind, on}: on is "yes" or "no". "no" asks for it where there is another admin,
+    and confirms it where another admin has asked.
+    """
     kind = versions.get_kind(request.POST.get("kind", ""))
     on = request.POST.get("on") == "yes"
     try:
-        versions.set_second_approval(
+        done = versions.set_second_approval(
             kind=kind.slug, on=on, actor=member_actor(request.member), now=database_clock()
         )
     except Conflict as refusal:
         messages.error(request, refusal.message)
     else:
         after = "needs a second admin's approval" if on else "is published without a second approval"
-        messages.success(request, f"From now on each version of the {kind.title} {after}.")
+        said = f"From now on each version of the {kind.title} {after}."
+        messages.success(request, said if done else "Another admin must confirm that it is turned off.")
     return redirect(kind.page)

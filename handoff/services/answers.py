@@ -12,7 +12,7 @@ from django.utils import timezone
 from core.errors import AlreadyDecided, Conflict, FieldError, NotOwner, ValidationFailed
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
-from handoff import limits, moves, words
+from handoff import limits, moves, nurture, words
 from handoff.attempts import NO_RESPONSE, check_attempts_made
 from handoff.moves import UNDO_SECONDS
 from handoff.services.acting import Actor, check_owner, check_undo, lock_handoff
@@ -91,7 +91,8 @@ def undo_accept(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
 def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clock: Clock) -> Rejected:
     """Sales refuses the lead, with a reason. A reason that is routing's moves the lead on instead.
 
-    Raises ValidationFailed without a reason (or a note where the reason needs one), NotOwner, AlreadyDecided.
+    Raises ValidationFailed without a reason (or a note where the reason needs one), and for a reason that is
+    routing's while a nurture sequence has the lead and nobody owns it; NotOwner, AlreadyDecided.
     """
     handoff = lock_handoff(lead_id)
     now = clock()
@@ -102,6 +103,7 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
         )
     chosen = feedback.choose_reason(kind=Reason.Kind.REJECT, slug=reason, note=note)
     if chosen.side == Reason.Side.ROUTING:
+        nurture.check_for_people(handoff, "/reason")
         return _reroute(handoff, chosen, note, actor, now)
     by_id = actor.member.id if actor.member else None
     feedback.record_disposition(

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from core.errors import Conflict, FieldError, NotOwner, ValidationFailed
-from handoff import limits, moves, words
+from handoff import limits, moves, nurture, words
 from handoff.selectors import claims
 from handoff.services.acting import Actor, check_owner, lock_handoff
 from leads.models import Assignment, Handoff
@@ -40,14 +40,29 @@ def reassign_lead(
 
 @transaction.atomic
 def try_again(*, lead_id: UUID, actor: Actor, clock: Clock) -> moves.MoveResult:
-    """Ask the rules once more about a lead that nobody owns. Raises Conflict where somebody has it by now."""
+    """Ask the rules once more about a lead that nobody owns. Raises Conflict where somebody has it by now,
+    and where a nurture sequence answers it.
+    """
     if not actor.oversees:
         raise NotOwner("Only a manager may assign a lead.")
     handoff = lock_handoff(lead_id)
     if handoff.owner is not None:
         raise Conflict(f"{handoff.owner.name} has this lead by now.")
-    (result,) = moves.assign_new(
-        [moves.AssignRequest(handoff)], trigger="drain", now=clock(), actor=actor.key
+    if nurture.is_nurtured(handoff):
+        raise Conflict("A nurture sequence answers this lead: give it to a person by name.")
+    now = clock()
+    (result,) = moves.assign_new([moves.AssignRequest(handoff)], trigger="drain", now=now, actor=actor.key)
+    record_change(
+        actor=actor.key,
+        action="tried_again",
+        object_type="handoff",
+        object_id=handoff.id,
+        before={"owner": None},
+        after={
+            "owner": str(result.new_member_id) if result.new_member_id else None,
+            "reason": result.reason,
+        },
+        now=now,
     )
     return result
 
@@ -98,6 +113,8 @@ def _move(
     before = handoff.owner_id
     if to is not None:
         _check_receiver(to, before)
+    else:
+        nurture.check_for_people(handoff, "/to")
     (result,) = moves.reassign(
         [
             moves.MoveRequest(

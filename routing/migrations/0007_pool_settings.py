@@ -9,7 +9,7 @@ from tenants.rls import AddTenantForeignKey, StampConfig
 class Migration(migrations.Migration):
     dependencies = [
         ("routing", "0006_effective_dates"),
-        ("tenants", "0012_weekly_caps"),
+        ("tenants", "0013_weekly_caps"),
     ]
 
     operations = [

@@ -15,7 +15,7 @@ from sla.services.leave import follow_leave, would_break
 from sla.services.matching import TierMatch, counts_as_response, match_again, match_tier, match_tiers
 from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
-from sla.services.rearming import StricterTier, rearm_stricter
+from sla.services.rearming import StricterTier, begin_with_people, rearm_stricter
 from sla.services.undoing import rejudge, unbegin
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "arm_company",
     "arm_owner",
     "arm_stage",
+    "begin_with_people",
     "cancel",
     "company_takes_ladder",
     "company_yields_ladder",

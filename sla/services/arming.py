@@ -31,12 +31,18 @@ _OWNER: Final = Timer.Clock.OWNER
 _WINDOWED: Final = frozenset({Target.FIRST_TOUCH, Target.DECISION})
 
 
-def arm_company(handoffs: Sequence[Handoff], *, targets: Collection[str] | None = None) -> list[TimerRow]:
+def arm_company(
+    handoffs: Sequence[Handoff],
+    *,
+    targets: Collection[str] | None = None,
+    since: Mapping[UUID, datetime] | None = None,
+) -> list[TimerRow]:
     """Start the company clocks of handoffs on the organisation's calendar: of each target of the tier that
     has begun and is not answered.
 
-    Each handoff has its policy version and tier. targets: only these; without them the handoffs are new. Call
-    it before or after routing: an unowned handoff's clock carries the ladder until `company_yields_ladder`.
+    Each handoff has its policy version and tier. targets: only these; without them the handoffs are new, or
+    its tier promises people's answers only `since` a moment, by handoff: no clock starts before it. Call it
+    before or after routing: an unowned handoff's clock carries the ladder until `company_yields_ladder`.
     """
     calendar_version_id = house_calendar_version()
     promises = _Promises()
@@ -48,8 +54,9 @@ def arm_company(handoffs: Sequence[Handoff], *, targets: Collection[str] | None 
             if begins is None or unasked or answered_at(handoff, spec.target) is not None:
                 continue
             version_id = None if spec.wall else calendar_version_id
+            start = max(begins, since[handoff.id]) if since else begins
             carries = handoff.owner_id is None
-            promise = promises.of(policy, spec, begins, version_id, carries=carries)
+            promise = promises.of(policy, spec, start, version_id, carries=carries)
             timer = _armed(handoff, promise, spec.target, version_id)
             armed.append(timer)
     insert_timers(armed)
@@ -62,12 +69,14 @@ def arm_owner(
     handoffs: Mapping[UUID, Handoff],
     calendars: Mapping[UUID, UUID | None] | None = None,
     targets: Collection[str] | None = None,
+    since: Mapping[UUID, datetime] | None = None,
 ) -> list[TimerRow]:
     """Start the owner clocks of assignments: of each target of the tier that has begun and is not answered.
 
     Leave that is planned for its owner is left out of a clock, unless it is the wall clock.
     handoffs:  by id. calendars: calendar version of each member where the caller knows them; else they are
-    read. targets: only these. The former owner's clocks must have been cancelled before
+    read. targets: only these. since: as `arm_company`; what begins with this owner is promised in full,
+    whoever had the lead before. The former owner's clocks must have been cancelled before
     (`cancel(..., clock="owner")`).
     """
     if not assignments:
@@ -88,11 +97,13 @@ def arm_owner(
             if begins is None or unasked or answered_at(handoff, spec.target) is not None:
                 continue
             start = max(begins, assignment.started_at)
+            if since:
+                start = max(start, since[handoff.id])
             version_id = None if spec.wall else calendars[assignment.member_id]
             away = leave.get(assignment.member_id)
             gaps = leave_gaps(away, since=start) if away and version_id is not None else ()
             promise = promises.of(policy, spec, start, version_id, carries=True, gaps=gaps)
-            if assignment.hop and policy.window is not None and spec.target in _WINDOWED:
+            if assignment.hop and not since and policy.window is not None and spec.target in _WINDOWED:
                 window = _windowed(spec, policy.window)
                 shorter = promises.of(policy, window, start, version_id, carries=True, gaps=gaps)
                 promise = min(promise, shorter, key=lambda each: each.plan.due_at)

@@ -1,4 +1,6 @@
-"""A lead comes back with more intent: its open targets get earlier deadlines, never later ones."""
+"""A lead comes back with more intent: its open targets get earlier deadlines, never later ones; or people owe
+it an answer that a nurture sequence was to give.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,21 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from leads.models import Handoff
+from leads.models import Assignment, Handoff
 from sla import ladder
 from sla.gaps import read_gaps, write_gaps
 from sla.models import Target, Timer
 from sla.policies import load_policy
 from sla.rows import update_timers
+from sla.services.arming import arm_company, arm_owner
+from sla.services.endings import cancel
 from sla.services.matching import TierMatch
 from sla.timers import schedule, warn_at
 from tenants.bulk import update_rows
 from tenants.calendars import load_calendar
 
 _OWNER: Final = Timer.Clock.OWNER
+_TIER: Final = ["tier", "tier_name", "policy_version_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,8 @@ def rearm_stricter(items: Sequence[StricterTier]) -> list[Handoff]:
         item = by_handoff[handoff_id]
         moved = [timer for timer in timers if _rearm(timer, item)]
         if any(timer.target == Target.FIRST_TOUCH for timer in moved):
-            handoff = item.handoff
-            handoff.tier, handoff.tier_name = item.match.tier.slug, item.match.tier.name
-            handoff.policy_version_id = item.match.policy_version_id
-            changed.append(handoff)
+            _take_tier(item)
+            changed.append(item.handoff)
             rearmed += moved
     fields = [
         "generation",
@@ -68,8 +71,35 @@ def rearm_stricter(items: Sequence[StricterTier]) -> list[Handoff]:
         "next_at",
     ]
     update_timers(rearmed, fields)
-    update_rows(changed, ["tier", "tier_name", "policy_version_id"])
+    update_rows(changed, _TIER)
     return changed
+
+
+def begin_with_people(items: Sequence[StricterTier], *, now: datetime) -> None:
+    """Leads that a person has, and a nurture sequence was to answer, ask for that person: the sequence ends,
+    and all that the new tier promises and is not answered counts in full from `at`, for the company and for
+    the owner.
+
+    Tier, tier_name and policy version are written to the handoffs.
+    """
+    if not items:
+        return
+    handoffs = {item.handoff.id: item.handoff for item in items}
+    cancel(handoffs, reason="asked", now=now, clock="company", targets=[Target.NURTURE])
+    for item in items:
+        _take_tier(item)
+    update_rows(list(handoffs.values()), _TIER)
+    since = {item.handoff.id: item.at for item in items}
+    arm_company(list(handoffs.values()), since=since)
+    owners = Assignment.objects.filter(handoff_id__in=handoffs, ended_at__isnull=True).order_by("id")
+    arm_owner(list(owners), handoffs=handoffs, since=since)
+
+
+def _take_tier(item: StricterTier) -> None:
+    """Give the handoff its new tier; the caller writes it."""
+    handoff, match = item.handoff, item.match
+    handoff.tier, handoff.tier_name = match.tier.slug, match.tier.name
+    handoff.policy_version_id = match.policy_version_id
 
 
 def _rearm(timer: Timer, item: StricterTier) -> bool:

@@ -283,7 +283,10 @@ def _check_order_after(steps: Sequence[object]) -> list[FieldError]:
     shared = [index for index, step in late if _is_late_share(step.get("at"))]
     errors = []
     if timed and shared:
-        message = "After the deadline, steps say either all a share or all a time."
+        message = (
+            "After the deadline, give every step in % of the time, or every step in time after it:"
+            " this ladder has both."
+        )
         errors.append(FieldError(pointer("ladder", timed[0][0], "after"), message, "choice"))
     for (_, before), (index, after) in pairwise(timed):
         (one, least), (other, amount) = (next(iter(each.items()), ("", 0)) for each in (before, after))

@@ -120,7 +120,7 @@ class _Planning:
         for each in feed.happenings:
             if each.key not in self._known:
                 steps.append(self._new(each))
-        steps += [Step(Act.SKIP, each.summary, each.line, each.why) for each in feed.skipped]
+        steps += [Step(Act.SKIP, each.summary or each.uid, each.line, each.why) for each in feed.skipped]
         order = list(Act)
         steps.sort(key=lambda step: (order.index(step.act), step.span or (self._now, self._now), step.line))
         return self._plan

@@ -40,42 +40,104 @@ FEWEST: Final = 2  # active admins, for one to ask and another to approve
 
 
 @transaction.atomic
-def set_second_approval(*, kind: str, on: bool, actor: str, now: datetime) -> None:
-    """Ask for a second person's approval of each version of a kind, or no more. Turned off, requests that
-    wait are withdrawn.
+def set_second_approval(*, kind: str, on: bool, actor: str, now: datetime) -> bool:
+    """Ask for a second person's approval of each version of a kind, or no more; whether that is so now.
 
-    Raises NotFound for the kind, Conflict at /<kind> where fewer than two admins are active.
+    To turn it off takes two, like everything that it guards: one asks, another admin confirms by asking the
+    same. Where there is no other active admin, one is enough. Turning it on takes back a request to turn it
+    off. Turned off, requests for approval that wait are withdrawn.
+
+    Raises NotFound for the kind; Conflict at /<kind> where fewer than two admins are active, and where
+    whoever asked to turn it off, or a program, tries to confirm.
     """
     title = get_kind(kind).title
     # The order of the locks is that of a publication and of a change of a member: the tenant's row last.
     waiting = list(Publication.objects.select_for_update(of=("self",)).filter(kind=kind, state=State.ASKED))
-    if on:
-        admins = Member.objects.filter(role=Role.ADMIN, is_active=True).order_by("id")
-        if len(admins.select_for_update(of=("self",), no_key=True)) < FEWEST:
-            text = (
-                f"A second admin must approve each version of the {title}, and there is only one active "
-                "admin. Make somebody else admin first."
-            )
-            raise Conflict(text, field_errors=[FieldError(f"/{kind}", text, "too_few_admins")])
+    rows = Member.objects.filter(role=Role.ADMIN, is_active=True).order_by("id")
+    admins = {admin.id for admin in rows.select_for_update(of=("self",), no_key=True)}
+    if on and len(admins) < FEWEST:
+        text = (
+            f"A second admin must approve each version of the {title}, and there is only one active "
+            "admin. Make somebody else admin first."
+        )
+        raise Conflict(text, field_errors=[FieldError(f"/{kind}", text, "too_few_admins")])
     tenant = Tenant.objects.select_for_update().get(id=current_tenant_id())
-    before = sorted(tenant.second_approval)
-    after = sorted({*before, kind} if on else {*before} - {kind})
-    if before == after:
-        return
-    tenant.second_approval = after
-    tenant.save(update_fields=["second_approval"])
-    record_change(
-        actor=actor,
-        action="changed",
-        object_type="secondapproval",
-        object_id=tenant.id,
-        before={"kinds": before},
-        after={"kinds": after},
-        now=now,
-    )
-    for order in waiting if not on else ():
+    if on:
+        _turn_on(tenant, kind, actor=actor, now=now)
+        return True
+    if kind not in tenant.second_approval:
+        return True
+    asked = tenant.switching_off.get(kind)
+    if admins - _people([actor]):
+        if asked is None:
+            tenant.switching_off = {**tenant.switching_off, kind: {"by": actor, "at": now.isoformat()}}
+            tenant.save(update_fields=["switching_off"])
+            _record(tenant, "asked", {}, {"off": kind}, actor=actor, now=now)
+            return False
+        _check_confirms(kind, asked["by"], admins, actor)
+    _turn_off(tenant, kind, asked["by"] if asked else "", actor=actor, now=now)
+    for order in waiting:
         close(order, State.WITHDRAWN, why="Second approval was turned off.", actor=actor, now=now)
         tell(order, "withdrawn", actor=actor, now=now)
+    return True
+
+
+def _check_confirms(kind: str, asker: str, admins: set[UUID], actor: str) -> None:
+    """Raise Conflict where this actor may not confirm what somebody asked."""
+    text = ""
+    if actor == asker or _people([actor]) & _people([asker]):
+        text = "You asked to turn it off: another admin must confirm it."
+    elif not actor.startswith("member:") or not _people([actor]) & admins:
+        text = "A key is not a person: an admin confirms on the page that it is turned off."
+    if text:
+        raise Conflict(text, field_errors=[FieldError(f"/{kind}", text, "second_admin_needed")])
+
+
+def _turn_on(tenant: Tenant, kind: str, *, actor: str, now: datetime) -> None:
+    asked = tenant.switching_off.pop(kind, None)
+    before = sorted(tenant.second_approval)
+    if asked is not None:
+        tenant.save(update_fields=["switching_off"])
+        _record(tenant, "kept", {"off": kind}, {}, actor=actor, now=now)
+    elif kind not in before:
+        tenant.second_approval = sorted({*before, kind})
+        tenant.save(update_fields=["second_approval"])
+        _record(tenant, "changed", {"kinds": before}, {"kinds": tenant.second_approval}, actor=actor, now=now)
+
+
+def _turn_off(tenant: Tenant, kind: str, asker: str, *, actor: str, now: datetime) -> None:
+    """asker: who had asked for it, "" where one admin was enough."""
+    before = sorted(tenant.second_approval)
+    tenant.second_approval = [each for each in before if each != kind]
+    tenant.switching_off.pop(kind, None)
+    tenant.save(update_fields=["second_approval", "switching_off"])
+    after = {"kinds": tenant.second_approval, **({"asked_by": asker} if asker else {})}
+    _record(tenant, "changed", {"kinds": before}, after, actor=actor, now=now)
+
+
+def _record(
+    tenant: Tenant,
+    action: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    record_change(
+        actor=actor,
+        action=action,
+        object_type="secondapproval",
+        object_id=tenant.id,
+        before=before,
+        after=after,
+        now=now,
+    )
+
+
+def may_confirm_off(asker: str, member: Member) -> bool:
+    """Whether this admin may confirm what somebody asked: that second approval be turned off."""
+    return member.id not in _people([asker])
 
 
 # --- Asking ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,14 +11,17 @@ import pytest
 from core.errors import Conflict
 from handoff.services import Actor, accept_lead
 from handoff.sweep import sweep_tenant
+from leads.models import Handoff
 from sla import moving
 from sla.auditor import audit_tenant
+from sla.explain import explain_timers, timers_of
 from sla.models import ClockMove, PolicyVersion, Timer, TimerMove
+from sla.presenting import move_rows
 from tenants import versions
 from tenants.calendars import change_calendar, compile_spec, load_calendar, make_spec
 from tenants.clock import fixed_clock
-from tenants.models import AuditEntry, Calendar, CalendarVersion
-from tests.engine.scenes import clock_of, fired, open_handoff
+from tenants.models import AuditEntry, Calendar, CalendarVersion, Leave
+from tests.engine.scenes import clock_of, fired, give, open_handoff
 from tests.factories import POLICY, Org
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +207,30 @@ def test_a_clock_whose_target_is_promised_no_more_ends_with_the_move(in_acme: Or
     assert audit_tenant(now=now + 5 * HOUR, full=True) == []
 
 
+def test_a_promise_that_is_new_begins_with_new_leads_and_the_auditor_does_not_miss_it_of_moved_ones(
+    in_acme: Org, now: datetime
+) -> None:
+    moved = open_handoff(in_acme, at=now, owner=in_acme.reps[0], tier="contact_form")
+    tiers = copy.deepcopy(POLICY["tiers"])
+    attempts = {"target": "attempts", "duration": {"business_days": 10}, "count": 6, "channels": 2}
+    tiers[2]["targets"].append(attempts)
+    version = change_policy(now=now + HOUR, tiers=tiers)
+    moving.order_policy_move(version=version, actor="system", now=now + HOUR)
+    carry_on(in_acme, now + HOUR)
+    moved.refresh_from_db()
+    assert moved.policy_version_id == version.id
+    assert not Timer.objects.filter(handoff=moved, target="attempts").exists()
+    assert audit_tenant(now=now + HOUR, full=True) == []
+
+    new = open_handoff(in_acme, at=now + HOUR, tier="contact_form")
+    Handoff.objects.filter(id=new.id).update(policy_version_id=version.id)
+    give(new, in_acme.reps[1], at=now + HOUR)
+    missing = {(each.kind, each.subject) for each in audit_tenant(now=now + HOUR, full=True)}
+    assert missing == {
+        ("timer_missing", f"handoff:{new.id}:{clock}:attempts") for clock in ("company", "owner")
+    }
+
+
 def test_of_very_many_clocks_a_preview_tells_about_how_many_move(
     in_acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,3 +279,57 @@ def test_another_organisations_clocks_stay(acme: Org, globex: Org, now: datetime
     carry_on(globex, now)
     with globex.scope():
         assert clock_of(theirs).generation == 1
+
+
+def contact_form_by(clock: str, minutes: int = 12 * 60) -> list[dict[str, object]]:
+    """The contact form's first touch by the wall clock or in working time ("business")."""
+    tiers = contact_form(minutes)
+    tiers[2]["targets"][0]["clock"] = clock
+    return tiers
+
+
+@pytest.mark.parametrize(
+    ("onto", "before", "after"),
+    [
+        # From 10:00 in Berlin on the Tuesday: twelve hours by the clock, or on two days of 09:00 to 17:30.
+        ("business", 12 * HOUR, 27.5 * HOUR),
+        ("wall", 27.5 * HOUR, 12 * HOUR),
+    ],
+)
+def test_a_clock_changes_between_wall_and_working_time_with_its_target_and_its_preview_says_so(
+    in_acme: Org, now: datetime, onto: str, before: timedelta, after: timedelta
+) -> None:
+    was = "wall" if onto == "business" else "business"
+    org = replace(in_acme, policy=change_policy(now=now - HOUR, tiers=contact_form_by(was)))
+    handoff = open_handoff(org, at=now, owner=in_acme.reps[0], tier="contact_form")
+    clocks = ("owner", "company")
+    assert [clock_of(handoff, clock).due_at for clock in clocks] == [now + before] * 2
+    version = change_policy(now=now, tiers=contact_form_by(onto))
+    preview = moving.preview_policy(version, now=now)
+    assert (preview.to_hours, preview.to_wall) == ((2, 0) if onto == "business" else (0, 2))
+    words = "in working time from then on" if onto == "business" else "by the wall clock from then on"
+    assert [row.change.endswith(words) for row in move_rows(preview)] == [True, True]
+    moving.order_policy_move(version=version, actor="system", now=now)
+    carry_on(in_acme, now)
+    for clock in clocks:
+        timer = clock_of(handoff, clock)
+        assert timer.due_at == now + after
+        assert (timer.calendar_version_id is None) is (onto == "wall")
+    for each in explain_timers(timers_of(handoff), now=now):
+        assert each.total == each.timer.duration_seconds
+    assert audit_tenant(now=now, full=True) == []
+
+
+def test_onto_working_time_an_owners_leave_is_left_out(in_acme: Org, now: datetime) -> None:
+    rep = in_acme.reps[0]
+    org = replace(in_acme, policy=change_policy(now=now - HOUR, tiers=contact_form_by("wall")))
+    handoff = open_handoff(org, at=now, owner=rep, tier="contact_form")
+    Leave.objects.create(member=rep, starts_at=now + HOUR, ends_at=now + 3 * HOUR)
+    version = change_policy(now=now, tiers=contact_form_by("business", 240))
+    assert moving.preview_policy(version, now=now).to_hours == 2
+    moving.order_policy_move(version=version, actor="system", now=now)
+    carry_on(in_acme, now)
+    assert clock_of(handoff).due_at == now + 6 * HOUR
+    assert clock_of(handoff, "company").due_at == now + 4 * HOUR
+    assert {each.total for each in explain_timers(timers_of(handoff), now=now)} >= {4 * 3600}
+    assert audit_tenant(now=now, full=True) == []

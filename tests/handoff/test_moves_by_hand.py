@@ -14,10 +14,11 @@ from handoff.services import Actor
 from leads.models import Assignment, Lead
 from routing.models import RepLoad
 from sla.models import Timer
+from tenants.audit import member_actor
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, Member, RepProfile
 from tests.factories import Org
-from tests.handoff.conftest import handoff_of, new_lead, owner_of, someone_else, timer_of
+from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of, someone_else, timer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -131,3 +132,22 @@ def test_where_nobody_else_can_take_it_a_lead_stays(acme: Org, ruth: Lead, later
     assert timer_of(acme, ruth, "first_touch").state == "running"
     with acme.scope():
         assert not AuditEntry.objects.filter(action="hand_over").exists()
+
+
+def test_asking_the_rules_once_more_is_in_the_record_whatever_comes_of_it(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        RepProfile.objects.update(on_rotation=False)
+    stray = new_lead(acme, now)
+    client = browser(acme.manager)
+    client.post(f"/leads/{stray.id}/retry")
+    with acme.scope():
+        RepProfile.objects.update(on_rotation=True)
+    client.post(f"/leads/{stray.id}/retry")
+    owner = owner_of(acme, stray)
+    with acme.scope():
+        entries = AuditEntry.objects.filter(action="tried_again").order_by("at", "id")
+        assert {(each.actor, each.object_id) for each in entries} == {
+            (member_actor(acme.manager), handoff_of(acme, stray).id)
+        }
+        assert [each.after["owner"] for each in entries] == [None, str(owner.id)]
+        assert entries[0].after["reason"] == "nobody_available"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from core.errors import Conflict, ValidationFailed
 from handoff import services
 from handoff.moves import drain_unrouted
 from handoff.selectors.ownerless import unrouted, unrouted_count
@@ -21,7 +23,7 @@ from reporting.models import TargetFact
 from sla.auditor import audit_tenant
 from sla.models import Timer
 from sla.tiers import validate_policy
-from tenants.clock import fixed_clock
+from tenants.clock import database_clock, fixed_clock
 from tests.engine.scenes import told
 from tests.engine.test_sweep import sweep_at
 from tests.factories import POLICY, Org, make_org
@@ -248,3 +250,114 @@ def test_whoever_was_given_such_a_lead_by_hand_hears_when_it_asks_for_a_person(
     assert (handoff.number, handoff.owner_id) == (1, rep.id)
     with org.scope():
         assert told(handoff.id, "lead.engaged") == {rep.id}
+
+
+def give(org: Org, lead: Lead, to: int, at: datetime) -> None:
+    with org.scope():
+        services.reassign_lead(
+            lead_id=lead.id,
+            why="Knows them",
+            actor=Actor.person(org.manager),
+            to=org.reps[to].id,
+            clock=fixed_clock(at),
+        )
+
+
+def test_whoever_was_given_such_a_lead_owes_what_its_new_tier_promises_from_when_it_asks(
+    org: Org, lead: Lead, now: datetime
+) -> None:
+    give(org, lead, 0, now + DAY)
+    give(org, lead, 1, now + DAY + timedelta(hours=1))  # its second owner has the whole time all the same
+    asked = now + 2 * DAY
+    new_lead(org, asked, kind="demo_request")
+    handoff = handoff_of(org, lead)
+    assert (handoff.number, handoff.tier, handoff.owner_id) == (1, "demo_request", org.reps[1].id)
+    with org.scope():
+        sequence = Timer.objects.get(handoff=handoff, target="nurture")
+        assert (sequence.state, sequence.close_reason) == ("cancelled", "asked")
+        clocks = Timer.objects.filter(handoff=handoff, state="running").values_list(
+            "target", "clock", "started_at", "due_at"
+        )
+        due = {"first_touch": asked + timedelta(minutes=5), "decision": asked + DAY}
+        assert set(clocks) == {
+            (target, clock, asked, due[target]) for target in due for clock in ("company", "owner")
+        }
+        assert told(handoff.id, "lead.engaged") == {org.reps[1].id}
+        assert audit_tenant(now=asked) == []
+    send(org, lead, asked + timedelta(minutes=1))  # a machine's mail answers nothing now
+    sweep_at(org, asked + timedelta(minutes=5))
+    with org.scope():
+        assert Timer.objects.get(handoff=handoff, target="first_touch", clock="company").state == "breached"
+        assert told(handoff.id, "timer.breached")
+
+
+def test_what_was_done_before_it_asked_is_not_owed_again(org: Org, lead: Lead, now: datetime) -> None:
+    give(org, lead, 0, now + DAY)
+    rep = Actor.person(org.reps[0])
+    with org.scope():
+        services.log_touch(
+            lead_id=lead.id, kind="call", actor=rep, clock=fixed_clock(now + DAY + timedelta(hours=1))
+        )
+    new_lead(org, now + 2 * DAY, kind="demo_request")
+    with org.scope():
+        running = Timer.objects.filter(handoff__lead=lead, state="running")
+        assert set(running.values_list("target", flat=True)) == {"decision"}
+        services.accept_lead(lead_id=lead.id, actor=rep, clock=fixed_clock(now + 2 * DAY))
+        assert not running.exists()
+        assert audit_tenant(now=now + 2 * DAY) == []
+
+
+def test_more_of_the_same_gives_its_owner_no_clock(org: Org, lead: Lead, now: datetime) -> None:
+    give(org, lead, 0, now + DAY)
+    new_lead(org, now + 2 * DAY, kind="contact_form")
+    with org.scope():
+        assert Timer.objects.get(handoff__lead=lead, state="running").target == "nurture"
+
+
+def test_no_rule_gives_such_a_lead_to_a_person(org: Org, lead: Lead) -> None:
+    client = browser(org.manager)
+    manager = Actor.person(org.manager)
+    rules: tuple[tuple[str, Callable[[], object]], ...] = (
+        (
+            "/reason",
+            lambda: services.reject_lead(
+                lead_id=lead.id, reason="wrong_territory", actor=manager, clock=database_clock
+            ),
+        ),
+        (
+            "/to",
+            lambda: services.reassign_lead(
+                lead_id=lead.id, why="Somebody", actor=manager, clock=database_clock
+            ),
+        ),
+    )
+    for path, ask in rules:
+        with org.scope(), pytest.raises(ValidationFailed, match="nurture sequence answers") as refused:
+            ask()
+        assert refused.value.field_errors[0].path == path
+    with org.scope(), pytest.raises(Conflict, match="nurture sequence answers"):
+        services.try_again(lead_id=lead.id, actor=manager, clock=database_clock)
+    assert client.get(f"/leads/{lead.id}").status_code == 200
+    handoff = handoff_of(org, lead)
+    assert (handoff.owner_id, handoff.unrouted_reason) == (None, "nurture")
+
+
+def test_refused_as_not_theirs_it_goes_back_to_the_sequence_and_its_clock(
+    org: Org, lead: Lead, now: datetime
+) -> None:
+    give(org, lead, 0, now + DAY)
+    with org.scope():
+        done = services.reject_lead(
+            lead_id=lead.id,
+            reason="wrong_territory",
+            actor=Actor.person(org.reps[0]),
+            clock=fixed_clock(now + 2 * DAY),
+        )
+        assert (done.outcome, done.new_owner_id) == ("rerouted", None)
+        assert not told(handoff_of(org, lead).id, "lead.unrouted")
+        assert audit_tenant(now=now + 2 * DAY) == []
+    handoff = handoff_of(org, lead)
+    assert (handoff.owner_id, handoff.unrouted_reason) == (None, "nurture")
+    for day in (2, 3, 4):
+        send(org, lead, now + day * DAY)
+    assert handoff_of(org, lead).outcome == "nurture"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from leads.defaults import engaged
 from sla.models import PolicyVersion
 from tenants import versions
 from tenants.audit import member_actor
@@ -51,14 +52,19 @@ def bea(acme: Org) -> Member:
 
 
 def test_the_setting_is_read_and_changed(acme: Org, globex: Org) -> None:
-    off = {"policy": False, "criteria": False, "routing": False}
+    off = {"policy": False, "criteria": False, "routing": False, "switching_off": []}
     assert call(acme, "GET", "second-approval").json() == off
     refused = call(acme, "PUT", "second-approval", {"policy": True})
     assert (refused.status_code, codes(refused)) == (409, [("/policy", "too_few_admins")])
     second_admin(acme)
     changed = call(acme, "PUT", "second-approval", {"policy": True, "routing": True})
     assert changed.json() == {**off, "policy": True, "routing": True}
-    assert call(acme, "PUT", "second-approval", {"routing": False}).json() == {**off, "policy": True}
+    on = {**off, "policy": True, "routing": True}
+    asked_off = call(acme, "PUT", "second-approval", {"routing": False})
+    assert asked_off.json() == {**on, "switching_off": ["routing"]}
+    again = call(acme, "PUT", "second-approval", {"routing": False})
+    assert (again.status_code, codes(again)) == (409, [("/routing", "second_admin_needed")])
+    assert call(acme, "PUT", "second-approval", {"routing": True}).json() == on
     assert call(globex, "GET", "second-approval").json() == off
     with acme.scope():
         entries = AuditEntry.objects.filter(object_type="secondapproval")
@@ -191,3 +197,38 @@ def test_another_organisations_order_is_not_there(acme: Org, globex: Org, bea: M
         answer = call(globex, "POST", f"publications/{order}/{what}", {"note": "x"})
         assert answer.status_code == 404
     assert call(globex, "GET", "publications").json()["results"] == []
+
+
+CRITERIA: dict[str, Any] = {"rule": engaged("demo_request", days=7)}
+
+
+def test_the_criteria_are_read_and_their_next_version_published(acme: Org, globex: Org) -> None:
+    now_in_force = call(acme, "GET", "criteria").json()
+    done = call(acme, "POST", "criteria/publish", {"content": CRITERIA, "based_on": now_in_force["number"]})
+    assert (done.status_code, done.json()["number"]) == (200, now_in_force["number"] + 1), done.json()
+    assert call(acme, "GET", "criteria").json()["content"] == CRITERIA
+    assert call(globex, "GET", "criteria").json()["number"] == 1
+    stale = call(acme, "POST", "criteria/publish", {"content": CRITERIA, "based_on": 1})
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_version")
+    wrong = call(acme, "POST", "criteria/publish", {"content": {"rule": {"any": []}}, "based_on": 2})
+    assert wrong.status_code == 400
+    assert codes(wrong)[0][0].startswith("/rule")
+
+
+def test_where_a_second_admin_must_approve_criteria_are_asked_for(acme: Org) -> None:
+    bea = approval_on(acme, database_clock(), "criteria")
+    said = {"content": CRITERIA, "based_on": 1}
+    refused = call(acme, "POST", "criteria/publish", said)
+    assert (refused.status_code, refused.json()["code"]) == (409, "approval_needed")
+    asks = call(acme, "POST", "criteria/ask", said)
+    assert asks.status_code == 201, asks.json()
+    assert call(acme, "GET", "criteria").json()["number"] == 1
+    with acme.scope():
+        versions.approve(
+            order_id=asks.json()["publication"],
+            member=bea,
+            actor=f"member:{bea.id}",
+            note="",
+            now=database_clock(),
+        )
+    assert call(acme, "GET", "criteria").json()["content"] == CRITERIA

@@ -104,3 +104,11 @@ def test_the_schema_describes_it(week: Org) -> None:
     assert [each["name"] for each in call["parameters"]] == ["by", "clock", "from", "pauses", "target", "to"]
     assert {"200", "400", "401", "403"} <= set(call["responses"])
     assert "from" in schema["components"]["schemas"]["Compliance"]["properties"]
+
+
+def test_a_refused_target_is_told_the_choices_and_no_empty_one(acme: Org) -> None:
+    refused = ask(acme, target="nonsense")
+    assert refused.status_code == 400
+    (error,) = refused.json()["errors"]
+    assert (error["path"], error["message"][:29]) == ("/target", "target is one of: first_touch")
+    assert ", ," not in error["message"]

@@ -16,6 +16,7 @@ from tenants.clock import database_clock
 from tenants.models import AuditEntry, Member, RepProfile, Role
 from tests.factories import Org
 from tests.routing.conftest import make_handoffs
+from tests.tenants.publications import second_admin
 
 pytestmark = pytest.mark.django_db
 
@@ -336,7 +337,7 @@ def test_the_page_costs_the_same_for_any_number_of_pools_and_people(
 ) -> None:
     client = as_(acme.admin)
     client.get("/routing")
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         client.get("/routing")
     with acme.scope():
         for number in range(12):
@@ -344,5 +345,15 @@ def test_the_page_costs_the_same_for_any_number_of_pools_and_people(
             pool = Pool.objects.create(slug=f"pool-{number}", name=f"Pool {number}")
             for one in (member, acme.reps[0]):
                 PoolSeat.objects.create(pool=pool, member=one)
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         client.get("/routing")
+
+
+def test_an_admin_turns_the_second_approval_of_the_rules_on_beside_them(acme: Org) -> None:
+    second_admin(acme)
+    client = as_(acme.admin)
+    assert "second approval off" in client.get("/routing").content.decode()
+    done = client.post("/second-approval", {"kind": "routing", "on": "yes"}, follow=True)
+    assert done.redirect_chain[-1][0] == "/routing"
+    assert "second approval on" in done.content.decode()
+    assert "second approval" not in as_(acme.manager).get("/routing").content.decode()

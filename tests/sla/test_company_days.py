@@ -33,8 +33,8 @@ def on_a_tuesday(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TenantAPIView, "clock", staticmethod(fixed_clock(NOW)))
 
 
-def add_days(org: Org, data: bytes | None, path: str = "", **changed: Any) -> Any:
-    sent = written(step="days", **changed)
+def add_days(org: Org, data: bytes | None, path: str = "", step: str = "days", **changed: Any) -> Any:
+    sent = written(step=step, **changed)
     if data is not None:
         sent["days_file"] = SimpleUploadedFile("days.ics", data, "text/calendar")
     return as_(org.admin).post(path or f"/calendars/{org.tenant.calendar_id}/edit", sent)
@@ -52,6 +52,18 @@ def test_the_days_of_a_file_are_added_to_those_in_the_form(acme: Org) -> None:
     assert "2 added, 1 renamed, 1 cancelled, 1 skipped. Nothing is saved yet." in said
     assert "Line 20: All hands: It has times. Write special hours by hand." in said
     assert page.context["form"]["mon"].value() == "09:00-17:30"
+    with acme.scope():
+        assert newest(calendar_of(acme)).number == 1
+
+
+def test_a_file_that_was_chosen_is_read_whichever_button_is_pressed_and_never_saved_unseen(acme: Org) -> None:
+    page = add_days(acme, FILE, step="preview")
+    assert any("31 Dec 2026 is closed: New Year's Eve" in each for each in page.context["changes"])
+    assert "Nothing is saved yet." in text_of(page)
+
+    page = add_days(acme, FILE, step="save", move="new")
+    assert "2026-12-31 New Year's Eve" in page.context["form"]["closed"].value()
+    assert add_days(acme, b"no calendar", step="preview").status_code == 422
     with acme.scope():
         assert newest(calendar_of(acme)).number == 1
 

@@ -112,7 +112,7 @@ def test_the_history_names_who_published(acme: Org, globex: Org) -> None:
 def test_without_a_policy_or_with_one_that_makes_no_sense_the_page_stands(acme: Org) -> None:
     with acme.scope():
         PolicyVersion.objects.update(state="draft")
-    assert "Nothing is published yet" in page_of(acme.manager)
+    assert "No version is in force yet" in page_of(acme.manager)
     with acme.scope():
         PolicyVersion.objects.create(
             number=2, state="published", content={}, created_at=database_clock(), created_by="system"

@@ -64,14 +64,20 @@ def test_it_is_turned_on_and_off_under_advanced(acme: Org) -> None:
     assert "Advanced: second approval off" in text_of(client.get("/policy"))
     refused = client.post("/second-approval", {"kind": "policy", "on": "yes"}, follow=True)
     assert "there is only one active admin" in text_of(refused)
-    second_admin(acme)
+    bea = second_admin(acme)
     done = client.post("/second-approval", {"kind": "policy", "on": "yes"}, follow=True)
     assert "each version of the SLA policy needs a second admin&#x27;s approval" in done.content.decode()
     assert "Advanced: second approval on" in text_of(done)
-    client.post("/second-approval", {"kind": "policy", "on": "no"})
+    asks = client.post("/second-approval", {"kind": "policy", "on": "no"}, follow=True)
+    assert "Another admin must confirm that it is turned off." in text_of(asks)
+    assert "Confirm: turn it off" not in text_of(asks)
+    assert "Confirm: turn it off" in text_of(as_(bea).get("/policy"))
+    with acme.scope():
+        assert versions.needs_approval("policy")
+    as_(bea).post("/second-approval", {"kind": "policy", "on": "no"})
     with acme.scope():
         assert not versions.needs_approval("policy")
-        assert AuditEntry.objects.filter(object_type="secondapproval").count() == 2
+        assert AuditEntry.objects.filter(object_type="secondapproval").count() == 3
     assert client.post("/second-approval", {"kind": "nonsense", "on": "yes"}).status_code == 404
 
 

@@ -365,12 +365,14 @@ def test_a_unit_is_made_drafted_and_published_on_the_pages(acme: Org) -> None:
     assert made.redirect_chain[-1][0] == "/policy?unit=north"
     page = text_of(made)
     assert "SLA tiers: North" in page
-    assert "Leads of North run by the policy for everybody else until one is published here." in page
+    assert "leads of North run by the next unit that they fit, else by the policy for everybody else." in page
     begun = client.post("/policy/draft/start?unit=north", follow=True)
     assert begun.redirect_chain[-1][0] == "/policy/draft?unit=north"
     assert "Propose from our own history" not in begun.content.decode()
     check = client.get("/policy/draft/check?unit=north")
     assert (check.context["draft"].number, check.context["current"]) == (1, None)
+    assert "Against the policy for everybody else: North has none in force yet." in text_of(check)
+    assert "Nothing: it says what the policy for everybody else says." in text_of(check)
     done = client.post("/policy/draft/check?unit=north", {"revision": 1, "against": 0}, follow=True)
     assert done.redirect_chain[-1][0] == "/policy?unit=north"
     assert "Version 1 is in force." in text_of(done)
@@ -380,6 +382,30 @@ def test_a_unit_is_made_drafted_and_published_on_the_pages(acme: Org) -> None:
     with acme.scope():
         assert PolicyVersion.objects.filter(unit__slug="north", state="published").count() == 1
         assert PolicyVersion.objects.filter(unit=None).count() == 1
+
+
+def test_the_check_of_a_units_first_version_says_what_differs_from_the_main_policy(
+    acme: Org, now: datetime
+) -> None:
+    longer = [{**POLICY["pauses"][0], "at_most": {"business_days": 9}}, *POLICY["pauses"][1:]]
+    with acme.scope():
+        north = unit_for(acme, "North", "SE", now=now)
+        drafted_for(acme, north, now, pauses=longer)
+    changes = as_(acme.admin).get("/policy/draft/check?unit=north").context["review"].changes
+    assert len(changes) == 2
+    assert changes[0].startswith("First touch: ")
+    assert changes[0].endswith(", now a call.")
+    assert changes[1].startswith("Reason for clocks to stand: Waiting for the lead (at most 5 business days,")
+    assert ", now Waiting for the lead (at most 9 business days, by rep or manager)." in changes[1]
+
+
+def test_a_units_version_to_come_is_said_where_units_are_listed(acme: Org) -> None:
+    moment = database_clock() + timedelta(days=3)
+    with acme.scope():
+        north = unit_for(acme, "North", "SE", now=database_clock())
+        published_for(acme, north, database_clock(), effective_at=moment)
+    said = text_of(as_(acme.admin).get("/policy/units"))
+    assert "No policy in force yet: its leads run by the next that fits. Version 1 comes into" in said
 
 
 def test_a_form_that_is_wrong_says_so_at_the_field(acme: Org, now: datetime) -> None:

@@ -217,3 +217,12 @@ def test_a_file_without_leave_offers_nothing_to_save(acme: Org) -> None:
     page = show(as_(acme.reps[0]))
     assert "The file has no leave in the time to come." in text_of(page)
     assert b">Save<" not in page.content
+
+
+def test_a_skipped_event_without_a_date_says_which_it_is(acme: Org) -> None:
+    nameless = event("DTSTART:nonsense", uid="7f3a@calendar.example")
+    named = event("DTSTART:nonsense", "SUMMARY:Offsite", uid="b")
+    shown = show(as_(acme.reps[0]), nameless, named, day("2026-12-01", uid="c"))
+    rows = re.findall(r'<th scope="row">(.*?)</th>', shown.content.decode())
+    assert {"7f3a@calendar.example", "Offsite"} <= set(rows)
+    assert "–" not in rows

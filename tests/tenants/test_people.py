@@ -269,6 +269,24 @@ def test_a_zone_that_somebody_chose_for_themselves_is_in_the_audit(acme: Org, ha
     assert (entry.after["time_zone"], entry.after["on_rotation"]) == ("Asia/Tokyo", had_hours)
 
 
+def test_older_names_of_zones_are_offered_to_nobody_but_who_has_one(acme: Org) -> None:
+    person = acme.reps[0]
+    page = as_(person).get("/account").content.decode()
+    assert '<option value="America/New_York"' in page
+    assert '<option value="UTC"' in page
+    for older in ("US/Eastern", "Etc/GMT+5", "EST"):
+        assert f'<option value="{older}"' not in page
+    with acme.scope():
+        RepProfile.objects.filter(member=person).update(time_zone="US/Eastern")
+    page = as_(person).get("/account").content.decode()
+    assert '<option value="US/Eastern" selected' in page
+    data = {"theme": "auto", "shortcuts": "on", "time_zone": "US/Eastern"}
+    assert as_(person).post("/account", data).status_code == 302
+    with acme.scope():
+        assert RepProfile.objects.get(member=person).time_zone == "US/Eastern"
+    assert as_(person).post("/account", data | {"time_zone": "Mars/Base"}).status_code == 422
+
+
 def test_the_audit_says_what_a_team_was_before(acme: Org) -> None:
     data = {"name": "Inbound EMEA", "manager": "", "director": str(acme.director.id), "backup": ""}
     as_(acme.admin).post("/teams/new", {"name": "Outbound"})

@@ -270,13 +270,55 @@ def test_when_all_others_left_the_way_out_is_said_and_audited(acme: Org, now: da
         assert in_force(now) == 2
 
 
-def test_turned_off_it_withdraws_what_waits(acme: Org, now: datetime) -> None:
-    approval_on(acme, now)
+def off(by: Member, now: datetime) -> bool:
+    return versions.set_second_approval(kind="policy", on=False, actor=member_actor(by), now=now)
+
+
+def test_turned_off_by_two_it_withdraws_what_waits(acme: Org, now: datetime) -> None:
+    bea = approval_on(acme, now)
     with acme.scope():
         order = asked(acme.admin, drafted(acme.admin, now), now)
-        versions.set_second_approval(kind="policy", on=False, actor=member_actor(acme.admin), now=now)
+        assert off(acme.admin, now) is False
+        order.refresh_from_db()
+        assert order.state == "asked"
+        assert off(bea, now) is True
         order.refresh_from_db()
         assert (order.state, order.why) == ("withdrawn", "Second approval was turned off.")
+        assert not versions.needs_approval("policy")
+        entries = AuditEntry.objects.filter(object_type="secondapproval").order_by("at", "id")
+        assert [(entry.action, entry.actor) for entry in entries] == [
+            ("changed", member_actor(acme.admin)),
+            ("asked", member_actor(acme.admin)),
+            ("changed", member_actor(bea)),
+        ]
+        assert entries[2].after == {"kinds": [], "asked_by": member_actor(acme.admin)}
+
+
+def test_nobody_turns_it_off_alone_nor_with_a_key_of_their_own(acme: Org, now: datetime) -> None:
+    bea = approval_on(acme, now)
+    with acme.scope():
+        off(acme.admin, now)
+        key, hers = (
+            ApiKey.objects.create(name=by.name, prefix=by.name, created_by=by, created_at=now)
+            for by in (acme.admin, bea)
+        )
+        for actor, why in (
+            (member_actor(acme.admin), "another admin must confirm"),
+            (f"key:{key.id}", "another admin must confirm"),
+            (f"key:{hers.id}", "A key is not a person"),
+        ):
+            with pytest.raises(Conflict, match=why):
+                versions.set_second_approval(kind="policy", on=False, actor=actor, now=now)
+        assert versions.needs_approval("policy")
+
+
+def test_kept_on_the_request_to_turn_it_off_is_gone(acme: Org, now: datetime) -> None:
+    bea = approval_on(acme, now)
+    with acme.scope():
+        off(acme.admin, now)
+        versions.set_second_approval(kind="policy", on=True, actor=member_actor(bea), now=now)
+        assert off(bea, now) is False, "it is asked for anew"
+        assert versions.needs_approval("policy")
 
 
 def test_approved_for_a_later_day_it_waits_for_it(acme: Org, now: datetime) -> None:

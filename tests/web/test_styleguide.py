@@ -159,6 +159,7 @@ def test_undo_leads_only_to_paths_of_this_site(tags: str, path: str) -> None:
         ('{% pill "closed_hours" resumes=at now=now %}', "sp-pill--idle", "Closed hours, resumes 20:00"),
         ('{% pill "met" 540 %}', "sp-pill--met", "Met in 9 min"),
         ('{% pill "missed" 1080 %}', "sp-pill--missed", "Missed by 18 min"),
+        ('{% pill "missed" 0 %}', "sp-pill--missed", "Missed by under a second"),
         ('{% pill "off_target" %}', "sp-pill--bad", "Off target"),
         ('{% pill "watch" label="90.4%" plain=True %}', "sp-mark--risk", "90.4%"),
         ('{% pill "at_risk" nothing %}', "sp-pill--risk", "At risk"),

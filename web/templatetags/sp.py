@@ -101,6 +101,14 @@ def minutes_text(value: Seconds | None) -> str:
 
 
 @register.filter
+def late_text(value: Seconds | None) -> str:
+    """As `minutes_text`, of a time that did pass: under a second is no `0 s`."""
+    if _given(value) is None or value is None:
+        return DASH
+    return minutes_text(value) if _seconds(value) else "under a second"
+
+
+@register.filter
 def exact_text(value: Seconds | None) -> str:
     """A length that somebody set, for a sentence: `90 s` is `1 min 30 s`, `750 s` is `12 min 30 s`; from an
     hour on seconds are left out."""
@@ -254,7 +262,7 @@ def pill(
     if ticking and seconds is not None:
         before, figure = ("Overdue " if key == "overdue" else ""), duration(seconds)
     elif key in {"met", "missed"} and seconds is not None and not label:
-        figure = f"{drawn.words} {'in' if key == 'met' else 'by'} {minutes_text(seconds)}"
+        figure = f"{drawn.words} {'in' if key == 'met' else 'by'} {late_text(seconds)}"
     elif resumes is not None and not label:
         after = f", resumes {due_text(resumes, now)}"
     return {

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0011_lines_of_versions"),
+        ("tenants", "0012_switching_off"),
     ]
 
     operations = [
