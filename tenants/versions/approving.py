@@ -17,7 +17,7 @@ from tenants.context import current_tenant_id
 from tenants.models import ApiKey, Member, Publication, Role, Tenant, VersionedModel
 from tenants.versions.drafts import start_draft
 from tenants.versions.kinds import Kind, get_kind, kind_of
-from tenants.versions.orders import State, close, get_order, tell, waiting_order
+from tenants.versions.orders import UNNEEDED, State, close, get_order, tell, waiting_order
 from tenants.versions.publishing import (
     check_against,
     check_beside,
@@ -74,7 +74,7 @@ def set_second_approval(*, kind: str, on: bool, actor: str, now: datetime) -> No
         now=now,
     )
     for order in waiting if not on else ():
-        close(order, State.WITHDRAWN, why="Second approval was turned off.", actor=actor, now=now)
+        close(order, State.WITHDRAWN, why=UNNEEDED, actor=actor, now=now)
         tell(order, "withdrawn", actor=actor, now=now)
 
 

@@ -23,7 +23,7 @@ from tenants import versions
 from tenants.audit import member_actor
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
-from tenants.models import ApiKey, AuditEntry, Member, Publication, Role
+from tenants.models import ApiKey, AuditEntry, Member, Publication, Role, Tenant
 from tests.factories import POLICY, Org, make_org
 from tests.tenants.publications import approval_on, asked, drafted, second_admin
 from tests.threads import in_threads
@@ -277,6 +277,18 @@ def test_turned_off_it_withdraws_what_waits(acme: Org, now: datetime) -> None:
         versions.set_second_approval(kind="policy", on=False, actor=member_actor(acme.admin), now=now)
         order.refresh_from_db()
         assert (order.state, order.why) == ("withdrawn", "Second approval was turned off.")
+
+
+def test_published_once_nobody_need_approve_it_nothing_waits_any_more(acme: Org, now: datetime) -> None:
+    """Who asks at the very moment at which it is turned off is not among those that wait then."""
+    approval_on(acme, now)
+    with acme.scope():
+        order = asked(acme.admin, draft := drafted(acme.admin, now), now)
+        Tenant.objects.filter(id=acme.id).update(second_approval=[])
+        versions.publish(draft, actor=member_actor(acme.admin), now=now)
+        order.refresh_from_db()
+        assert (order.state, order.why) == ("withdrawn", "Second approval was turned off.")
+        assert versions.waiting_order(PolicyVersion) is None
 
 
 def test_approved_for_a_later_day_it_waits_for_it(acme: Org, now: datetime) -> None:
