@@ -245,6 +245,8 @@ def _decide(
         raise PermissionDenied(why)
     if len(note.strip()) > NOTE:
         raise ValidationFailed.at("/note", f"At most {NOTE} characters.", "max_length")
+    if "\x00" in note:
+        raise ValidationFailed.at("/note", "No text can hold a NUL character.", "null_characters_not_allowed")
     order.decided_at, order.decided_by, order.note = now, actor, note.strip()
 
 
