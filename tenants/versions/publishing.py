@@ -110,6 +110,7 @@ def roll_back(
     Raises Conflict for a draft and for the version in force, and as `publish`.
     """
     check_reusable(to)
+    settle(type(to), now, to.line)  # its locks, before the copy stamps the organisation's row
     copy = create_draft(type(to), content=to.content, actor=actor, now=now, copy_of=to.number, line=to.line)
     return publish(
         copy,

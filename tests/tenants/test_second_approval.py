@@ -352,6 +352,30 @@ def test_two_who_approve_at_once_publish_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_who_publishes_and_who_goes_back_at_once_take_turns() -> None:
+    now = database_clock()
+    org = make_org("acme", now=now)
+    actor = member_actor(org.admin)
+    with org.scope():
+        versions.publish(drafted(org.admin, now), actor=actor, now=now)
+    for round_ in range(6):
+        with org.scope():
+            draft = drafted(org.admin, now, on_reassign=("continue", "restart")[round_ % 2])
+            before = PolicyVersion.objects.count()
+
+        def publish(draft: PolicyVersion = draft) -> object:
+            return versions.publish(draft, actor=actor, now=now)
+
+        def go_back() -> object:
+            return versions.roll_back(PolicyVersion.objects.get(id=org.policy.id), actor=actor, now=now)
+
+        assert _outcomes(org, publish, go_back) == ["ok", "ok"], round_
+        with org.scope():
+            assert PolicyVersion.objects.filter(state="published").count() == 1
+            assert PolicyVersion.objects.count() == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_save_and_an_approval_at_once_never_publish_what_nobody_approved() -> None:
     now = database_clock()
     org = make_org("acme", now=now)
