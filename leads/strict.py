@@ -181,6 +181,12 @@ def _read_flag(value: Any, path: str, errors: Errors) -> Any:
     return value
 
 
+def _range(low: int | None, high: int | None) -> str:
+    if low is None or high is None:
+        return f"A number of at most {high}." if low is None else f"A number of at least {low}."
+    return f"A number from {low} to {high}."
+
+
 def _integer_reader(field: serializers.IntegerField) -> Reader:
     low, high = field.min_value, field.max_value
 
@@ -195,7 +201,7 @@ def _integer_reader(field: serializers.IntegerField) -> Reader:
                 return None
             value = int(value)
         if (low is not None and value < low) or (high is not None and value > high):
-            errors.append(FieldError(path, f"A number from {low} to {high}.", "out_of_range"))
+            errors.append(FieldError(path, _range(low, high), "out_of_range"))
         return value
 
     return read_integer

@@ -17,7 +17,7 @@ from sla.policy_changes import changes
 from sla.policy_edit import listed, steps_of
 from sla.policy_warnings import policy_warnings
 from sla.recipients import Heard, fallback_person, heard, lead_owners_among, named_members
-from sla.tiers import MOVES, Policy, is_id, parse_policy, read_step, validate_policy
+from sla.tiers import MOVES, Policy, is_id, parse_policy, read_step, unknown_parts, validate_policy
 from tenants.models import Member, Tenant, VersionState
 
 
@@ -88,6 +88,7 @@ def publishing_errors(content: object) -> list[FieldError]:
     errors = validate_policy(content, SCHEMA)
     if errors or not isinstance(content, Mapping):
         return errors
+    errors = unknown_parts(content)
     steps = [read_step(step) for step in content["ladder"]]
     members = named_members(steps)
     owners = lead_owners_among(members)

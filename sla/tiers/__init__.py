@@ -15,7 +15,7 @@ Tiers are tried in order; the last has no condition, so that every lead has a ti
 target's time in percent; the step at 100 is the breach. Steps after it say all a share or all a time.
 """
 
-from sla.tiers.check import is_id, validate_policy
+from sla.tiers.check import is_id, unknown_parts, validate_policy
 from sla.tiers.model import (
     ACTIONS,
     BACKUP,
@@ -72,5 +72,6 @@ __all__ = [
     "read_duration",
     "read_step",
     "read_target",
+    "unknown_parts",
     "validate_policy",
 ]

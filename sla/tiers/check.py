@@ -43,6 +43,29 @@ def validate_policy(content: object, schema: Schema) -> list[FieldError]:
     return errors + _check_pauses(content.get("pauses", []))
 
 
+#: What a tier and a reason to pause may say.
+_OF_A_TIER: Final = ("slug", "name", "when", "targets")
+_OF_A_PAUSE: Final = ("reason", "name", "at_most", "who")
+
+
+def unknown_parts(content: Mapping[str, Any]) -> list[FieldError]:
+    """Parts of tiers and of reasons to pause that mean nothing: a slip in a name would be published as if
+    nothing had been said. Not among `validate_policy`, since a version in force that has one still runs.
+    """
+    kinds = (("tiers", "a tier", _OF_A_TIER), ("pauses", "a reason to pause", _OF_A_PAUSE))
+    return [
+        FieldError(
+            pointer(key, index, str(part)),
+            f"There is no such part; {what} has {', '.join(known)}.",
+            "unknown",
+        )
+        for key, what, known in kinds
+        for index, each in enumerate(content.get(key, ()))
+        for part in each
+        if part not in known
+    ]
+
+
 def _check_pauses(pauses: object) -> list[FieldError]:
     if not _is_list(pauses):
         return [FieldError(pointer("pauses"), "Needed: a list of reasons.", "type")]

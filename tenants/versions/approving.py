@@ -17,7 +17,7 @@ from tenants.context import current_tenant_id
 from tenants.models import ApiKey, Member, Publication, Role, Tenant, VersionedModel
 from tenants.versions.drafts import start_draft
 from tenants.versions.kinds import Kind, get_kind, kind_of
-from tenants.versions.orders import State, close, get_order, tell, waiting_order
+from tenants.versions.orders import UNNEEDED, State, close, get_order, tell, waiting_order
 from tenants.versions.publishing import (
     check_against,
     check_beside,
@@ -77,7 +77,7 @@ def set_second_approval(*, kind: str, on: bool, actor: str, now: datetime) -> bo
         _check_confirms(kind, asked["by"], admins, actor)
     _turn_off(tenant, kind, asked["by"] if asked else "", actor=actor, now=now)
     for order in waiting:
-        close(order, State.WITHDRAWN, why="Second approval was turned off.", actor=actor, now=now)
+        close(order, State.WITHDRAWN, why=UNNEEDED, actor=actor, now=now)
         tell(order, "withdrawn", actor=actor, now=now)
     return True
 
@@ -307,6 +307,8 @@ def _decide(
         raise PermissionDenied(why)
     if len(note.strip()) > NOTE:
         raise ValidationFailed.at("/note", f"At most {NOTE} characters.", "max_length")
+    if "\x00" in note:
+        raise ValidationFailed.at("/note", "No text can hold a NUL character.", "null_characters_not_allowed")
     order.decided_at, order.decided_by, order.note = now, actor, note.strip()
 
 

@@ -69,6 +69,7 @@ def start_draft(
 
     Raises Conflict where a draft is open already, and where there is nothing to begin from.
     """
+    _lock_standing(model, line)
     if found := open_draft(model, line):
         raise Conflict(f"Version {found.number} is being drafted already.", number=found.number)
     current = version_in_force(model, now, line)
@@ -81,6 +82,15 @@ def start_draft(
     draft = create_draft(model, content=content, actor=actor, now=now, copy_of=copy_of, line=line)
     record(draft, "drafted", actor=actor, after={"number": draft.number, "copy_of": draft.copy_of}, now=now)
     return draft
+
+
+def _lock_standing(model: type[VersionedModel], line: UUID | None) -> None:
+    """Wait for whoever calls the version to come off, since that may make it the draft; nobody does so until
+    this transaction ends. The order of the locks is that of a publication.
+    """
+    standing = of_line(model, line).select_for_update(of=("self",)).order_by("id").only("id")
+    for states in ((VersionState.PUBLISHED,), (VersionState.SCHEDULED, VersionState.HELD)):
+        list(standing.filter(state__in=states))
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from tenants.versions.records import record_order
 State = Publication.State
 SAVED: Final = "The draft was saved after that."
 DISCARDED: Final = "The draft was discarded."
+UNNEEDED: Final = "Second approval was turned off."
 #: (order, what happened to it: "asked", "decided" or "withdrawn", who did it, when). A layer above tells
 #: people; it registers when its app is ready.
 Told = Callable[[Publication, str, str, datetime], None]

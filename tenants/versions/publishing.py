@@ -20,7 +20,15 @@ from tenants.context import current_tenant_id
 from tenants.models import Member, Publication, Tenant, VersionedModel, VersionState
 from tenants.versions.drafts import create_draft, locked_draft
 from tenants.versions.kinds import Kind, Validate, get_kind, kind_of
-from tenants.versions.orders import State, close, dated_order, get_order, orders_of
+from tenants.versions.orders import (
+    UNNEEDED,
+    State,
+    close,
+    dated_order,
+    get_order,
+    orders_of,
+    withdraw_asked,
+)
 from tenants.versions.reading import of_line, open_draft, published_version, version_in_force
 from tenants.versions.records import record, record_order
 
@@ -66,6 +74,8 @@ def publish(
     check_against(locked, against, now)
     if validate is not None:
         validate(locked.content)
+    # One that was asked for at the very moment at which second approval was turned off.
+    withdraw_asked(locked, why=UNNEEDED, actor=actor, now=now)
     if effective_at is None:
         check_beside(locked, beside)
         return put_in_force(locked, by=actor, actor=actor, at=now, now=now, options=options or {})
@@ -100,6 +110,7 @@ def roll_back(
     Raises Conflict for a draft and for the version in force, and as `publish`.
     """
     check_reusable(to)
+    settle(type(to), now, to.line)  # its locks, before the copy stamps the organisation's row
     copy = create_draft(type(to), content=to.content, actor=actor, now=now, copy_of=to.number, line=to.line)
     return publish(
         copy,

@@ -162,6 +162,12 @@ def test_a_version_is_published_for_a_later_moment_and_called_off(acme: Org) -> 
     assert call(acme, "POST", "policy/publish", {"revision": 1}).json()["number"] == 3
 
 
+def test_a_number_without_a_most_says_its_least(acme: Org) -> None:
+    refused = call(acme, "POST", "policy/publish", {"revision": 0})
+    assert codes(refused) == [("/revision", "out_of_range")]
+    assert refused.json()["errors"][0]["message"] == "A number of at least 1."
+
+
 def test_publishing_beside_a_scheduled_one_is_said_outright(acme: Org) -> None:
     call(acme, "POST", "policy/publish", {"revision": draft(acme), "effective_at": in_days(3)})
     call(acme, "PUT", "policy/draft", {"content": POLICY})

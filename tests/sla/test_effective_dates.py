@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -249,3 +253,35 @@ def test_two_admins_who_schedule_at_once_schedule_one() -> None:
 
     in_threads(act, act)
     assert refused == ["Version 2 is already scheduled."]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("first", ["call off", "draft"])
+def test_whoever_calls_one_off_while_a_draft_is_begun_makes_no_second_draft(first: str) -> None:
+    now = database_clock()
+    org = make_org("acme", now=now)
+    with org.scope():
+        order = order_of(schedule(org, now, now + HOUR))
+    acts: dict[str, Callable[[], object]] = {
+        "call off": lambda: versions.cancel(order_id=order.id, actor="x", now=now),
+        "draft": lambda: versions.start_draft(PolicyVersion, actor="x", now=now),
+    }
+    begun = threading.Event()
+
+    def lead() -> None:
+        with tenant_scope(org.id):
+            acts.pop(first)()
+            begun.set()
+            time.sleep(0.5)  # the other one is at it, or waits
+
+    def follow() -> None:
+        begun.wait(10)
+        with contextlib.suppress(Conflict), tenant_scope(org.id):
+            [act] = acts.values()
+            act()
+
+    in_threads(lead, follow)
+    with org.scope():
+        states = PolicyVersion.objects.exclude(state="published").order_by("number")
+        found = list(states.values_list("state", flat=True))
+    assert found == (["draft"] if first == "call off" else ["cancelled", "draft"])

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from core.rules import Facts
 from sla.models import ClockMove, PolicyVersion
+from sla.services import match_tier
 from tenants.clock import database_clock
 from tenants.models import Member
 from tenants.services import create_api_key
@@ -179,3 +181,25 @@ def test_a_step_may_name_only_somebody_who_is_here(acme: Org, globex: Org) -> No
         refused = call(acme, "POST", "/publish", {"revision": revision})
         assert refused.status_code == 400
         assert [error["path"] for error in refused.json()["errors"]] == ["/ladder/0/actions/0/to"]
+
+
+@pytest.mark.parametrize(
+    ("slip", "path"),
+    [
+        ({"tiers": [{**FIRST, "wehn": None}, *OTHERS]}, "/tiers/0/wehn"),
+        ({"pauses": [{**POLICY["pauses"][0], "at_moste": {"minutes": 5}}]}, "/pauses/0/at_moste"),
+    ],
+)
+def test_a_slip_in_the_name_of_a_part_is_not_published_and_one_in_force_still_runs(
+    acme: Org, now: datetime, slip: dict[str, Any], path: str
+) -> None:
+    slipped = {**POLICY, **slip}
+    call(acme, "PUT", "/draft", {"content": slipped})
+    assert [each["path"] for each in call(acme, "POST", "/draft/check").json()["problems"]] == [path]
+    refused = call(acme, "POST", "/publish", {"revision": 1})
+    assert refused.status_code == 400
+    assert [(each["path"], each["code"]) for each in refused.json()["errors"]] == [(path, "unknown")]
+    with acme.scope():
+        PolicyVersion.objects.filter(id=acme.policy.id).update(content=slipped)
+        match = match_tier(Facts({}, [], now), at=now)
+        assert match.policy_version_id == acme.policy.id

@@ -146,6 +146,13 @@ def test_a_refusal_needs_a_note_and_is_shown_on_the_draft(acme: Org, bea: Member
     assert "Bea Acme refused version 2 of the SLA policy" in bell or order_of(acme).state == "refused"
 
 
+def test_a_note_that_no_text_can_hold_is_refused_and_decides_nothing(acme: Org, bea: Member) -> None:
+    order = asked(acme)
+    for what in ("refuse", "approve"):
+        assert "No text can hold a NUL character" in text_of(decide(bea, order, what, note="why\x00"))
+    assert order_of(acme).state == "asked"
+
+
 def test_a_save_after_asking_says_that_the_request_is_gone(acme: Org, bea: Member) -> None:
     asked(acme)
     client = as_(bea)

@@ -23,7 +23,7 @@ from tenants import versions
 from tenants.audit import member_actor
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
-from tenants.models import ApiKey, AuditEntry, Member, Publication, Role
+from tenants.models import ApiKey, AuditEntry, Member, Publication, Role, Tenant
 from tests.factories import POLICY, Org, make_org
 from tests.tenants.publications import approval_on, asked, drafted, second_admin
 from tests.threads import in_threads
@@ -321,6 +321,18 @@ def test_kept_on_the_request_to_turn_it_off_is_gone(acme: Org, now: datetime) ->
         assert versions.needs_approval("policy")
 
 
+def test_published_once_nobody_need_approve_it_nothing_waits_any_more(acme: Org, now: datetime) -> None:
+    """Who asks at the very moment at which it is turned off is not among those that wait then."""
+    approval_on(acme, now)
+    with acme.scope():
+        order = asked(acme.admin, draft := drafted(acme.admin, now), now)
+        Tenant.objects.filter(id=acme.id).update(second_approval=[])
+        versions.publish(draft, actor=member_actor(acme.admin), now=now)
+        order.refresh_from_db()
+        assert (order.state, order.why) == ("withdrawn", "Second approval was turned off.")
+        assert versions.waiting_order(PolicyVersion) is None
+
+
 def test_approved_for_a_later_day_it_waits_for_it(acme: Org, now: datetime) -> None:
     bea = approval_on(acme, now)
     then = now + timedelta(days=3)
@@ -379,6 +391,30 @@ def test_two_who_approve_at_once_publish_once() -> None:
     with org.scope():
         assert AuditEntry.objects.filter(action="published").count() == 1
         assert in_force(now) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_publishes_and_who_goes_back_at_once_take_turns() -> None:
+    now = database_clock()
+    org = make_org("acme", now=now)
+    actor = member_actor(org.admin)
+    with org.scope():
+        versions.publish(drafted(org.admin, now), actor=actor, now=now)
+    for round_ in range(6):
+        with org.scope():
+            draft = drafted(org.admin, now, on_reassign=("continue", "restart")[round_ % 2])
+            before = PolicyVersion.objects.count()
+
+        def publish(draft: PolicyVersion = draft) -> object:
+            return versions.publish(draft, actor=actor, now=now)
+
+        def go_back() -> object:
+            return versions.roll_back(PolicyVersion.objects.get(id=org.policy.id), actor=actor, now=now)
+
+        assert _outcomes(org, publish, go_back) == ["ok", "ok"], round_
+        with org.scope():
+            assert PolicyVersion.objects.filter(state="published").count() == 1
+            assert PolicyVersion.objects.count() == before + 1
 
 
 @pytest.mark.django_db(transaction=True)
