@@ -1,7 +1,7 @@
 """Who lets promises break one after the other is taken off the rotation, where the organisation wants it so.
 
 "In a row" is read from the clocks, not counted along: a touch that is logged late repairs the record here
-too. Until their manager puts them back nobody gives them leads but by hand; what broke before that is forgiven.
+too. Until their manager puts them back nobody gives them leads but by hand; what broke before is forgiven.
 """
 
 from __future__ import annotations
