@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import gc
 import importlib
 import json
 import os
@@ -414,6 +415,7 @@ class Run:
         # A loop without end that hoards must not take the machine with it.
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + 4 * 2**30
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        self.session.config.option.tbstyle = "native"  # nobody reads it, and the others take long to make
         install(mutant)
         by_id = {item.nodeid: item for item in self._collected()}
         items = [by_id[test] for test in tests]
@@ -540,6 +542,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     for file in files:
         module_of(file)
     _make_database(session)
+    gc.collect()
+    gc.freeze()  # else each fork's collector would write to, and so copy, all memory
     run = Run(session, options.mutate_examples, options.mutate_jobs)
     baseline = run.baseline(files)
     if baseline.failed:
