@@ -444,17 +444,23 @@ class Run:
 
     def _collected(self) -> list[pytest.Item]:
         """The tests from modules imported anew: the parent's may hold answers of the sound product."""
-        modules = {item.module.__name__ for item in self.session.items if isinstance(item, pytest.Function)}
-        for name in modules:
-            del sys.modules[name]
-        items = [item for item in self.session.perform_collect() if not _is_transactional(item)]
+        chosen = {item.nodeid for item in self.session.items if not _is_transactional(item)}
+        nodes = dict.fromkeys(item.getparent(pytest.Module) for item in self.session.items)
+        items = []
+        for node in filter(None, nodes):
+            del sys.modules[node.obj.__name__]
+            fresh = pytest.Module.from_parent(node.parent, path=node.path)
+            items += [item for item in self.session.genitems(fresh) if item.nodeid in chosen]
+        self.session.config.hook.pytest_collection_modifyitems(
+            session=self.session, config=self.session.config, items=items
+        )
         for item in items:
             function = getattr(item, "obj", None)
-            chosen = getattr(function, "_hypothesis_internal_use_settings", None)
-            if chosen is not None:
+            usual = getattr(function, "_hypothesis_internal_use_settings", None)
+            if usual is not None:
                 function._hypothesis_internal_use_settings = hypothesis_settings(  # type: ignore[union-attr]
-                    chosen,
-                    max_examples=min(chosen.max_examples, self.examples),
+                    usual,
+                    max_examples=min(usual.max_examples, self.examples),
                     phases=(Phase.explicit, Phase.generate),
                     database=None,
                     deadline=None,
@@ -554,6 +560,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     )
 
     def told(mutant: Mutant) -> None:
+        judged = sum(bool(each.outcome) for each in mutants)
+        if judged % 100 == 0:
+            terminal.write_line(f"{judged} judged")
         if mutant.outcome not in ("killed", "too long"):
             terminal.write_line(f"{mutant.outcome}: {mutant}")
 
