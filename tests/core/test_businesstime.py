@@ -313,6 +313,16 @@ def test_the_first_and_the_last_day_it_knows_are_answered(office):
     assert office.elapsed(utc(2199, 12, 31), utc(2200, 1, 1)) == 7 * 60
 
 
+def test_the_years_it_knows_begin_and_end_to_the_microsecond():
+    first, last, moment = utc(1970, 1, 1), utc(2200, 1, 1), timedelta(microseconds=1)
+    for inside, outside in ((first, first - moment), (last, last + moment)):
+        always = WorkCalendar.always("UTC")
+        assert always.is_open(inside)
+        assert always.add(inside, 0) == inside
+        with pytest.raises(ValueError, match="1970 to 2199"):
+            always.is_open(outside)
+
+
 def test_far_and_near_agree_however_the_table_has_grown(office):
     start = utc(2025, 5, 5)
     far = office.add(start, 60 * 7 * 240 * 40)

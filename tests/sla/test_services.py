@@ -105,7 +105,31 @@ def test_closing_cancels_what_runs_and_records_what_was_broken_unseen(in_acme: O
     assert clock_of(handoff, target="decision").state == "cancelled"
     late = clock_of(handoff)
     assert (late.state, late.breached_at, late.closed_at) == ("breached", now + minutes(5), now + minutes(6))
+    assert (late.next_step, late.next_at, late.paused_seconds) == (3, None, 0)  # behind its breach
     assert TimerEvent.objects.filter(timer=late, percent=100, actions=[]).count() == 1
+
+
+def test_a_lead_that_is_closed_at_the_very_deadline_has_broken_nothing(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    cancel([handoff.id], reason="rejected", now=now + minutes(5))
+    assert (clock_of(handoff).state, clock_of(handoff).breached_at) == ("cancelled", None)
+    assert not TimerEvent.objects.exists()
+
+
+def test_a_late_answer_leaves_a_clock_behind_its_breach(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    outcome = meet([handoff.id], "first_touch", at=now + minutes(6), now=now + minutes(7))
+    assert {met.outcome for met in outcome} == {"late"}
+    for clock in ("company", "owner"):
+        timer = clock_of(handoff, clock)
+        assert (timer.state, timer.met_at, timer.breached_at) == (
+            "breached",
+            now + minutes(6),
+            now + minutes(5),
+        )
+        assert (timer.next_step, timer.next_at) == (3, None)
+    told = TimerEvent.objects.filter(handoff=handoff).values_list("step", "lateness_ms")
+    assert list(told) == [(2, 120_000), (2, 120_000)]
 
 
 def test_a_stricter_tier_brings_the_deadline_forward_with_the_next_generation(
@@ -119,6 +143,9 @@ def test_a_stricter_tier_brings_the_deadline_forward_with_the_next_generation(
         timer = clock_of(handoff, clock)
         assert (timer.generation, timer.tier, timer.due_at) == (2, "demo_request", later + minutes(5))
     assert clock_of(handoff).member_id == in_acme.reps[0].id
+    owner, company = clock_of(handoff), clock_of(handoff, "company")
+    assert (owner.first_step, owner.next_step, owner.next_at) == (0, 0, later + minutes(2.5))
+    assert (company.first_step, company.next_step, company.next_at) == (2, 2, later + minutes(5))
     assert clock_of(handoff, target="decision").generation == 1  # it would fall later
     assert Handoff.objects.get(id=handoff.id).tier == "demo_request"
 
