@@ -84,6 +84,9 @@ def test_spans_are_cut_to_the_range_asked_for(office):
         (berlin(2025, 5, 5, 9), berlin(2025, 5, 5, 9, 1)),
     ]
     assert office.spans(berlin(2025, 5, 2, 18), berlin(2025, 5, 2, 19)) == []
+    assert office.spans(berlin(2025, 5, 3, 11), berlin(2025, 5, 5, 9)) == []  # from a closing to an opening
+    monday = berlin(2025, 5, 5, 9)
+    assert office.spans(monday, monday) == []
     assert office.spans(berlin(2025, 5, 2, 14), berlin(2025, 5, 2, 9)) == []
 
 
@@ -319,8 +322,22 @@ def test_the_years_it_knows_begin_and_end_to_the_microsecond():
         always = WorkCalendar.always("UTC")
         assert always.is_open(inside)
         assert always.add(inside, 0) == inside
+        # Refused although the table, built for the moment beside it, reaches further.
         with pytest.raises(ValueError, match="1970 to 2199"):
             always.is_open(outside)
+
+
+def test_a_deadline_may_fall_on_the_last_moment_it_knows_and_not_after():
+    always, eleven = WorkCalendar.always("UTC"), utc(2199, 12, 31, 23)
+    assert always.add(eleven, 60) == utc(2200, 1, 1)
+    with pytest.raises(CalendarClosedError, match="before 2200"):
+        always.add_seconds(eleven, 3600.000001)
+    mornings = daily("UTC", ("00:00", "12:00"))
+    assert mornings.add(utc(2199, 12, 31, 11), 60) == utc(2199, 12, 31, 12)
+    with pytest.raises(CalendarClosedError, match="before 2200"):
+        mornings.add(utc(2199, 12, 31, 11), 61)
+    with pytest.raises(CalendarClosedError, match="before 2200"):
+        daily("UTC", ("01:00", "12:00")).next_open(utc(2199, 12, 31, 12))
 
 
 def test_far_and_near_agree_however_the_table_has_grown(office):
