@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -327,7 +327,6 @@ class Child:
     mutant: Mutant
     pid: int
     answer: int
-    gives_up_at: float
 
 
 @dataclass(slots=True)
@@ -406,35 +405,35 @@ class Run:
         return sorted(callers, key=lambda test: (-self.kills[test], baseline.seconds[test]))
 
     def _start(self, mutant: Mutant, tests: Sequence[str], baseline: Baseline) -> Child:
-        pid, answer = _fork(lambda: self._challenge(mutant, tests))
-        patience = 10 + 5 * sum(baseline.seconds[test] for test in tests)
-        return Child(mutant, pid, answer, time.monotonic() + patience)
+        patience = {test: 10 + 10 * baseline.seconds[test] for test in tests}
+        return Child(mutant, *_fork(lambda: self._challenge(mutant, patience)))
 
-    def _challenge(self, mutant: Mutant, tests: Sequence[str]) -> str:
-        """In a fork: the test that notices the mutant, or an empty text."""
+    def _challenge(self, mutant: Mutant, patience: Mapping[str, float]) -> str:
+        """In a fork: the test that notices the mutant, or an empty text.
+
+        patience: the tests, in order, and the seconds after which each is taken for one without end.
+        """
         # A loop without end that hoards must not take the machine with it.
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + 4 * 2**30
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
         self.session.config.option.tbstyle = "native"  # nobody reads it, and the others take long to make
         install(mutant)
         by_id = {item.nodeid: item for item in self._collected()}
-        items = [by_id[test] for test in tests]
+        items = [by_id[test] for test in patience]
         for item, following in zip(items, [*items[1:], self.session], strict=True):
+            signal.setitimer(signal.ITIMER_REAL, patience[item.nodeid])  # nobody catches it: the fork ends
             if not _passes(item, following):
                 return item.nodeid
         return ""
 
     def _ended(self, child: Child) -> bool:
         pid, status = os.waitpid(child.pid, os.WNOHANG)
-        if pid == 0 and time.monotonic() < child.gives_up_at:
-            return False
         if pid == 0:
-            os.kill(child.pid, signal.SIGKILL)
-            os.waitpid(child.pid, 0)
+            return False
         with os.fdopen(child.answer) as pipe:
             killer = pipe.read()
         self.kills.update(filter(None, [killer]))
-        if pid == 0:
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
             child.mutant.outcome = "too long"
         elif status:
             child.mutant.outcome = "crashed"
@@ -561,7 +560,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
     def told(mutant: Mutant) -> None:
         judged = sum(bool(each.outcome) for each in mutants)
-        if judged % 100 == 0:
+        if judged % 20 == 0:
             terminal.write_line(f"{judged} judged")
         if mutant.outcome not in ("killed", "too long"):
             terminal.write_line(f"{mutant.outcome}: {mutant}")
