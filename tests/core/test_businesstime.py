@@ -114,6 +114,14 @@ def test_business_days_keep_the_local_time_of_day(office, start, days, due):
     assert office.add_days(start, days) == due.astimezone(UTC)
 
 
+def test_after_the_last_closing_of_a_day_with_a_break_it_is_that_closing():
+    hours = {"mon": [("07:00", "18:00")], "tue": [("09:00", "12:00"), ("13:00", "17:00")]}
+    calendar, monday = WorkCalendar("UTC", hours), utc(2025, 5, 5)
+    for clock, arrives in ((17.5, 17), (7.5, 9), (12, 12), (12.5, 13), (13, 13), (17, 17)):
+        tuesday = monday + timedelta(days=1)
+        assert calendar.add_days(monday + timedelta(hours=clock), 1) == tuesday + timedelta(hours=arrives)
+
+
 def test_business_days_keep_the_time_of_day_when_the_clocks_change(office):
     friday = berlin(2025, 3, 28, 10)
     assert office.add_days(friday, 1) == berlin(2025, 3, 31, 10)
