@@ -116,6 +116,7 @@ def test_an_answer_during_a_pause_is_in_time_and_leaves_out_the_pause(
     timer = timer_of(acme, ruth, "first_touch")
     assert (timer.state, timer.business_seconds, timer.paused_seconds) == ("met", 120, 38 * 60)
     assert timer.wall_seconds == 40 * 60
+    assert (timer.due_at, timer.paused_at) == (now + minutes(43), None)  # as late as the pause has made it
 
 
 def test_a_pause_ends_by_itself_as_of_its_end_however_late_the_engine_is(

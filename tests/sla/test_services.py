@@ -10,10 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from core.rules import Facts
 from leads.models import Assignment, Handoff
+from leads.services import NewOwner, start_assignments
 from sla.models import Timer, TimerEvent
 from sla.services import (
     StricterTier,
     arm_company,
+    arm_owner,
     cancel,
     company_takes_ladder,
     counts_as_response,
@@ -22,6 +24,7 @@ from sla.services import (
     rearm_stricter,
     rejudge,
 )
+from tenants.models import Member
 from tests.engine.scenes import clock_of, give, open_handoff
 from tests.factories import POLICY, Org, make_org
 
@@ -116,6 +119,14 @@ def test_a_lead_that_is_closed_at_the_very_deadline_has_broken_nothing(in_acme: 
     assert not TimerEvent.objects.exists()
 
 
+def test_where_there_is_no_handoff_or_nothing_runs_nothing_ends(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    assert cancel([], reason="rejected", now=now) == 0
+    assert clock_of(handoff).state == "running"
+    assert cancel([handoff.id], reason="rejected", now=now) == 4
+    assert cancel([handoff.id], reason="rejected", now=now) == 0
+
+
 def test_a_late_answer_leaves_a_clock_behind_its_breach(in_acme: Org, now: datetime) -> None:
     handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
     outcome = meet([handoff.id], "first_touch", at=now + minutes(6), now=now + minutes(7))
@@ -186,21 +197,46 @@ def test_a_lead_that_loses_its_owner_goes_up_the_company_clock(in_acme: Org, now
     assert (timer.next_step, timer.next_at) == (1, now + minutes(4))
 
 
+def move(handoff: Handoff, owner: Member, *, at: datetime) -> None:
+    """Give the handoff to another owner, clocks included."""
+    cancel([handoff.id], reason="moved", now=at, clock="owner")
+    Assignment.objects.filter(handoff=handoff, ended_at=None).update(ended_at=at)
+    (second,) = start_assignments([NewOwner(handoff=handoff, member_id=owner.id)], now=at)
+    arm_owner([second], handoffs={handoff.id: handoff})
+
+
 def test_a_policy_that_goes_on_gives_the_next_owner_what_is_left(db: None, now: datetime) -> None:
     org = make_org("acme", now=now, policy={**POLICY, "on_reassign": "continue"})
     with org.scope():
         handoff = open_handoff(org, at=now, owner=org.reps[0])
-        moment = now + minutes(2)
-        cancel([handoff.id], reason="moved", now=moment, clock="owner")
-        Assignment.objects.filter(handoff=handoff).update(ended_at=moment)
-        from leads.services import NewOwner, start_assignments
-        from sla.services import arm_owner
-
-        (second,) = start_assignments([NewOwner(handoff=handoff, member_id=org.reps[1].id)], now=moment)
-        arm_owner([second], handoffs={handoff.id: handoff})
+        move(handoff, org.reps[1], at=now + minutes(2))
         timer = clock_of(handoff)
         assert (timer.member_id, timer.duration_seconds) == (org.reps[1].id, 180)
-        assert timer.due_at == now + minutes(5)
+        assert (timer.due_at, timer.next_step) == (now + minutes(5), 0)
+
+
+def test_the_window_of_a_next_owner_has_the_whole_ladder(db: None, now: datetime) -> None:
+    org = make_org("acme", now=now, policy={**POLICY, "on_reassign": {"window": {"minutes": 2}}})
+    with org.scope():
+        handoff = open_handoff(org, at=now, owner=org.reps[0])
+        move(handoff, org.reps[1], at=now + minutes(2))
+        timer = clock_of(handoff)
+        assert (timer.due_at, timer.next_step, timer.next_at) == (now + minutes(4), 0, now + minutes(3))
+
+
+def test_an_earlier_owners_answer_meets_their_clock_and_ends_the_next_ones(
+    in_acme: Org, now: datetime
+) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    move(handoff, in_acme.reps[1], at=now + minutes(2))
+    outcome = meet([handoff.id], "first_touch", at=now + minutes(1), now=now + minutes(3))
+    assert sorted(met.outcome for met in outcome) == ["answered", "met", "met"]
+    first, second = (
+        Timer.objects.get(handoff=handoff, target="first_touch", member_id=rep.id) for rep in in_acme.reps[:2]
+    )
+    assert (first.state, first.met_at, first.business_seconds) == ("met", now + minutes(1), 60)
+    assert (second.state, second.met_at, second.close_reason) == ("cancelled", None, "answered")
+    assert (second.closed_at, second.next_at) == (now + minutes(3), None)
 
 
 def test_what_counts_as_a_response_is_the_policys_to_say(db: None, now: datetime) -> None:
