@@ -205,6 +205,10 @@ def move(handoff: Handoff, owner: Member, *, at: datetime) -> None:
     arm_owner([second], handoffs={handoff.id: handoff})
 
 
+def owner_clock(handoff: Handoff, owner: Member) -> Timer:
+    return Timer.objects.get(handoff=handoff, target="first_touch", member_id=owner.id)
+
+
 def test_a_policy_that_goes_on_gives_the_next_owner_what_is_left(db: None, now: datetime) -> None:
     org = make_org("acme", now=now, policy={**POLICY, "on_reassign": "continue"})
     with org.scope():
@@ -237,6 +241,23 @@ def test_an_earlier_owners_answer_meets_their_clock_and_ends_the_next_ones(
     assert (first.state, first.met_at, first.business_seconds) == ("met", now + minutes(1), 60)
     assert (second.state, second.met_at, second.close_reason) == ("cancelled", None, "answered")
     assert (second.closed_at, second.next_at) == (now + minutes(3), None)
+
+
+def test_each_owners_clock_is_judged_anew_by_the_answers_that_remain(in_acme: Org, now: datetime) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    move(handoff, in_acme.reps[1], at=now + minutes(2))
+    for at in (1, 4):
+        meet([handoff.id], "first_touch", at=now + minutes(at), now=now + minutes(4))
+    rejudge(handoff, "first_touch", answers=[now + minutes(1)], now=now + minutes(5))
+    first, second = (owner_clock(handoff, rep) for rep in in_acme.reps[:2])
+    assert (first.state, first.met_at) == ("met", now + minutes(1))
+    assert (second.state, second.met_at, second.close_reason) == ("cancelled", None, "answered")
+    rejudge(handoff, "first_touch", answers=(), now=now + minutes(6))
+    first, second = (owner_clock(handoff, rep) for rep in in_acme.reps[:2])
+    assert (first.state, first.close_reason, first.closed_at) == ("cancelled", "moved", now + minutes(2))
+    assert (second.state, second.closed_at, second.due_at) == ("running", None, now + minutes(7))
+    assert second.next_at == now + minutes(4.5)
+    assert not TimerEvent.objects.exists()  # nobody broke anything that a sweep has not yet to see
 
 
 def test_what_counts_as_a_response_is_the_policys_to_say(db: None, now: datetime) -> None:
