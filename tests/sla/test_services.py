@@ -243,6 +243,21 @@ def test_an_earlier_owners_answer_meets_their_clock_and_ends_the_next_ones(
     assert (second.closed_at, second.next_at) == (now + minutes(3), None)
 
 
+def test_an_earlier_owners_answer_ends_the_climb_of_the_next_ones_broken_clock_once(
+    in_acme: Org, now: datetime
+) -> None:
+    handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
+    move(handoff, in_acme.reps[1], at=now + minutes(2))
+    broken = owner_clock(handoff, in_acme.reps[1])
+    Timer.objects.filter(id=broken.id).update(state="breached", breached_at=broken.due_at, next_step=3)
+    outcome = meet([handoff.id], "first_touch", at=now + minutes(1), now=now + minutes(8))
+    assert sorted(met.outcome for met in outcome) == ["answered", "met", "met"]
+    broken.refresh_from_db()
+    assert (broken.state, broken.met_at, broken.close_reason) == ("breached", None, "answered")
+    assert (broken.closed_at, broken.next_at) == (now + minutes(8), None)
+    assert meet([handoff.id], "first_touch", at=now + minutes(1), now=now + minutes(9)) == []
+
+
 def test_each_owners_clock_is_judged_anew_by_the_answers_that_remain(in_acme: Org, now: datetime) -> None:
     handoff = open_handoff(in_acme, at=now, owner=in_acme.reps[0])
     move(handoff, in_acme.reps[1], at=now + minutes(2))
