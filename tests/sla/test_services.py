@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -45,6 +45,13 @@ def test_a_new_handoff_has_a_company_and_an_owner_clock_for_each_target(in_acme:
         ("owner", "first_touch", now + minutes(5)),
     ]
     assert {timer.member_id for timer in found if timer.clock == "owner"} == {in_acme.reps[0].id}
+
+
+def test_a_business_day_from_an_opening_ends_at_the_next_days_opening_on_both_clocks(in_acme: Org) -> None:
+    opening = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)  # Tuesday 9:00 in Berlin
+    handoff = open_handoff(in_acme, at=opening, owner=in_acme.reps[0])
+    for clock in ("company", "owner"):
+        assert clock_of(handoff, clock, "decision").due_at == opening + timedelta(days=1)
 
 
 def test_imported_history_is_armed_and_never_acted_on(in_acme: Org, now: datetime) -> None:
@@ -91,8 +98,6 @@ def test_a_later_answer_changes_nothing(in_acme: Org, now: datetime) -> None:
 
 
 def test_business_and_wall_time_differ_over_a_weekend(in_acme: Org) -> None:
-    from datetime import UTC
-
     friday = datetime(2026, 11, 20, 16, 28, tzinfo=UTC)
     monday = datetime(2026, 11, 23, 8, 1, tzinfo=UTC)
     handoff = open_handoff(in_acme, at=friday, owner=in_acme.reps[0])
