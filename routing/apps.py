@@ -6,9 +6,9 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-        """Say that the rules are versioned."""
-        from routing.facts import check_publishable
+        """Say that the rules are versioned, and may be published for a later day."""
         from routing.models import RuleSetVersion
+        from routing.rules_check import check_usable
         from tenants.versions import Kind, register
 
         register(
@@ -17,7 +17,8 @@ class RoutingConfig(AppConfig):
                 title="routing rules",
                 model=RuleSetVersion,
                 page="routing:rules",
-                check="routing:rules",
-                validate=check_publishable,
+                check="routing:rules_check",
+                validate=check_usable,
+                dated=True,
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,44 +12,31 @@ from django.db.models import Count
 
 from core.errors import NotFound
 from core.rules import InvalidRule
-from routing.decide import DEFAULT_HORIZON_MINUTES, LayerRule, OffHours, Strategy
-from routing.facts import compiled_rule_set
+from leads.criteria import SCHEMA
+from routing.decide import DEFAULT_HORIZON_MINUTES, OffHours, Strategy, compile_rule_set
 from routing.models import Decision, Pool, PoolSeat, RoutingSettings, RuleSetVersion
-from tenants.context import current_tenant_id
+from routing.rule_rows import RuleRow, is_plain, rule_rows
+from routing.rules_check import PoolState
+from routing.rules_edit import horizon_of
 from tenants.models import Member, RepProfile
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 COUNTED_DAYS = 30
-EVERYONE_ELSE = "Everyone else"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolRule:
-    """A rule of the first layer. hits: decisions it made lately. problem: why its pool can take nobody."""
-
-    name: str
-    sentence: str
-    pool: str
-    hits: int
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class PriorityRule:
-    name: str
-    sentence: str
-    priority: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The version in force in words. error: why it cannot be read; then the layers are empty."""
+    """The version in force in words. error: why it cannot be read; then the layers are empty.
+
+    is_plain: one rule sends everyone to one pool, and no priority is given.
+    """
 
     version: RuleSetVersion
-    pools: Sequence[PoolRule]
-    priorities: Sequence[PriorityRule]
+    pools: Sequence[RuleRow]
+    priorities: Sequence[RuleRow]
     horizon_minutes: int
     error: str = ""
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +119,12 @@ def _how_it_works(pool: Pool) -> str:
 
 
 def rules_in_force(pools: Sequence[PoolRow], *, now: datetime) -> Rules | None:
-    """The published rules in words, with the names of these pools; None before the first publication."""
-    version = published_version(RuleSetVersion)
+    """The rules in force in words, with the names of these pools; None before the first publication."""
+    version = version_in_force(RuleSetVersion, now)
     if version is None:
         return None
     try:
-        rule_set = compiled_rule_set(current_tenant_id(), version.id)
+        compile_rule_set(version.content, SCHEMA)
     except InvalidRule as error:
         return Rules(
             version,
@@ -146,45 +133,27 @@ def rules_in_force(pools: Sequence[PoolRow], *, now: datetime) -> Rules | None:
             DEFAULT_HORIZON_MINUTES,
             f"The rules in force cannot be read any more. {error.message}",
         )
-    known = {pool.slug: pool for pool in pools}
-    hits = _hits(now)
+    states = {pool.slug: state_of(pool) for pool in pools}
+    content = version.content
     return Rules(
         version=version,
-        pools=[_pool_rule(item, known, hits) for item in rule_set.pools],
-        priorities=[
-            PriorityRule(item.name, _sentence(item), int(item.value)) for item in rule_set.priorities
-        ],
-        horizon_minutes=int(rule_set.horizon.total_seconds() // 60),
+        pools=rule_rows(content, "pools", pools=states, hits=hits(now)),
+        priorities=rule_rows(content, "priorities", pools=states),
+        horizon_minutes=horizon_of(content),
+        is_plain=is_plain(content),
     )
 
 
-def _hits(now: datetime) -> dict[str, int]:
+def state_of(pool: PoolRow) -> PoolState:
+    """What rules need to know of a pool that is shown."""
+    people = sum(seat.is_active for seat in pool.seats)
+    return PoolState(pool.slug, pool.name, pool.is_active, people)
+
+
+def hits(now: datetime) -> dict[str, int]:
     """Decisions of the last 30 days by the name of the rule that chose the pool; one query."""
     lately = Decision.objects.filter(at__gte=now - timedelta(days=COUNTED_DAYS)).exclude(rule="")
     return dict(lately.values_list("rule").annotate(number=Count("id")).order_by("rule"))
-
-
-def _pool_rule(item: LayerRule, known: Mapping[str, PoolRow], hits: Mapping[str, int]) -> PoolRule:
-    pool = known.get(str(item.value))
-    return PoolRule(
-        name=item.name,
-        sentence=_sentence(item),
-        pool=pool.name if pool else str(item.value),
-        hits=hits.get(item.name[: Decision._meta.get_field("rule").max_length], 0),
-        problem=_problem(pool),
-    )
-
-
-def _problem(pool: PoolRow | None) -> str:
-    if pool is None:
-        return "There is no such pool"
-    if not pool.is_active:
-        return "This pool is off"
-    return "" if pool.seats else "Nobody sits in it"
-
-
-def _sentence(item: LayerRule) -> str:
-    return item.rule.sentence if item.rule else EVERYONE_ELSE
 
 
 def possible_owners() -> list[tuple[UUID, str]]:

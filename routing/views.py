@@ -24,6 +24,7 @@ from tenants.models import Role
 from tenants.publication_views import standing
 from tenants.refusals import REFUSED, take_errors
 from tenants.requests import TenantRequest
+from tenants.versions import open_draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def _page(
     people = overview.possible_owners() if may_edit else []
     context["pools"] = [_pool_context(pool, people, refused, may_edit=may_edit) for pool in pools]
     if may_edit:
-        context["standing"] = standing(RuleSetVersion, request)
+        context["draft"] = draft = open_draft(RuleSetVersion)
+        context["standing"] = standing(RuleSetVersion, request, draft=draft)
         present = {
             "fallback": setting.fallback_id,
             "max_hops": setting.max_hops,

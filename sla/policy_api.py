@@ -23,34 +23,26 @@ from sla.policy_drafts import write_draft
 from sla.policy_review import Review, check_publishable, review
 from sla.unit_api import UNIT_PARAMETER, asked_unit
 from tenants import versions
-from tenants.models import Publication, VersionState
 from web.api import TenantAPIView
+from web.version_api import (
+    AgainInSerializer,
+    AskedSerializer,
+    CheckSerializer,
+    DraftInSerializer,
+    PublishingView,
+    VersionListSerializer,
+    VersionSerializer,
+    standing_document,
+    version_document,
+    version_list,
+)
 
-MOST_VERSIONS = 100
 
-
-class PolicySerializer(serializers.Serializer[Any]):
+class PolicySerializer(VersionSerializer):
     """A version of the policy."""
 
-    id = serializers.UUIDField()
     unit = serializers.CharField(
         allow_null=True, help_text="Slug of the business unit whose policy it is; null for the main one."
-    )
-    number = serializers.IntegerField()
-    state = serializers.CharField(
-        help_text="draft, scheduled, held (its time came and it did not pass the check), published "
-        "(in force), retired or cancelled."
-    )
-    revision = serializers.IntegerField(help_text="Counts the saves of a draft.")
-    copy_of = serializers.IntegerField(
-        allow_null=True, help_text="Number of the version that it began as a copy of."
-    )
-    saved_at = serializers.DateTimeField(allow_null=True)
-    saved_by = serializers.CharField(allow_blank=True)
-    published_at = serializers.DateTimeField(allow_null=True)
-    published_by = serializers.CharField(allow_blank=True)
-    effective_at = serializers.DateTimeField(
-        allow_null=True, help_text="From when on, where it was published for a later moment."
     )
     content = serializers.DictField(help_text="Tiers, ladder, responses and on_reassign.")
 
@@ -62,72 +54,15 @@ class PublishedSerializer(PolicySerializer):
     )
 
 
-class PolicyListItemSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    number = serializers.IntegerField()
-    state = serializers.CharField()
-    copy_of = serializers.IntegerField(allow_null=True)
-    published_at = serializers.DateTimeField(allow_null=True)
-    published_by = serializers.CharField(allow_blank=True)
-    approved_by = serializers.CharField(
-        allow_blank=True, help_text="Of versions that a second admin approved."
-    )
-    effective_at = serializers.DateTimeField(allow_null=True)
-    changes = serializers.ListField(
-        child=serializers.CharField(), help_text="What it changed against the version before, in words."
-    )
-
-
-class PolicyListSerializer(serializers.Serializer[Any]):
-    results = PolicyListItemSerializer(many=True)
-    next = serializers.CharField(allow_null=True)
-
-
-class DraftInSerializer(serializers.Serializer[Any]):
-    content = serializers.DictField(help_text="The whole policy; it need not be valid yet.")
-    revision = serializers.IntegerField(
-        required=False,
-        min_value=1,
-        help_text="The one that the change started from; 409 where there is a newer one. Left out to begin a"
-        " draft.",
-    )
-
-
-class RollBackInSerializer(serializers.Serializer[Any]):
+class RollBackInSerializer(AgainInSerializer):
     move_open = serializers.BooleanField(
         required=False,
         help_text="Also move the running clocks of open leads when it comes into force. Else they stay.",
-    )
-    effective_at = serializers.DateTimeField(
-        required=False,
-        allow_null=True,
-        help_text="From when on, with an offset; at most 400 days ahead. Left out: at once.",
-    )
-    beside = serializers.IntegerField(
-        required=False,
-        min_value=1,
-        help_text="Number of the scheduled version that will replace this one: needed to publish at once"
-        " while one is scheduled.",
     )
 
 
 class PublishInSerializer(RollBackInSerializer):
     revision = serializers.IntegerField(min_value=1, help_text="Of the draft that was checked.")
-
-
-class AskedSerializer(serializers.Serializer[Any]):
-    """A request for a second admin's approval."""
-
-    publication = serializers.UUIDField(help_text="See /publications.")
-    version = serializers.UUIDField()
-    number = serializers.IntegerField()
-    effective_at = serializers.DateTimeField(allow_null=True)
-
-
-class PlaceSerializer(serializers.Serializer[Any]):
-    path = serializers.CharField(help_text="JSON pointer into the content.")
-    message = serializers.CharField()
-    code = serializers.CharField()
 
 
 class RecipientSerializer(serializers.Serializer[Any]):
@@ -151,22 +86,9 @@ class PolicyMovesSerializer(serializers.Serializer[Any]):
     exact = serializers.BooleanField(help_text="False: told from a sample, but running.")
 
 
-class ScheduledSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField()
-    state = serializers.CharField()
-    effective_at = serializers.DateTimeField(allow_null=True)
-
-
-class PolicyCheckSerializer(serializers.Serializer[Any]):
+class PolicyCheckSerializer(CheckSerializer):
     """What publishing the draft would do; nothing is written."""
 
-    revision = serializers.IntegerField()
-    needs_approval = serializers.BooleanField(help_text="A second admin must approve it: ask instead.")
-    waiting = serializers.UUIDField(allow_null=True, help_text="The publication that waits for approval.")
-    scheduled = ScheduledSerializer(allow_null=True, help_text="The version that comes into force by itself.")
-    problems = PlaceSerializer(many=True, help_text="With any of them it cannot be published.")
-    changes = serializers.ListField(child=serializers.CharField())
-    warnings = serializers.ListField(child=serializers.CharField())
     recipients = RecipientSerializer(many=True)
     open_leads = PolicyMovesSerializer(allow_null=True)
 
@@ -178,20 +100,7 @@ _read_roll_back: Callable[..., dict[str, Any]] = strict.reader_of(RollBackInSeri
 
 def policy_document(version: PolicyVersion) -> dict[str, Any]:
     """A version as the API answers it."""
-    return {
-        "id": version.id,
-        "unit": version.unit.slug if version.unit_id else None,
-        "number": version.number,
-        "state": version.state,
-        "revision": version.revision,
-        "copy_of": version.copy_of,
-        "saved_at": version.saved_at,
-        "saved_by": version.saved_by,
-        "published_at": version.published_at,
-        "published_by": version.published_by,
-        "effective_at": version.effective_at,
-        "content": version.content,
-    }
+    return {**version_document(version), "unit": version.unit.slug if version.unit_id else None}
 
 
 def _draft(request: Request) -> PolicyVersion:
@@ -223,31 +132,12 @@ class PolicyVersionsView(TenantAPIView):
     @extend_schema(
         operation_id="policy_versions_list",
         parameters=[UNIT_PARAMETER],
-        responses={200: PolicyListSerializer},
+        responses={200: VersionListSerializer},
     )
     def get(self, request: Request) -> Response:
         """What was put in force, the newest first, with what each changed; the newest hundred."""
         unit = asked_unit(request)
-        of_line = versions.of_line(PolicyVersion, unit.id if unit else None)
-        listed = of_line.exclude(state=VersionState.DRAFT).order_by("-number")
-        found = list(listed[: MOST_VERSIONS + 1])
-        approvals = versions.approvals_of(version.id for version in found)
-        older: list[PolicyVersion | None] = [*found[1:], None]
-        rows = [
-            {
-                "id": version.id,
-                "number": version.number,
-                "state": version.state,
-                "copy_of": version.copy_of,
-                "published_at": version.published_at,
-                "published_by": version.published_by,
-                "approved_by": approvals.get(version.id, ""),
-                "effective_at": version.effective_at,
-                "changes": changes(previous.content, version.content) if previous else [],
-            }
-            for version, previous in zip(found, older, strict=True)
-        ]
-        return Response({"results": rows[:MOST_VERSIONS], "next": None})
+        return Response(version_list(PolicyVersion, changes, line=unit.id if unit else None))
 
 
 class PolicyDraftView(TenantAPIView):
@@ -305,22 +195,7 @@ class PolicyDraftCheckView(TenantAPIView):
         found, now = _draft(request), self.clock()
         current = versions.version_in_force(PolicyVersion, now, found.line)
         looked = review(found, current=current, tenant=self.tenant, now=now)
-        to_come = versions.version_to_come(PolicyVersion, found.line)
-        waiting = versions.waiting_order(PolicyVersion, found.line)
-        return Response(
-            {
-                "revision": found.revision,
-                "needs_approval": versions.needs_approval("policy"),
-                "waiting": waiting.id if waiting else None,
-                "scheduled": to_come
-                and {
-                    "number": to_come.number,
-                    "state": to_come.state,
-                    "effective_at": to_come.effective_at,
-                },
-                **_looked(looked),
-            }
-        )
+        return Response({**standing_document(found), **_looked(looked)})
 
 
 def _looked(looked: Review) -> dict[str, Any]:
@@ -353,39 +228,16 @@ def _looked(looked: Review) -> dict[str, Any]:
     }
 
 
-class _Publishing(TenantAPIView):
-    """Base of the calls that put a version in force, or ask for it."""
-
-    idempotent = True
-    scopes: ClassVar[Mapping[str, str]] = {"POST": "config:write"}
+class _Publishing(PublishingView):
+    """Base of the calls that put a policy in force, or ask for it."""
 
     def wishes(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """What was said as `tenants.versions.publish` takes it."""
-        return {
-            "actor": self.actor,
-            "now": self.clock(),
-            "effective_at": said.get("effective_at"),
-            "beside": said.get("beside"),
-            "options": {"move_open": True} if said.get("move_open") else {},
-        }
+        return {**super().wishes(said), "options": {"move_open": True} if said.get("move_open") else {}}
 
     def published(self, version: PolicyVersion) -> Response:
         """Answer with the version, and the move of the running clocks where one was ordered."""
         order = moving.ordered_for(version)
         return Response({**policy_document(version), "moving": order.expected if order else None})
-
-    def asked(self, order: Publication) -> Response:
-        """Answer with the request that waits."""
-        version = get_version(order.version_id)
-        return Response(
-            {
-                "publication": order.id,
-                "version": version.id,
-                "number": version.number,
-                "effective_at": order.effective_at,
-            },
-            status=201,
-        )
 
 
 class PolicyPublishView(_Publishing):

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db import transaction
 
-from core.errors import Conflict
 from sla.defaults import DEFAULT_POLICY
 from sla.models import BusinessUnit, PolicyVersion
 from sla.own_history import OwnHistory
@@ -58,15 +57,14 @@ def write_draft(
     draft was saved or begun since, Conflict where it is gone.
     """
     lock_unit(unit)
-    line = unit.id if unit else None
-    found = versions.open_draft(PolicyVersion, line)
-    if found is not None:
-        return versions.save_draft(
-            found, content=content, expected_revision=revision or 0, actor=actor, now=now
-        )
-    if revision is not None:
-        raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
-    return versions.start_draft(PolicyVersion, actor=actor, now=now, content=content, line=line)
+    return versions.write_draft(
+        PolicyVersion,
+        content=content,
+        revision=revision,
+        actor=actor,
+        now=now,
+        line=unit.id if unit else None,
+    )
 
 
 def with_proposals(content: Mapping[str, Any], history: OwnHistory) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, StaleVersion
-from core.rules.schema import spoken
 from leads.defaults import INTENT_KINDS, engaged
 from leads.models import Handoff
 from sla import policy_edit, words
@@ -35,15 +34,15 @@ from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, VersionState
-from tenants.publication_views import house_time, standing
+from tenants.publication_views import standing
 from tenants.refusals import status_of
 from tenants.requests import TenantRequest
 from tenants.selectors import active_members
+from tenants.version_pages import history_rows, number_of, stale_words
 from tenants.versions import of_line
 
 COUNTED_DAYS = 30
 SHOWN_VERSIONS = 5
-PAGE = 20
 #: Buttons of the editor that save and lead to another page.
 _LEADS_TO = {"check": "sla:policy_check", "propose": "sla:policy_proposal"}
 _MAIN_ONLY = frozenset({"propose"})
@@ -291,24 +290,10 @@ def _show_stale(
     request: TenantRequest, form: PolicyForm, stale: StaleVersion, context: dict[str, Any]
 ) -> None:
     """Say what came between; the next save starts from what they have just read."""
-    context["stale"] = {
-        "text": stale.message,
-        "changes": [
-            _place_words(change["path"], change["before"], change["after"])
-            for change in stale.data["changes"]
-        ],
-    }
+    context["stale"] = stale_words(stale)
     again = request.POST.copy()
     again["revision"] = str(stale.data["revision"])
     form.data = again
-
-
-def _place_words(path: str, before: object, after: object) -> str:
-    """ "Tiers, demo request, targets, first touch, duration, minutes: 5, now 10."."""
-    where = spoken(", ".join(part.replace("_", " ") for part in path.strip("/").split("/")))
-    plain = all(each is None or isinstance(each, str | int) for each in (before, after))
-    told = f": {'nothing' if before is None else before}, now {'nothing' if after is None else after}"
-    return f"{where}{told if plain else ' changed'}."
 
 
 @require_POST
@@ -323,19 +308,13 @@ def discard(request: TenantRequest) -> HttpResponse:
                 found,
                 actor=_actor(request),
                 now=database_clock(),
-                expected_revision=_number(request, "revision") or 0,
+                expected_revision=number_of(request, "revision") or 0,
             )
         except Conflict as refusal:
             messages.error(request, refusal.message)
             return redirect(address("sla:policy_draft", unit))
         messages.success(request, f"The draft of version {found.number} is gone.")
     return redirect(address("sla:policy", unit))
-
-
-def _number(request: TenantRequest, name: str) -> int | None:
-    """A number that a hidden field carries; None where it is none."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 # --- Versions ---
@@ -345,30 +324,9 @@ def _number(request: TenantRequest, name: str) -> int | None:
 @member_required()
 def history(request: TenantRequest) -> HttpResponse:
     """GET /policy/versions?before=<number>&unit=<slug>: who put what in force and when, in words."""
-    before = request.GET.get("before", "")
     unit = asked_unit(request)
-    listed = of_line(PolicyVersion, line_of(unit)).exclude(state=VersionState.DRAFT).order_by("-number")
-    if before.isascii() and before.isdigit() and len(before) < 10:
-        listed = listed.filter(number__lt=int(before))
-    found = list(listed[: PAGE + 1])
-    approvals = versions.approvals_of(each.id for each in found)
-    actors = names_of_actors([*(each.published_by or each.created_by for each in found), *approvals.values()])
-    older: list[PolicyVersion | None] = [*found[1:], None]
-    rows = [
-        {
-            "version": version,
-            "by": actors[version.published_by or version.created_by],
-            "approved_by": actors[approvals[version.id]] if version.id in approvals else "",
-            "from": house_time(version.effective_at, request.tenant) if version.effective_at else "",
-            "changes": changes(previous.content, version.content) if previous else [],
-            "first": previous is None,
-            "again": version.copy_of if previous and version.copy_of != previous.number else None,
-        }
-        for version, previous in zip(found, older, strict=True)
-    ]
     context = {
-        "rows": rows[:PAGE],
-        "next": found[PAGE - 1].number if len(found) > PAGE else None,
+        **history_rows(PolicyVersion, request, changes, line=line_of(unit)),
         "may_change": _is_admin(request),
         "crumbs": crumbs("Versions", unit),
         **unit_context(unit, "sla:policy_versions"),

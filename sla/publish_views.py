@@ -14,24 +14,22 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from core.errors import Conflict, DomainError, ValidationFailed
 from sla import moving
 from sla.models import BusinessUnit, PolicyVersion
 from sla.policies import get_version
 from sla.policy_review import check_publishable, review
 from sla.presenting import move_rows
-from sla.publish_form import PublishForm
+from sla.publish_form import PolicyPublishForm
 from sla.unit_pages import address, asked_unit, line_of, unit_context
 from tenants import versions
-from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Publication, Role, VersionState
-from tenants.publication_views import house_time, standing
-from tenants.refusals import status_of, status_of_refusal, take_errors
+from tenants.publication_views import standing
+from tenants.publish_form import PublishForm
+from tenants.refusals import status_of, status_of_refusal
 from tenants.requests import TenantRequest
-
-_REUSABLE = (VersionState.RETIRED, VersionState.CANCELLED)
+from tenants.version_pages import REUSABLE, publish_again, publish_draft, published_words, try_publishing
 
 
 def crumbs(here: str = "", unit: BusinessUnit | None = None) -> list[dict[str, str]]:
@@ -55,11 +53,7 @@ def check(request: TenantRequest) -> HttpResponse:
     draft = found
 
     def publish(form: PublishForm) -> PolicyVersion | Publication:
-        wishes = {**_by(request), **form.wishes()}
-        revision = form.cleaned_data["revision"] or 0
-        if versions.needs_approval("policy"):
-            return versions.ask(draft, asker=request.member, expected_revision=revision, **wishes)
-        return versions.publish(draft, expected_revision=revision, validate=check_publishable, **wishes)
+        return publish_draft(draft, form, request, validate=check_publishable)
 
     context = {"draft": found, "number": found.number, "title": "Check and publish"}
     return _answer(request, found, publish, context)
@@ -72,22 +66,15 @@ def use_again(request: TenantRequest, policy_version_id: UUID) -> HttpResponse:
     old = get_version(policy_version_id)
 
     def publish(form: PublishForm) -> PolicyVersion | Publication:
-        wishes = {**_by(request), **form.wishes()}
-        if versions.needs_approval("policy"):
-            return versions.ask_again(old, asker=request.member, **wishes)
-        return versions.roll_back(old, validate=check_publishable, **wishes)
+        return publish_again(old, form, request, validate=check_publishable)
 
-    if old.state not in _REUSABLE and request.method != "POST":
+    if old.state not in REUSABLE and request.method != "POST":
         messages.info(request, f"Version {old.number} is not one of earlier.")
         return redirect(address("sla:policy_versions", old.unit))
     numbers = versions.of_line(PolicyVersion, old.line).order_by("-number").values_list("number", flat=True)
     newest = numbers.first() or 0
     context = {"old": old, "number": newest + 1, "title": f"Use version {old.number} again"}
     return _answer(request, old, publish, context)
-
-
-def _by(request: TenantRequest) -> dict[str, Any]:
-    return {"actor": member_actor(request.member), "now": database_clock()}
 
 
 def _answer(
@@ -97,18 +84,12 @@ def _answer(
     context: dict[str, Any],
 ) -> HttpResponse:
     """Do what the form says and go on, or show the check, with what was refused."""
-    form = PublishForm(request.POST or None, zone=request.tenant.time_zone)
-    refused: DomainError | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = publish(form)
-        except (Conflict, ValidationFailed) as refusal:
-            refused = refusal
-            if any(each.path == "/effective_at" for each in refusal.field_errors):
-                take_errors(form, refusal)
-            version.refresh_from_db()
-        else:
-            return _published(request, made)
+    form = PolicyPublishForm(request.POST or None, zone=request.tenant.time_zone)
+    made, refused = try_publishing(form, publish)
+    if made is not None:
+        return _published(request, made)
+    if refused is not None:
+        version.refresh_from_db()
     current = versions.version_in_force(PolicyVersion, database_clock(), version.line)
     looked = review(version, current=current, tenant=request.tenant, now=database_clock())
     context |= {
@@ -127,22 +108,16 @@ def _answer(
 
 
 def _published(request: TenantRequest, made: PolicyVersion | Publication) -> HttpResponse:
-    """Say what is in force now, will be, or waits for somebody."""
+    """Say what is in force now, will be, or waits for somebody; and what becomes of running clocks."""
+    text = published_words(made, request.tenant)
     if isinstance(made, Publication):
-        messages.success(
-            request, "The other admins are asked for their approval. Nothing is in force before."
-        )
+        messages.success(request, text)
         return redirect(reverse("sla:policy") + versions.query_of(made))
-    page = reverse("sla:policy") + made.line_query
-    if made.state == VersionState.SCHEDULED and made.effective_at is not None:
-        moment = house_time(made.effective_at, request.tenant)
-        messages.success(request, f"Version {made.number} comes into force on {moment}.")
-        return redirect(page)
-    text = f"Version {made.number} is in force. "
-    order = moving.ordered_for(made)
-    if order is not None:
-        text += f"{order.expected} running clocks are being moved to it."
-    else:
-        text += "Running clocks keep their deadlines."
+    if made.state != VersionState.SCHEDULED:
+        order = moving.ordered_for(made)
+        if order is not None:
+            text += f" {order.expected} running clocks are being moved to it."
+        else:
+            text += " Running clocks keep their deadlines."
     messages.success(request, text)
-    return redirect(page)
+    return redirect(reverse("sla:policy") + made.line_query)

@@ -221,6 +221,7 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # a bulk call of 1,000 leads fits; more is refused with 413
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000  # a rule of 2,000 conditions, with ten controls each, is one form
 FILE_UPLOAD_HANDLERS = ["web.uploads.CappedUpload"]
 
 # --- What leaves the building -----------------------------------------------------------------------------

@@ -8,7 +8,8 @@ A rule is a JSON tree (docs/rules.md has the language with examples):
     ]}
 
 `validate` says what is wrong with one and where, `compile_rule` makes it fast, `Rule.explain` says why it
-came out as it did, `describe` puts it into words.  Nothing here does I/O or reads a clock.
+came out as it did, `describe` and `chips` put it into words, `shadowed` finds what can never match in a list
+of rules.  Nothing here does I/O or reads a clock.
 
 Two answers only: a condition on a value that is not known is not met, and `not` turns that into met.  So a
 rule and its `not` divide all leads between them, and no lead falls through both.  Where a value must be
@@ -20,15 +21,17 @@ from __future__ import annotations
 from core.errors import FieldError, ValidationFailed
 from core.rules.compiled import Leaf, Rule, State, Verdict
 from core.rules.facts import EngagementFact, Facts
+from core.rules.implied import shadowed
 from core.rules.parse import parse
 from core.rules.schema import OPERATORS, Field, FieldType, Schema
-from core.rules.sentences import sentence
+from core.rules.sentences import Chips, chips_of, sentence
 
 #: An error in a rule: path (JSON pointer into the tree), message, code.
 RuleError = FieldError
 
 __all__ = [
     "OPERATORS",
+    "Chips",
     "EngagementFact",
     "Facts",
     "Field",
@@ -40,8 +43,10 @@ __all__ = [
     "Schema",
     "State",
     "Verdict",
+    "chips",
     "compile_rule",
     "describe",
+    "shadowed",
     "validate",
 ]
 
@@ -72,3 +77,9 @@ def describe(tree: object, schema: Schema) -> str:
     if node is None:
         raise InvalidRule("The rule is not valid: " + errors[0].message, field_errors=errors)
     return sentence(node, schema)
+
+
+def chips(tree: object, schema: Schema) -> Chips | None:
+    """The rule as parts to be shown side by side; None where groups stand within groups, or it is none."""
+    node = parse(tree, schema)[0]
+    return chips_of(node, schema) if node is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from core.rules import tree as t
 from core.rules.schema import Schema, spoken
@@ -37,6 +37,37 @@ def sentence(node: t.Node, schema: Schema) -> str:
 def leaf_sentence(leaf: t.Test, schema: Schema) -> str:
     """One condition."""
     return field_sentence(leaf) if isinstance(leaf, t.FieldTest) else engagement_sentence(leaf, schema)
+
+
+class Chips(NamedTuple):
+    """The conditions of a flat rule, each as (what is looked at, what is asked of it), and what joins them:
+    "and" or "or".
+    """
+
+    joint: str
+    parts: tuple[tuple[str, str], ...]
+
+
+def chips_of(node: t.Node, schema: Schema) -> Chips | None:
+    """A checked tree as parts side by side; None where that would not say what it says."""
+    if isinstance(node, t.Negation):
+        return None
+    if not isinstance(node, t.Group):
+        return Chips("and", (_chip(node, schema),))
+    parts = []
+    for child in node.children:
+        if isinstance(child, t.Group | t.Negation):
+            return None
+        parts.append(_chip(child, schema))
+    return Chips("and" if node.kind == "all" else "or", tuple(parts)) if parts else None
+
+
+def _chip(leaf: t.Test, schema: Schema) -> tuple[str, str]:
+    text = leaf_sentence(leaf, schema)
+    label = leaf.field.label if isinstance(leaf, t.FieldTest) else engagement_label(leaf, schema)
+    if not text.startswith(label):
+        return "", text
+    return label, text.removeprefix(label).lstrip(": ")
 
 
 def _part(node: t.Node, schema: Schema) -> str:

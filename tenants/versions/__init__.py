@@ -23,7 +23,7 @@ from tenants.versions.approving import (
     withdraw,
 )
 from tenants.versions.changes import Change, diff
-from tenants.versions.drafts import create_draft, discard_draft, save_draft, start_draft
+from tenants.versions.drafts import create_draft, discard_draft, save_draft, start_draft, write_draft
 from tenants.versions.kinds import Kind, Validate, get_kind, kind_of, kinds, register, title_of
 from tenants.versions.orders import (
     approvals_of,
@@ -91,4 +91,5 @@ __all__ = [
     "waiting_order",
     "why_not_decide",
     "withdraw",
+    "write_draft",
 ]

@@ -125,6 +125,29 @@ def save_draft(
 
 
 @transaction.atomic
+def write_draft(
+    model: type[V],
+    *,
+    content: dict[str, Any],
+    revision: int | None,
+    actor: str,
+    now: datetime,
+    line: UUID | None = None,
+) -> V:
+    """Begin a draft with this content, or write it into the open one.
+
+    revision: of the open draft that the author saw; None where they saw none. Raises StaleVersion where the
+              draft was saved or begun since, Conflict where it is gone.
+    """
+    found = open_draft(model, line)
+    if found is not None:
+        return save_draft(found, content=content, expected_revision=revision or 0, actor=actor, now=now)
+    if revision is not None:
+        raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
+    return start_draft(model, actor=actor, now=now, content=content, line=line)
+
+
+@transaction.atomic
 def discard_draft(
     version: VersionedModel, *, actor: str, now: datetime, expected_revision: int | None = None
 ) -> None:

@@ -1,0 +1,72 @@
+"""What an admin is shown before rules are put in force: what is wrong with them and where, what they change,
+and what to look at twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import FieldError
+from routing.models import RuleSetVersion
+from routing.rule_drafts import pool_names
+from routing.rules_check import broken, pool_states, publishing_errors, warnings
+from routing.rules_edit import LAYERS, Content, Place, rules_of
+from routing.rules_words import changes, rule_name
+
+_LAYER_NAMES = {"pools": "Fit", "priorities": "Behaviour"}
+FALLBACK_MISSING = "fallback_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Something wrong and where: the rule to open ("" for none), the part of the page, and words for it."""
+
+    rule: str
+    anchor: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Rules looked at. With errors they cannot be published."""
+
+    errors: Sequence[FieldError]
+    spots: Sequence[Spot]
+    changes: Sequence[str]
+    warnings: Sequence[str]
+
+
+def review(version: RuleSetVersion, *, current: RuleSetVersion | None, again: bool = False) -> Review:
+    """Look at a draft, or at an older version that is to be used again. Writes nothing."""
+    content = version.content
+    errors = broken(content, pool_states()) if again else publishing_errors(content)
+    return Review(
+        errors=errors,
+        spots=[spot_of(error, content) for error in errors],
+        changes=changes(current.content if current else {}, content, pool_names()),
+        warnings=warnings(content),
+    )
+
+
+def spot_of(error: FieldError, content: Any) -> Spot:
+    """Where in the editor an error is put right."""
+    _, *parts = error.path.split("/")
+    if parts[:1] == ["horizon_minutes"]:
+        return Spot("", "id_horizon", "Availability", error.message)
+    for layer in LAYERS:
+        if parts[:1] != [layer]:
+            continue
+        name = _LAYER_NAMES[layer]
+        if not parts[1:] or not parts[1].isdigit():
+            return Spot("", layer, name, error.message)
+        place = Place(layer, int(parts[1]))
+        return Spot(str(place), "open-rule", f"{name}, {_named(content, place)}", error.message)
+    where = "When nobody takes it" if error.code == FALLBACK_MISSING else "The rules"
+    return Spot("", "", where, error.message)
+
+
+def _named(content: Content, place: Place) -> str:
+    return f"rule {place.index + 1} ({rule_name(rules_of(content, place.layer)[place.index], place.index)})"
