@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff.views import acts, board, corrections, excuses, inbox, lead, lists, moves, pauses, shadow
+from handoff.views import (
+    acts,
+    board,
+    corrections,
+    decisions,
+    excuses,
+    inbox,
+    lead,
+    lists,
+    moves,
+    pauses,
+    shadow,
+)
 
 app_name = "handoff"
 urlpatterns = [
@@ -33,6 +45,9 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/approve", excuses.approve, name="excuse_approve"),
     path("excuses/<uuid:excuse_id>/refuse", excuses.refuse, name="excuse_refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuses.withdraw, name="excuse_withdraw"),
+    path("decisions", decisions.log, name="decisions"),
+    path("decisions/mine", decisions.mine, name="my_decisions"),
+    path("decisions/<uuid:decision_id>", decisions.one, name="one_decision"),
     path("board", board.board, name="board"),
     path("shadow", shadow.shadow, name="shadow"),
     path("unrouted", lists.unrouted, name="unrouted"),

@@ -1,8 +1,8 @@
 """Whether a pool shares its leads as its weights say, or somebody is favoured. Pure.
 
 A lead that a pool shared out is a turn. Of each turn everybody who could have had it then expects the share
-that their weight is of all those weights; leave, caps and hours are in it, since whoever they bind is left out
-of that turn. The expected shares of a period add up to the leads that were shared out.
+that their weight is of all those weights; leave, caps and hours are in it, since whoever they bind is left
+out of that turn. The expected shares of a period add up to the leads that were shared out.
 
 What came of it differs by chance. Were each turn drawn by lot with those shares, how many leads somebody gets
 would be a sum of independent draws: its spread is the sum of p(1 - p). The band holds 95 % of what lots give,

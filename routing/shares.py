@@ -70,7 +70,7 @@ select d.pool_id, l.member, l.cause, count(*),
 from (
     select pool_id, member_id, reason, trace from routing_decision
     where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and reason = any(%(turns)s)
-      and member_id is not null and pool_id is not null {pool}
+      and member_id is not null and pool_id is not null {pool} {real}
 ) d
 cross join lateral (
     select member, cause, w, whole, case when could then w / nullif(shared, 0) end p
@@ -100,13 +100,18 @@ group by d.pool_id, l.member, l.cause
 _PAST_SQL: Final = """
 select pool_id, member_id, reason, count(*) from routing_decision
 where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and not reason = any(%(turns)s)
-  and member_id is not null and outcome <> 'stays' {pool}
+  and member_id is not null and outcome <> 'stays' {pool} {real}
 group by pool_id, member_id, reason
 """
+#: Test leads go the real way and count nowhere.
+_REAL: Final = """and not exists (
+    select from leads_handoff h
+    where h.tenant_id = %(tenant)s and h.id = routing_decision.handoff_id and h.is_test
+)"""
 
 
 def shares(*, since: datetime, until: datetime, pool_id: UUID | None = None) -> Shares:
-    """Every pool's turns in [since, until), with what chance allows. Four queries for any number of decisions.
+    """Every pool's turns in [since, until), with what chance allows. Four queries for any number of them.
 
     pool_id: that pool alone.
     """
@@ -181,5 +186,5 @@ def _run(sql: str, since: datetime, until: datetime, pool_id: UUID | None) -> li
     if pool_id is not None:
         asked["pool"] = str(pool_id)
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(pool="and pool_id = %(pool)s" if pool_id else ""), asked)
+        cursor.execute(sql.format(pool="and pool_id = %(pool)s" if pool_id else "", real=_REAL), asked)
         return list(cursor.fetchall())

@@ -56,7 +56,7 @@ def _row(line: Mapping[str, Any], counters_after: Mapping[str, int] | None = Non
 
 
 #: Fields whose value names somebody, or reaches them: of these it is kept only whether they were known.
-_NAMES: Final = frozenset({"lead.phone", "lead.company_name", "account.name"})
+NAMES: Final = frozenset({"lead.phone", "lead.company_name", "account.name"})
 
 
 def snapshot(rule_set: RuleSet, facts: Facts) -> dict[str, Any] | None:
@@ -82,7 +82,7 @@ def snapshot(rule_set: RuleSet, facts: Facts) -> dict[str, Any] | None:
 
 def _kept(name: str, value: Any) -> Any:
     known = value is not None and value != "" and value != []
-    if name in _NAMES:
+    if name in NAMES:
         return True if known else None
     if not known:
         return None
