@@ -201,7 +201,7 @@ def _rows(decisions: Sequence[Decision], member: Member, candidate: UUID | None)
                 "rule": decision.rule,
                 "pool": decision.pool.name if decision.pool else "",
                 "reason": words.say(words.REASONS, decision.reason),
-                "tie_break": words.TIE_BREAKS.get(decision.trace.get("tie_break", ""), ""),
+                "tie_break": words.TIE_BREAKS.get(tie_break_of(decision), ""),
                 "trigger": words.say(words.TRIGGERS, decision.trigger),
                 "line": line,
                 "why": words.say(words.REASONS, line["reason"]) if line else "",
@@ -365,5 +365,11 @@ def line_document(decision: Decision) -> dict[str, Any]:
         "pool": decision.pool.slug if decision.pool else None,
         "owner": decision.member_id,
         "rule_set_version": decision.rule_set_version_id,
-        "tie_break": decision.trace.get("tie_break", ""),
+        "tie_break": tie_break_of(decision),
     }
+
+
+def tie_break_of(decision: Decision) -> str:
+    """What decided a tie; a list has it beside the trace, which it leaves where it is."""
+    told: str | None = getattr(decision, "tie_break", None)
+    return decision.trace.get("tie_break", "") if told is None else told

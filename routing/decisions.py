@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.fields.json import KeyTextTransform
 
 from leads.models import Handoff
 from routing.decide import OffHours
@@ -50,8 +51,8 @@ class Search:
 
 
 def search(wanted: Search, *, cursor: str = "", size: int) -> Page:
-    """Decisions with their pool, owner and lead, the last first. Three queries, or up to five with a
-    candidate, whatever is found.
+    """Decisions with their pool, owner and lead, the last first, for a list: their `trace` comes with a
+    candidate alone, `tie_break` always. Two queries, or up to five with a candidate, whatever is found.
 
     With a candidate a page may be shorter than `size`, or empty, and yet have a `next`: it looked through
     LOOKED_THROUGH decisions. Raises ValidationFailed at /cursor.
@@ -66,9 +67,10 @@ def search(wanted: Search, *, cursor: str = "", size: int) -> Page:
         statement.values["plain"] = f'[{{"member": "{wanted.candidate}"}}]'
         found = statement.rows(_WITH_CANDIDATE, size + 1)
         if len(found) <= size:
-            return Page(_read(found), _cursor(statement.last()))
+            return Page(_read(found, with_traces=True), _cursor(statement.last()))
     more = len(found) > size
-    return Page(_read(found[:size]), _cursor(found[size - 1]) if more else "")
+    rows = _read(found[:size], with_traces=wanted.candidate is not None)
+    return Page(rows, _cursor(found[size - 1]) if more else "")
 
 
 _WITH_CANDIDATE: Final = """select id, at from seen
@@ -79,12 +81,39 @@ def _cursor(row: tuple[UUID, datetime] | None) -> str:
     return write_cursor([row[1], row[0]]) if row is not None else ""
 
 
-def _read(found: Sequence[tuple[UUID, datetime]]) -> list[Decision]:
-    rows = Decision.objects.select_related("pool", "member", "handoff__lead", "rule_set_version").defer(
-        "pool__counters", "rule_set_version__content", "handoff__verdict", "handoff__lead__verdict"
+def _read(found: Sequence[tuple[UUID, datetime]], *, with_traces: bool = False) -> list[Decision]:
+    """The decisions of these ids, in their order, with what a list shows of them: `tie_break` beside the
+    trace's own, and the trace itself only if so asked."""
+    columns = [*_SHOWN, "trace"] if with_traces else _SHOWN
+    rows = (
+        Decision.objects.select_related("pool", "member", "handoff__lead")
+        .only(*columns)
+        .annotate(tie_break=KeyTextTransform("tie_break", "trace"))
     )
     by_id = rows.in_bulk([decision_id for decision_id, _ in found])
     return [by_id[decision_id] for decision_id, _ in found if decision_id in by_id]
+
+
+_SHOWN: Final = (
+    "tenant_id",
+    "at",
+    "trigger",
+    "rule",
+    "outcome",
+    "reason",
+    "rule_set_version_id",
+    "pool__tenant_id",
+    "pool__slug",
+    "pool__name",
+    "member__tenant_id",
+    "member__name",
+    "handoff__tenant_id",
+    "handoff__lead__tenant_id",
+    "handoff__lead__first_name",
+    "handoff__lead__last_name",
+    "handoff__lead__email",
+    "handoff__lead__company_name",
+)
 
 
 _PLAIN: Final = "select d.id, d.at, d.trace from routing_decision d where {}"

@@ -40,10 +40,11 @@ class Line(Generic[_K]):
 
 @dataclass(frozen=True, slots=True)
 class Turn(Generic[_K]):
-    """A lead that a pool shared out: who had it, of whom."""
+    """A lead that a pool shared out: who had it, of whom. times: how many were just so."""
 
     member: _K
     lines: Sequence[Line[_K]]
+    times: int = 1
 
 
 @dataclass(slots=True)
@@ -87,21 +88,22 @@ def tally(turns: Iterable[Turn[_K]]) -> dict[_K, Tally]:
     """The turns of one pool, by person."""
     found: dict[_K, Tally] = defaultdict(Tally)
     for turn in turns:
+        times = turn.times
         whole = sum(line.weight for line in turn.lines)
         shared = sum(line.weight for line in turn.lines if not line.kept_out)
         for line in turn.lines:
             one = found[line.member]
-            one.turns += 1
-            one.by_weight += line.weight / whole if whole else 0.0
+            one.turns += times
+            one.by_weight += times * line.weight / whole if whole else 0.0
             if line.kept_out:
-                one.kept_out[line.kept_out] += 1
+                one.kept_out[line.kept_out] += times
             elif shared:
                 share = line.weight / shared
-                spread = share * (1 - share)
-                one.expected += share
+                spread = times * share * (1 - share)
+                one.expected += times * share
                 one.variance += spread
                 one.skew += spread * (1 - 2 * share)
-        found[turn.member].actual += 1
+        found[turn.member].actual += times
     return dict(found)
 
 

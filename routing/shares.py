@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +13,14 @@ from uuid import UUID
 from django.db import connection
 
 from routing.decide import Strategy
-from routing.fairness import Band, Tally, band
+from routing.fairness import Band, Line, Tally, Turn, band, tally
 from routing.models import Pool
+from routing.traces import AFTER, candidates_of
 from tenants.context import current_tenant_id
 from tenants.models import Member
 
 #: Reasons of a decision that took a turn of the pool's rotation.
 TURNS: Final = tuple(str(each) for each in Strategy if each is not Strategy.CLAIM)
-#: Causes of a candidate's line that are no refusal: they could have had it.
-_COULD: Final = ("later_turn", *TURNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,43 +59,26 @@ class Shares:
     outside: list[tuple[str, Mapping[str, int]]] = field(default_factory=list)
 
 
-# Each decision's candidates are unfolded beside it, so nothing is sorted or joined. Older traces name each
-# value; of a decision that pools passed on, only the lines of the pool that decided count; whoever has no
-# counter after it did not sit there (the account's owner).
+# Most turns are alike but for who had them, so they are added up by what fairness asks of a trace: of each
+# candidate the member, result, reason and weight. Who has no counter after it did not sit in the pool.
 _TURNS_SQL: Final = """
-select d.pool_id, l.member, l.cause, count(*),
-       coalesce(sum(w / nullif(l.whole, 0)), 0),
-       coalesce(sum(p), 0), coalesce(sum(p * (1 - p)), 0), coalesce(sum(p * (1 - p) * (1 - 2 * p)), 0),
-       count(*) filter (where l.member = d.member_id::text)
+select pool_id, member_id, reason, told::text, count(*)
 from (
-    select pool_id, member_id, reason, trace from routing_decision
+    select pool_id, member_id, reason, jsonb_path_query_array(
+        trace, 'strict $.candidates[*] ? (@.size() < 10 || @[9] != null)[0, 1, 2, 4]', '{{}}', true) told
+    from routing_decision
     where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and reason = any(%(turns)s)
-      and member_id is not null and pool_id is not null {pool} {real}
-) d
-cross join lateral (
-    select member, cause, w, whole, case when could then w / nullif(shared, 0) end p
-    from (
-        select member, cause, could, w, sum(w) over () whole, sum(case when could then w end) over () shared
-        from (
-            select e ->> 0 member, e ->> 2 cause,
-                   e ->> 1 <> 'refused' and e ->> 2 <> 'opens_later' could,
-                   case when d.reason = 'round_robin' then least((e ->> 4)::float8, 1)
-                        else (e ->> 4)::float8 end w
-            from jsonb_array_elements(
-                case when d.trace ? 'columns' then d.trace -> 'candidates' else (
-                    select coalesce(jsonb_agg(jsonb_build_array(
-                        o -> 'member', o -> 'result', o -> 'reason', o -> 'turns', o -> 'weight')), '[]')
-                    from jsonb_array_elements(d.trace -> 'candidates') o
-                ) end
-            ) e
-            where jsonb_typeof(e -> 9) is distinct from 'null' and (
-                not d.trace ? 'passed_on'
-                or coalesce(e -> -1 ->> 'pool', d.trace -> 'passed_on' ->> 0) = d.trace ->> 'pool'
-            )
-        ) one
-    ) summed
-) l
-group by d.pool_id, l.member, l.cause
+      and member_id is not null and pool_id is not null
+      and trace ? 'columns' and not trace ? 'passed_on' {pool} {real}
+) one
+group by pool_id, member_id, reason, told
+"""
+# Older traces name each value, and where pools passed a lead on, several stand in one trace.
+_OTHER_TURNS_SQL: Final = """
+select pool_id, member_id, reason, trace::text from routing_decision
+where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and reason = any(%(turns)s)
+  and member_id is not null and pool_id is not null
+  and (not trace ? 'columns' or trace ? 'passed_on') {pool} {real}
 """
 _PAST_SQL: Final = """
 select pool_id, member_id, reason, count(*) from routing_decision
@@ -111,7 +94,7 @@ _REAL: Final = """and not exists (
 
 
 def shares(*, since: datetime, until: datetime, pool_id: UUID | None = None) -> Shares:
-    """Every pool's turns in [since, until), with what chance allows. Four queries for any number of them.
+    """Every pool's turns in [since, until), with what chance allows. Five queries for any number of them.
 
     pool_id: that pool alone.
     """
@@ -155,20 +138,38 @@ def _pool_shares(
 
 
 def _tallies(since: datetime, until: datetime, pool_id: UUID | None) -> dict[tuple[UUID, UUID], Tally]:
-    found: dict[tuple[UUID, UUID], Tally] = defaultdict(Tally)
-    for pool, member, cause, turns, by_weight, expected, variance, skew, actual in _run(
-        _TURNS_SQL, since, until, pool_id
-    ):
-        one = found[pool, UUID(member)]
-        one.turns += turns
-        one.by_weight += by_weight
-        one.expected += expected
-        one.variance += variance
-        one.skew += skew
-        one.actual += actual
-        if cause not in _COULD:
-            one.kept_out[cause] += turns
-    return dict(found)
+    turns: dict[UUID, list[Turn[str]]] = defaultdict(list)
+    for pool, member_id, reason, told, times in _run(_TURNS_SQL, since, until, pool_id):
+        values = iter(json.loads(told))
+        told_of_each = zip(values, values, values, values, strict=True)
+        lines = [_line(*each, strategy=reason) for each in told_of_each]
+        turns[pool].append(Turn(str(member_id), lines, times))
+    for pool, member_id, reason, text in _run(_OTHER_TURNS_SQL, since, until, pool_id):
+        trace = json.loads(text)
+        lines = [
+            _line(line["member"], line["result"], line["reason"], line["weight"], strategy=reason)
+            for line in lines_of_the_pool(trace)
+        ]
+        turns[pool].append(Turn(str(member_id), lines))
+    return {
+        (pool, UUID(member)): one for pool, taken in turns.items() for member, one in tally(taken).items()
+    }
+
+
+def _line(member: str, result: str, reason: str, weight: int, *, strategy: str) -> Line[str]:
+    could = result != "refused" and reason != "opens_later"
+    level = strategy == Strategy.ROUND_ROBIN  # everybody counts alike
+    return Line(member, min(1, weight) if level else weight, "" if could else reason)
+
+
+def lines_of_the_pool(trace: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The candidates of a stored trace who sat in the pool that decided."""
+    first = trace["passed_on"][0] if trace.get("passed_on") else trace["pool"]
+    return [
+        line
+        for line in candidates_of(trace)
+        if line.get("pool", first) == trace["pool"] and "weight" in line and line.get(AFTER, 0) is not None
+    ]
 
 
 def _past(

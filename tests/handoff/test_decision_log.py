@@ -257,9 +257,7 @@ class TestWhoMayKnow:
         with org.scope():
             handoffs = {each.id: each for each in Handoff.objects.select_related("lead")}
             owners = [
-                NewOwner(
-                    handoffs[each.handoff_id], each.member_id, calendar_version_id=None, decision_id=each.id
-                )
+                NewOwner(handoffs[each.handoff_id], each.member_id, decision_id=each.id)
                 for each in made
                 if each.member_id
             ]

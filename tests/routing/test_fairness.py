@@ -16,19 +16,20 @@ from routing.decide import Candidate, PoolView, Seat, Strategy, choose, compile_
 from routing.fairness import Line, Tally, Turn, Verdict, band, tally
 
 NOW = datetime(2026, 11, 17, 9, tzinfo=UTC)
-KEPT_OUT = st.sampled_from(["", "", "", "on_leave", "at_cap", "opens_later"])
+KEPT_OUT = ("", "", "", "on_leave", "at_cap", "opens_later")
 
 
 @st.composite
 def turns(draw: st.DrawFn) -> list[Turn[str]]:
     """Turns of a pool of up to six, each with at least one who could have it."""
     people = [f"p{number}" for number in range(draw(st.integers(1, 6)))]
+    random = draw(st.randoms(use_true_random=False))
     found = []
     for _ in range(draw(st.integers(0, 30))):
-        lines = [Line(person, draw(st.integers(1, 16)), draw(KEPT_OUT)) for person in people]
+        lines = [Line(person, random.randint(1, 16), random.choice(KEPT_OUT)) for person in people]
         could = [line.member for line in lines if not line.kept_out]
         if could:
-            found.append(Turn(draw(st.sampled_from(could)), lines))
+            found.append(Turn(random.choice(could), lines))
     return found
 
 
@@ -46,6 +47,15 @@ def test_whoever_was_kept_out_of_a_turn_expects_nothing_of_it(given_turns: list[
         could = one.turns - sum(one.kept_out.values())
         assert 0 <= one.expected <= could
         assert one.variance <= could / 4
+
+
+@given(turns())
+def test_a_turn_that_was_taken_so_often_counts_so_often(given_turns: list[Turn[str]]) -> None:
+    thrice = tally([Turn(turn.member, turn.lines, 3) for turn in given_turns])
+    for member, one in tally(given_turns * 3).items():
+        assert thrice[member].expected == pytest.approx(one.expected)
+        assert thrice[member].variance == pytest.approx(one.variance)
+        assert (thrice[member].actual, thrice[member].kept_out) == (one.actual, one.kept_out)
 
 
 @given(turns())
