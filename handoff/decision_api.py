@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from handoff import words
 from handoff.decision_log import FILTERS, line_document, read_search
 from handoff.explain import decision_document
-from handoff.serializers import DecisionLineSerializer, DecisionSerializer
+from handoff.serializers import DecisionInputsSerializer, DecisionLineSerializer, DecisionSerializer
 from leads.selectors import get_lead
-from routing.decisions import LOOKED_THROUGH, forget_inputs, search
+from routing.decisions import LOOKED_THROUGH, count_inputs, forget_inputs, search
 from routing.selectors import get_decision
 from tenants.audit import record_change
 from web.api import TenantAPIView
@@ -61,7 +61,13 @@ class DecisionsView(TenantAPIView):
 
 
 class DecisionInputsView(TenantAPIView):
-    scopes: ClassVar[Mapping[str, str]] = {"DELETE": "leads:write"}
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read", "DELETE": "leads:write"}
+
+    @extend_schema(operation_id="lead_decision_inputs", responses={200: DecisionInputsSerializer})
+    def get(self, request: Request, lead_id: UUID) -> Response:
+        """How many decisions hold what the rules read of this lead."""
+        known_query(request)
+        return Response({"decisions": count_inputs(lead_id=get_lead(lead_id=lead_id).id)})
 
     @extend_schema(operation_id="lead_decision_inputs_clear", responses={204: None})
     def delete(self, request: Request, lead_id: UUID) -> Response:

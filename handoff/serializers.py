@@ -254,6 +254,12 @@ class DecisionLineSerializer(serializers.Serializer[Any]):
     tie_break = serializers.CharField(allow_blank=True)
 
 
+class DecisionInputsSerializer(serializers.Serializer[Any]):
+    """What is kept of a lead in decisions about it."""
+
+    decisions = serializers.IntegerField(help_text="That hold what the rules read of the lead.")
+
+
 class DecisionVersionsSerializer(serializers.Serializer[Any]):
     """Numbers of the versions that were in force."""
 

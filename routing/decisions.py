@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
 from leads.models import Handoff
@@ -228,14 +229,23 @@ def pools_around(member_id: UUID) -> list[UUID]:
 # --- Forgetting ---
 
 
+def count_inputs(*, lead_id: UUID) -> int:
+    """How many decisions hold what the rules read of this lead."""
+    return _with_inputs([lead_id]).count()
+
+
 def forget_inputs(*, lead_ids: Iterable[UUID]) -> int:
     """Clear what the rules read of these leads from every decision about them; how many held something.
 
     What remains, ids, numbers and the rules' results, says nothing of a person outside.
     """
+    return _with_inputs(lead_ids).update(inputs=None)
+
+
+def _with_inputs(lead_ids: Iterable[UUID]) -> QuerySet[Decision]:
     handoffs = Handoff.objects.filter(lead_id__in=list(lead_ids)).values("id")
-    cleared: int = Decision.objects.filter(handoff_id__in=handoffs, inputs__isnull=False).update(inputs=None)
-    return cleared
+    found: QuerySet[Decision] = Decision.objects.filter(handoff_id__in=handoffs, inputs__isnull=False)
+    return found
 
 
 def forget_old(tenant_id: UUID, *, now: datetime) -> int:

@@ -228,7 +228,9 @@ class TestWhole:
             lead_id = Handoff.objects.get(id=made.handoff_id).lead_id
         address = f"/api/v1/leads/{lead_id}/decision-inputs"
         assert Client().delete(address, headers=globex.auth).status_code == 404
+        assert Client().get(address, headers=org.auth).json() == {"decisions": 1}
         assert Client().delete(address, headers=org.auth).status_code == 204
+        assert Client().get(address, headers=org.auth).json() == {"decisions": 0}
         with org.scope():
             assert [Decision.objects.get(id=each.id).inputs is None for each in (made, other)] == [
                 True,

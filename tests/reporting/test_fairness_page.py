@@ -126,7 +126,7 @@ def favour(org: Org, member: Member, now: datetime) -> None:
             Pool.objects.update(counters={})
         route(org, 1, now=now + timedelta(seconds=number), prefix=f"tie{number}-")
         with org.scope():
-            last = Decision.objects.order_by("-at").first()
+            last = Decision.objects.latest("at")
             trace = last.trace
             for row in trace["candidates"]:
                 chosen = row[0] == str(member.id)
