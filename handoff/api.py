@@ -15,13 +15,12 @@ from rest_framework.response import Response
 
 from core.errors import FieldError
 from handoff import deadlines, explain, pauses, services
-from handoff.explain import decision_document, timer_row
+from handoff.explain import timer_row
 from handoff.selectors import last_handoff
 from handoff.serializers import (
     AcceptInSerializer,
     AnswerSerializer,
     ClaimInSerializer,
-    DecisionSerializer,
     ExplainSerializer,
     LedgerSerializer,
     NurtureInSerializer,
@@ -40,7 +39,6 @@ from handoff.timeline import assignments_of, timeline
 from leads import strict
 from leads.models import Handoff, Lead, Touch
 from leads.selectors import get_lead
-from routing.selectors import get_decision
 from sla.explain import explain_timer, get_timer, timers_of
 from sla.models import Timer
 from sla.selectors import possible, status_now
@@ -363,15 +361,6 @@ class TimerExplainView(TenantAPIView):
         """Why this clock is due when it is, day by day; the days add up to its duration, to the second."""
         timer = get_timer(timer_id=timer_id)
         return Response(deadlines.explanation_document(explain_timer(timer, now=self.clock())))
-
-
-class DecisionView(TenantAPIView):
-    scopes: ClassVar[Mapping[str, str]] = {"GET": "leads:read"}
-
-    @extend_schema(operation_id="decision", responses={200: DecisionSerializer})
-    def get(self, request: Request, decision_id: UUID) -> Response:
-        """One routing decision with its whole trace."""
-        return Response(decision_document(get_decision(decision_id=decision_id)))
 
 
 class TimersView(TenantAPIView):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, excuse_api, leave_api, leaving_api, publication_api, shadow_api
+from handoff import api, decision_api, excuse_api, leave_api, leaving_api, publication_api, shadow_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -18,7 +18,13 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/claim", api.ClaimView.as_view(), name="api-lead-claim"),
     path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
-    path("decisions/<uuid:decision_id>", api.DecisionView.as_view(), name="api-decision"),
+    path("decisions", decision_api.DecisionsView.as_view(), name="api-decisions"),
+    path(
+        "leads/<uuid:lead_id>/decision-inputs",
+        decision_api.DecisionInputsView.as_view(),
+        name="api-lead-decision-inputs",
+    ),
+    path("decisions/<uuid:decision_id>", decision_api.DecisionView.as_view(), name="api-decision"),
     path("leads/<uuid:lead_id>/ledger", api.LedgerView.as_view(), name="api-lead-ledger"),
     path("timers/<uuid:timer_id>/explain", api.TimerExplainView.as_view(), name="api-timer-explain"),
     path("timers/<uuid:timer_id>/excuse", excuse_api.AskView.as_view(), name="api-timer-excuse"),

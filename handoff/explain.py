@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from handoff import words
+from handoff.decision_log import line_document, version_numbers, versions_of
 from handoff.selectors import last_handoff, names_of
 from leads.models import Assignment, Handoff, Lead
 from routing.models import Decision
@@ -39,25 +40,14 @@ def timer_row(timer: Timer, *, lead_id: UUID, now: datetime) -> dict[str, Any]:
 
 
 def decision_document(decision: Decision) -> dict[str, Any]:
-    """A routing decision with its trace: the rules in words, every candidate with the numbers for and
-    against."""
-    trace = decision.trace
-    lines = candidates_of(trace)
+    """A routing decision with its trace: the rules in words and what they read, every candidate with the
+    numbers for and against."""
+    lines = candidates_of(decision.trace)
     names = names_of([line["member"] for line in lines])
-    lead_id = Handoff.objects.values_list("lead_id", flat=True).get(id=decision.handoff_id)
     return {
-        "id": decision.id,
-        "lead": lead_id,
-        "handoff": decision.handoff_id,
-        "at": decision.at,
-        "trigger": decision.trigger,
-        "outcome": decision.outcome,
-        "reason": decision.reason,
-        "rule": decision.rule,
-        "pool": decision.pool.slug if decision.pool else None,
-        "owner": decision.member_id,
-        "rule_set_version": decision.rule_set_version_id,
-        "tie_break": trace.get("tie_break", ""),
+        **line_document(decision),
+        "versions": version_numbers(decision, versions_of([decision])),
+        "inputs": decision.inputs,
         "layers": explain_layers(decision),
         "candidates": [
             {
@@ -110,7 +100,7 @@ def _decision(handoff: Handoff | None, assignment: Assignment | None) -> dict[st
     """What made the assignment; where nobody has the lead, the last try."""
     if handoff is None:
         return None
-    tries = Decision.objects.select_related("pool").filter(handoff=handoff)
+    tries = Decision.objects.select_related("pool", "handoff").filter(handoff=handoff)
     found: Decision | None = None
     if assignment is not None and assignment.ended_at is None and assignment.decision_id:
         found = tries.filter(id=assignment.decision_id).first()

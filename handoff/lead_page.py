@@ -14,15 +14,12 @@ from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
 from handoff.nurture import NURTURED, is_nurtured
-from handoff.selectors import ACTS, names_of
+from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
-from routing.models import Decision
-from routing.selectors import explain_layers
-from routing.traces import candidates_of
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -379,40 +376,3 @@ def _line(source: object, name: str, label: str) -> dict[str, Any]:
 
 def _company(account: Account | None) -> list[dict[str, Any]]:
     return [_line(account, name, label) for name, label in _COMPANY] if account else []
-
-
-# --- Why this person ---
-
-
-def decision_view(decision: Decision) -> dict[str, Any]:
-    """A routing decision in words: the rules that were tried, and every candidate with the reason."""
-    trace = decision.trace
-    lines = candidates_of(trace)
-    names = names_of([line["member"] for line in lines] + [decision.member_id])
-    return {
-        "decision": decision,
-        "trigger": words.say(words.TRIGGERS, decision.trigger),
-        "layers": explain_layers(decision),
-        "candidates": [
-            {
-                **line,
-                "name": names.get(line["member"], "Somebody who left"),
-                "words": words.say(words.REASONS, line["reason"]),
-                "opens": _moment(line.get("opens_at")),
-            }
-            for line in lines
-        ],
-        "tie_break": words.TIE_BREAKS.get(trace.get("tie_break", ""), ""),
-        "member": names.get(str(decision.member_id), ""),
-        "reason": words.say(words.REASONS, decision.reason),
-    }
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def decisions_view(handoff_id: UUID) -> list[dict[str, Any]]:
-    """Every decision about a handoff, the last one first."""
-    found = Decision.objects.select_related("pool", "member").filter(handoff_id=handoff_id)
-    return [decision_view(each) for each in found.order_by("-at", "-id")[:12]]

@@ -228,6 +228,8 @@ class TimelineSerializer(serializers.Serializer[Any]):
 
 
 class CandidateSerializer(serializers.Serializer[Any]):
+    """Who was looked at, with the numbers that counted; docs/routing.md has every one."""
+
     member = serializers.UUIDField()
     name = serializers.CharField()
     result = serializers.CharField(help_text="chosen, next or refused")
@@ -235,8 +237,8 @@ class CandidateSerializer(serializers.Serializer[Any]):
     words = serializers.CharField()
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
-    """Who got a lead, and why not the others."""
+class DecisionLineSerializer(serializers.Serializer[Any]):
+    """Who got a lead, by which rule, and why, in codes."""
 
     id = serializers.UUIDField()
     lead = serializers.UUIDField()
@@ -250,6 +252,30 @@ class DecisionSerializer(serializers.Serializer[Any]):
     owner = serializers.UUIDField(allow_null=True)
     rule_set_version = serializers.UUIDField(allow_null=True)
     tie_break = serializers.CharField(allow_blank=True)
+
+
+class DecisionInputsSerializer(serializers.Serializer[Any]):
+    """What is kept of a lead in decisions about it."""
+
+    decisions = serializers.IntegerField(help_text="That hold what the rules read of the lead.")
+
+
+class DecisionVersionsSerializer(serializers.Serializer[Any]):
+    """Numbers of the versions that were in force."""
+
+    rules = serializers.IntegerField(allow_null=True)
+    criteria = serializers.IntegerField(allow_null=True)
+    policy = serializers.IntegerField(allow_null=True)
+
+
+class DecisionSerializer(DecisionLineSerializer):
+    """Who got a lead, and why not the others."""
+
+    versions = DecisionVersionsSerializer()
+    inputs = serializers.DictField(
+        allow_null=True,
+        help_text="What the rules read of the lead; null where nothing, or once cleared.",
+    )
     layers = serializers.DictField()
     candidates = CandidateSerializer(many=True)
 

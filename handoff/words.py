@@ -89,6 +89,7 @@ REASONS: Final = {
 
 TIE_BREAKS: Final = {
     "only_one": "Nobody else could take it.",
+    "load": "Most room below their limit.",
     "turns": "Fewest turns taken in this pool.",
     "longest_waiting": "As many turns as others, and waiting longest since the last lead.",
     "id": "As many turns and as long a wait as others: the fixed order decides.",
@@ -113,6 +114,8 @@ TRIGGERS: Final = {
     "rerouted": "When it was refused as not theirs",
     "drain": "When somebody became available",
     "outside": "As another system asked",
+    "claimed": "When it was claimed",
+    "undone": "When an answer was undone",
 }
 
 ACTIONS: Final = {

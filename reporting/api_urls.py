@@ -5,5 +5,9 @@ from __future__ import annotations
 from django.urls import path
 
 from reporting.api import ComplianceView
+from reporting.fairness_api import FairnessView
 
-urlpatterns = [path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance")]
+urlpatterns = [
+    path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
+    path("reports/fairness", FairnessView.as_view(), name="api_report_fairness"),
+]

@@ -101,13 +101,13 @@ class Decision(TenantModel):
     trace: {"layers": {"pools": [{"name", "result": "match"|"no"|"skipped", "leaves": "10?"}], "priorities":
     [...]}, "columns": [names], "candidates": [[values], ...], "tie_break": str, "pool": slug|null,
     "priority": int}. routing.traces spells the candidates out; docs/routing.md explains it.
+    inputs: what the rules read of the lead (routing.traces.snapshot). It alone says anything about a person
+    outside, so it can be cleared without the trace; null where no rule asked, and once it is cleared.
     """
 
     handoff = tenant_fk("leads.Handoff", related_name="decisions", on_delete=models.CASCADE)
     at = models.DateTimeField()
-    trigger = models.CharField(
-        max_length=16
-    )  # intake, breach, hand_over, reassigned, rerouted, drain, outside
+    trigger = models.CharField(max_length=16)  # intake, breach, hand_over, reassigned, rerouted, drain, ...
     rule_set_version = tenant_fk("routing.RuleSetVersion", null=True)
     pool = tenant_fk("routing.Pool", null=True)
     rule = models.CharField(max_length=80, blank=True)
@@ -117,9 +117,16 @@ class Decision(TenantModel):
         max_length=40
     )  # code: weighted_round_robin, account_owner, nobody_available, ...
     trace = models.JSONField()
+    inputs = models.JSONField(null=True)
 
     class Meta(TenantModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "handoff", "at"], name="decision_by_handoff"),
             models.Index(fields=["tenant", "-at"], name="decision_by_time"),
+            # The decision log: each may be asked for alone, the last first.
+            models.Index(fields=["tenant", "member", "-at", "-id"], name="decision_by_member"),
+            models.Index(fields=["tenant", "pool", "-at", "-id"], name="decision_by_pool"),
+            models.Index(fields=["tenant", "rule", "-at", "-id"], name="decision_by_rule"),
+            models.Index(fields=["tenant", "reason", "-at", "-id"], name="decision_by_reason"),
+            models.Index(fields=["tenant", "trigger", "-at", "-id"], name="decision_by_trigger"),
         ]

@@ -21,8 +21,9 @@ def fallback_of() -> Member | None:
 
 
 def get_decision(*, decision_id: UUID) -> Decision:
-    """A decision of this organisation. Raises NotFound."""
-    found: Decision | None = Decision.objects.select_related("pool", "member").filter(id=decision_id).first()
+    """A decision of this organisation, with its pool, owner and handoff. Raises NotFound."""
+    rows = Decision.objects.select_related("pool", "member", "handoff")
+    found: Decision | None = rows.filter(id=decision_id).first()
     if found is None:
         raise NotFound("There is no such decision.")
     return found

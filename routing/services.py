@@ -30,7 +30,7 @@ from routing.decide import (
 )
 from routing.facts import Board, Setup
 from routing.models import Decision, Pool, PoolSeat
-from routing.traces import packed
+from routing.traces import packed, snapshot
 from tenants.bulk import fresh, insert_rows
 from tenants.models import RepProfile
 
@@ -347,7 +347,8 @@ class _Round:
             member_id=UUID(result.member_id) if result.member_id else None,
             outcome=result.outcome,
             reason=result.reason,
-            trace=packed(result.trace),
+            trace=packed(result.trace, result.counters_after),
+            inputs=snapshot(result.matched.rule_set, result.matched.facts) if result.matched else None,
         )
 
 

@@ -18,6 +18,7 @@ TICKS: Final = {
     "handoff.tasks.audit_tick": "Audits all this",
     "reporting.tasks.watch_tick": "Looks whether reports keep up",
     "web.tasks.prune_tick": "Removes what has expired",
+    "routing.tasks.forget_decisions_tick": "Forgets old routing decisions",
 }
 CLOCKS: Final = {"company": "company's clock", "owner": "owner's clock"}
 

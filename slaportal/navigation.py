@@ -53,6 +53,8 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Volume", "reporting:volume", "chart-bar", ()),
+            Place("Decisions", "handoff:decisions", "list-check", ()),
+            Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
         ),
     ),
     Group(

@@ -11,7 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from handoff.deadlines import ledger_of
-from handoff.lead_page import clock_panels, decisions_view
+from handoff.decision_log import decisions_of
+from handoff.lead_page import clock_panels
 from handoff.selectors import last_handoff
 from handoff.timeline import assignments_of
 from handoff.views import base
@@ -64,7 +65,7 @@ def decision(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         {"label": found.full_name, "url": reverse("handoff:lead", args=[found.id])},
         {"label": "Why this person"},
     ]
-    decisions = decisions_view(handoff.id) if handoff else []
+    decisions = decisions_of(handoff.id) if handoff else []
     context = {"lead": found, "handoff": handoff, "decisions": decisions, "crumbs": crumbs, "now": now}
     return render(request, "handoff/decision.html", context)
 

@@ -17,10 +17,10 @@ from web import shell
 
 pytestmark = pytest.mark.django_db
 
-EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "SLA tiers", "Calendars"]
+EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "Decisions", "SLA tiers", "Calendars"]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
-    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", *EVERYBODY],
+    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", "Fairness", *EVERYBODY],
     "marketing": ["Needs data", "Qualification", "Routing", *EVERYBODY],
     "executive": ["Routing", *EVERYBODY],
 }

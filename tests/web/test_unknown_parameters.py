@@ -10,12 +10,14 @@ pytestmark = pytest.mark.django_db
 
 READS = {
     "accounts": "flag",
+    "decisions": "rule",
     "excuses": "state",
     "leads": "stage",
     "leave": "member",
     "policy/proposal": "days",
     "publications": "kind",
     "reports/compliance": "target",
+    "reports/fairness": "pool",
     "shadow": "team",
     "shadow/summary": "days",
     "timers": "status",

@@ -311,6 +311,33 @@ def meter(
     }
 
 
+@register.inclusion_tag("web/_band.html")
+def band_chart(
+    low: float,
+    high: float,
+    *,
+    expected: float,
+    actual: float,
+    most: float,
+    out: bool = False,
+    label: str = "",
+) -> dict[str, object]:
+    """What chance gives, low to high, with a line at what is expected and a dot at what came, of 0 to `most`.
+
+    `out`: the dot is outside. `label` is read out.
+    """
+    scale = 100 / most if most > 0 else 0
+    start = max(0.0, low) * scale
+    return {
+        "low": _share(start),
+        "width": _share(max(0.8, high * scale - start)),  # a band of nothing is a line
+        "expected": _share(expected * scale),
+        "actual": _share(min(98.5, max(1.5, actual * scale))),  # the whole dot stays inside
+        "out": out,
+        "label": label,
+    }
+
+
 # --- Charts -------------------------------------------------------------------------------------------------
 #: Most intervals between the ticks of an axis: five labels fit beside a chart of 150 px.
 MOST_INTERVALS = 4

@@ -1,0 +1,187 @@
+"""Fairness: what each person of a pool could expect, what they got, and whether that is chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from core.errors import ValidationFailed
+from handoff import words
+from reporting import params
+from reporting.files import csv_response
+from reporting.views.asked import day_text
+from routing.fairness import Verdict
+from routing.models import Pool
+from routing.shares import PoolShares, Share, Shares, shares
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.models import Role, Tenant
+from tenants.requests import TenantRequest
+
+_LOOKS: Final = {
+    Verdict.CHANCE: ("on_target", "Chance"),
+    Verdict.MORE: ("watch", "More than chance"),
+    Verdict.LESS: ("watch", "Less than chance"),
+    Verdict.FEW: ("waiting", "Too few to tell"),
+}
+#: What a pool's strategy weighs besides turns, so that shares may differ for a good reason.
+_LOADED: Final = ("least_loaded", "fastest")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A period in the organisation's days, both included, and the pool, None for all."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+    pool: Pool | None
+    query: Mapping[str, str]
+
+    @property
+    def since(self) -> datetime:
+        return datetime.combine(self.first, time(), self.zone)
+
+    @property
+    def until(self) -> datetime:
+        return datetime.combine(self.last + timedelta(days=1), time(), self.zone)
+
+    def found(self) -> Shares:
+        return shares(since=self.since, until=self.until, pool_id=self.pool.id if self.pool else None)
+
+
+def asked_of(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Asked:
+    """What an address asks: `period=` or `from=` and `to=`, and `pool=` by slug. Raises ValidationFailed."""
+    zone = ZoneInfo(tenant.time_zone)
+    first, last = params.period(query, today=now.astimezone(zone).date())
+    pool, slug = None, query.get("pool", "")
+    if slug:
+        pool = Pool.objects.defer("counters").filter(slug=slug[:60]).first()
+        if pool is None:
+            raise ValidationFailed.at("/pool", "There is no pool with this slug.", "unknown_pool")
+    return Asked(first, last, zone, pool, query)
+
+
+def _asked(request: TenantRequest) -> Asked:
+    query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
+    return asked_of(query, tenant=request.tenant, now=database_clock())
+
+
+@require_safe
+@member_required(Role.MANAGER)
+def fairness(request: TenantRequest) -> HttpResponse:
+    """GET /fairness: expected and actual shares, by pool and person."""
+    asked = _asked(request)
+    found = asked.found()
+    chosen = params.period_name(asked.query)
+    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
+    if not chosen:
+        periods.insert(0, ("", period_text(asked), True))
+    pools = Pool.objects.order_by("name", "id").values_list("slug", "name")
+    slug = asked.pool.slug if asked.pool else ""
+    kept = {name: asked.query[name] for name in ("period", "from", "to", "pool") if asked.query.get(name)}
+    context = {
+        "crumbs": [{"label": "Insight"}, {"label": "Fairness"}],
+        "period": period_text(asked),
+        "periods": periods,
+        "pools": [("", "All", not slug)] + [(value, name, value == slug) for value, name in pools],
+        "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
+        "csv_url": reverse("reporting:fairness_csv") + (f"?{urlencode(kept)}" if kept else ""),
+        "found": [_pool_context(each, asked) for each in found.pools],
+        "outside": [(name or "Somebody who left", counted(reasons)) for name, reasons in found.outside],
+    }
+    return render(request, "reporting/fairness.html", context)
+
+
+def period_text(asked: Asked) -> str:
+    if asked.first == asked.last:
+        return day_text(asked.first, year=True)
+    same = asked.first.year == asked.last.year
+    return f"{day_text(asked.first, year=not same)} to {day_text(asked.last, year=True)}"
+
+
+def _pool_context(each: PoolShares, asked: Asked) -> dict[str, Any]:
+    most = max([max(row.band.high, row.tally.actual) for row in each.shares], default=0) or 1
+    outside = [row for row in each.shares if row.band.verdict in (Verdict.MORE, Verdict.LESS)]
+    return {
+        "pool": each.pool,
+        "turns": each.turns,
+        "finding": _finding(each, outside),
+        "loaded": each.pool.strategy in _LOADED,
+        "past": counted(each.past),
+        "rows": [_row(row, each.pool, asked, most) for row in each.shares],
+        "most": f"{most:,.0f}",
+    }
+
+
+def _finding(each: PoolShares, outside: list[Share]) -> str:
+    """What to make of a pool, in a sentence."""
+    if not each.turns:
+        return "No lead was shared out by turns."
+    if outside:
+        told = words.listed(
+            [f"{row.name} got {'more' if row.band.verdict == Verdict.MORE else 'less'}" for row in outside]
+        )
+        return f"{told} than chance explains."
+    if all(row.band.verdict == Verdict.FEW for row in each.shares):
+        return "Too few leads to tell favour from chance."
+    return "Every difference is within chance."
+
+
+def counted(reasons: Mapping[str, int]) -> str:
+    """ "on leave 12, at the cap of open leads 3", the most frequent first."""
+    told = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{words.lower_first(words.say(words.REASONS, code))} {count:,}" for code, count in told)
+
+
+def _row(row: Share, pool: Pool, asked: Asked, most: float) -> dict[str, Any]:
+    look, verdict = _LOOKS[row.band.verdict]
+    one = row.tally
+    days = {"from": asked.first.isoformat(), "to": asked.last.isoformat(), "pool": pool.slug}
+    log = reverse("handoff:decisions")
+    return {
+        "share": row,
+        "name": row.name or "Somebody who left",
+        "look": look,
+        "verdict": verdict,
+        "by_weight": f"{one.by_weight:,.1f}",
+        "expected": f"{one.expected:,.1f}",
+        "low": f"{row.band.low:,.1f}",
+        "high": f"{row.band.high:,.1f}",
+        "most": most,
+        "is_out": row.band.verdict in (Verdict.MORE, Verdict.LESS),
+        "kept_out": counted(one.kept_out),
+        "past": counted(row.past),
+        "got_url": f"{log}?{urlencode({**days, 'member': str(row.member_id)})}",
+        "asked_url": f"{log}?{urlencode({**days, 'candidate': str(row.member_id)})}",
+    }
+
+
+@require_safe
+@member_required(Role.MANAGER)
+def fairness_csv(request: TenantRequest) -> HttpResponse:
+    """GET /fairness.csv: the same as a file."""
+    asked = _asked(request)
+    head = ["Pool", "Person", "Turns", "By weight", "Expected", "Got", "Difference", "Low", "High", "Verdict"]
+    head += ["Kept out", "Past the rotation"]
+    name = f"fairness-{asked.first}-to-{asked.last}.csv"
+    return csv_response(name, head, _lines(asked.found()))
+
+
+def _lines(found: Shares) -> Iterator[list[Any]]:
+    for each in found.pools:
+        for row in each.shares:
+            one, drawn = row.tally, row.band
+            numbers = [one.by_weight, one.expected, one.actual, row.difference, drawn.low, drawn.high]
+            rounded = [round(number, 2) for number in numbers]
+            reasons = [counted(one.kept_out), counted(row.past)]
+            yield [each.pool.name, row.name, one.turns, *rounded, _LOOKS[drawn.verdict][1], *reasons]
