@@ -94,8 +94,8 @@ def required_labels(names: Iterable[str]) -> list[str]:
     return [REQUIRED_FIELDS.get(name, name) for name in names]
 
 
-_FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
-_LEAD_FIELDS = (
+FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
+LEAD_FIELDS = (
     "email",
     "first_name",
     "last_name",
@@ -109,7 +109,7 @@ _LEAD_FIELDS = (
     "score",
     "company_name",
 )
-_ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region")
+ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region")
 
 Past = Iterable[Engagement | tuple[str, str | None, datetime]]
 
@@ -128,13 +128,13 @@ def facts_of(
     Without an account its flags are false (a stranger is no customer); its other fields are not known.
     """
     domain = email_domain(lead.email)
-    values: dict[str, object] = {f"lead.{name}": getattr(lead, name) for name in _LEAD_FIELDS}
+    values: dict[str, object] = {f"lead.{name}": getattr(lead, name) for name in LEAD_FIELDS}
     values["lead.email_domain"] = domain
     values["lead.free_email"] = is_free_mail(domain) if domain else None
     if account is None:
-        values.update({f"account.{flag}": False for flag in _FLAGS})
+        values.update({f"account.{flag}": False for flag in FLAGS})
     else:
-        for name in (*_ACCOUNT_FIELDS, *_FLAGS):
+        for name in (*ACCOUNT_FIELDS, *FLAGS):
             values[f"account.{name}"] = getattr(account, name)
         # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
         values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
@@ -185,6 +185,19 @@ class Criteria:
     exclude: tuple[tuple[str, Rule], ...]
     required: tuple[str, ...]
     parts: tuple[Part, ...]
+
+    def qualifies(self, facts: Facts) -> bool:
+        """The answer of `judge` alone, as fast as it can be had."""
+        return (
+            (self.fit is None or self.fit.matches(facts))
+            and self.rule.matches(facts)
+            and not any(rule.matches(facts) for _, rule in self.exclude)
+        )
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule that `qualifies` asks."""
+        return (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
 
     def judge(self, facts: Facts) -> Judgement:
         """Judge one lead; every criterion is looked at, so that the answer can be explained."""

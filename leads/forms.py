@@ -15,6 +15,10 @@ from leads.matching import registrable_domain
 from leads.plain import PlainCriteria
 
 MAX_JSON = 200_000
+#: Kinds of engagement by which somebody asks for an answer; the others show interest.
+INTENT = frozenset(
+    {"demo_request", "pricing_page", "contact_form", "trial_started", "email_reply", "live_chat"}
+)
 
 
 def _split(text: str) -> list[str]:
@@ -79,6 +83,19 @@ class CriteriaForm(BasedOnForm):
         widget=forms.CheckboxSelectMultiple,
         help_text="What lacks one of these waits under “Needs data”.",
     )
+
+    @property
+    def boxes(self) -> list[dict[str, Any]]:
+        """The kinds as two boxes of a page: what shows engagement, and what shows intent."""
+        field: Any = self["intent"]
+        options = list(field)
+        parted: list[list[Any]] = [[], []]
+        for option in options:
+            parted[option.data["value"] in INTENT].append(option)
+        return [
+            {"title": "Engagement", "says": "it takes an interest", "options": parted[0]},
+            {"title": "Intent", "says": "it wants to talk, or to buy", "options": parted[1]},
+        ]
 
     def clean_countries(self) -> list[str]:
         return _split(self.cleaned_data["countries"])

@@ -87,6 +87,14 @@ def criteria_history() -> list[CriteriaVersion]:
     return list(CriteriaVersion.objects.order_by("-number"))
 
 
+def get_criteria_version(version_id: UUID) -> CriteriaVersion:
+    """A version of the criteria. Raises NotFound."""
+    found: CriteriaVersion | None = CriteriaVersion.objects.filter(id=version_id).first()
+    if found is None:
+        raise NotFound("There is no such version of the criteria.")
+    return found
+
+
 def waiting_for_data(*, limit: int = 50) -> tuple[list[Lead], Counter[str]]:
     """Leads that qualify and lack a handoff requirement, the newest first, and how often each field is what
     lacks among those shown. One that sales has already waits for nothing."""

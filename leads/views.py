@@ -12,9 +12,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from core.errors import DomainError
-from core.rules import OPERATORS, InvalidRule, describe
+from core.rules import OPERATORS
 from leads import selectors
 from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS, SCHEMA, required_labels
+from leads.criteria_words import sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
@@ -131,29 +132,3 @@ def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> Domai
         return error
     messages.success(request, said)
     return None
-
-
-def sentences(content: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """The criteria in words: (heading, sentences) of each part. A part that makes no sense any more says
-    so."""
-    parts: list[tuple[str, list[str]]] = []
-    if content.get("fit") is not None:
-        parts.append(("Fits", _conditions(content["fit"])))
-    parts.append(("Shows intent", _conditions(content.get("rule"))))
-    excluded = [f"{entry['name']}: {_sentence(entry['when'])}" for entry in content.get("exclude", [])]
-    if excluded:
-        parts.append(("Never qualifies", excluded))
-    return parts
-
-
-def _conditions(tree: Any) -> list[str]:
-    """Each condition that must hold: the children of a top-level "all", or the rule itself."""
-    children = tree.get("all") if isinstance(tree, dict) else None
-    return [_sentence(child) for child in children] if children else [_sentence(tree)]
-
-
-def _sentence(tree: Any) -> str:
-    try:
-        return describe(tree, SCHEMA)
-    except InvalidRule as error:
-        return error.message

@@ -71,7 +71,7 @@ def test_json_is_published_and_its_errors_come_with_paths(client, acme):
         assert client.post("/qualification", {"based_on": "1", "content": text}).status_code == 422
     content = {"rule": {"field": "lead.title", "op": "equals", "value": "CTO"}}
     assert client.post("/qualification", {"based_on": "1", "content": json.dumps(content)}).status_code == 302
-    assert "Edit them as JSON" in client.get("/qualification").content.decode()
+    assert "Edit them as a tree, or as JSON" in client.get("/qualification").content.decode()
     with acme.scope():
         assert CriteriaVersion.objects.count() == 2
 

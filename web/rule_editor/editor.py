@@ -13,7 +13,7 @@ from core.rules import Schema, describe, validate
 from web.rule_editor.acts import ACTS, carry_out
 from web.rule_editor.controls import FieldPicker
 from web.rule_editor.nodes import FormReader, Indexes, Node, Reading, node_of, walk
-from web.rule_editor.rows import Row, rows_of
+from web.rule_editor.rows import Row, in_plain_words, rows_of
 
 _TOO_BIG: Final = ("too_many", "too_deep")
 
@@ -94,7 +94,7 @@ class RuleEditor:
         return what, tuple(int(part) for part in parts)
 
     def _errors(self, tree: object) -> list[FieldError]:
-        return [] if tree is None else validate(tree, self.schema)
+        return [] if tree is None else [in_plain_words(each) for each in validate(tree, self.schema)]
 
     def _refused(self, before: object, after: object, at: Indexes) -> list[FieldError]:
         """Why an act makes the rule larger than a rule may be, at the node it was asked of."""

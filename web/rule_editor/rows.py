@@ -136,9 +136,8 @@ def _errors_of(root: Node, errors: Sequence[FieldError]) -> dict[Indexes, dict[s
             rest.insert(0, last)
         control = _control(rest)
         said = found.setdefault(places.get(place, ()), {}).setdefault(control, [])
-        message = _plainly(error, control)
-        if message not in said:
-            said.append(message)
+        if error.message not in said:
+            said.append(error.message)
     return found
 
 
@@ -157,8 +156,15 @@ _PLAIN: Final[Mapping[tuple[str, str], str]] = {
 }
 
 
+def in_plain_words(error: FieldError) -> FieldError:
+    """The error for somebody who sees controls and no JSON."""
+    rest = error.path.split("/")[1:]
+    while rest and (rest[0] in ("all", "any", "not") or rest[0].isdecimal()):
+        rest.pop(0)
+    return FieldError(error.path, _plainly(error, _control(rest)), error.code)
+
+
 def _plainly(error: FieldError, control: str) -> str:
-    """The message for somebody who sees controls and no JSON."""
     if error.message.startswith('There is no field "".'):
         return "Choose a field."
     if error.message.startswith('There is no operator "".'):
