@@ -105,7 +105,7 @@ def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) 
         now = database_clock()
         tenant = create_tenant(name="Bench", slug="bench")
         with tenant_scope(tenant.id), connection.cursor() as cursor:
-            said = {
+            said: dict[str, Any] = {
                 "tenant": str(tenant.id),
                 "now": now,
                 "leads": size + others,
