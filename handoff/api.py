@@ -67,6 +67,14 @@ _READERS: dict[type, Callable[..., dict[str, Any]]] = {
 }
 
 
+def actor_of(key: str, said: Mapping[str, Any]) -> Actor:
+    """The key alone, which may do everything, or for the member who is said as `by`, with their rights."""
+    if not said.get("by"):
+        return Actor(key, None, oversees=True)
+    member = find_member(said["by"], path="/by")
+    return Actor(key, member, oversees=member.role in (Role.MANAGER, Role.ADMIN))
+
+
 class ActView(TenantAPIView):
     """A POST that answers for a lead. shape: what may be sent."""
 
@@ -79,11 +87,7 @@ class ActView(TenantAPIView):
         return strict.read(_READERS[self.shape], request.data)
 
     def acting(self, said: Mapping[str, Any]) -> Actor:
-        """The key alone, which may do everything, or for a member, with that member's rights."""
-        if not said.get("by"):
-            return Actor(self.actor, None, oversees=True)
-        member = find_member(said["by"], path="/by")
-        return Actor(self.actor, member, oversees=member.role in (Role.MANAGER, Role.ADMIN))
+        return actor_of(self.actor, said)
 
     def answer(self, lead_id: UUID, result: str) -> Response:
         """The lead after the act."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, excuse_api, leave_api, publication_api, shadow_api
+from handoff import api, excuse_api, leave_api, leaving_api, publication_api, shadow_api
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -26,6 +26,8 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/approve", excuse_api.ApproveView.as_view(), name="api-excuse-approve"),
     path("excuses/<uuid:excuse_id>/refuse", excuse_api.RefuseView.as_view(), name="api-excuse-refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuse_api.WithdrawView.as_view(), name="api-excuse-withdraw"),
+    path("members/<uuid:member_id>/leads", leaving_api.HandLeadsOnView.as_view(), name="api-hand-leads-on"),
+    path("members/<uuid:member_id>/departure", leaving_api.DepartureView.as_view(), name="api-departure"),
     path("leave", leave_api.LeavesView.as_view(), name="api-leaves"),
     path("leave/import", leave_api.LeaveImportView.as_view(), name="api-leave-import"),
     path("leave/<uuid:leave_id>", leave_api.LeaveView.as_view(), name="api-leave"),

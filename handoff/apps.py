@@ -9,11 +9,12 @@ class HandoffConfig(AppConfig):
         """Lend the message texts their facts, the page shell the numbers beside our places, and the policy's
         pages the fallback person.
         """
-        from handoff import absences, badges, departures, message_context
+        from handoff import absences, badges, departures, message_context, rotation
         from routing.selectors import fallback_of
         from sla.recipients import read_fallback
 
         message_context.install()
+        rotation.install()
         badges.register()
         absences.register()
         departures.register()

@@ -20,7 +20,8 @@ def register() -> None:
 
 
 def _owns_no_open_lead(member: Member) -> None:
-    count = Handoff.objects.filter(owner_id=member.id, state=Handoff.State.OPEN).count()
+    mine = Handoff.objects.filter(owner_id=member.id, state=Handoff.State.OPEN, is_history=False)
+    count = mine.count()
     if count:
         leads = "1 open lead" if count == 1 else f"{count} open leads"
         raise Conflict(f"{member.name} still owns {leads}: reassign them first.", open_leads=count)

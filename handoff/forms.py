@@ -190,6 +190,46 @@ class MoveForm(forms.Form):
         return [{"person": each, "chosen": str(each.member.id) == chosen} for each in self.people]
 
 
+class HandOnForm(forms.Form):
+    """All leads of a person, to somebody or to whom the rules choose. people: id and name."""
+
+    to = forms.ChoiceField(label="Their leads go to", required=False)
+    undecided_only = forms.BooleanField(label="Only those not accepted yet", required=False)
+    why = forms.CharField(
+        label="Why", max_length=limits.MOVE_WHY, error_messages={"required": "Say why in a few words."}
+    )
+
+    def __init__(self, *args: Any, people: Sequence[tuple[UUID, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.listed = [(str(key), name) for key, name in people]
+        self._choose("to", "Whom the rules choose")
+
+    def _choose(self, name: str, nothing: str) -> None:
+        field: Any = self.fields[name]
+        field.choices = [("", nothing), *self.listed]
+
+    def chosen(self, name: str) -> UUID | None:
+        """After is_valid()."""
+        text = self.cleaned_data[name]
+        return UUID(text) if text else None
+
+
+class DepartForm(HandOnForm):
+    """Whoever leaves for good: their leads, and who takes their places."""
+
+    successor = forms.ChoiceField(
+        label="Takes their places",
+        required=False,
+        help_text="As fallback person, in pools where nobody else sits, in teams, and for accounts.",
+    )
+    field_order = ("to", "successor", "why")
+
+    def __init__(self, *args: Any, people: Sequence[tuple[UUID, str]], **kwargs: Any) -> None:
+        super().__init__(*args, people=people, **kwargs)
+        del self.fields["undecided_only"]
+        self._choose("successor", "Nobody")
+
+
 class StageForm(forms.Form):
     to = forms.ChoiceField(label="New stage")
     why = forms.CharField(

@@ -23,6 +23,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
+from handoff import rotation
 from handoff.moves import MoveRequest, MoveResult, reassign
 from handoff.shadow import Gate, gate_of, held_step, hold_back
 from leads.models import Assignment, Handoff
@@ -202,6 +203,7 @@ def _fire(handoffs: Mapping[UUID, Handoff], timers: Sequence[TimerRow], now: dat
     _raise_priorities(firings)
     _write_timers([firing for firing in moving if firing.timer.closed_at is None])  # the others ended there
     _tell(firings, moves, now)
+    _take_off_rotation(firings, now)
     # Those that moved were marked when they did.
     moved = {handoff_id for handoff_id, result in moves.items() if result.assignment}
     mark_dirty({timer.handoff_id for timer in timers} - moved, now)
@@ -247,6 +249,19 @@ def _lateness_ms(at: datetime, now: datetime) -> int:
 def _write_timers(firings: Sequence[_Firing]) -> None:
     fields = ["state", "breached_at", "next_step", "next_at", "attempts"]
     update_timers([firing.timer for firing in firings], fields)
+
+
+def _take_off_rotation(firings: Sequence[_Firing], now: datetime) -> None:
+    """Whoever let one promise too many break in a row, where the organisation wants that looked at."""
+    setup = load_setup()
+    if setup.breaches_in_a_row is None:
+        return
+    broke = {
+        firing.timer.member_id
+        for firing in firings
+        if firing.climb.breaches and firing.timer.member_id is not None and not firing.shadow
+    }
+    rotation.take_off(broke, limit=setup.breaches_in_a_row, fallback_id=setup.fallback_id, now=now)
 
 
 _INSERT_EVENTS: Final = """

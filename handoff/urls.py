@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff.views import acts, board, corrections, excuses, inbox, lead, lists, moves, pauses, shadow
+from handoff.views import (
+    acts,
+    board,
+    corrections,
+    excuses,
+    inbox,
+    lead,
+    leaving,
+    lists,
+    moves,
+    pauses,
+    shadow,
+)
 
 app_name = "handoff"
 urlpatterns = [
@@ -33,6 +45,8 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/approve", excuses.approve, name="excuse_approve"),
     path("excuses/<uuid:excuse_id>/refuse", excuses.refuse, name="excuse_refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuses.withdraw, name="excuse_withdraw"),
+    path("people/<uuid:member_id>/leads", leaving.hand_leads_on, name="hand_leads_on"),
+    path("people/<uuid:member_id>/departure", leaving.departure, name="departure"),
     path("board", board.board, name="board"),
     path("shadow", shadow.shadow, name="shadow"),
     path("unrouted", lists.unrouted, name="unrouted"),

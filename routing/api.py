@@ -182,7 +182,17 @@ class SeatsView(_SetUpView):
 
 
 class SeatView(_SetUpView):
-    scopes: ClassVar[Mapping[str, str]] = {"PATCH": "config:write", "DELETE": "config:write"}
+    scopes: ClassVar[Mapping[str, str]] = {
+        "GET": "config:read",
+        "PATCH": "config:write",
+        "DELETE": "config:write",
+    }
+
+    @extend_schema(operation_id="pool_seat", responses={200: SeatSerializer})
+    def get(self, request: Request, pool_seat_id: UUID) -> Response:
+        """One seat."""
+        known_query(request)
+        return Response(_seat(overview.get_seat(seat_id=pool_seat_id)))
 
     @extend_schema(
         operation_id="pool_seat_change", request=SeatChangeSerializer, responses={200: SeatSerializer}

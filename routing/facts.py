@@ -40,6 +40,7 @@ class Setup:
     fallback_id: UUID | None  # of a person who exists and is active, else None
     rule_set_id: UUID | None
     rule_set: RuleSet | None
+    breaches_in_a_row: int | None = None  # broken owner's clocks that take somebody off the rotation
     overflows: Mapping[str, str] = field(default_factory=dict)  # slug of a pool, and of the one after it
     owner_first: frozenset[str] = frozenset()  # slugs of pools that ask the account's owner
 
@@ -126,7 +127,7 @@ select coalesce(s.enabled, true), coalesce(s.max_hops, 3), f.id, v.id, (
         p.slug, p.owner_first, case when p.off_hours = 'overflow' then o.slug end)), '[]')::text
     from routing_pool p left join routing_pool o on o.tenant_id = p.tenant_id and o.id = p.overflow_id
     where p.tenant_id = t.tenant_id and p.is_active and (p.owner_first or p.off_hours = 'overflow')
-)
+), s.breaches_in_a_row
 from (select %(tenant)s::uuid as tenant_id) t
 left join routing_routingsettings s on s.tenant_id = t.tenant_id
 left join tenants_member f on f.tenant_id = t.tenant_id and f.id = s.fallback_id and f.is_active
@@ -159,7 +160,8 @@ def _standing_setup() -> tuple[Setup, datetime | None]:
     tenant_id = current_tenant_id()
     with connection.cursor() as cursor:
         cursor.execute(_SETUP_SQL, {"tenant": str(tenant_id)})
-        enabled, max_hops, fallback_id, version_id, comes_at, pools = cursor.fetchone()
+        row = cursor.fetchone()
+    enabled, max_hops, fallback_id, version_id, comes_at, pools, breaches_in_a_row = row
     rule_set = compiled_rule_set(tenant_id, version_id) if version_id else None
     special: list[tuple[str, bool, str | None]] = json.loads(pools)
     setup = Setup(
@@ -168,6 +170,7 @@ def _standing_setup() -> tuple[Setup, datetime | None]:
         fallback_id,
         version_id,
         rule_set,
+        breaches_in_a_row=breaches_in_a_row,
         overflows={slug: after for slug, _, after in special if after is not None},
         owner_first=frozenset(slug for slug, first, _ in special if first),
     )

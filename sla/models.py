@@ -124,6 +124,11 @@ class Timer(TenantModel):
                 fields=["next_at", "tenant"], condition=Q(next_at__isnull=False), name="timer_due_anywhere"
             ),
             models.Index(fields=["tenant", "handoff"], name="timer_by_handoff"),
+            models.Index(
+                fields=["tenant", "member", "-due_at"],
+                condition=Q(clock="owner", target="first_touch", state__in=["met", "breached"]),
+                name="timer_kept_or_broken",
+            ),
             models.Index(fields=["tenant", "due_at"], condition=Q(state="running"), name="timer_by_due"),
             models.Index(
                 fields=["tenant", "breached_at"],

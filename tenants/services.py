@@ -151,6 +151,8 @@ def _refuse_last_admin(member: Member) -> None:
 def change_profile(*, member: Member, actor: str, now: datetime, **fields: Any) -> RepProfile:
     """Change a rep's hours, caps and weight, with an audit entry. Fields as those of RepProfile."""
     old: RepProfile | None = RepProfile.objects.filter(member=member).first()
+    if old is not None and not old.on_rotation and fields.get("on_rotation"):
+        fields["on_rotation_since"] = now  # what broke before is forgiven
     profile = set_rep_profile(member=member, **fields)
     record_change(
         actor=actor,

@@ -117,8 +117,9 @@ def build_table(hours: Hours, first_year: int, last_year: int) -> Table:
     return Table(
         first_year=first_year,
         last_year=last_year,
-        since=_new_year(first_year) + _MARGIN,
-        until=_new_year(last_year + 1) - _MARGIN,
+        # Never beyond the years that are answered: what was asked before must not decide what is refused.
+        since=max(_new_year(first_year) + _MARGIN, _new_year(FIRST_YEAR)),
+        until=min(_new_year(last_year + 1) - _MARGIN, _new_year(LAST_YEAR + 1)),
         starts=[piece.start for piece in pieces],
         ends=[piece.end for piece in pieces],
         worked=worked,

@@ -84,6 +84,9 @@ def test_spans_are_cut_to_the_range_asked_for(office):
         (berlin(2025, 5, 5, 9), berlin(2025, 5, 5, 9, 1)),
     ]
     assert office.spans(berlin(2025, 5, 2, 18), berlin(2025, 5, 2, 19)) == []
+    assert office.spans(berlin(2025, 5, 3, 11), berlin(2025, 5, 5, 9)) == []  # from a closing to an opening
+    monday = berlin(2025, 5, 5, 9)
+    assert office.spans(monday, monday) == []
     assert office.spans(berlin(2025, 5, 2, 14), berlin(2025, 5, 2, 9)) == []
 
 
@@ -109,6 +112,14 @@ def test_spans_are_cut_to_the_range_asked_for(office):
 )
 def test_business_days_keep_the_local_time_of_day(office, start, days, due):
     assert office.add_days(start, days) == due.astimezone(UTC)
+
+
+def test_after_the_last_closing_of_a_day_with_a_break_it_is_that_closing():
+    hours = {"mon": [("07:00", "18:00")], "tue": [("09:00", "12:00"), ("13:00", "15:00"), ("16:00", "17:00")]}
+    calendar, monday = WorkCalendar("UTC", hours), utc(2025, 5, 5)
+    for clock, arrives in ((17.5, 17), (7.5, 9), (12, 12), (12.5, 13), (13, 13), (15.5, 16), (17, 17)):
+        tuesday = monday + timedelta(days=1)
+        assert calendar.add_days(monday + timedelta(hours=clock), 1) == tuesday + timedelta(hours=arrives)
 
 
 def test_business_days_keep_the_time_of_day_when_the_clocks_change(office):
@@ -281,6 +292,8 @@ def test_a_calendar_that_is_never_open_raises_and_counts_nothing():
 def test_a_calendar_that_has_run_out_of_open_days_raises():
     fair = WorkCalendar("Europe/Berlin", {}, extra={date(2025, 5, 5): [("10:00", "12:00")]})
     assert fair.add(utc(2020, 1, 1), 120) == berlin(2025, 5, 5, 12)
+    assert fair.is_open(berlin(2025, 5, 5, 11))
+    assert fair.next_open(berlin(2025, 5, 5, 11)) == berlin(2025, 5, 5, 11)
     with pytest.raises(CalendarClosedError, match="so much open time"):
         fair.add(utc(2020, 1, 1), 121)
     with pytest.raises(CalendarClosedError):
@@ -311,6 +324,61 @@ def test_the_first_and_the_last_day_it_knows_are_answered(office):
     assert office.next_open(utc(1970, 1, 1)) == berlin(1970, 1, 1, 9)
     assert office.add(utc(1970, 1, 1), 60) == berlin(1970, 1, 1, 10)
     assert office.elapsed(utc(2199, 12, 31), utc(2200, 1, 1)) == 7 * 60
+
+
+def test_the_years_it_knows_begin_and_end_to_the_microsecond():
+    first, last, moment = utc(1970, 1, 1), utc(2200, 1, 1), timedelta(microseconds=1)
+    for inside, outside in ((first, first - moment), (last, last + moment)):
+        always = WorkCalendar.always("UTC")
+        assert always.is_open(inside)
+        assert always.add(inside, 0) == inside
+        # Refused although the table, built for the moment beside it, reaches further.
+        with pytest.raises(ValueError, match="1970 to 2199"):
+            always.is_open(outside)
+
+
+def test_a_deadline_may_fall_on_the_last_moment_it_knows_and_not_after():
+    always, eleven = WorkCalendar.always("UTC"), utc(2199, 12, 31, 23)
+    assert always.add(eleven, 60) == utc(2200, 1, 1)
+    with pytest.raises(CalendarClosedError, match="before 2200"):
+        always.add_seconds(eleven, 3600.000001)
+    mornings = daily("UTC", ("00:00", "12:00"))
+    assert mornings.add(utc(2199, 12, 31, 11), 60) == utc(2199, 12, 31, 12)
+    with pytest.raises(CalendarClosedError, match="before 2200"):
+        mornings.add(utc(2199, 12, 31, 11), 61)
+    assert mornings.next_open(utc(2199, 12, 31, 12)) == utc(2200, 1, 1)
+    with pytest.raises(CalendarClosedError, match="before 2200"):
+        daily("UTC", ("01:00", "12:00")).next_open(utc(2199, 12, 31, 12))
+
+
+def test_special_days_on_the_first_and_the_last_day_of_a_year_count():
+    closed, short = [date(2025, 1, 1), date(2025, 12, 31)], [("09:00", "10:00")]
+    hours = {day: [("09:00", "17:00")] for day in ALL_DAYS}
+    calendar = WorkCalendar("UTC", hours, closed, {date(2026, 1, 1): short, date(2026, 12, 31): short})
+    for new_year, open_hours in ((2025, 8), (2026, 1), (2027, 9)):
+        edge, day = utc(new_year, 1, 1), timedelta(days=1)
+        assert calendar.elapsed(edge - day, edge + day) == open_hours * 60
+    fair = WorkCalendar("UTC", {}, extra={date(2026, 1, 1): short, date(2026, 12, 31): short})
+    assert (
+        fair.elapsed(utc(2025, 12, 1), utc(2026, 2, 1))
+        == fair.elapsed(utc(2026, 12, 1), utc(2027, 2, 1))
+        == 60
+    )
+
+
+@pytest.mark.parametrize(
+    "tz", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"]
+)  # 14 hours ahead, 11 behind
+def test_around_new_year_it_does_not_matter_what_was_asked_before(tz):
+    wide = daily(tz, ("09:00", "17:00"))
+    wide.elapsed(utc(2022, 1, 1), utc(2029, 1, 1))
+    june = utc(2025, 6, 1)
+    for edge in (utc(2025, 1, 1), utc(2026, 1, 1)):
+        for hours in range(-96, 97, 3):
+            at, narrow = edge + timedelta(hours=hours), daily(tz, ("09:00", "17:00"))
+            narrow.is_open(june)  # builds the table of 2025 alone
+            first, last = min(at, june), max(at, june)
+            assert narrow.elapsed(first, last) == wide.elapsed(first, last)
 
 
 def test_far_and_near_agree_however_the_table_has_grown(office):

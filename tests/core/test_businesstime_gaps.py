@@ -69,6 +69,47 @@ def test_tidy_orders_joins_and_parts_what_overlaps():
     )
 
 
+def test_tidy_joins_what_touches_its_neighbour_whatever_the_first_gap_was():
+    found = tidy(
+        [
+            gap("2026-11-20T09:00", "2026-11-20T10:00"),
+            gap("2026-11-20T12:00", "2026-11-20T13:00", "leave"),
+            gap("2026-11-20T11:00", "2026-11-20T12:00", "leave"),
+            gap("2026-11-20T14:00", "2026-11-20T15:00"),
+        ]
+    )
+    assert found == (
+        gap("2026-11-20T09:00", "2026-11-20T10:00"),
+        gap("2026-11-20T11:00", "2026-11-20T13:00", "leave"),
+        gap("2026-11-20T14:00", "2026-11-20T15:00"),
+    )
+
+
+def test_time_in_gaps_can_be_told_by_their_kind():
+    gaps = [
+        gap("2026-11-20T09:00", "2026-11-20T10:00"),
+        gap("2026-11-20T12:00", "2026-11-20T14:00", "leave"),
+        gap("2026-11-20T16:00", "2026-11-20T20:00", "leave"),
+    ]
+    start, end = berlin("2026-11-20T08:00"), berlin("2026-11-20T22:00")
+    hours = {kind: elapsed_inside(OFFICE, start, end, gaps, kind=kind) / 3600 for kind in ("pause", "leave")}
+    assert hours == {"pause": 1, "leave": 3}
+    assert elapsed_inside(OFFICE, start, end, gaps) == 4 * 3600
+
+
+def test_a_gap_that_begins_at_an_opening_or_at_a_closing_leaves_no_empty_span():
+    gaps = [
+        gap("2026-11-20T09:00", "2026-11-20T10:00"),
+        gap("2026-11-20T12:00", "2026-11-20T13:00"),
+        gap("2026-11-20T17:00", "2026-11-20T18:00"),
+    ]
+    (friday,) = breakdown(OFFICE, berlin("2026-11-20T08:00"), berlin("2026-11-20T20:00"), gaps)
+    assert friday.spans == (
+        (berlin("2026-11-20T10:00"), berlin("2026-11-20T12:00")),
+        (berlin("2026-11-20T13:00"), berlin("2026-11-20T17:00")),
+    )
+
+
 def test_a_breakdown_names_every_day_and_what_stopped_the_clock():
     away = [gap("2026-11-19T13:00", "2026-11-20T00:00", "leave")]
     days = breakdown(OFFICE, berlin("2026-11-19T11:00"), berlin("2026-11-23T10:00"), away)

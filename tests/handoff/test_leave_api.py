@@ -169,7 +169,7 @@ def test_the_list_is_filtered_by_person_and_time_and_has_pages(acme: Org, globex
         "/member",
         "unknown_member",
     )
-    assert problem(call(acme, "GET", "leave?member=%00"))[1:] == ("/member", "unknown_member")
+    assert problem(call(acme, "GET", "leave?member=%00"))[1:] == ("/member", "bad_text")
     assert problem(call(acme, "GET", "leave?from=now"))[1:] == ("/from", "invalid_time")
 
 

@@ -19,6 +19,7 @@ from leads.models import Lead
 from sla.auditor import audit_tenant
 from sla.models import Pause, Timer
 from sla.selectors import status_now
+from sla.services import meet
 from sla.status import Status
 from tenants.clock import database_clock, fixed_clock
 from tests.engine.scenes import fired
@@ -115,6 +116,7 @@ def test_an_answer_during_a_pause_is_in_time_and_leaves_out_the_pause(
     timer = timer_of(acme, ruth, "first_touch")
     assert (timer.state, timer.business_seconds, timer.paused_seconds) == ("met", 120, 38 * 60)
     assert timer.wall_seconds == 40 * 60
+    assert (timer.due_at, timer.paused_at) == (now + minutes(43), None)  # as late as the pause has made it
 
 
 def test_a_pause_ends_by_itself_as_of_its_end_however_late_the_engine_is(
@@ -143,6 +145,7 @@ def test_without_an_end_it_lasts_as_long_as_the_policy_allows(acme: Org, ruth: L
         ({"reason": "lunch"}, "/reason"),
         ({"reason": "legal_check"}, "/reason"),  # a manager's to say
         ({"until": datetime(2026, 11, 17, 8, 0, tzinfo=UTC)}, "/until"),
+        ({"until": datetime(2026, 11, 17, 9, 0, tzinfo=UTC)}, "/until"),  # now is no time to come
         ({"until": datetime(2026, 11, 25, 9, 0, tzinfo=UTC)}, "/until"),
         ({"note": "x" * 301}, "/note"),
     ],
@@ -154,6 +157,36 @@ def test_what_the_policy_does_not_allow_is_refused_at_its_place(
         pause(acme, ruth, now, **said)
     assert [error.path for error in refusal.value.field_errors] == [path]
     assert timer_of(acme, ruth, "first_touch").state == "running"
+
+
+def test_a_pause_may_last_to_the_last_moment_that_the_policy_allows(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    latest = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)  # five business days
+    with pytest.raises(ValidationFailed):
+        pause(acme, ruth, now, until=latest + timedelta(microseconds=1))
+    assert pause(acme, ruth, now, until=latest).until == latest
+
+
+def test_where_every_clock_is_answered_there_is_nothing_to_pause(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    with acme.scope():
+        for target in ("first_touch", "decision"):
+            meet([handoff_of(acme, ruth).id], target, at=now + minutes(1), now=now + minutes(1))
+    with pytest.raises(Conflict, match="No clock of this lead runs"):
+        pause(acme, ruth, now + minutes(2))
+    with acme.scope():
+        assert not Pause.objects.exists()
+
+
+def test_who_resumes_at_the_very_end_of_a_pause_finds_its_time_up(
+    acme: Org, ruth: Lead, now: datetime
+) -> None:
+    pause(acme, ruth, now + minutes(2), until=now + minutes(20))
+    ended = resume(acme, ruth, now + minutes(20))
+    assert (ended.ended_at, ended.end_reason) == (now + minutes(20), "time_up")
+    assert timer_of(acme, ruth, "first_touch").due_at == now + minutes(23)
 
 
 def test_a_manager_may_pause_for_more_reasons_than_a_rep(acme: Org, ruth: Lead, now: datetime) -> None:

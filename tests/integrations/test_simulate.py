@@ -144,7 +144,7 @@ def test_a_simulation_leaves_nothing_behind(varied: Org, post: Any) -> None:
             loads = RepLoad.objects.order_by("id").values_list("open_leads", "leads_today")
             return [
                 counts,
-                list(Pool.objects.values_list("slug", "counters")),
+                list(Pool.objects.order_by("slug").values_list("slug", "counters")),
                 list(loads),
                 Account.objects.get(name="Rival").employees,
             ]

@@ -177,6 +177,9 @@ def test_missing_managers_are_stood_in_for_by_the_fallback_person() -> None:
     person = Act("tell_person", str(named))
     assert recipients(person, whole, active={named}) == (named,)
     assert recipients(person, whole) == (fallback,)
+    chain = Act("tell_chain")
+    assert recipients(chain, Chain(owner, manager, None, fallback)) == (manager,)
+    assert recipients(chain, Chain(owner, None, director, fallback)) == (director,)
     bare = Chain(None, None, None, fallback)
     for action in ("remind_owner", "warn_manager", "tell_director", "tell_chain"):
         assert recipients(Act(action), bare) == (fallback,)

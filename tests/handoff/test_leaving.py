@@ -1,0 +1,198 @@
+"""All leads of a person go on at once, and somebody leaves for good in one step: all of it, or nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from handoff.services import Actor, accept_lead
+from leads.models import Account, Assignment, Handoff, Lead
+from routing.models import PoolSeat, RepLoad, RoutingSettings
+from tenants.clock import fixed_clock
+from tenants.models import AuditEntry, Member, Team
+from tests.factories import Org
+from tests.handoff.conftest import browser, handoff_of, new_lead
+
+pytestmark = pytest.mark.django_db
+
+
+def call(org: Org, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    data = b"" if body is None else json.dumps(body)
+    answer = Client().generic(method, f"/api/v1/{path}", data, "application/json", headers=org.auth)
+    return answer.status_code, answer.json()
+
+
+def owned(org: Org, member: Member) -> int:
+    with org.scope():
+        return Handoff.objects.filter(owner=member, state="open").count()
+
+
+@pytest.fixture
+def leads(acme: Org, now: datetime) -> list[Lead]:
+    """Six leads, two for each rep."""
+    return [new_lead(acme, now, f"person{number}@company{number}.example") for number in range(6)]
+
+
+def is_whole(org: Org) -> bool:
+    """Whether loads say what is owned."""
+    with org.scope():
+        return all(
+            load.open_leads == Handoff.objects.filter(owner=load.member_id, state="open").count()
+            for load in RepLoad.objects.all()
+        )
+
+
+class TestHandingOn:
+    def test_the_rules_share_them_out_and_nobody_gets_back_what_they_had(
+        self, acme: Org, leads: list[Lead]
+    ) -> None:
+        one, *others = acme.reps
+        status, body = call(acme, "POST", f"members/{one.id}/leads", {"why": "Too many."})
+        assert (status, body["moved"], body["waiting"]) == (200, 2, 0)
+        assert sum(body["to"].values()) == 2
+        assert owned(acme, one) == 0
+        assert sum(owned(acme, rep) for rep in others) == 6
+        assert is_whole(acme)
+        with acme.scope():
+            assert Assignment.objects.filter(member=one, end_reason="reassigned").count() == 2
+
+    def test_all_go_to_one_person_or_only_those_not_accepted(
+        self, acme: Org, leads: list[Lead], now: datetime
+    ) -> None:
+        one, other, _ = acme.reps
+        first = next(lead for lead in leads if handoff_of(acme, lead).owner_id == one.id)
+        with acme.scope():
+            accept_lead(lead_id=first.id, actor=Actor.person(one), clock=fixed_clock(now))
+        said = {"why": "Away.", "to": other.email, "undecided_only": True}
+        assert call(acme, "POST", f"members/{one.id}/leads", said)[1] == {
+            "moved": 1,
+            "to": {other.name: 1},
+            "waiting": 0,
+        }
+        assert handoff_of(acme, first).owner_id == one.id
+
+    @pytest.mark.parametrize(
+        ("said", "place"),
+        [
+            ({"why": ""}, "/why"),
+            ({"why": "x", "to": "nobody@acme.example"}, "/to"),
+            ({"why": "x", "to": "SELF"}, "/to"),
+            ({"why": "x", "to": "MARKETING"}, "/to"),
+            ({"why": "x", "sooner": True}, "/sooner"),
+        ],
+    )
+    def test_bad_input_moves_nothing(
+        self, acme: Org, leads: list[Lead], said: dict[str, Any], place: str
+    ) -> None:
+        named = {"SELF": acme.reps[0].email, "MARKETING": acme.marketing.email}
+        if "to" in said:
+            said = {**said, "to": named.get(said["to"], said["to"])}
+        status, body = call(acme, "POST", f"members/{acme.reps[0].id}/leads", said)
+        assert (status, body["errors"][0]["path"]) == (400, place)
+        assert owned(acme, acme.reps[0]) == 2
+
+    def test_a_manager_moves_those_of_own_teams_alone(self, acme: Org, leads: list[Lead]) -> None:
+        with acme.scope():
+            acme.reps[0].team = Team.objects.create(name="Elsewhere")
+            acme.reps[0].save(update_fields=["team"])
+        said = {"why": "x", "by": acme.manager.email}
+        status, body = call(acme, "POST", f"members/{acme.reps[0].id}/leads", said)
+        assert (status, body["code"]) == (409, "not_owner")
+        assert call(acme, "POST", f"members/{acme.reps[1].id}/leads", said)[0] == 200
+
+    def test_by_the_page(self, acme: Org, leads: list[Lead]) -> None:
+        manager, one = browser(acme.manager), acme.reps[0]
+        page = manager.get(f"/people/{one.id}/leads").content.decode()
+        assert "2, 2 not accepted yet" in page
+        assert manager.post(f"/people/{one.id}/leads", {"to": "", "why": ""}).status_code == 422
+        done = manager.post(
+            f"/people/{one.id}/leads", {"to": str(acme.reps[1].id), "why": "Ill."}, follow=True
+        )
+        assert f"2 leads of {one.name} went on: 2 to {acme.reps[1].name}." in done.content.decode()
+
+    def test_people_of_another_organisation_are_not_there(self, acme: Org, globex: Org) -> None:
+        for path in ("leads", "departure"):
+            status, _ = call(acme, "POST", f"members/{globex.reps[0].id}/{path}", {"why": "x"})
+            assert status == 404
+
+
+class TestLeavingForGood:
+    def test_everything_that_they_held_is_passed_on_and_they_are_off(
+        self, acme: Org, leads: list[Lead], now: datetime
+    ) -> None:
+        gone, heir = acme.fallback, acme.reps[2]
+        with acme.scope():
+            Team.objects.filter(id=acme.team.id).update(backup=gone)
+            Account.objects.create(name="Okapi", domain="okapi.example", owner=gone, created_at=now)
+            PoolSeat.objects.create(pool=acme.pool, member=gone)
+        ruth = new_lead(acme, now + timedelta(minutes=1))
+        with acme.scope():
+            held = call(acme, "GET", f"members/{gone.id}/departure")[1]
+        assert held["is_fallback"] is True
+        assert held["needs_successor"] is True
+        assert (held["pools"], held["teams"], held["accounts"]) == (["Inbound"], {"Inbound": ["backup"]}, 1)
+        said = {"why": "Left us.", "successor": heir.email}
+        status, body = call(acme, "POST", f"members/{gone.id}/departure", said)
+        assert status == 200, body
+        with acme.scope():
+            assert not Member.objects.get(id=gone.id).is_active
+            assert RoutingSettings.objects.get().fallback_id == heir.id
+            assert Team.objects.get(id=acme.team.id).backup_id == heir.id
+            assert Account.objects.get(domain="okapi.example").owner_id == heir.id
+            assert not PoolSeat.objects.filter(member=gone).exists()
+            assert AuditEntry.objects.filter(object_type="team", action="changed").exists()
+        assert handoff_of(acme, ruth).owner_id != gone.id
+        assert owned(acme, gone) == 0
+        assert is_whole(acme)
+
+    def test_a_place_that_cannot_be_empty_needs_somebody(self, acme: Org, leads: list[Lead]) -> None:
+        status, body = call(acme, "POST", f"members/{acme.fallback.id}/departure", {"why": "x"})
+        assert (status, body["errors"][0]["path"]) == (400, "/successor")
+        assert "catches what nobody takes" in body["detail"]
+
+    def test_the_last_one_of_a_pool_is_followed_by_the_successor(self, acme: Org, leads: list[Lead]) -> None:
+        with acme.scope():
+            PoolSeat.objects.exclude(member=acme.reps[0]).delete()
+        said = {"why": "x", "leads_to": acme.reps[1].email}
+        status, body = call(acme, "POST", f"members/{acme.reps[0].id}/departure", said)
+        assert (status, "is the last one in Inbound" in body["detail"]) == (400, True)
+        said["successor"] = acme.reps[1].email
+        assert call(acme, "POST", f"members/{acme.reps[0].id}/departure", said)[0] == 200
+        with acme.scope():
+            assert [seat.member_id for seat in PoolSeat.objects.all()] == [acme.reps[1].id]
+
+    def test_a_lead_that_can_go_to_nobody_stops_all_of_it(self, acme: Org, now: datetime) -> None:
+        ruth = new_lead(acme, now)
+        gone = handoff_of(acme, ruth).owner
+        assert gone is not None
+        with acme.scope():
+            PoolSeat.objects.exclude(member=gone).update(weight=0)
+            RoutingSettings.objects.update(fallback=None)
+            PoolSeat.objects.filter(member=gone).delete()
+        status, body = call(acme, "POST", f"members/{gone.id}/departure", {"why": "x"})
+        assert (status, body["open_leads"]) == (409, 1)
+        with acme.scope():
+            assert Member.objects.get(id=gone.id).is_active
+        assert handoff_of(acme, ruth).owner_id == gone.id
+
+    def test_only_an_admin_and_not_oneself(self, acme: Org) -> None:
+        one = acme.reps[0]
+        assert browser(acme.manager).get(f"/people/{one.id}/departure").status_code == 403
+        said = {"why": "x", "by": acme.manager.email}
+        assert call(acme, "POST", f"members/{one.id}/departure", said)[0] == 409
+
+    def test_by_the_page(self, acme: Org, leads: list[Lead]) -> None:
+        admin, one = browser(acme.admin), acme.reps[0]
+        page = admin.get(f"/people/{one.id}/departure").content.decode()
+        assert "2, 2 not accepted yet" in page
+        assert "Inbound" in page
+        done = admin.post(
+            f"/people/{one.id}/departure", {"to": "", "successor": "", "why": "Left us."}, follow=True
+        )
+        assert f"2 leads of {one.name} went on" in done.content.decode()
+        assert "inactive" in done.content.decode()
+        assert admin.get(f"/people/{one.id}/departure").status_code == 404
