@@ -160,7 +160,8 @@ def _standing_setup() -> tuple[Setup, datetime | None]:
     tenant_id = current_tenant_id()
     with connection.cursor() as cursor:
         cursor.execute(_SETUP_SQL, {"tenant": str(tenant_id)})
-        enabled, max_hops, fallback_id, version_id, comes_at, pools, breaches_in_a_row = cursor.fetchone()
+        row = cursor.fetchone()
+    enabled, max_hops, fallback_id, version_id, comes_at, pools, breaches_in_a_row = row
     rule_set = compiled_rule_set(tenant_id, version_id) if version_id else None
     special: list[tuple[str, bool, str | None]] = json.loads(pools)
     setup = Setup(

@@ -18,7 +18,7 @@ from leads import strict
 from routing.models import RuleSetVersion
 from routing.rule_drafts import get_version, pool_names
 from routing.rule_review import review
-from routing.rules_check import check_publishable, check_usable
+from routing.rules_check import check_publishable, check_usable, pool_states
 from routing.rules_words import changes
 from tenants import versions
 from web.api import TenantAPIView
@@ -128,7 +128,8 @@ class RulesCheckView(TenantAPIView):
         written.
         """
         found = _draft()
-        looked = review(found, current=versions.version_in_force(RuleSetVersion, self.clock()))
+        current = versions.version_in_force(RuleSetVersion, self.clock())
+        looked = review(found, current=current, pools=pool_states())
         return Response(
             {
                 **standing_document(found),

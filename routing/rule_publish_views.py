@@ -17,7 +17,7 @@ from routing.models import RuleSetVersion
 from routing.rule_drafts import get_version
 from routing.rule_review import review
 from routing.rule_views import crumbs
-from routing.rules_check import check_publishable, check_usable
+from routing.rules_check import check_publishable, check_usable, pool_states
 from tenants import versions
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -88,7 +88,7 @@ def _answer(
         "form": form,
         "refused": refused.message if refused else "",
         "current": current,
-        "review": review(version, current=current, again="old" in context),
+        "review": review(version, current=current, pools=pool_states(), again="old" in context),
         "standing": standing(RuleSetVersion, request, draft=context.get("draft")),
         "crumbs": crumbs(context["title"]),
     }

@@ -4,14 +4,13 @@ and what to look at twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import FieldError
 from routing.models import RuleSetVersion
-from routing.rule_drafts import pool_names
-from routing.rules_check import broken, pool_states, publishing_errors, warnings
+from routing.rules_check import PoolState, broken, publishing_errors, warnings
 from routing.rules_edit import LAYERS, Content, Place, rules_of
 from routing.rules_words import changes, rule_name
 
@@ -39,14 +38,24 @@ class Review:
     warnings: Sequence[str]
 
 
-def review(version: RuleSetVersion, *, current: RuleSetVersion | None, again: bool = False) -> Review:
-    """Look at a draft, or at an older version that is to be used again. Writes nothing."""
+def review(
+    version: RuleSetVersion,
+    *,
+    current: RuleSetVersion | None,
+    pools: Mapping[str, PoolState],
+    again: bool = False,
+) -> Review:
+    """Look at a draft, or (again) at an older version that is to be used once more. Writes nothing.
+
+    pools: every pool by slug.
+    """
     content = version.content
-    errors = broken(content, pool_states()) if again else publishing_errors(content)
+    errors = broken(content, pools) if again else publishing_errors(content, pools)
+    names = {slug: pool.name for slug, pool in pools.items()}
     return Review(
         errors=errors,
         spots=[spot_of(error, content) for error in errors],
-        changes=changes(current.content if current else {}, content, pool_names()),
+        changes=changes(current.content if current else {}, content, names),
         warnings=warnings(content),
     )
 

@@ -64,12 +64,12 @@ def check_usable(content: object) -> None:
 
 def check_publishable(content: object) -> None:
     """Raises ValidationFailed with the place of all that stands between these rules and their publication."""
-    _refuse(publishing_errors(content))
+    _refuse(publishing_errors(content, pool_states()))
 
 
-def publishing_errors(content: object) -> list[FieldError]:
+def publishing_errors(content: object, pools: Mapping[str, PoolState]) -> list[FieldError]:
     """All that is wrong with rules that are to be a new version."""
-    errors = [*broken(content, pool_states()), *slips(content)]
+    errors = [*broken(content, pools), *slips(content)]
     if fallback_of() is None:
         errors.append(
             FieldError(
@@ -203,6 +203,8 @@ def _slips_of_rules(layer: Layer, rules: list[Any]) -> Iterable[FieldError]:
             yield FieldError(pointer(layer, index, "when"), message, "required")
         for path in _empty_groups(rule.get("when")):
             message = "This group is empty: add a condition, or remove it."
+            if not path:
+                message = "There is no condition yet: say for whom the rule is."
             yield FieldError(pointer(layer, index, "when", *path), message, "empty")
         name = str(rule.get("name") or "").strip().casefold()
         if name and name in seen:

@@ -13,6 +13,7 @@ from leads.criteria import SCHEMA
 from routing.rules_edit import EVERYONE_ELSE, LAYERS, NOT_YET, Layer, horizon_of, rules_of
 
 Content = Mapping[str, Any]
+NO_CONDITION: Final = "No condition yet"
 _UNREADABLE: Final = "(not written as a rule is)"
 _TOLD: Final = ("pools", "priorities", "horizon_minutes")
 
@@ -22,7 +23,7 @@ def when_words(when: object) -> str:
     if when is None:
         return EVERYONE_ELSE
     if when == NOT_YET:
-        return "No condition yet"
+        return NO_CONDITION
     try:
         return describe(when, SCHEMA)
     except InvalidRule:
@@ -67,7 +68,7 @@ def _layer_changes(layer: Layer, before: Content, after: Content, pools: Mapping
         was = old.get(renamed.get(name, name))
         if was is None:
             said.append(
-                f"New rule {name}: {_whom(rule)}, {_towards(layer)}{gives_words(layer, rule, pools)}."
+                f"New rule: {name}, for {_whom(rule)}, {_towards(layer)}{gives_words(layer, rule, pools)}."
             )
         else:
             said += _rule_changes(layer, name, was, rule, pools)
@@ -129,4 +130,4 @@ def _towards(layer: Layer) -> str:
 
 def _whom(rule: Mapping[str, Any]) -> str:
     text = when_words(rule.get("when"))
-    return "everyone else" if text == EVERYONE_ELSE else text
+    return text.lower() if text in (EVERYONE_ELSE, NO_CONDITION) else text

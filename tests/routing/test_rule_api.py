@@ -68,8 +68,8 @@ def test_a_draft_is_written_checked_and_published(acme: Org) -> None:
     assert call(acme, "GET", "/draft").json() == saved
     checked = call(acme, "POST", "/draft/check").json()
     assert (checked["problems"], checked["warnings"], checked["needs_approval"]) == ([], [], False)
-    assert "New rule Big: Employees at least 1000, to Inbound." in checked["changes"]
-    assert "New rule Demo: SLA tier is demo_request, priority 10." in checked["changes"]
+    assert "New rule: Big, for Employees at least 1000, to Inbound." in checked["changes"]
+    assert "New rule: Demo, for SLA tier is demo_request, priority 10." in checked["changes"]
     assert "Who opens within 45 minutes counts as at work; until now within 30." in checked["changes"]
     done = call(acme, "POST", "/publish", {"revision": 2})
     assert (done.status_code, done.json()["state"], done.json()["number"]) == (200, "published", 2)
@@ -209,7 +209,7 @@ def test_versions_are_listed_and_an_earlier_one_is_used_again(acme: Org, globex:
     call(acme, "POST", "/publish", {"revision": 1})
     rows = call(acme, "GET", "/versions").json()["results"]
     assert [(row["number"], row["state"]) for row in rows] == [(2, "published"), (1, "retired")]
-    assert "New rule Big: Employees at least 1000, to Inbound." in rows[0]["changes"]
+    assert "New rule: Big, for Employees at least 1000, to Inbound." in rows[0]["changes"]
     back = call(acme, "POST", f"/versions/{acme.rule_set.id}/roll-back", {})
     assert (back.status_code, back.json()["number"], back.json()["copy_of"]) == (200, 3, 1)
     assert call(acme, "GET", "/rules").json()["content"] == acme.rule_set.content
