@@ -48,7 +48,7 @@ def _kind(trace: Mapping[str, Any], seated: Container[str]) -> str:
     """The same for every turn that the same people sat through, with the same weights and reasons: so reports
     read one of each kind."""
     told = [
-        f"{line['member']} {line['reason']} {line.get('weight')} {line.get('pool')} {line['member'] in seated}"
+        str((line["member"], line["reason"], line.get("weight"), line.get("pool"), line["member"] in seated))
         for line in trace["candidates"]
     ]
     text = "\n".join([str(trace.get("passed_on")), *told])
