@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from django.db import connection
 
 from routing.decide import Strategy
 from routing.fairness import Band, Line, Tally, Turn, band, tally
-from routing.models import Pool
+from routing.models import Decision, Pool
 from routing.traces import AFTER, candidates_of
 from tenants.context import current_tenant_id
 from tenants.models import Member
@@ -59,26 +58,16 @@ class Shares:
     outside: list[tuple[str, Mapping[str, int]]] = field(default_factory=list)
 
 
-# Most turns are alike but for who had them, so they are added up by what fairness asks of a trace: of each
-# candidate the member, result, reason and weight. Who has no counter after it did not sit in the pool.
+# Most turns are alike but for who had them: one of each kind is read, and counts as often as there were.
+# Traces from before they were marked with their kind are read one by one.
 _TURNS_SQL: Final = """
-select pool_id, member_id, reason, told::text, count(*)
+select pool_id, member_id, reason, count(*), min(id::text)::uuid
 from (
-    select pool_id, member_id, reason, jsonb_path_query_array(
-        trace, 'strict $.candidates[*] ? (@.size() < 10 || @[9] != null)[0, 1, 2, 4]', '{{}}', true) told
-    from routing_decision
+    select id, pool_id, member_id, reason, coalesce(trace ->> 'who', id::text) who from routing_decision
     where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and reason = any(%(turns)s)
-      and member_id is not null and pool_id is not null
-      and trace ? 'columns' and not trace ? 'passed_on' {pool} {real}
+      and member_id is not null and pool_id is not null {pool} {real}
 ) one
-group by pool_id, member_id, reason, told
-"""
-# Older traces name each value, and where pools passed a lead on, several stand in one trace.
-_OTHER_TURNS_SQL: Final = """
-select pool_id, member_id, reason, trace::text from routing_decision
-where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and reason = any(%(turns)s)
-  and member_id is not null and pool_id is not null
-  and (not trace ? 'columns' or trace ? 'passed_on') {pool} {real}
+group by pool_id, member_id, reason, who
 """
 _PAST_SQL: Final = """
 select pool_id, member_id, reason, count(*) from routing_decision
@@ -86,6 +75,7 @@ where tenant_id = %(tenant)s and at >= %(since)s and at < %(until)s and not reas
   and member_id is not null and outcome <> 'stays' {pool} {real}
 group by pool_id, member_id, reason
 """
+_READ_AT_ONCE: Final = 5_000  # traces in memory together
 #: Test leads go the real way and count nowhere.
 _REAL: Final = """and not exists (
     select from leads_handoff h
@@ -94,7 +84,8 @@ _REAL: Final = """and not exists (
 
 
 def shares(*, since: datetime, until: datetime, pool_id: UUID | None = None) -> Shares:
-    """Every pool's turns in [since, until), with what chance allows. Five queries for any number of them.
+    """Every pool's turns in [since, until), with what chance allows. Five queries, and one more for each
+    further 5,000 kinds of turns: the same people, weights, and reasons against them.
 
     pool_id: that pool alone.
     """
@@ -138,19 +129,18 @@ def _pool_shares(
 
 
 def _tallies(since: datetime, until: datetime, pool_id: UUID | None) -> dict[tuple[UUID, UUID], Tally]:
+    kinds = _run(_TURNS_SQL, since, until, pool_id)
     turns: dict[UUID, list[Turn[str]]] = defaultdict(list)
-    for pool, member_id, reason, told, times in _run(_TURNS_SQL, since, until, pool_id):
-        values = iter(json.loads(told))
-        told_of_each = zip(values, values, values, values, strict=True)
-        lines = [_line(*each, strategy=reason) for each in told_of_each]
-        turns[pool].append(Turn(str(member_id), lines, times))
-    for pool, member_id, reason, text in _run(_OTHER_TURNS_SQL, since, until, pool_id):
-        trace = json.loads(text)
-        lines = [
-            _line(line["member"], line["result"], line["reason"], line["weight"], strategy=reason)
-            for line in lines_of_the_pool(trace)
-        ]
-        turns[pool].append(Turn(str(member_id), lines))
+    for first in range(0, len(kinds), _READ_AT_ONCE):
+        some = kinds[first : first + _READ_AT_ONCE]
+        one_of_each = Decision.objects.filter(id__in=[kind[-1] for kind in some])
+        traces = dict(one_of_each.values_list("id", "trace"))
+        for pool, member_id, reason, times, decision_id in some:
+            lines = [
+                _line(line["member"], line["result"], line["reason"], line["weight"], strategy=reason)
+                for line in lines_of_the_pool(traces[decision_id])
+            ]
+            turns[pool].append(Turn(str(member_id), lines, times))
     return {
         (pool, UUID(member)): one for pool, taken in turns.items() for member, one in tally(taken).items()
     }

@@ -5,7 +5,8 @@ Spelt out, the same ten names would stand beside every candidate of every decisi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from hashlib import md5
 from operator import itemgetter
 from typing import Any, Final
 
@@ -40,7 +41,18 @@ def packed(trace: Mapping[str, Any], counters_after: Mapping[str, int] | None = 
         _row(line, counters_after if line.get("pool", first) == trace["pool"] else {})
         for line in trace["candidates"]
     ]
-    return {**trace, "columns": (*COLUMNS, AFTER), "candidates": rows}
+    return {**trace, "columns": (*COLUMNS, AFTER), "candidates": rows, "who": _kind(trace, counters_after)}
+
+
+def _kind(trace: Mapping[str, Any], seated: Container[str]) -> str:
+    """The same for every turn that the same people sat through, with the same weights and reasons: so reports
+    read one of each kind."""
+    told = [
+        str((line["member"], line["reason"], line.get("weight"), line.get("pool"), line["member"] in seated))
+        for line in trace["candidates"]
+    ]
+    text = "\n".join([str(trace.get("passed_on")), *told])
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _row(line: Mapping[str, Any], counters_after: Mapping[str, int] | None = None) -> list[Any]:

@@ -40,7 +40,6 @@ def log(request: TenantRequest) -> HttpResponse:
         "query": query,
         "candidate": _name(wanted.candidate),
         "fields": _fields(query, member),
-        "more": bool(set(query) - {"lead", "member", "from", "to"}),
         "following": next_url(request, page.next),
         "looked_through": LOOKED_THROUGH if wanted.candidate and page.next else 0,
         "sits": RepProfile.objects.filter(member=member).exists(),

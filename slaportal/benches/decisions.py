@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import product
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, Final
@@ -30,6 +31,7 @@ from tenants.context import tenant_scope
 
 DAYS: Final = 400
 POOLS, SEATS, CANDIDATES = 5, 8, 12
+KINDS: Final = 25  # of turns, for each pool and whoever is chosen: who is kept out, and why
 SIZE: Final = 50  # decisions a page
 WARM_UP: Final = 2
 _REFUSALS: Final = ("on_leave", "at_cap", "earlier_owner")
@@ -127,20 +129,23 @@ def _seed(company: Company, size: int, now: datetime) -> list[UUID]:
 
 
 def _traces(company: Company, pools: list[UUID]) -> list[dict[str, Any]]:
-    """A trace for each pool and each of its people who is chosen: their pool, and four of the next one."""
+    """A trace of each kind for each pool and each of its people: their pool, and four of the next one."""
     found: list[dict[str, Any]] = []
     for number, pool_id in enumerate(pools):
         own = [str(each) for each in company.rep_ids[number::POOLS]]
         lent = [str(each) for each in company.rep_ids[(number + 1) % POOLS :: POOLS]][: CANDIDATES - SEATS]
-        for chosen in own:
+        for chosen, kind in product(own, range(KINDS)):
+            kept_out = {
+                member for place, member in enumerate([*own, *lent]) if (place + kind) % 4 == kind % 3
+            }
             lines: list[dict[str, Any]] = [
                 {
                     "member": member,
-                    "result": "chosen" if member == chosen else "refused" if place % 4 == 3 else "next",
+                    "result": "chosen" if member == chosen else "refused" if member in kept_out else "next",
                     "reason": "weighted_round_robin"
                     if member == chosen
-                    else _REFUSALS[place % 3]
-                    if place % 4 == 3
+                    else _REFUSALS[(place + kind) % 3]
+                    if member in kept_out
                     else "later_turn",
                     "turns": place * 720_720,
                     "weight": 1 + place % 2,
