@@ -39,7 +39,8 @@ from generate_series(1, %(accounts)s) n
 """
 _LEADS_SQL = """
 insert into leads_lead (id, tenant_id, email, first_name, last_name, search_name, title, phone, country,
-    region, company_name, account_id, source, campaign, channel, score, custom, stage, needs, is_test, created_at,
+    region, company_name, account_id, source, campaign, channel, score, custom, stage, needs, is_test,
+    created_at,
     updated_at)
 select ('10000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s,
     'lead' || n || '@company' || n || '.example', 'Lea', 'Lead ' || n, 'lea lead ' || n,
