@@ -24,6 +24,7 @@ from leads.services import propose_criteria, publish_criteria, write_criteria_dr
 from tenants import versions
 from tenants.models import VersionState
 from web.api import TenantAPIView
+from web.pagination import known_query
 
 MOST_VERSIONS: Final = 100
 
@@ -259,6 +260,7 @@ class CriteriaVersionsView(TenantAPIView):
     @extend_schema(operation_id="criteria_versions_list", responses={200: CriteriaListSerializer})
     def get(self, request: Request) -> Response:
         """What was put in force, the newest first, with what each changed; the newest hundred."""
+        known_query(request)
         listed = CriteriaVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")
         found = list(listed[: MOST_VERSIONS + 1])
         approvals = versions.approvals_of(version.id for version in found)
@@ -289,6 +291,7 @@ class CriteriaDraftView(TenantAPIView):
     @extend_schema(operation_id="criteria_draft_retrieve", responses={200: CriteriaVersionSerializer})
     def get(self, request: Request) -> Response:
         """The draft of the next version."""
+        known_query(request)
         return Response(version_document(_draft()))
 
     @extend_schema(

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
@@ -94,18 +95,18 @@ def preview_criteria(content: Mapping[str, Any], *, last: int = USUAL, now: date
     sides = [draft, *([current] if current else [])]
     rows = _rows(last, {name for side in sides for rule in side.rules for name in rule.fields})
     reads_past = any(rule.reads_engagements for side in sides for rule in side.rules)
-    past = _past([row["id"] for row in rows]) if rows else {}
+    past = _past(last) if rows else {}
     before = after = 0
     changed: list[tuple[UUID, datetime, bool]] = []
     for row in rows:
-        did = past.get(row["id"], [])
+        did = past.get(row["key"], [])
         at = max([row["created_at"], *(each[2] for each in did)])
         facts = Facts(_values(row), did if reads_past else (), at)
         would, does = draft.qualifies(facts), current is not None and current.qualifies(facts)
         before += does
         after += would
         if would is not does:
-            changed.append((row["id"], at, would))
+            changed.append((UUID(row["key"]), at, would))
     gained = sum(1 for *_, would in changed if would)
     return CriteriaPreview(
         leads=len(rows),
@@ -136,7 +137,12 @@ _COLUMNS: Final = {
 def _rows(last: int, fields: Iterable[str]) -> list[dict[str, Any]]:
     """The columns that the rules read, of each lead."""
     wanted = sorted({_COLUMNS[name] for name in fields if name in _COLUMNS})
-    return list(latest_leads(last).values("id", "created_at", *wanted))
+    return list(latest_leads(last).annotate(key=_text("id")).values("key", "created_at", *wanted))
+
+
+def _text(column: str) -> Cast:
+    """An id as text: the driver takes long to make ids of fifty thousand."""
+    return Cast(column, TextField())
 
 
 _NAMES: Final = {column: name for name, column in _COLUMNS.items() if not name.endswith("email_domain")}
@@ -159,18 +165,18 @@ def _values(row: Mapping[str, Any]) -> dict[str, object]:
     return values
 
 
-def _past(lead_ids: list[UUID]) -> dict[UUID, Past]:
-    """What each of the leads did."""
-    found: dict[UUID, Past] = defaultdict(list)
-    listed = Engagement.objects.filter(lead_id__in=lead_ids)
-    for lead_id, kind, subject, at in listed.values_list("lead_id", "kind", "subject", "at"):
-        found[lead_id].append((kind, subject, at))
+def _past(last: int) -> dict[str, Past]:
+    """What each of the last leads did."""
+    found: dict[str, Past] = defaultdict(list)
+    listed = Engagement.objects.filter(lead_id__in=latest_leads(last).values("id"))
+    for key, *did in listed.annotate(key=_text("lead_id")).values_list("key", "kind", "subject", "at"):
+        found[key].append(tuple(did))
     return found
 
 
 def _explained(
     changed: Sequence[tuple[UUID, datetime, bool]],
-    past: Mapping[UUID, Past],
+    past: Mapping[str, Past],
     draft: Criteria,
     current: Criteria | None,
 ) -> list[ChangedLead]:
@@ -181,7 +187,7 @@ def _explained(
         lead = leads.get(lead_id)
         if lead is None:
             continue
-        facts = facts_of(lead, lead.account, past.get(lead_id, []), at)
+        facts = facts_of(lead, lead.account, past.get(str(lead_id), []), at)
         refuses = current if would else draft
         reasons = _reasons(refuses, facts, "Until now" if would else "Now") if refuses else ()
         found.append(ChangedLead(lead.id, lead.full_name, lead.company, at, would, reasons))

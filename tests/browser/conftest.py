@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from handoff.intake import receive_leads
 from handoff.services import Actor, accept_lead, log_touch, reject_lead
+from leads.defaults import DEFAULT_CRITERIA
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
-from leads.models import Lead
+from leads.models import CriteriaVersion, Lead
 from reporting.tasks import drain_tick
 from sla.models import PolicyVersion
 from tenants.audit import member_actor
@@ -45,6 +46,17 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def criteria_draft() -> dict[str, Any]:
+    """The criteria with a fit in groups, a condition of each kind, and an exclusion of students."""
+    fit: list[dict[str, Any]] = [
+        {"field": "account.employees", "op": "between", "value": [50, 2000]},
+        {"any": [{"field": "lead.title", "op": "has_word", "value": ["VP", "Head of"]}, {"all": []}]},
+        {"not": {"field": "account.is_partner", "op": "equals", "value": True}},
+    ]
+    students = {"name": "Students", "when": {"field": "lead.title", "op": "contains", "value": "student"}}
+    return {**DEFAULT_CRITERIA, "fit": {"all": fit}, "exclude": [*DEFAULT_CRITERIA["exclude"], students]}
 
 
 def policy_draft() -> dict[str, Any]:
@@ -109,6 +121,7 @@ def brightpath(transactional_db: None) -> Org:
         org.extra["done"] = mine[0].id
         org.extra["account"] = mine[0].account_id
         start_draft(PolicyVersion, content=policy_draft(), actor=member_actor(org.admin), now=now)
+        start_draft(CriteriaVersion, content=criteria_draft(), actor=member_actor(org.admin), now=now)
     drain_tick()
     return org
 

@@ -51,6 +51,10 @@ PAGES: dict[str, list[str]] = {
     "admin": [
         "/board",
         "/qualification",
+        "/qualification/draft",
+        "/qualification/draft/check",
+        "/qualification/draft/leads",
+        "/qualification/versions",
         "/accounts",
         "/accounts/{account}",
         "/intake",

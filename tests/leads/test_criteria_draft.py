@@ -1,4 +1,4 @@
-"""The draft of the criteria: trees edited on the page without script, saved, compared, published; and back."""
+"""The draft of the criteria: trees edited without script, saved, compared, published; and gone back to."""
 
 from __future__ import annotations
 
