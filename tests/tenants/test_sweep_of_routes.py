@@ -73,6 +73,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "claim": {"by": "MEMBER"},
+    "leads": {"why": "Too many."},
     "engagements": {"kind": "demo_request"},
     "seats": {"member": "MEMBER", "weight": 2},
     "<uuid:pool_seat_id>": {"weight": 2},
