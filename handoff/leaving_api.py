@@ -40,7 +40,7 @@ class HandLeadsOnSerializer(serializers.Serializer[Any]):
 class DepartureInSerializer(serializers.Serializer[Any]):
     """Who gets what somebody holds."""
 
-    leads_to = serializers.CharField(
+    to = serializers.CharField(
         max_length=254,
         required=False,
         allow_null=True,
@@ -154,7 +154,7 @@ class DepartureView(TenantAPIView):
         moved = leaving.depart(
             member_id=member_id,
             why=said["why"],
-            leads_to=_named(said, "leads_to"),
+            leads_to=_named(said, "to"),
             successor=_named(said, "successor"),
             actor=actor_of(self.actor, said),
             clock=self.clock,

@@ -157,7 +157,7 @@ class TestLeavingForGood:
     def test_the_last_one_of_a_pool_is_followed_by_the_successor(self, acme: Org, leads: list[Lead]) -> None:
         with acme.scope():
             PoolSeat.objects.exclude(member=acme.reps[0]).delete()
-        said = {"why": "x", "leads_to": acme.reps[1].email}
+        said = {"why": "x", "to": acme.reps[1].email}
         status, body = call(acme, "POST", f"members/{acme.reps[0].id}/departure", said)
         assert (status, "is the last one in Inbound" in body["detail"]) == (400, True)
         said["successor"] = acme.reps[1].email
