@@ -13,6 +13,7 @@ from handoff import clocks, words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
+from handoff.lead_score import ScoreNow, score_now
 from handoff.nurture import NURTURED, is_nurtured
 from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
@@ -20,6 +21,7 @@ from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
+from leads.score import shown_score
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -87,6 +89,7 @@ class LeadPage:
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
     measured: bool
+    score: ScoreNow
 
     @property
     def stage(self) -> str:
@@ -137,7 +140,10 @@ def lead_page(
     asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
-    contact = [_line(lead, name, label) for name, label in _CONTACT]
+    score = score_now(lead, handoffs, now=now)
+    contact = [
+        _line(lead, name, label) for name, label in _CONTACT if name != "score" or not score.is_counted
+    ]
     broken = (
         broken_clocks(
             handoff,
@@ -182,6 +188,7 @@ def lead_page(
         measured=handoff is not None
         and handoff.state == Handoff.State.OPEN
         and is_measured_only(handoff.owner, tenant),
+        score=score,
     )
 
 
@@ -357,8 +364,9 @@ def why_line(handoff: Handoff) -> str:
         for line in criteria_lines(handoff.verdict)
         if line["state"] == "met" and not line["title"].startswith("Not ")
     ]
-    if handoff.lead.score is not None:
-        parts.append(f"score {handoff.lead.score}")
+    score = shown_score(handoff.lead.score, handoff.verdict)
+    if score is not None:
+        parts.append(f"score {score}")
     return ", ".join(dict.fromkeys(parts)) or handoff.campaign or handoff.source
 
 

@@ -3,9 +3,10 @@ reasons.
 
 A version's content (all rules are `core.rules` trees over SCHEMA):
     {"rule": tree, "fit": tree | null, "exclude": [{"name": str, "when": tree}], "required": [field name,
-    ...]}
+    ...], "score": {"from": "outside"} | {"from": "signals", "signals": [...]}}
 `rule` is engagement and intent, `fit` who fits (without one everybody does), `exclude` who never qualifies,
-`required` the handoff requirements: what must be known before sales gets the lead.
+`required` the handoff requirements: what must be known before sales gets the lead. `score` is what rules
+see as the lead's score (`leads.score`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
 from leads.matching import email_domain, is_free_mail
 from leads.models import Account, CriteriaVersion, Engagement, Lead
+from leads.score import FIELD as SCORE
+from leads.score import Signals, check_score, compile_score
 from tenants.context import current_tenant_id
 from tenants.models import VersionState
 
@@ -67,6 +70,10 @@ SCHEMA: Final = Schema(
         Field("sla.tier", "text", "SLA tier"),
     ]
 )
+
+#: Parts of a content that the plain form does not show, and keeps as they are.
+KEPT_PARTS: Final = ("score",)
+_PARTS: Final = ("rule", "fit", "exclude", "required", *KEPT_PARTS)
 
 #: What may be asked for before a handoff, with the words for it.
 REQUIRED_FIELDS: Final[dict[str, str]] = {
@@ -120,11 +127,12 @@ def facts_of(
     engagements: Past,
     now: datetime,
     extra: Mapping[str, object] | None = None,
+    criteria: Criteria | None = None,
 ) -> Facts:
     """What the rules see of a lead at `now`.
 
     engagements: rows, or (kind, subject, at) triples. extra: more fields, for example {"sla.tier":
-                 "demo_request"}.
+                 "demo_request"}. criteria: whose signals make the score; without them it is as it came in.
     Without an account its flags are false (a stranger is no customer); its other fields are not known.
     """
     domain = email_domain(lead.email)
@@ -141,7 +149,8 @@ def facts_of(
     if extra:
         values.update(extra)
     past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
-    return Facts(values, past, now)
+    facts = Facts(values, past, now)
+    return facts if criteria is None else criteria.scored(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +175,8 @@ class Judgement:
 
     qualified: fit, rule and no exclusion. fits: the fit rule alone. needs: handoff requirements that are
                missing.
-    verdict:   {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]}.
+    verdict:   {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]},
+               and {"score": {"points", "lines"}} where the score is counted from signals.
     """
 
     qualified: bool
@@ -185,6 +195,11 @@ class Criteria:
     exclude: tuple[tuple[str, Rule], ...]
     required: tuple[str, ...]
     parts: tuple[Part, ...]
+    signals: Signals | None = None  # None: the score comes from outside
+
+    def scored(self, facts: Facts) -> Facts:
+        """The facts with the score that these criteria count; as they are where it comes from outside."""
+        return facts if self.signals is None else facts.having(SCORE, self.signals.points(facts))
 
     def qualifies(self, facts: Facts) -> bool:
         """The answer of `judge` alone, as fast as it can be had."""
@@ -196,23 +211,37 @@ class Criteria:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule that `qualifies` asks."""
-        return (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
+        """Every rule that `qualifies` asks, with those of the score where one of them asks for it."""
+        asked = (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
+        return (*asked, *self.signals.rules) if self.signals is not None and self.asks_score else asked
+
+    @property
+    def asks_score(self) -> bool:
+        """Whether it depends on the score who qualifies."""
+        asked = (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
+        return any(SCORE in rule.fields for rule in asked)
 
     def judge(self, facts: Facts) -> Judgement:
         """Judge one lead; every criterion is looked at, so that the answer can be explained."""
         fits = self.fit is None or self.fit.matches(facts)
         excluded = any(rule.matches(facts) for _, rule in self.exclude)
         qualified = fits and not excluded and self.rule.matches(facts)
+        verdict: dict[str, Any] = {
+            "met": qualified,
+            "version": self.number,
+            "criteria": [_criterion(part, facts) for part in self.parts],
+        }
+        if self.signals is not None:
+            lines = self.signals.lines(facts)
+            verdict["score"] = {
+                "points": sum(line.points for line in lines),
+                "lines": [line.as_dict() for line in lines],
+            }
         return Judgement(
             qualified=qualified,
             fits=fits and not excluded,
             needs=[name for name in self.required if not _known(facts, name)],
-            verdict={
-                "met": qualified,
-                "version": self.number,
-                "criteria": [_criterion(part, facts) for part in self.parts],
-            },
+            verdict=verdict,
         )
 
 
@@ -267,11 +296,12 @@ def check_publishable(content: object) -> None:
 def check_content(content: object) -> list[FieldError]:
     """Everything wrong with the content of a criteria version, with paths into it; empty when it is good."""
     if not isinstance(content, dict):
-        return [FieldError("", "Criteria are an object with rule, fit, exclude and required.", "wrong_type")]
+        text = f"Criteria are an object with {', '.join(_PARTS[:-1])} and {_PARTS[-1]}."
+        return [FieldError("", text, "wrong_type")]
     errors = [
         FieldError(pointer(key), f"Criteria have no part {key!r}.", "unknown_key")
         for key in content
-        if key not in ("rule", "fit", "exclude", "required")
+        if key not in _PARTS
     ]
     errors += _tree_errors(content.get("rule"), "/rule")
     if content.get("fit") is not None:
@@ -299,6 +329,8 @@ def check_content(content: object) -> list[FieldError]:
                     pointer("required", position), f"There is no field {str(name)[:80]!r}.", "unknown_field"
                 )
             )
+    if "score" in content:
+        errors += check_score(content["score"], SCHEMA)
     return errors
 
 
@@ -329,6 +361,7 @@ def compile_content(content: Mapping[str, Any], *, number: int) -> Criteria:
         exclude=exclude,
         required=tuple(content.get("required", [])),
         parts=tuple(parts),
+        signals=compile_score(content.get("score"), SCHEMA),
     )
 
 
@@ -358,6 +391,17 @@ def parts_of(version_id: UUID | None) -> dict[str, Part]:
         return {part.path: part for part in _compiled(current_tenant_id(), version_id).parts}
     except ValidationFailed:
         return {}
+
+
+def criteria_that_judged(lead: Lead) -> Criteria | None:
+    """The criteria by which a lead was judged last; None where it was not, or they ask for what there is no
+    more. A query once a process and version."""
+    if lead.criteria_version_id is None:
+        return None
+    try:
+        return _compiled(current_tenant_id(), lead.criteria_version_id)
+    except ValidationFailed:
+        return None
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,5 @@
 """The draft of the criteria as a form: a rule editor for who fits, for what shows intent and for each
-exclusion, and the fields that must be known.
+exclusion, the fields that must be known, and the score (`leads.score_form`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from typing import Any, Final
 from django import forms
 from django.http import QueryDict
 
+from leads import score_form
 from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS, SCHEMA
 from leads.incoming import MAX_INTEGER, storable
+from leads.score_form import ScoreDraft, read_score, score_draft_of
 from web.rule_editor import Editing, RuleEditor
 
 #: Exclusions that a page may have; the language itself knows no limit but that of the body.
 MOST_EXCLUSIONS: Final = 50
+_ACTS: Final = ("add-exclusion", "remove-exclusion", *score_form.ACTS)
 _NO_INTENT: Final = "Say what shows intent: without a condition nothing qualifies."
 _NO_CONDITION: Final = "Say who is excluded, or remove the exclusion."
 
@@ -56,6 +59,7 @@ class CriteriaDraft:
     fit: Editing
     rule: Editing
     exclusions: Sequence[Exclusion]
+    score: ScoreDraft
     acted: bool
     problems: Sequence[tuple[str, str, str]]
 
@@ -69,6 +73,7 @@ class CriteriaDraft:
             "required": list(self.form.data.getlist("required"))
             if isinstance(self.form.data, QueryDict)
             else list(self.form.initial["required"]),
+            **self.score.content,
         }
 
 
@@ -90,6 +95,7 @@ def draft_of(content: Mapping[str, Any], revision: int) -> CriteriaDraft:
             Exclusion(index, str(each.get("name") or ""), _editor(f"x{index}").of(_tree(each.get("when"))))
             for index, each in enumerate(entries)
         ],
+        score=score_draft_of(content),
         acted=False,
         problems=(),
     )
@@ -100,13 +106,13 @@ def _tree(tree: object) -> Mapping[str, Any] | None:
 
 
 def read_draft(data: QueryDict) -> CriteriaDraft:
-    """What a form said, after what its buttons ask for: "act" of the editors, and "do" of "add-exclusion" and
-    "remove-exclusion:<index>".
+    """What a form said, after what its buttons ask for: "act" of the editors, and "do" of "add-exclusion",
+    "remove-exclusion:<index>" and those of the score.
     """
     form = DraftForm(data)
     fit, rule = _editor("fit").read(data), _editor("rule").read(data)
     do = data.get("do", "")
-    acted = bool(data.get("act")) or do == "add-exclusion" or do.startswith("remove-exclusion:")
+    acted = bool(data.get("act")) or do.partition(":")[0] in _ACTS
     removed = do.removeprefix("remove-exclusion:")
     exclusions = []
     for index in range(MOST_EXCLUSIONS):
@@ -122,8 +128,9 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
     if do == "add-exclusion" and len(exclusions) < MOST_EXCLUSIONS:
         blank = _editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
         exclusions.append(Exclusion(len(exclusions), "", blank))
-    problems = [] if acted else _problems(form, fit, rule, exclusions)
-    return CriteriaDraft(form, fit, rule, exclusions, acted, problems)
+    score = read_score(data, acted=acted)
+    problems = [] if acted else [*_problems(form, fit, rule, exclusions), *score.problems]
+    return CriteriaDraft(form, fit, rule, exclusions, score, acted, problems)
 
 
 def _renumbered(place: int, each: Exclusion) -> Exclusion:

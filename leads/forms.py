@@ -150,7 +150,7 @@ class AdvancedForm(BasedOnForm):
         label="Criteria as JSON",
         max_length=MAX_JSON,
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "sp-code"}),
-        help_text="An object with rule, fit, exclude and required. Below is how conditions are written.",
+        help_text="An object with rule, fit, exclude, required, score. How they are written is below.",
     )
 
     def clean_content(self) -> Any:

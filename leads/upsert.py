@@ -284,10 +284,11 @@ class Batch:
     # --- Judgement ------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
+        criteria = load_criteria(self.version) if self.version else None
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now)
+            person.facts = facts_of(lead, person.account, person.past, self.now, criteria=criteria)
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))
             if self.version is None:
