@@ -18,9 +18,10 @@ from handoff.nurture import NURTURED, is_nurtured
 from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
-from leads.criteria import SCHEMA, Part, parts_of, required_labels
+from leads.criteria import SCHEMA, Part, parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead
+from leads.requirements import required_labels
 from leads.score import shown_score
 from sla.attempts import Progress
 from sla.models import Timer

@@ -3,7 +3,8 @@ reasons.
 
 A version's content (all rules are `core.rules` trees over SCHEMA):
     {"rule": tree, "fit": tree | null, "exclude": [{"name": str, "when": tree}], "required": [field name,
-    ...], "score": {"from": "outside"} | {"from": "signals", "signals": [...]}}
+    ...], "score": {"from": "outside"} | {"from": "signals", "signals": [...]},
+    "required_by_tier", "valid", "hold": see leads.requirements}
 `rule` is engagement and intent, `fit` who fits (without one everybody does), `exclude` who never qualifies,
 `required` the handoff requirements: what must be known before sales gets the lead. `score` is what rules
 see as the lead's score (`leads.score`).
@@ -22,8 +23,15 @@ from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
 from leads.matching import email_domain, is_free_mail
 from leads.models import Account, CriteriaVersion, Engagement, Lead
+from leads.requirements import (
+    Requirements,
+    check_requirements,
+    check_tiers,
+    compile_requirements,
+)
 from leads.score import FIELD as SCORE
 from leads.score import Signals, check_score, compile_score
+from leads.tiers import tiers_in_force
 from tenants.context import current_tenant_id
 from tenants.models import VersionState
 
@@ -72,34 +80,8 @@ SCHEMA: Final = Schema(
 )
 
 #: Parts of a content that the plain form does not show, and keeps as they are.
-KEPT_PARTS: Final = ("score",)
+KEPT_PARTS: Final = ("score", "required_by_tier", "valid", "hold")
 _PARTS: Final = ("rule", "fit", "exclude", "required", *KEPT_PARTS)
-
-#: What may be asked for before a handoff, with the words for it.
-REQUIRED_FIELDS: Final[dict[str, str]] = {
-    "email": "E-mail",
-    "first_name": "First name",
-    "last_name": "Last name",
-    "title": "Title",
-    "phone": "Phone",
-    "country": "Country",
-    "region": "Region",
-    "company_name": "Company name",
-    "source": "Source",
-    "campaign": "Campaign",
-    "score": "Score",
-    "account.domain": "Company domain",
-    "account.employees": "Employees",
-    "account.revenue": "Revenue",
-    "account.industry": "Industry",
-    "account.country": "Company country",
-}
-
-
-def required_labels(names: Iterable[str]) -> list[str]:
-    """Handoff requirements in words."""
-    return [REQUIRED_FIELDS.get(name, name) for name in names]
-
 
 FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
 LEAD_FIELDS = (
@@ -135,6 +117,16 @@ def facts_of(
                  "demo_request"}. criteria: whose signals make the score; without them it is as it came in.
     Without an account its flags are false (a stranger is no customer); its other fields are not known.
     """
+    values = values_of(lead, account)
+    if extra:
+        values.update(extra)
+    past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
+    facts = Facts(values, past, now)
+    return facts if criteria is None else criteria.scored(facts)
+
+
+def values_of(lead: Lead, account: Account | None) -> dict[str, object]:
+    """What is known of a lead, by the names that rules have for it."""
     domain = email_domain(lead.email)
     values: dict[str, object] = {f"lead.{name}": getattr(lead, name) for name in LEAD_FIELDS}
     values["lead.email_domain"] = domain
@@ -146,11 +138,7 @@ def facts_of(
             values[f"account.{name}"] = getattr(account, name)
         # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
         values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
-    if extra:
-        values.update(extra)
-    past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
-    facts = Facts(values, past, now)
-    return facts if criteria is None else criteria.scored(facts)
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +181,7 @@ class Criteria:
     rule: Rule
     fit: Rule | None
     exclude: tuple[tuple[str, Rule], ...]
-    required: tuple[str, ...]
+    requirements: Requirements
     parts: tuple[Part, ...]
     signals: Signals | None = None  # None: the score comes from outside
 
@@ -240,14 +228,9 @@ class Criteria:
         return Judgement(
             qualified=qualified,
             fits=fits and not excluded,
-            needs=[name for name in self.required if not _known(facts, name)],
+            needs=self.requirements.lacking(facts.values),
             verdict=verdict,
         )
-
-
-def _known(facts: Facts, name: str) -> bool:
-    value = facts.values.get(name if "." in name else f"lead.{name}")
-    return value is not None and value != ""
 
 
 def _criterion(part: Part, facts: Facts) -> dict[str, Any]:
@@ -291,6 +274,9 @@ def check_publishable(content: object) -> None:
     errors = check_content(content)
     if errors or not isinstance(content, dict):
         raise ValidationFailed("These criteria are not valid.", field_errors=errors)
+    wrong = check_tiers(content, tiers_in_force()) if content.get("required_by_tier") else []
+    if wrong:
+        raise ValidationFailed(wrong[0].message, field_errors=wrong)
 
 
 def check_content(content: object) -> list[FieldError]:
@@ -318,17 +304,7 @@ def check_content(content: object) -> list[FieldError]:
         if not isinstance(entry["name"], str) or not 0 < len(entry["name"].strip()) <= 80:
             errors.append(FieldError(f"{path}/name", "A name has 1 to 80 characters.", "wrong_type"))
         errors += _tree_errors(entry["when"], f"{path}/when")
-    required = content.get("required", [])
-    if not isinstance(required, list):
-        errors.append(FieldError("/required", "Required fields are a list.", "wrong_type"))
-        required = []
-    for position, name in enumerate(required):
-        if not isinstance(name, str) or name not in REQUIRED_FIELDS:
-            errors.append(
-                FieldError(
-                    pointer("required", position), f"There is no field {str(name)[:80]!r}.", "unknown_field"
-                )
-            )
+    errors += check_requirements(content)
     if "score" in content:
         errors += check_score(content["score"], SCHEMA)
     return errors
@@ -359,7 +335,7 @@ def compile_content(content: Mapping[str, Any], *, number: int) -> Criteria:
         rule=rule,
         fit=fit,
         exclude=exclude,
-        required=tuple(content.get("required", [])),
+        requirements=compile_requirements(content),
         parts=tuple(parts),
         signals=compile_score(content.get("score"), SCHEMA),
     )

@@ -36,7 +36,9 @@ class CriteriaSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     published_at = serializers.DateTimeField(allow_null=True)
     published_by = serializers.CharField(allow_blank=True)
-    content = serializers.DictField(help_text="rule, and fit, exclude, required, score where they are said.")
+    content = serializers.DictField(
+        help_text="rule, and as far as said fit, exclude, required, required_by_tier, valid, hold, score."
+    )
 
 
 class CriteriaInSerializer(serializers.Serializer[Any]):

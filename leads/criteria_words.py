@@ -9,7 +9,9 @@ from copy import deepcopy
 from typing import Any, Final
 
 from core.rules import InvalidRule, describe
-from leads.criteria import REQUIRED_FIELDS, SCHEMA
+from leads.criteria import SCHEMA
+from leads.requirement_words import requirement_changes, requirement_sentences
+from leads.requirements import REQUIRED_FIELDS
 from leads.score import OUTSIDE, SIGNALS, signal_sentence
 
 FITS: Final = "Fits"
@@ -18,7 +20,12 @@ EXCLUDED: Final = "Never qualifies"
 SCORE: Final = "Score"
 _NO_FIT: Final = "Everybody fits"
 #: What says the same as leaving the part out.
-_LEFT_OUT: Final[Mapping[str, Any]] = {"score": {"from": OUTSIDE}}
+_LEFT_OUT: Final[Mapping[str, Any]] = {
+    "score": {"from": OUTSIDE},
+    "required_by_tier": {},
+    "valid": [],
+    "hold": None,
+}
 
 
 def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
@@ -33,7 +40,7 @@ def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     points = [f"{name}: {signal_sentence(each, SCHEMA)}" for name, each in signals(content)]
     if points:
         parts.append((SCORE, points))
-    return parts
+    return [*parts, *requirement_sentences(content)]
 
 
 def conditions(tree: Any) -> list[str]:
@@ -82,6 +89,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     old, new = _required(before), _required(after)
     said += [f"Must be known before sales gets the lead: also {name}." for name in new if name not in old]
     said += [f"Need not be known any more: {name}." for name in old if name not in new]
+    said += requirement_changes(before, after)
     if not said and _same(before) != _same(after):
         said.append("The same in another order, or written in another way.")
     return said
@@ -124,7 +132,7 @@ def _put_back(place: Any, part: str, before: Any) -> None:
 
 def _same(content: Mapping[str, Any]) -> dict[str, Any]:
     """A content with what may be left out."""
-    kept = {key: value for key, value in content.items() if value != _LEFT_OUT.get(key)}
+    kept = {key: value for key, value in content.items() if key not in _LEFT_OUT or value != _LEFT_OUT[key]}
     return {"fit": None, "exclude": [], "required": [], **kept}
 
 
@@ -171,7 +179,7 @@ def _score_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if name not in old:
             said.append(f"New signal, {name}: {words}.")
         elif old[name] != entry:
-            said.append(f"Signal {name}: {signal_sentence(old[name], SCHEMA)}; now {words}.")
+            said.append(f"The signal {name}: {signal_sentence(old[name], SCHEMA)}; now {words}.")
     return said + [f"No signal any more: {name}." for name in old if name not in new]
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS
 from leads.defaults import EXCLUSIONS
 from leads.incoming import MAX_INTEGER, storable
 from leads.matching import registrable_domain
 from leads.plain import PlainCriteria
+from leads.requirements import REQUIRED_FIELDS
 
 MAX_JSON = 200_000
 #: Kinds of engagement by which somebody asks for an answer; the others show interest.

@@ -102,6 +102,12 @@ def registrable_domain(host: str) -> str:
     return ".".join(labels[-2:]) if len(labels) >= 2 else ""
 
 
+@lru_cache(maxsize=8192)
+def has_known_suffix(domain: str) -> bool:
+    """Does a domain end in a suffix that somebody registers domains under?"""
+    return bool(_suffixes(domain).suffix)
+
+
 def check_domain(text: str, path: str) -> str:
     """The registrable domain of a company as somebody wrote it; "" for nothing written.
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS
 from leads.defaults import EXCLUSIONS, engaged, flag
+from leads.requirements import REQUIRED_FIELDS
 
 DOMAINS_NAME = "Excluded domains"
 

@@ -75,7 +75,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class ScoreSignal:
     """One thing that gives points."""
 
     name: str
@@ -96,7 +96,7 @@ class Signal:
 class Signals:
     """All signals of a version."""
 
-    each: tuple[Signal, ...]
+    each: tuple[ScoreSignal, ...]
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -153,7 +153,7 @@ def compile_score(content: object, schema: Schema) -> Signals | None:
         return None
     return Signals(
         tuple(
-            Signal(
+            ScoreSignal(
                 name=each["name"].strip(),
                 rule=compile_rule(each["when"], schema),
                 points=each["points"],

@@ -154,7 +154,7 @@ def _checked(said: ScoreDraft) -> ScoreDraft:
 
 
 def _title(row: SignalRow) -> str:
-    return row.name.strip() or f"Signal {row.index + 1}"
+    return row.name.strip() or f"Unnamed signal {row.index + 1}"
 
 
 def _number(text: str, *, whole: bool = False) -> Any:

@@ -14,12 +14,13 @@ from django.views.decorators.http import require_http_methods
 from core.errors import DomainError
 from core.rules import OPERATORS
 from leads import selectors
-from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, REQUIRED_FIELDS, SCHEMA, required_labels
+from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, SCHEMA
 from leads.criteria_words import sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
+from leads.requirements import REQUIRED_FIELDS, required_labels
 from leads.services import propose_criteria, publish_criteria
 from tenants.audit import member_actor
 from tenants.auth import member_required

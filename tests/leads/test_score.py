@@ -166,7 +166,7 @@ def test_the_difference_is_said_in_words() -> None:
         f"New signal, Demo request: 40 points, {fades}.",
     ]
     assert changes(one, two) == [
-        f"Signal Demo request: 40 points, {fades}; now 30 points, {fades}.",
+        f"The signal Demo request: 40 points, {fades}; now 30 points, {fades}.",
         "New signal, Student: -20 points: Employees at least 500.",
     ]
     assert changes(two, outside) == [

@@ -47,6 +47,7 @@ RESOLVER_TABLES = {
     "sla_clockmove",
     "sla_pause",
     "tenants_publication",
+    "leads_datawait",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -62,6 +63,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_clock_moves()": "ids of tenants",
     "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_publications(timestamp with time zone)": "ids of tenants",
+    "tenants_with_due_data(timestamp with time zone)": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",
@@ -71,6 +73,7 @@ RESOLVER_FUNCTIONS = {
 OTHER_INDEXES = {
     "api_key_by_prefix": "resolve_api_key",
     "tenants_member_user_id": "resolve_memberships, resolve_invitations",
+    "data_wait_due_anywhere": "tenants_with_due_data",
     "delivery_due_anywhere": "tenants_with_due_messages",
     "publication_due_anywhere": "tenants_with_due_publications",
     "outbox_pending_anywhere": "tenants_with_due_messages",
