@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, QuerySet
+
+from handoff import words
 from leads.criteria import criteria_that_judged
 from leads.lifecycle import Stage
 from leads.models import DataWait, Lead
-from leads.requirements import Hold, Requirements
+from leads.requirements import Hold, Requirements, required_labels
 from leads.services import Arrival, Terms
 from tenants.bulk import fresh, insert_rows, update_rows
 
@@ -133,6 +136,20 @@ class Held:
     fields: Sequence[str]
     since: datetime
     due_at: datetime
+
+    @property
+    def waits_for(self) -> str:
+        """ "Phone and Employees" """
+        return words.listed(required_labels(self.fields))
+
+
+def held_leads() -> QuerySet[Lead]:
+    """Leads that are held for enrichment."""
+    lasting = DataWait.objects.filter(
+        lead_id=OuterRef("pk"), kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True
+    )
+    found: QuerySet[Lead] = Lead.objects.filter(Exists(lasting)).select_related("account")
+    return found
 
 
 def held_now(*, limit: int) -> list[Held]:

@@ -104,8 +104,9 @@ def registrable_domain(host: str) -> str:
 
 @lru_cache(maxsize=8192)
 def has_known_suffix(domain: str) -> bool:
-    """Does a domain end in a suffix that somebody registers domains under?"""
-    return bool(_suffixes(domain).suffix)
+    """Does a domain end in a suffix that somebody registers domains under? What RFC 2606 sets aside for
+    examples counts as one: nobody has it by mistake."""
+    return bool(_suffixes(domain).suffix) or domain.rpartition(".")[2] == "example"
 
 
 def check_domain(text: str, path: str) -> str:

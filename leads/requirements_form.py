@@ -125,11 +125,11 @@ class RequirementsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if "hold_minutes" in cleaned and "hold_fields" in cleaned:
-            if cleaned["hold_minutes"] and not cleaned["hold_fields"]:
-                self.add_error("hold_fields", _NO_FIELDS)
-            if cleaned["hold_fields"] and not cleaned["hold_minutes"]:
-                self.add_error("hold_minutes", _NO_MINUTES)
+        minutes, fields = cleaned.get("hold_minutes"), cleaned.get("hold_fields")
+        if minutes and not fields and "hold_fields" not in self.errors:
+            self.add_error("hold_fields", _NO_FIELDS)
+        if fields and not minutes and "hold_minutes" not in self.errors:
+            self.add_error("hold_minutes", _NO_MINUTES)
         return cleaned
 
     def problems(self) -> list[tuple[str, str, str]]:
