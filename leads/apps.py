@@ -6,7 +6,8 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        """Say that criteria are versioned."""
+        """Say that criteria are versioned, and speak for messages about sources."""
+        from leads import source_alarms
         from leads.criteria import check_publishable
         from leads.models import CriteriaVersion
         from tenants.versions import Kind, register
@@ -21,3 +22,4 @@ class LeadsConfig(AppConfig):
                 validate=check_publishable,
             )
         )
+        source_alarms.install()

@@ -18,6 +18,7 @@ TICKS: Final = {
     "reporting.tasks.drain_tick": "Brings reports up to date",
     "handoff.tasks.audit_tick": "Audits all this",
     "reporting.tasks.watch_tick": "Looks whether reports keep up",
+    "leads.tasks.watch_sources_tick": "Watches whether the data of sources gets worse",
     "web.tasks.prune_tick": "Removes what has expired",
     "routing.tasks.forget_decisions_tick": "Forgets old routing decisions",
 }
