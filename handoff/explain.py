@@ -10,8 +10,12 @@ from uuid import UUID
 from handoff import words
 from handoff.decision_log import line_document, version_numbers, versions_of
 from handoff.lead_score import score_now
+from handoff.readiness import hold_of
 from handoff.selectors import last_handoff, names_of
+from leads.criteria import values_of
 from leads.models import Assignment, Handoff, Lead
+from leads.quality import completeness
+from leads.requirements import lacks_of
 from routing.models import Decision
 from routing.selectors import explain_layers
 from routing.traces import candidates_of
@@ -74,11 +78,23 @@ def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
         "lead": lead.id,
         "stage": lead.stage,
         "needs": lead.needs,
+        "quality": _quality(lead),
         "score": score_now(lead, closed, now=now).as_dict(),
         "qualification": (handoff.verdict if handoff else None) or lead.verdict,
         "assignment": _assignment(assignment),
         "decision": _decision(handoff, assignment),
         "deadline": _deadline(handoff, now=now) if handoff else None,
+    }
+
+
+def _quality(lead: Lead) -> dict[str, Any]:
+    """How complete the lead is, what its handoff lacks, and until when it is held for enrichment."""
+    known = values_of(lead, lead.account)
+    hold = hold_of(lead)
+    return {
+        "completeness": completeness(known).as_dict(),
+        "lacks": [lack.as_dict() for lack in lacks_of(lead.needs, known)],
+        "held_until": hold.due_at if hold else None,
     }
 
 

@@ -20,6 +20,11 @@ class ScoreNow:
     lines: Sequence[Line] = ()
     is_counted: bool = False
 
+    @property
+    def shows_alone(self) -> bool:
+        """Whether there is a number to show and nothing that makes it."""
+        return self.points is not None and not self.is_counted
+
     def as_dict(self) -> dict[str, Any]:
         """As the API answers it."""
         return {

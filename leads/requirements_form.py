@@ -12,7 +12,7 @@ from django.forms import BoundField
 from django.http import QueryDict
 
 from leads.quality import CHECKS
-from leads.requirements import LONGEST_SLUG, MOST_HOLD_MINUTES, REQUIRED_FIELDS
+from leads.requirements import LONGEST_SLUG, MOST_HOLD_MINUTES, REQUIRED_FIELDS, required_labels
 from leads.tiers import tiers_in_force
 
 _TIER: Final = "tier:"  # and the slug: the control of a tier
@@ -89,9 +89,11 @@ class RequirementsForm(forms.Form):
         }
 
     @property
-    def tiers(self) -> Sequence[BoundField]:
-        """The controls of the tiers."""
-        return [self[_TIER + slug] for slug in self._slugs]
+    def tiers(self) -> list[tuple[BoundField, str]]:
+        """The control of each tier, and what is chosen there in words."""
+        return [
+            (self[_TIER + slug], ", ".join(required_labels(self._said(_TIER + slug)))) for slug in self._slugs
+        ]
 
     @property
     def uses(self) -> dict[str, bool]:

@@ -41,6 +41,7 @@ PAGES: dict[str, list[str]] = {
         "/board",
         "/unrouted",
         "/needs-data",
+        "/data-quality",
         "/compliance",
         "/people",
         "/excuses",

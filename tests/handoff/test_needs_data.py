@@ -67,6 +67,8 @@ def test_leads_held_for_enrichment_stand_below_with_their_limit(acme: Org, now: 
     (row,) = get(acme, "needs-data/held")["results"]
     assert row["lead"] == str(lead.id)
     assert datetime.fromisoformat(row["held_until"]) == now + timedelta(minutes=30)
+    explained = get(acme, f"leads/{lead.id}/explain")["quality"]
+    assert datetime.fromisoformat(explained["held_until"]) == now + timedelta(minutes=30)
     assert "its clocks start then" in text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
 
 
