@@ -23,6 +23,12 @@ urlpatterns = [
     ),
     path("criteria/draft", criteria_api.CriteriaDraftView.as_view(), name="api-criteria-draft"),
     path("criteria/draft/check", criteria_api.CriteriaDraftCheckView.as_view(), name="api-criteria-check"),
+    path(
+        "criteria/draft/publish",
+        criteria_api.CriteriaDraftPublishView.as_view(),
+        name="api-criteria-draft-publish",
+    ),
+    path("criteria/draft/ask", criteria_api.CriteriaDraftAskView.as_view(), name="api-criteria-draft-ask"),
     path("criteria/preview", criteria_api.CriteriaPreviewView.as_view(), name="api-criteria-preview"),
     path("criteria/publish", criteria_api.CriteriaPublishView.as_view(), name="api-criteria-publish"),
     path("criteria/ask", criteria_api.CriteriaAskView.as_view(), name="api-criteria-ask"),

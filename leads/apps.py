@@ -6,7 +6,7 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        """Say that criteria are versioned."""
+        """Say that criteria are versioned, and may be published for a later day."""
         from leads.criteria import check_publishable
         from leads.models import CriteriaVersion
         from tenants.versions import Kind, register
@@ -19,5 +19,6 @@ class LeadsConfig(AppConfig):
                 page="leads:criteria",
                 check="leads:criteria",
                 validate=check_publishable,
+                dated=True,
             )
         )

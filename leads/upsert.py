@@ -32,7 +32,7 @@ from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.roundtrips import send_waiting, write
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
@@ -79,11 +79,11 @@ def upsert_leads(
 
     clock:    read again once known leads and their handoffs are locked: what others did meanwhile lies
               before it.
-    criteria: judged by these; the published ones unless given.
+    criteria: judged by these; those in force unless given.
     The lead's row holds the stage that the verdict gives it; `record_steps` writes its steps, once the
     handoffs they belong to are open. Raises Conflict where others keep sending the same people.
     """
-    version = criteria or published_version(CriteriaVersion)
+    version = criteria or version_in_force(CriteriaVersion, now)
     return try_until_alone(lambda: Batch(items, now, clock, version))
 
 
