@@ -257,13 +257,14 @@ def _context(row: Row, handoff: Handoff, facts: Facts, now: datetime) -> Context
 def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     lead = handoff.lead
     company = lead.company
+    mark = "Drill: " if handoff.drill_seconds is not None else "Test: " if handoff.is_test else ""
     score = f"score {lead.score}" if lead.score is not None else ""
     source = f"Source: {handoff.source or lead.source}" if handoff.source or lead.source else ""
     campaign = f"campaign {handoff.campaign or lead.campaign}" if handoff.campaign or lead.campaign else ""
     owner = facts.name(handoff.owner_id)
     return {
         "lead_name": lead.full_name,
-        "lead_and_company": f"{lead.full_name} ({company})" if company else lead.full_name,
+        "lead_and_company": mark + (f"{lead.full_name} ({company})" if company else lead.full_name),
         "lead_first": lead.first_name or "this lead",
         "lead_title": lead.title or "title not known",
         "company": _company(lead, lead.account),

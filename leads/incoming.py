@@ -54,6 +54,7 @@ class LeadIn:
 
     owner:       e-mail of the member whom another system chose.
     occurred_at: aware; when it happened out there.
+    drill_seconds: a lead of a drill, whose promises run so long; said by the drill itself, never by a sender.
     """
 
     email: str = ""
@@ -73,6 +74,7 @@ class LeadIn:
     engagements: tuple[EngagementIn, ...] = ()
     custom: dict[str, Any] = field(default_factory=dict)
     test: bool = False
+    drill_seconds: int | None = None
 
 
 def _limit(model: Any, name: str) -> int:

@@ -175,6 +175,7 @@ class Handoff(TenantModel):
     campaign = models.CharField(max_length=120, blank=True)
     channel = models.CharField(max_length=80, blank=True)
     is_test = models.BooleanField(default=False)
+    drill_seconds = models.PositiveSmallIntegerField(null=True)  # of a drill: its promises run so long
     is_history = models.BooleanField(default=False)  # imported: measured, never acted on
 
     class Meta(TenantModel.Meta):

@@ -177,6 +177,7 @@ def _new_handoff(lead: Lead, number: int, arrival: Arrival | None, now: datetime
         campaign=(came.campaign if came else "") or lead.campaign,
         channel=(came.channel if came else "") or lead.channel,
         is_test=came.test if came else lead.is_test,
+        drill_seconds=came.drill_seconds if came else None,
     )
     handoff.lead = lead  # at hand for whoever asks
     return handoff

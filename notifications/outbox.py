@@ -48,6 +48,7 @@ KINDS: Final[Mapping[str, str]] = {
     "config.approval_asked": "A version waits for a second person's approval",
     "config.approval_decided": "A version was approved or refused",
     "rep.off_rotation": "Somebody was taken off the rotation",
+    "drill.failed": "A drill found something that does not work",
     "timer.reminder": "A clock reached its reminder",
     "timer.warned": "A clock is at risk",
     "timer.breached": "A clock is overdue",

@@ -154,6 +154,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("handoff.tasks.drain_unrouted_tick", 30),
     ("handoff.tasks.move_from_absent_tick", 60),
     ("handoff.tasks.publish_due_tick", 5),
+    ("integrations.tasks.drill_tick", 3),
     ("sla.tasks.move_clocks_tick", 5),
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),

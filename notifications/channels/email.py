@@ -36,6 +36,7 @@ _HEADS: Final = {
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
     "rep.off_rotation": "Off the rotation",
+    "drill.failed": "Drill failed",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",
 }

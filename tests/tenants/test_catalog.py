@@ -47,6 +47,8 @@ RESOLVER_TABLES = {
     "sla_clockmove",
     "sla_pause",
     "tenants_publication",
+    "integrations_drill",
+    "integrations_drillplan",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -62,6 +64,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_clock_moves()": "ids of tenants",
     "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_publications(timestamp with time zone)": "ids of tenants",
+    "tenants_with_drills(timestamp with time zone)": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",
@@ -73,6 +76,7 @@ OTHER_INDEXES = {
     "tenants_member_user_id": "resolve_memberships, resolve_invitations",
     "delivery_due_anywhere": "tenants_with_due_messages",
     "publication_due_anywhere": "tenants_with_due_publications",
+    "drill_plan_due_anywhere": "tenants_with_drills",
     "outbox_pending_anywhere": "tenants_with_due_messages",
     "timer_due_anywhere": "tenants_with_due_timers, engine_metrics",
 }
