@@ -190,7 +190,9 @@ def _clock(seen: Seen) -> Line:
 
 
 def _told(seen: Seen, open_result: Result) -> Line:
-    return _arrival("told", seen, [m for m in seen.messages if m.kind == "lead.assigned"], open_result)
+    """The first owner: the ones after them are told of a lead that moves, and the drill ends meanwhile."""
+    first = [m for m in seen.messages if m.kind == "lead.assigned" and m.to == seen.owners[0]]
+    return _arrival("told", seen, first, open_result)
 
 
 def _arrival(step: str, seen: Seen, messages: Sequence[Told], open_result: Result) -> Line:
