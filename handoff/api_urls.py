@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, decision_api, excuse_api, leave_api, leaving_api, publication_api, shadow_api
+from handoff import (
+    api,
+    decision_api,
+    excuse_api,
+    leave_api,
+    leaving_api,
+    needs_api,
+    publication_api,
+    shadow_api,
+)
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -18,6 +27,8 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/claim", api.ClaimView.as_view(), name="api-lead-claim"),
     path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
+    path("needs-data", needs_api.NeedsDataView.as_view(), name="api-needs-data"),
+    path("needs-data/held", needs_api.HeldView.as_view(), name="api-needs-data-held"),
     path("decisions", decision_api.DecisionsView.as_view(), name="api-decisions"),
     path(
         "leads/<uuid:lead_id>/decision-inputs",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from handoff import words
 from handoff.decision_log import line_document, version_numbers, versions_of
+from handoff.lead_score import score_now
 from handoff.selectors import last_handoff, names_of
 from leads.models import Assignment, Handoff, Lead
 from routing.models import Decision
@@ -63,6 +64,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
 def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
     """The explanation of a lead's open, or else last, handoff; without one only how it was judged."""
     handoff = last_handoff(lead.id)
+    closed = list(Handoff.objects.filter(lead=lead, closed_at__isnull=False).only("closed_at"))
     assignment = (
         Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
         if handoff
@@ -72,6 +74,7 @@ def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
         "lead": lead.id,
         "stage": lead.stage,
         "needs": lead.needs,
+        "score": score_now(lead, closed, now=now).as_dict(),
         "qualification": (handoff.verdict if handoff else None) or lead.verdict,
         "assignment": _assignment(assignment),
         "decision": _decision(handoff, assignment),

@@ -16,11 +16,12 @@ from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
-from leads.criteria import facts_of
-from leads.models import Assignment, Engagement, Handoff, Lead
+from leads.criteria import Criteria, facts_of, load_criteria
+from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead
+from leads.score import FIELD as SCORE
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
-from routing.decide import HELD, WAITS_FOR_CLAIM, Strategy
+from routing.decide import HELD, WAITS_FOR_CLAIM, RuleSet, Strategy
 from routing.facts import Setup, load_setup
 from routing.models import Decision
 from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
@@ -31,6 +32,7 @@ from sla.services import arm_owner, cancel, company_takes_ladder, company_yields
 from tenants.bulk import update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
+from tenants.versions import published_version
 
 EndReason = Assignment.EndReason
 
@@ -274,7 +276,9 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
     lead_ids = {handoff.lead_id for handoff in handoffs}
     leads = Lead.objects.select_related("account").in_bulk(lead_ids)
     past: dict[UUID, list[tuple[str, str, datetime]]] = {lead_id: [] for lead_id in lead_ids}
-    if rule_set.reads_engagements:
+    criteria = _criteria_of_score(rule_set)
+    counts = criteria is not None and criteria.signals is not None and criteria.signals.reads_engagements
+    if rule_set.reads_engagements or counts:
         rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
         for lead_id, kind, subject, at in rows:
             past[lead_id].append((kind, subject, at))
@@ -285,9 +289,18 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
             past[handoff.lead_id],
             now,
             extra={"sla.tier": handoff.tier},
+            criteria=criteria,
         )
         for handoff in handoffs
     }
+
+
+def _criteria_of_score(rule_set: RuleSet) -> Criteria | None:
+    """The criteria in force, where a rule asks for the score that they may count; one query."""
+    if SCORE not in rule_set.fields:
+        return None
+    version = published_version(CriteriaVersion)
+    return load_criteria(version) if version else None
 
 
 # --- What follows from it ---

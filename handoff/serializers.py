@@ -286,6 +286,9 @@ class ExplainSerializer(serializers.Serializer[Any]):
     lead = serializers.UUIDField()
     stage = serializers.ChoiceField(choices=Stage.values)
     needs = serializers.ListField(child=serializers.CharField())
+    score = serializers.DictField(
+        help_text="As of now: from (outside or signals), points, and lines, each with its words."
+    )
     qualification = serializers.DictField(allow_null=True)
     assignment = serializers.DictField(allow_null=True)
     decision = DecisionSerializer(allow_null=True)

@@ -8,6 +8,7 @@ from typing import Final
 from django.db import connection
 
 from handoff.absences import move_from_absent_everywhere
+from handoff.data_waits import look_again, tenants_with_due_data
 from handoff.moves import drain_unrouted
 from handoff.pauses import end_pauses, tenants_with_ended_pauses
 from handoff.publications import clear_mended, look_after_the_named, publish_due
@@ -78,6 +79,20 @@ def publish_due_tick() -> int:
             count += publish_due(tenant_id, database_clock)
         except Exception:
             logger.exception("Publishing what is due failed.", extra={"tenant": str(tenant_id)})
+    return count
+
+
+def look_again_tick() -> int:
+    """Look at leads again that waited for data until now; returns how many were handed over.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    count = 0
+    for tenant_id in tenants_with_due_data(database_clock()):
+        try:
+            count += look_again(tenant_id, clock=database_clock)
+        except Exception:
+            logger.exception("Looking at leads again failed.", extra={"tenant": str(tenant_id)})
     return count
 
 

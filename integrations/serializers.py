@@ -206,6 +206,22 @@ class TimerSerializer(serializers.Serializer[Any]):
     breached_at = serializers.DateTimeField(allow_null=True)
 
 
+class DataFindingSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    words = serializers.CharField()
+
+
+class CompletenessSerializer(serializers.Serializer[Any]):
+    """How much of what a complete lead has is known and can be true."""
+
+    known = serializers.IntegerField()
+    of = serializers.IntegerField()
+    missing = serializers.ListField(child=serializers.CharField())
+    invalid = serializers.ListField(child=serializers.CharField())
+    findings = DataFindingSerializer(many=True, help_text="What is wrong with what is known.")
+
+
 class LeadSerializer(serializers.Serializer[Any]):
     """A lead as it stands, with its latest handoff."""
 
@@ -230,6 +246,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     needs = serializers.ListField(
         child=serializers.CharField(), help_text="Handoff requirements that are missing."
     )
+    completeness = CompletenessSerializer()
     owner = OwnerSerializer(allow_null=True)
     handoff = HandoffSerializer(allow_null=True)
     qualification = QualificationSerializer(allow_null=True)

@@ -6,7 +6,9 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        """Say that criteria are versioned, and may be published for a later day."""
+        """Say that criteria are versioned, and may be published for a later day; and speak for messages about
+        sources."""
+        from leads import source_alarms
         from leads.criteria import check_publishable
         from leads.models import CriteriaVersion
         from tenants.versions import Kind, register
@@ -22,3 +24,4 @@ class LeadsConfig(AppConfig):
                 dated=True,
             )
         )
+        source_alarms.install()

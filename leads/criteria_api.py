@@ -43,7 +43,9 @@ from web.version_api import (
 class CriteriaSerializer(VersionSerializer):
     """A version of the criteria."""
 
-    content = serializers.DictField(help_text="rule, and fit, exclude, required where they are said.")
+    content = serializers.DictField(
+        help_text="rule, and as far as said fit, exclude, required, required_by_tier, valid, hold, score."
+    )
 
 
 class CriteriaInSerializer(AgainInSerializer):

@@ -75,6 +75,9 @@ class Lead(TenantModel):
     verdict = models.JSONField(null=True)
     criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
     needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue
+    # Codes of leads.quality.CHECKS that found something when it last came or was corrected; null: not looked
+    # at yet.
+    invalid = models.JSONField(null=True)
     owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
     is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -93,6 +96,10 @@ class Lead(TenantModel):
             models.Index(fields=["tenant", "source", "-updated_at"], name="lead_by_source"),
             models.Index(fields=["tenant", "search_name"], name="lead_by_name"),
             models.Index(fields=["tenant", "account"], name="lead_by_account"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="lead_by_creation"),
+            models.Index(
+                fields=["tenant", "-updated_at", "-id"], condition=~Q(needs=[]), name="lead_needing_data"
+            ),
         ]
 
     @property
@@ -103,6 +110,80 @@ class Lead(TenantModel):
     def company(self) -> str:
         """What the lead's company is called: as the account, else as the lead said."""
         return self.account.name if self.account else self.company_name
+
+
+class DataWait(TenantModel):
+    """A lead that the engine looks at again, at `due_at` at the latest: one that is held for enrichment
+    before its handoff, or one whose account says more than when it was found wanting.
+    """
+
+    class Kind(models.TextChoices):
+        ENRICHMENT = "enrichment"
+        ACCOUNT = "account"
+
+    class Outcome(models.TextChoices):
+        COMPLETE = "complete"  # everything came; handed over at once
+        EXPIRED = "expired"  # handed over as it was
+        NEEDS_DATA = "needs_data"  # something that is required never came
+        NOT_QUALIFIED = "not_qualified"  # judged again, it was no MQL any more
+        LOOKED_AT = "looked_at"
+
+    lead = tenant_fk("leads.Lead", related_name="data_waits", on_delete=models.CASCADE)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    number = models.PositiveIntegerField(default=0)  # of the handoff that waits for enrichment
+    fields = models.JSONField(default=list)  # that were missing when it began
+    since = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=13, choices=Outcome.choices, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "lead", "number"],
+                condition=Q(kind="enrichment"),
+                name="held_once_a_handoff",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "lead"],
+                condition=Q(kind="account", ended_at__isnull=True),
+                name="looked_at_again_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "lead", "-since"], name="data_wait_by_lead"),
+            models.Index(
+                fields=["due_at", "tenant"], condition=Q(ended_at__isnull=True), name="data_wait_due_anywhere"
+            ),
+        ]
+
+
+class SourceAlarm(TenantModel):
+    """An episode in which the data of a source was worse than before: of one field, from when it was noticed
+    to when it was good again.
+
+    before, after: leads with a good value, and leads looked at, of the weeks before and the days it was
+    noticed in.
+    """
+
+    source = models.CharField(max_length=80, blank=True)
+    field = models.CharField(max_length=40)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    before_good = models.PositiveIntegerField()
+    before_of = models.PositiveIntegerField()
+    after_good = models.PositiveIntegerField()
+    after_of = models.PositiveIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "source", "field"],
+                condition=Q(ended_at__isnull=True),
+                name="one_alarm_a_source_and_field",
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "-began_at"], name="source_alarm_by_time")]
 
 
 class LeadExternalId(TenantModel):

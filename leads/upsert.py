@@ -28,6 +28,7 @@ from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.people import find_people
+from leads.quality import findings, known_of
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
@@ -56,6 +57,7 @@ _CHANGING = (
     "verdict",
     "criteria_version",
     "needs",
+    "invalid",
     "is_test",
     "updated_at",
 )
@@ -284,10 +286,12 @@ class Batch:
     # --- Judgement ------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
+        criteria = load_criteria(self.version) if self.version else None
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now)
+            person.facts = facts_of(lead, person.account, person.past, self.now, criteria=criteria)
+            lead.invalid = [each.code for each in findings(known_of(person.facts.values))]
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))
             if self.version is None:
@@ -299,10 +303,12 @@ class Batch:
                 person.steps[0] = ("", Stage.LEAD)
             elif judgement.fits and lead.stage == Stage.SUBSCRIBER:
                 self.step(person, Stage.LEAD)
-            ready = judgement.qualified and not lead.needs
             # At MQL or further without an open handoff: imported history that the file left open.
             movable = can_move(Stage(lead.stage), Stage.MQL) or lead.stage in IN_HANDOFF
-            if ready and person.handoff is None and movable and self.may_open(person):
+            person.may_open = (
+                judgement.qualified and person.handoff is None and movable and self.may_open(person)
+            )
+            if person.may_open and not lead.needs:
                 person.qualifies = True
                 self.step(person, Stage.MQL)
 
@@ -373,6 +379,7 @@ class Batch:
                     handoff=person.handoff,
                     last_number=person.last_number,
                     qualifies=person.qualifies and first,
+                    may_open=person.may_open and first,
                     judgement=person.judgement,
                     steps=person.steps if first else [],
                 )

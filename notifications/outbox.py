@@ -47,6 +47,7 @@ KINDS: Final[Mapping[str, str]] = {
     "lead.excuse_decided": "An excuse was approved or refused",
     "config.approval_asked": "A version waits for a second person's approval",
     "config.approval_decided": "A version was approved or refused",
+    "quality.degraded": "The data of a source became worse",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",
     "timer.reminder": "A clock reached its reminder",

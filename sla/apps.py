@@ -9,9 +9,11 @@ class SlaConfig(AppConfig):
         """Say that policies are versioned, may be published for a later day, and may move open clocks; lend
         the page shell what is wrong.
         """
+        from leads.tiers import register_tiers
         from sla import alarm
         from sla.models import PolicyVersion
         from sla.moving import move_as_chosen
+        from sla.policies import tiers_in_force
         from sla.policy_review import check_publishable
         from tenants.versions import Kind, register
 
@@ -28,3 +30,4 @@ class SlaConfig(AppConfig):
             )
         )
         alarm.register()
+        register_tiers(tiers_in_force)

@@ -8,14 +8,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from handoff import selectors
+from handoff import needs, selectors
 from handoff.badges import remember
-from handoff.corrections import may_correct
-from handoff.lead_page import needs_text
+from handoff.readiness import held_now
 from handoff.views import base
 from handoff.views.base import is_part, reader, watcher
 from leads.lifecycle import Stage
-from leads.selectors import waiting_for_data
 from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
@@ -45,15 +43,17 @@ def unrouted(request: TenantRequest) -> HttpResponse:
 @watcher
 def needs_data(request: TenantRequest) -> HttpResponse:
     """Leads that qualify and lack something that a handoff requires."""
-    leads, missing = waiting_for_data(limit=selectors.SHOWN)
-    rows = [
-        {"lead": each, "needs": needs_text(each.needs), "may_correct": may_correct(each, request.member)}
-        for each in leads
-    ]
-    often = [(needs_text([name]), count) for name, count in missing.most_common(4)]
+    page = page_of(needs.leads_waiting(), cursor=request.GET.get("cursor", ""))
+    rows = needs.waiting_of(page.rows, request.member)
+    number, total = needs.counted() if rows else (0, "")
     context = {
         "rows": rows,
-        "often": often,
+        "often": needs.often(rows),
+        "total": total,
+        "total_is_one": number == 1,
+        "menders": needs.menders() if rows else "",
+        "held": held_now(limit=selectors.SHOWN),
+        "following": next_url(request, page.next),
         "here": reverse("handoff:needs_data"),
         "now": base.reading_clock(),
     }

@@ -13,8 +13,8 @@ from handoff.shadow import gate_of
 from integrations.drill.cards import Fired, Seen, Told
 from integrations.drill.sending import SYSTEM
 from integrations.models import Drill
-from leads.criteria import required_labels
 from leads.models import Assignment, Handoff, Lead, LeadExternalId
+from leads.requirements import required_labels
 from notifications.models import OutboxMessage
 from routing.decide import HELD, WAITS_FOR_CLAIM
 from sla.models import Timer, TimerEvent

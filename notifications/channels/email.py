@@ -35,6 +35,7 @@ _HEADS: Final = {
     "lead.nurture_started": "A nurture sequence begins for",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
+    "quality.degraded": "Worse data",
     "rep.off_rotation": "Off the rotation",
     "drill.failed": "Drill failed",
     "config.approval_asked": "Approval asked",

@@ -49,6 +49,7 @@ RESOLVER_TABLES = {
     "tenants_publication",
     "integrations_drill",
     "integrations_drillplan",
+    "leads_datawait",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -65,6 +66,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_publications(timestamp with time zone)": "ids of tenants",
     "tenants_with_drills(timestamp with time zone)": "ids of tenants",
+    "tenants_with_due_data(timestamp with time zone)": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",
@@ -74,6 +76,7 @@ RESOLVER_FUNCTIONS = {
 OTHER_INDEXES = {
     "api_key_by_prefix": "resolve_api_key",
     "tenants_member_user_id": "resolve_memberships, resolve_invitations",
+    "data_wait_due_anywhere": "tenants_with_due_data",
     "delivery_due_anywhere": "tenants_with_due_messages",
     "publication_due_anywhere": "tenants_with_due_publications",
     "drill_plan_due_anywhere": "tenants_with_drills",
