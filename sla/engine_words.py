@@ -12,6 +12,7 @@ TICKS: Final = {
     "handoff.tasks.drain_unrouted_tick": "Finds owners for leads without one",
     "handoff.tasks.move_from_absent_tick": "Moves leads on whose owners are away",
     "handoff.tasks.publish_due_tick": "Puts versions in force whose time has come",
+    "leads.tasks.compare_accounts_tick": "Looks for accounts that may be one company",
     "handoff.tasks.look_after_the_named_tick": "Looks whether everybody named is still there",
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",
