@@ -16,6 +16,7 @@ from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
+from leads.account_facts import Beside
 from leads.criteria import facts_of
 from leads.models import Assignment, Engagement, Handoff, Lead
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
@@ -278,6 +279,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
         rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
         for lead_id, kind, subject, at in rows:
             past[lead_id].append((kind, subject, at))
+    beside = Beside((lead, lead.account) for lead in leads.values())
     return {
         handoff.id: facts_of(
             leads[handoff.lead_id],
@@ -285,6 +287,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
             past[handoff.lead_id],
             now,
             extra={"sla.tier": handoff.tier},
+            beside=beside,
         )
         for handoff in handoffs
     }

@@ -44,7 +44,7 @@ def normal_name(name: str) -> str:
     kept = list(tokens)
     while len(kept) > 1 and (kept[-1] in LEGAL_FORMS or (len(kept) < len(tokens) and kept[-1] in _JOINERS)):
         kept.pop()
-    return " ".join(kept)
+    return " ".join(kept)[:MAX_NAME]
 
 
 def _joined(tokens: list[str]) -> list[str]:

@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
 from core.rules import Facts
+from leads.account_facts import Beside
 from leads.accounts import match_accounts
 from leads.arrivals import Arrival, NewEngagement, Person
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
@@ -284,10 +285,11 @@ class Batch:
     # --- Judgement ------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
+        beside = Beside((person.lead, person.account) for person in self.people if person.lead is not None)
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now)
+            person.facts = facts_of(lead, person.account, person.past, self.now, beside=beside)
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))
             if self.version is None:
