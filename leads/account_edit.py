@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -40,6 +41,7 @@ FIELDS: Final = (
     "parent",
     *FLAGS,
 )
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REFERENCES: Final = ("owner", "parent")
 
 
@@ -68,14 +70,15 @@ def get_account(*, account_id: UUID) -> Account:
 
 
 def account_called(text: str, path: str) -> Account | None:
-    """The account that somebody wrote by its domain, by its name as it stands there, or by another of its
-    domains or names; None for nothing written. Raises ValidationFailed at `path`."""
+    """The account that somebody wrote by its domain, by its name as it stands there, by another of its
+    domains or names, or by its id; None for nothing written. Raises ValidationFailed at `path`."""
     wanted = " ".join(text.split())
     if not wanted:
         return None
     rows = Account.objects.select_related("merged_into")
     domain = registrable_domain(wanted)
     named = list(rows.filter(domain=domain)[:1]) if domain else []
+    named = named or list(rows.filter(id=wanted)[:1] if _ID.fullmatch(wanted) else [])
     named = named or list(rows.filter(name=wanted).order_by("id")[:5])
     found = {(each.merged_into or each).id: each.merged_into or each for each in named}
     if not found:

@@ -15,7 +15,7 @@ from django.db import connection
 
 from leads.company_names import normal_name
 from leads.matching import email_domain, registrable_domain
-from leads.models import Account, Lead
+from leads.models import Account, Lead, NamedList
 from tenants.arrays import with_arrays
 from tenants.context import current_tenant_id
 
@@ -69,30 +69,38 @@ class Beside:
 
 
 _LISTED = """
-select e.key, l.slug from leads_listentry e
+select e.key, l.slug, l.name, l.id from leads_listentry e
 join leads_namedlist l on l.tenant_id = e.tenant_id and l.id = e.named_list_id
 where e.tenant_id = %s and e.key = any(%s)
 """
 
 
 def lists_of(people: Sequence[Who]) -> list[list[str]]:
-    """The slugs of the named lists that each is on: by address, by the domain of it or of the account, and by
-    the company's name; an account is on a list by its other names and domains too. Two statements."""
+    """The slugs of the named lists that each is on. Two statements."""
+    return [[each.slug for each in its] for its in lists_named(people)]
+
+
+def lists_named(people: Sequence[Who]) -> list[list[NamedList]]:
+    """The named lists that each is on, with name and slug alone: by address, by the domain of it or of the
+    account, and by the company's name; an account is on a list by its other names and domains too."""
     accounts = {who.account_id for who in people if who.account_id}
     names: dict[UUID, set[str]] = defaultdict(set)
     rows = Account.objects.filter(merged_into_id__in=list(accounts)) if accounts else Account.objects.none()
     for account_id, name, domain in rows.values_list("merged_into_id", "name", "domain"):
         names[account_id] |= _account_keys(name, domain)
-    keys = [_keys_of(who) | names.get(who.account_id, set()) for who in people]  # type: ignore[arg-type]
+    keys = [_keys_of(who) | (names[who.account_id] if who.account_id else set()) for who in people]
     asked = sorted(set().union(*keys)) if keys else []
     if not asked:
         return [[] for _ in people]
     listed: dict[str, set[str]] = defaultdict(set)
+    lists: dict[str, NamedList] = {}
     with connection.cursor() as cursor:
         cursor.execute(_LISTED, with_arrays([str(current_tenant_id()), asked]))
-        for key, slug in cursor.fetchall():
+        for key, slug, name, list_id in cursor.fetchall():
             listed[key].add(slug)
-    return [sorted({slug for key in its & listed.keys() for slug in listed[key]}) for its in keys]
+            lists[slug] = NamedList(id=list_id, name=name, slug=slug)
+    found = [sorted({slug for key in its & listed.keys() for slug in listed[key]}) for its in keys]
+    return [[lists[slug] for slug in its] for its in found]
 
 
 def _keys_of(who: Who) -> set[str]:

@@ -163,7 +163,7 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     lock_tree()
     merge = get_merge(merge_id=merge_id, lock=True)
     _check_undoable(merge, now)
-    moved = merge.moved
+    moved = {"leads": [], "subsidiaries": [], "names": [], "filled": {}, **merge.moved}
     leads = _lock_leads(
         Lead.objects.filter(id__in=moved["leads"], account_id=merge.winner_id).values_list("id", flat=True)
     )

@@ -53,7 +53,7 @@ class AccountPair(TenantModel):
             models.UniqueConstraint(fields=["tenant", "first", "second"], name="account_pair_once")
         ]
         indexes = [
-            models.Index(fields=["tenant", "state", "-likeness", "id"], name="account_pair_by_state"),
+            models.Index(fields=["tenant", "state", "-likeness", "-id"], name="account_pair_by_state"),
             models.Index(fields=["tenant", "second"], name="account_pair_by_second"),
         ]
 
@@ -92,6 +92,7 @@ class NamedList(TenantModel):
     slug = models.CharField(max_length=60)  # stays when the list is renamed: rules say it
     purpose = models.CharField(max_length=13, choices=Purpose.choices, default=Purpose.OTHER)
     created_at = models.DateTimeField()
+    size: int  # how many entries; where it was counted
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="named_list_once")]

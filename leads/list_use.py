@@ -7,13 +7,17 @@ says so by `register_rules`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Value
 
 from core.errors import FieldError, pointer
 from core.rules.text import fold
 from leads.models import NamedList
 from tenants.models import VersionState
-from tenants.versions.kinds import kinds, title_of
+from tenants.versions.kinds import get_kind, kinds, title_of
 
 FIELD: Final = "lead.lists"
 #: States of a version whose rules decide something, or may.
@@ -40,21 +44,33 @@ def uses_of(slugs: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {slug: [] for slug in slugs}
     by_folded = {fold(slug): slug for slug in found}
     for where, content in _rules():
-        for slug in sorted({fold(value) for _, value in _named(content)} & set(by_folded)):
-            found[by_folded[slug]].append(where)
+        named = sorted({fold(value) for _, value in _named(content)} & set(by_folded))
+        for slug in named:
+            found[by_folded[slug]].append(where())
     return found
 
 
-def _rules() -> Iterator[tuple[str, object]]:
-    for kind in kinds():
-        if not any(field.name == "content" for field in kind.model._meta.fields):
-            continue
-        rows = kind.model.objects.filter(state__in=_ALIVE)
-        for version in rows.order_by("number"):
-            words = _STATE_WORDS[VersionState(version.state)]
-            yield f"{title_of(version)}, version {version.number} ({words})", version.content  # type: ignore[attr-defined]
+def _rules() -> Iterator[tuple[Callable[[], str], object]]:
+    """Every rule that is alive, and how to say where it stands; a statement for all versions."""
+    queries = [
+        kind.model.objects.filter(state__in=_ALIVE)
+        .annotate(kind=Value(kind.slug))
+        .values_list("kind", "number", "id", "state", "content")
+        for kind in kinds()
+        if any(field.name == "content" for field in kind.model._meta.fields)
+    ]
+    rows = queries[0].union(*queries[1:], all=True) if queries else ()
+    for slug, number, version_id, state, content in sorted(rows, key=lambda row: row[:3]):
+        yield partial(_place, slug, number, version_id, VersionState(state)), content
     for kept in _others:
-        yield from kept()
+        for where, content in kept():
+            yield partial(str, where), content
+
+
+def _place(slug: str, number: int, version_id: UUID, state: VersionState) -> str:
+    kind = get_kind(slug)
+    title = title_of(kind.model.objects.get(id=version_id)) if kind.model.LINE else kind.title
+    return f"{title}, version {number} ({_STATE_WORDS[state]})"
 
 
 def unknown_lists(content: object) -> list[FieldError]:

@@ -379,7 +379,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="accountpair",
-            index=models.Index(fields=["tenant", "state", "-likeness", "id"], name="account_pair_by_state"),
+            index=models.Index(fields=["tenant", "state", "-likeness", "-id"], name="account_pair_by_state"),
         ),
         migrations.AddIndex(
             model_name="accountpair",
