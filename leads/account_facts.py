@@ -88,10 +88,18 @@ def lists_named(people: Sequence[Who]) -> list[list[NamedList]]:
     rows = Account.objects.filter(merged_into_id__in=list(accounts)) if accounts else Account.objects.none()
     for account_id, name, domain in rows.values_list("merged_into_id", "name", "domain"):
         names[account_id] |= _account_keys(name, domain)
-    keys = [_keys_of(who) | (names[who.account_id] if who.account_id else set()) for who in people]
+    return _listed([_keys_of(who) | (names[who.account_id] if who.account_id else set()) for who in people])
+
+
+def lists_of_account(account: Account, names: Iterable[Account]) -> list[NamedList]:
+    """The named lists that an account with these other names is on. One statement."""
+    return _listed([set().union(*(_account_keys(each.name, each.domain) for each in (account, *names)))])[0]
+
+
+def _listed(keys: Sequence[set[str]]) -> list[list[NamedList]]:
     asked = sorted(set().union(*keys)) if keys else []
     if not asked:
-        return [[] for _ in people]
+        return [[] for _ in keys]
     listed: dict[str, set[str]] = defaultdict(set)
     lists: dict[str, NamedList] = {}
     with connection.cursor() as cursor:

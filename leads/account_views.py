@@ -11,6 +11,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,10 +21,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core.errors import Conflict, StaleVersion, ValidationFailed
 from leads.account_compare import open_pairs
 from leads.account_edit import FIELDS, FLAGS, account_called, change_account, find_accounts, get_account
-from leads.account_facts import Who, lists_named
+from leads.account_facts import lists_of_account
 from leads.account_merge import UNDO_FOR, merges_of
-from leads.account_names import names_of
-from leads.account_tree import ancestors
 from leads.models import Account, AccountMerge, Lead
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -177,29 +176,33 @@ def account(request: TenantRequest, account_id: UUID) -> HttpResponse:
         {"label": "Accounts", "url": reverse("leads:accounts")},
         {"label": found.name, "url": ""},
     ]
-    context = {"form": form, "stale": stale, "crumbs": crumbs, **around(found, now=database_clock())}
+    context = {"form": form, "stale": stale, "crumbs": crumbs, **around(found)}
     status = 409 if stale else status_of(form)
     return render(request, "leads/account.html", context, status=status)
 
 
-def around(found: Account, *, now: datetime) -> dict[str, Any]:
-    """What stands beside the form: the account's leads, names, lists, merges, and what is above and below."""
-    merges = {merge.loser_id: merge for merge in merges_of(found.id)}
+def around(found: Account) -> dict[str, Any]:
+    """What stands beside the form: the account's leads, names, lists, merges, and what is below it."""
+    beside = list(Account.objects.filter(Q(merged_into=found) | Q(parent=found)).order_by("name", "id")[:200])
+    names = [each for each in beside if each.merged_into_id == found.id]
+    merges = {merge.loser_id: merge for merge in merges_of(found.id)} if names else {}
+    now = database_clock() if merges else None
     return {
         "account": found,
         "leads": Lead.objects.filter(account=found).count(),
         "names": [
-            {"row": row, "merge": (merge := merges.get(row.id)), "undo": merge and _undo_until(merge, now)}
-            for row in names_of([found.id])[found.id]
+            {"row": row, "merge": (merge := merges.get(row.id)), "undo": _undo_until(merge, now)}
+            for row in names
         ],
-        "above": ancestors(found),
-        "below": list(Account.objects.filter(parent=found, merged_into=None).order_by("name", "id")[:50]),
-        "lists": lists_named([Who("", "", found.id, found.name, found.domain)])[0],
+        "below": [each for each in beside if each.merged_into_id is None],
+        "lists": lists_of_account(found, names),
     }
 
 
-def _undo_until(merge: AccountMerge, now: datetime) -> datetime | None:
+def _undo_until(merge: AccountMerge | None, now: datetime | None) -> datetime | None:
     """Until when a merge can be undone; None where that is over."""
+    if merge is None or now is None:
+        return None
     until = merge.at + UNDO_FOR
     return until if until >= now else None
 
