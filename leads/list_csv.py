@@ -95,7 +95,7 @@ def decode(data: bytes) -> tuple[str, str]:
     return text, said
 
 
-def read_table(text: str, *, encoding: str = "UTF-8") -> Table:
+def read_table(text: str, encoding: str = "UTF-8") -> Table:
     """The rows of a file. Its first row names the columns; a file of one column needs no headings. Raises
     ValidationFailed at /file."""
     rows = _rows(text)

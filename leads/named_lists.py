@@ -63,6 +63,14 @@ def entries_of(found: NamedList, *, text: str = "") -> QuerySet[ListEntry]:
     return rows.filter(shown__istartswith=text.strip()) if text.strip() else rows
 
 
+def get_entry(*, named_list: NamedList, entry_id: UUID) -> ListEntry:
+    """An entry of this list. Raises NotFound."""
+    found: ListEntry | None = ListEntry.objects.filter(id=entry_id, named_list=named_list).first()
+    if found is None:
+        raise NotFound("There is no such entry on this list.")
+    return found
+
+
 def read_entry(text: str, kind: str = "") -> Entry:
     """What somebody wrote as an entry. Without a kind, an address is told by its @, a domain by its dot.
     Raises ValidationFailed at /entry.
@@ -227,11 +235,7 @@ def write_entries(found: NamedList, entries: Iterable[Entry], *, now: datetime) 
 def remove_entry(*, list_id: UUID, entry_id: UUID, actor: str, now: datetime) -> None:
     """Take an entry off a list. Audited. Raises NotFound."""
     found = get_list(list_id=list_id)
-    entry: ListEntry | None = (
-        ListEntry.objects.select_for_update().filter(id=entry_id, named_list=found).first()
-    )
-    if entry is None:
-        raise NotFound("There is no such entry on this list.")
+    entry = get_entry(named_list=found, entry_id=entry_id)
     shown = entry.shown if entry.kind != Kind.EMAIL else "an e-mail address"
     _record(found, "list.take", {"entry": shown, "kind": entry.kind}, None, actor, now)
     entry.delete()

@@ -28,7 +28,6 @@ urlpatterns = [
     path("accounts/lists", list_views.lists, name="lists"),
     path("accounts/lists/<uuid:named_list_id>", list_views.one, name="list"),
     path("accounts/lists/<uuid:named_list_id>/change", list_views.change, name="list_change"),
-    path("accounts/lists/<uuid:named_list_id>/remove", list_views.remove, name="list_remove"),
     path("accounts/lists/<uuid:named_list_id>/import", list_views.bring, name="list_import"),
     path("accounts/lists/<uuid:named_list_id>/export", list_views.export, name="list_export"),
     path(
@@ -36,6 +35,7 @@ urlpatterns = [
         list_views.take,
         name="list_take",
     ),
+    path("accounts/lists/<uuid:named_list_id>/remove", list_views.remove, name="list_remove"),
     path("accounts/<uuid:account_id>", account_views.account, name="account"),
     path("accounts/<uuid:account_id>/merge", account_merge_views.merge, name="account_merge"),
     path("accounts/<uuid:account_id>/names", account_merge_views.add, name="account_name_add"),
