@@ -4,15 +4,16 @@ exclusion, and the fields that must be known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
 from django.http import QueryDict
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS, SCHEMA
+from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
 from leads.incoming import MAX_INTEGER, storable
+from leads.list_schema import schema_with_lists
 from web.rule_editor import Editing, RuleEditor
 
 #: Exclusions that a page may have; the language itself knows no limit but that of the body.
@@ -72,22 +73,25 @@ class CriteriaDraft:
         }
 
 
-def _editor(prefix: str) -> RuleEditor:
-    return RuleEditor(SCHEMA, prefix=prefix, kinds=ENGAGEMENT_KINDS)
+def _editors() -> Callable[[str], RuleEditor]:
+    """Makes the editor of a prefix; the lists to choose from are read once for all."""
+    schema = schema_with_lists()
+    return lambda prefix: RuleEditor(schema, prefix=prefix, kinds=ENGAGEMENT_KINDS)
 
 
 def draft_of(content: Mapping[str, Any], revision: int) -> CriteriaDraft:
     """The form with a content in it; parts that a call wrote in no form at all are left out."""
+    editor = _editors()
     listed = content.get("exclude")
     entries = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
     named = content.get("required")
     required = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     return CriteriaDraft(
         form=DraftForm(initial={"revision": revision, "required": required}),
-        fit=_editor("fit").of(_tree(content.get("fit"))),
-        rule=_editor("rule").of(_tree(content.get("rule"))),
+        fit=editor("fit").of(_tree(content.get("fit"))),
+        rule=editor("rule").of(_tree(content.get("rule"))),
         exclusions=[
-            Exclusion(index, str(each.get("name") or ""), _editor(f"x{index}").of(_tree(each.get("when"))))
+            Exclusion(index, str(each.get("name") or ""), editor(f"x{index}").of(_tree(each.get("when"))))
             for index, each in enumerate(entries)
         ],
         acted=False,
@@ -103,8 +107,8 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
     """What a form said, after what its buttons ask for: "act" of the editors, and "do" of "add-exclusion" and
     "remove-exclusion:<index>".
     """
-    form = DraftForm(data)
-    fit, rule = _editor("fit").read(data), _editor("rule").read(data)
+    form, editor = DraftForm(data), _editors()
+    fit, rule = editor("fit").read(data), editor("rule").read(data)
     do = data.get("do", "")
     acted = bool(data.get("act")) or do == "add-exclusion" or do.startswith("remove-exclusion:")
     removed = do.removeprefix("remove-exclusion:")
@@ -115,20 +119,20 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
             break
         if str(index) == removed:
             continue
-        said = _editor(f"x{index}").read(data)
+        said = editor(f"x{index}").read(data)
         exclusions.append(Exclusion(index, name, said, "" if acted else _name_problem(name)))
     if removed.isdecimal():
-        exclusions = [_renumbered(place, each) for place, each in enumerate(exclusions)]
+        exclusions = [_renumbered(place, each, editor) for place, each in enumerate(exclusions)]
     if do == "add-exclusion" and len(exclusions) < MOST_EXCLUSIONS:
-        blank = _editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
+        blank = editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
         exclusions.append(Exclusion(len(exclusions), "", blank))
     problems = [] if acted else _problems(form, fit, rule, exclusions)
     return CriteriaDraft(form, fit, rule, exclusions, acted, problems)
 
 
-def _renumbered(place: int, each: Exclusion) -> Exclusion:
+def _renumbered(place: int, each: Exclusion, editor: Callable[[str], RuleEditor]) -> Exclusion:
     """An exclusion after one before it was removed."""
-    return Exclusion(place, each.name, _editor(f"x{place}").of(each.rule.tree))
+    return Exclusion(place, each.name, editor(f"x{place}").of(each.rule.tree))
 
 
 def _name_problem(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.errors import Conflict, ValidationFailed
@@ -14,11 +15,13 @@ from handoff.intake import receive_lead
 from leads.account_facts import Who, lists_of
 from leads.account_names import add_name
 from leads.criteria_preview import preview_criteria
+from leads.forms import CriteriaForm
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.list_csv import decode, read_table
 from leads.list_import import ListPlan, import_list, plan_import
 from leads.models import Account, CriteriaVersion, ListEntry, NamedList
 from leads.named_lists import add_entries, change_list, create_list, read_entry, remove_list
+from leads.plain import PlainCriteria, plain_form_of
 from leads.services import publish_criteria
 from leads.upsert import upsert_leads
 from tenants.clock import fixed_clock
@@ -160,6 +163,30 @@ def test_names_are_given_once(in_acme: Org, now: datetime) -> None:
         with pytest.raises(ValidationFailed):
             create_list(name=name, purpose=purpose, actor="a", now=now)
     assert create_list(name="Rivals!", purpose="other", actor="a", now=now).slug == "rivals-2"
+
+
+def test_the_plain_form_excludes_lists_and_reads_them_back(in_acme: Org, now: datetime) -> None:
+    found = made(now)
+    plain = PlainCriteria(intent=("demo_request",), exclude_lists=(found.slug,))
+    content = plain.content()
+    assert content["exclude"] == [{"name": "On list rivals", "when": on_list("rivals")}]
+    assert plain_form_of(content) == plain
+    form = CriteriaForm(
+        {"based_on": 1, "intent": ["demo_request"], "days": 30, "exclude_lists": [found.slug]}
+    )
+    assert form.is_valid()
+    assert form.content() == content
+
+
+def test_the_tree_editor_offers_the_lists_there_are(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        made(now)
+        publish_criteria(excluding(acme, "rivals"), based_on=1, actor="a", now=now)
+    client = Client()
+    client.force_login(acme.admin.user)
+    client.post("/qualification/draft/start")
+    page = client.get("/qualification/draft").content.decode()
+    assert 'value="rivals" checked' in " ".join(page.split())
 
 
 # --- Files ---
