@@ -16,6 +16,7 @@ from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
+from leads.account_facts import Beside
 from leads.criteria import Criteria, facts_of, load_criteria
 from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead
 from leads.score import FIELD as SCORE
@@ -282,6 +283,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
         rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
         for lead_id, kind, subject, at in rows:
             past[lead_id].append((kind, subject, at))
+    beside = Beside((lead, lead.account) for lead in leads.values())
     return {
         handoff.id: facts_of(
             leads[handoff.lead_id],
@@ -290,6 +292,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
             now,
             extra={"sla.tier": handoff.tier},
             criteria=criteria,
+            beside=beside,
         )
         for handoff in handoffs
     }

@@ -30,6 +30,12 @@ class Account(TenantModel):
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
     owner = tenant_fk("tenants.Member", null=True)
+    tier = models.CharField(max_length=40, blank=True)  # of the account, as the tenant calls it: "A", "1"
+    parent = tenant_fk("leads.Account", null=True, related_name="subsidiaries")
+    # Another name or domain of that account, or one that was merged into it: what finds this row finds that
+    # account. Never a row that points on itself.
+    merged_into = tenant_fk("leads.Account", null=True, related_name="also_known_as")
+    compared_name = models.CharField(max_length=200, blank=True)  # the name that was compared with others
     is_named = models.BooleanField(default=False)
     is_customer = models.BooleanField(default=False)
     is_partner = models.BooleanField(default=False)
@@ -43,7 +49,22 @@ class Account(TenantModel):
                 fields=["tenant", "domain"], condition=~Q(domain=""), name="account_domain_once"
             )
         ]
-        indexes = [models.Index(fields=["tenant", "name"], name="account_by_name")]
+        indexes = [
+            models.Index(fields=["tenant", "name"], name="account_by_name"),
+            models.Index(
+                fields=["tenant", "merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="account_by_merged_into",
+            ),
+            models.Index(
+                fields=["tenant", "parent"], condition=Q(parent__isnull=False), name="account_by_parent"
+            ),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=~Q(compared_name=models.F("name")),
+                name="account_to_compare",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -368,3 +389,33 @@ class DirtyHandoff(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "at"], name="dirty_by_time")]
+
+
+# Those of account_models.py are ours too.
+from leads.account_models import (  # noqa: E402
+    AccountKey,
+    AccountMerge,
+    AccountPair,
+    AccountSettings,
+    ListEntry,
+    NamedList,
+)
+
+__all__ = [
+    "Account",
+    "AccountKey",
+    "AccountMerge",
+    "AccountPair",
+    "AccountSettings",
+    "Assignment",
+    "CriteriaVersion",
+    "DirtyHandoff",
+    "Engagement",
+    "Handoff",
+    "Lead",
+    "LeadExternalId",
+    "ListEntry",
+    "NamedList",
+    "StageChange",
+    "Touch",
+]

@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
 from core.rules import Facts
+from leads.account_facts import Beside
 from leads.accounts import match_accounts
 from leads.arrivals import Arrival, NewEngagement, Person
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
@@ -287,10 +288,13 @@ class Batch:
 
     def judge(self) -> None:
         criteria = load_criteria(self.version) if self.version else None
+        beside = Beside((person.lead, person.account) for person in self.people if person.lead is not None)
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now, criteria=criteria)
+            person.facts = facts_of(
+                lead, person.account, person.past, self.now, criteria=criteria, beside=beside
+            )
             lead.invalid = [each.code for each in findings(known_of(person.facts.values))]
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))

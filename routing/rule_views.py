@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, StaleVersion
-from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
+from leads.criteria import ENGAGEMENT_KINDS
+from leads.list_schema import schema_with_lists
 from routing import overview, rules_edit
 from routing.models import RuleSetVersion
 from routing.rule_drafts import begin_draft, pool_names
@@ -35,7 +36,6 @@ from tenants.requests import TenantRequest
 from tenants.version_pages import history_rows, number_of, stale_words
 from web.rule_editor import Editing, RuleEditor
 
-_EDITOR = RuleEditor(SCHEMA, prefix="when", kinds=ENGAGEMENT_KINDS)
 _NEW_NAME = "New rule"
 
 
@@ -109,10 +109,11 @@ def _editing(request: TenantRequest, form: DraftForm) -> Editing | None:
     """The condition of the open rule in its editor; None where none is open, or it is for everyone else."""
     if form.rule is None or form.is_rest:
         return None
+    editor = RuleEditor(schema_with_lists(), prefix="when", kinds=ENGAGEMENT_KINDS)
     if form.is_bound:
-        return _EDITOR.read(request.POST)
+        return editor.read(request.POST)
     when = form.rule.get("when")
-    return _EDITOR.of(when if isinstance(when, Mapping) else None)
+    return editor.of(when if isinstance(when, Mapping) else None)
 
 
 def _save(

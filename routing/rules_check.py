@@ -16,6 +16,7 @@ from django.db.models import Count
 from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import shadowed, validate
 from leads.criteria import SCHEMA
+from leads.list_use import unknown_lists
 from routing.models import Pool, PoolSeat
 from routing.rules_edit import GIVES, LAYERS, Layer, has_rest, horizon_of, is_rest, rules_of
 from routing.rules_words import rule_name
@@ -69,7 +70,7 @@ def check_publishable(content: object) -> None:
 
 def publishing_errors(content: object, pools: Mapping[str, PoolState]) -> list[FieldError]:
     """All that is wrong with rules that are to be a new version."""
-    errors = [*broken(content, pools), *slips(content)]
+    errors = [*broken(content, pools), *slips(content), *unknown_lists(content)]
     if fallback_of() is None:
         errors.append(
             FieldError(

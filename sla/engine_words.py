@@ -14,6 +14,7 @@ TICKS: Final = {
     "handoff.tasks.publish_due_tick": "Puts versions in force whose time has come",
     "integrations.tasks.drill_tick": "Takes drills on, and begins those that are planned",
     "handoff.tasks.look_again_tick": "Looks again at leads that waited for data",
+    "leads.tasks.compare_accounts_tick": "Looks for accounts that may be one company",
     "handoff.tasks.look_after_the_named_tick": "Looks whether everybody named is still there",
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",

@@ -30,10 +30,10 @@ ACCOUNTS: Final = 2_500
 
 _ACCOUNTS_SQL = """
 insert into leads_account (id, tenant_id, name, domain, website, employees, industry, country, region,
-    is_named, is_customer, is_partner, is_competitor, has_open_opportunity, created_at)
+    tier, compared_name, is_named, is_customer, is_partner, is_competitor, has_open_opportunity, created_at)
 select ('20000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'Company ' || n,
     'company' || n || '.example', '', n %% 3000, 'Software', (array['DE', 'AT', 'FR', 'US'])[1 + n %% 4],
-    '', false,
+    '', '', '', false,
     n %% 10 = 0, false, n %% 50 = 0, n %% 20 = 0, %(now)s
 from generate_series(1, %(accounts)s) n
 """

@@ -51,6 +51,7 @@ ALIASES = {
     "message": "notifications.OutboxMessage",
     "entry": "integrations.IntakeEntry",
     "run": "integrations.ImportRun",
+    "name": "leads.Account",
 }
 # Parameters that are no ids: name -> a value that exists.
 SAMPLES: dict[str, str] = {}
@@ -59,6 +60,11 @@ SAMPLES: dict[str, str] = {}
 BODIES: dict[str, dict[str, Any]] = {
     "<uuid:lead_id>": {"phone": "+493012345678"},
     "<uuid:team_id>": {"mode": "shadow"},
+    "<uuid:account_pair_id>": {"answer": "different"},
+    "names": {"name": "Another name"},
+    "merges": {"into": "00000000-0000-0000-0000-000000000000"},
+    "entries": {"entries": ["rival.example"]},
+    "import": {"csv": "rival.example"},
     "mode": {"mode": "shadow"},
     "<uuid:business_unit_id>": {"name": "Cloud"},
     "act": {"do": "off"},
@@ -88,6 +94,9 @@ ROLES = ("admin", "manager", "rep", "marketing", "executive")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Addresses that refuse even their own organisation's sample row, made of nothing but its columns.
 NEEDS_A_HISTORY: set[str] = {
+    # The sample account is no other name of itself.
+    "accounts/<uuid:account_id>/names/<uuid:name_id>/remove",
+    "api/v1/accounts/<uuid:account_id>/names/<uuid:name_id>",
     # Only whoever asked may withdraw, and nobody of the cast asked for the sample.
     "excuses/<uuid:excuse_id>/withdraw",
     "api/v1/excuses/<uuid:excuse_id>/withdraw",
