@@ -11,6 +11,7 @@ from handoff.absences import move_from_absent_everywhere
 from handoff.moves import drain_unrouted
 from handoff.pauses import end_pauses, tenants_with_ended_pauses
 from handoff.publications import clear_mended, look_after_the_named, publish_due
+from handoff.simulation import runs
 from handoff.sweep import sweep
 from sla.auditor import audit
 from sla.services import record_lateness
@@ -79,6 +80,25 @@ def publish_due_tick() -> int:
         except Exception:
             logger.exception("Publishing what is due failed.", extra={"tenant": str(tenant_id)})
     return count
+
+
+def simulate_tick() -> int:
+    """Carry out the simulations that wait; returns how many.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    count = 0
+    for tenant_id in runs.tenants_with_simulations():
+        try:
+            count += runs.carry_out(tenant_id, database_clock)
+        except Exception:
+            logger.exception("Simulating for an organisation failed.", extra={"tenant": str(tenant_id)})
+    return count
+
+
+def forget_simulations_tick() -> int:
+    """Remove simulations that were kept long enough; returns how many."""
+    return sum(runs.forget_old(tenant_id, now=database_clock()) for tenant_id in active_tenants())
 
 
 def look_after_the_named_tick() -> int:

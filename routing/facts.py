@@ -202,6 +202,12 @@ def lock_pools(slugs: Iterable[str]) -> list[PoolRow]:
     return _pools(f"{_POOLS_SQL} for update of p", slugs)
 
 
+def read_pools() -> list[PoolRow]:
+    """Every active pool as it stands, in ascending order of id; nothing is locked."""
+    slugs = Pool.objects.filter(is_active=True).values_list("slug", flat=True)
+    return _pools(_POOLS_SQL, slugs)
+
+
 def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [str(current_tenant_id()), sorted(set(slugs))])

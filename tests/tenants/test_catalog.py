@@ -47,6 +47,7 @@ RESOLVER_TABLES = {
     "sla_clockmove",
     "sla_pause",
     "tenants_publication",
+    "routing_simulationrun",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -62,6 +63,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_clock_moves()": "ids of tenants",
     "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_publications(timestamp with time zone)": "ids of tenants",
+    "tenants_with_simulations()": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",
