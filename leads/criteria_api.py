@@ -326,7 +326,7 @@ class CriteriaDraftCheckView(TenantAPIView):
         """
         found, now = _draft(), self.clock()
         current = versions.version_in_force(CriteriaVersion, now)
-        problems = check_content(found.content)
+        problems = check_content(found.content) or versions.gate_errors(found)
         waiting = versions.waiting_order(CriteriaVersion)
         return Response(
             {
