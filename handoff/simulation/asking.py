@@ -11,10 +11,20 @@ from core.errors import DomainError, ValidationFailed
 from handoff import words
 from handoff.simulation.cases import side_of
 from handoff.simulation.leads import as_uuid
-from handoff.simulation.single import NO_RULE_SET, NOT_QUALIFIED, Answer, desk, facts_of_lead, member_id_of
+from handoff.simulation.single import (
+    NO_RULE_SET,
+    NOT_QUALIFIED,
+    Answer,
+    account_owner,
+    board_at,
+    desk,
+    facts_of_lead,
+    member_id_of,
+)
 from handoff.simulation.typed import facts_at
 from leads.matching import normalise_email
 from leads.models import Handoff, Lead
+from tenants.config import steady_config
 from tenants.models import Member
 from tenants.selectors import find_member, person_document
 
@@ -60,28 +70,34 @@ def answers(
     typed: Mapping[str, Any] | None,
     at: datetime,
     now: datetime,
+    broken: dict[str, str] | None = None,
 ) -> dict[str, Answer | None]:
     """What each side makes of a lead that is there, or of a typed one; None for a draft that is not there.
 
-    A lead that was handed over before is routed whatever the criteria say of it now. Raises ValidationFailed
-    at /draft for one that makes no sense.
+    A lead that was handed over before is routed whatever the criteria say of it now.
+    broken: takes why a side cannot be asked, which is then None. Without it ValidationFailed is raised at
+            /draft.
     """
-    found: dict[str, Answer | None] = {}
-    facts = facts_of_lead(lead, at) if lead is not None else facts_at(with_owner_id(typed or {}), at)
-    was_handed_over = lead is not None and Handoff.objects.filter(lead_id=lead.id).exists()
-    for side in sides:
-        contents = side_of(side, now)
-        if contents is None:
+    with steady_config():
+        facts = facts_of_lead(lead, at) if lead is not None else facts_at(with_owner_id(typed or {}), at)
+        was_handed_over = lead is not None and Handoff.objects.filter(lead_id=lead.id).exists()
+        board = board_at(at, others=account_owner(facts))
+        found: dict[str, Answer | None] = {}
+        for side in sides:
             found[side] = None
-            continue
-        try:
-            seat = desk(at=at, now=now, rules=contents.rules, criteria=contents.criteria)
-        except DomainError as refusal:
-            raise ValidationFailed.at(
-                f"/{side}", f"The {side} cannot be asked: {refusal.message}", "invalid"
-            ) from refusal
-        found[side] = seat.answer(facts, whatever=was_handed_over)
-    return found
+            contents = side_of(side, now)
+            if contents is None:
+                continue
+            try:
+                seat = desk(at=at, now=now, rules=contents.rules, criteria=contents.criteria, board=board)
+            except DomainError as refusal:
+                message = f"The {side} cannot be asked: {refusal.message}"
+                if broken is None:
+                    raise ValidationFailed.at(f"/{side}", message, "invalid") from refusal
+                broken[side] = message
+            else:
+                found[side] = seat.answer(facts, whatever=was_handed_over)
+        return found
 
 
 def ask_about(

@@ -15,14 +15,16 @@ from django.db import IntegrityError, transaction
 
 from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed
 from handoff import words
-from handoff.simulation.single import Answer, Desk, desk, member_id_of
+from handoff.simulation.single import Answer, Desk, account_owner, board_at, desk, member_id_of
 from handoff.simulation.typed import check, facts_at, tidy
 from leads.models import CriteriaVersion
+from routing.facts import Board
 from routing.models import LeadCase, Pool, RoutingSettings, RuleSetVersion
 from sla.models import PolicyVersion
 from sla.units import policy_lines
 from tenants.audit import record_change
 from tenants.clock import Clock
+from tenants.config import steady_config
 from tenants.context import current_tenant_id
 from tenants.models import Member, RepProfile, Tenant, VersionedModel
 from tenants.versions import open_draft, version_in_force
@@ -180,18 +182,28 @@ def run_cases(
     now: datetime,
     rules: Mapping[str, Any] | None = None,
     criteria: Mapping[str, Any] | None = None,
+    board: Board | None = None,
+    names: CaseNames | None = None,
 ) -> list[CaseResult]:
     """Run test leads against what is in force, or against contents given. The number of queries does not grow
     with theirs. Raises as `single.desk`.
     """
     if not cases:
         return []
-    seat = desk(at=now, now=now, rules=rules, criteria=criteria)
-    names = _Names()
-    return [_run(case, seat, names, now) for case in cases]
+    with steady_config():
+        board = board or board_for(cases, now)
+        seat = desk(at=now, now=now, rules=rules, criteria=criteria, board=board)
+        named = names or CaseNames()
+        return [_run(case, seat, named, now) for case in cases]
 
 
-class _Names:
+def board_for(cases: Sequence[LeadCase], now: datetime) -> Board:
+    """The people whom these test leads may go to."""
+    owners = [owner for case in cases for owner in account_owner(facts_at(case.facts, now))]
+    return board_at(now, others=owners)
+
+
+class CaseNames:
     """Pools and people by what cases call them, read once."""
 
     def __init__(self) -> None:
@@ -210,7 +222,7 @@ class _Names:
 _LABELS: Final = {"qualifies": "Qualification", "tier": "Tier", "pool": "Pool", "person": "Person"}
 
 
-def _run(case: LeadCase, seat: Desk, names: _Names, now: datetime) -> CaseResult:
+def _run(case: LeadCase, seat: Desk, names: CaseNames, now: datetime) -> CaseResult:
     answer = seat.answer(facts_at(case.facts, now))
     member = member_id_of(answer)
     got = {

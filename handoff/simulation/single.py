@@ -6,7 +6,7 @@ they choose. People's leads, limits and turns are as they are now. Nothing is wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,14 +17,14 @@ from core.errors import Conflict
 from core.rules import Facts
 from leads.criteria import SCHEMA, Criteria, Judgement, compile_content, facts_of, load_criteria
 from leads.models import CriteriaVersion, Engagement, Lead
-from routing.decide import DecisionResult, RuleSet, compile_rule_set, decide
+from routing.decide import ACCOUNT_OWNER, DecisionResult, RuleSet, compile_rule_set, decide
 from routing.facts import Board, read_loads, read_people, read_pools
 from routing.models import RuleSetVersion
 from sla.services import TierMatch, match_tier
 from sla.targets import Target, label
 from sla.timers import schedule
 from tenants.calendars import house_calendar_version, load_calendar
-from tenants.models import RepProfile
+from tenants.config import steady_config
 from tenants.versions import version_in_force
 
 NOT_QUALIFIED: Final = "not_qualified"
@@ -132,17 +132,18 @@ def desk(
     now: datetime,
     rules: Mapping[str, Any] | None = None,
     criteria: Mapping[str, Any] | None = None,
+    board: Board | None = None,
 ) -> Desk:
-    """A desk with the rules and criteria in force now, or with those given as contents.
+    """A desk with the rules and criteria in force now, or with those given as contents. board: as `board_at`
+    gave it, where several desks ask the same people.
 
     Raises core.rules.InvalidRule and ValidationFailed for a content that makes no sense.
     """
     if rules is None:
         version = version_in_force(RuleSetVersion, now)
         rules = version.content if version else None
-    return Desk(
-        at, compile_rule_set(rules, SCHEMA) if rules else None, _criteria(criteria, now), board_at(at)
-    )
+    compiled = compile_rule_set(rules, SCHEMA) if rules else None
+    return Desk(at, compiled, _criteria(criteria, now), board or board_at(at))
 
 
 def _criteria(content: Mapping[str, Any] | None, now: datetime) -> Criteria | None:
@@ -152,12 +153,22 @@ def _criteria(content: Mapping[str, Any] | None, now: datetime) -> Criteria | No
     return load_criteria(version) if version else None
 
 
-def board_at(at: datetime) -> Board:
-    """Pools, people and what they carry now, seen at a moment: leave and local days are those of then."""
+def board_at(at: datetime, *, others: Iterable[UUID] = ()) -> Board:
+    """Pools, people and what they carry now, seen at a moment: leave and local days are those of then.
+
+    others: members without a seat who matter: who own the accounts of leads.
+    """
     board = Board(at)
-    read_people(board, read_pools(), others=RepProfile.objects.values_list("member_id", flat=True))
+    with steady_config():
+        read_people(board, read_pools(), others=others)
     read_loads(board, list(board.candidates), lock=False)
     return board
+
+
+def account_owner(facts: Facts) -> list[UUID]:
+    """Who owns the account, as `others` of a board."""
+    owner = facts.values.get(ACCOUNT_OWNER)
+    return [UUID(str(owner))] if owner else []
 
 
 def facts_of_lead(lead: Lead, at: datetime) -> Facts:
