@@ -7,7 +7,7 @@ Ids, slugs and counts only: names are looked up by whoever shows it.
     reasons    {code: leads}, of those asked
     against    {"live": comparison or null, "past": comparison}; a comparison is {"compared", "same", "moved",
                "gained", "lost", "flows": [[from, to, leads], ...]}, a member or null for nobody
-    people     [{"member", "leads", "live", "past", "most_open", "days": [leads of each day]}]
+    people     [{"member", "leads", "live", "past", "most_open", "days": [given on each day]}]
     days       {"first": date, "leads": [...], "nobody": [...]}, where the organisation is
     pools      [{"pool", "leads", "live", "turns", "shares": [{"member", "actual", "expected", "by_weight",
                "low", "high", "verdict", "kept_out"}]}]
@@ -63,7 +63,7 @@ def report(
             "live": _compared(asked, new.outcomes, [one.member for one in live.outcomes]) if live else None,
             "past": _compared(asked, new.outcomes, past),
         },
-        "people": _people(arrivals, new, live, days, first, count),
+        "people": _people(arrivals, new, live, where, first, count),
         "days": {
             "first": first.isoformat(),
             "leads": _by_day(days, first, count, lambda place: True),
@@ -164,7 +164,7 @@ def _people(
     arrivals: Sequence[Arrival],
     new: Replayed,
     live: Replayed | None,
-    days: Sequence[date],
+    where: ZoneInfo,
     first: date,
     count: int,
 ) -> list[dict[str, Any]]:
@@ -172,9 +172,10 @@ def _people(
     by_rules = Counter(one.member for one in live.outcomes if one.member) if live else None
     past = Counter(one.past_member for one in arrivals if one.past_member)
     each_day: dict[str, list[int]] = {}
-    for one, day in zip(new.outcomes, days, strict=True):
-        if one.member:
-            each_day.setdefault(one.member, [0] * count)[(day - first).days] += 1
+    for one in new.outcomes:
+        if one.member and one.given_at is not None:
+            place = (one.given_at.astimezone(where).date() - first).days
+            each_day.setdefault(one.member, [0] * count)[place] += 1
     everybody = sorted({*leads, *past, *(by_rules or ())}, key=lambda who: (-leads[who], who))
     return [
         {
