@@ -137,7 +137,6 @@ def _kpis(told: Mapping[str, Any], idle: list[dict[str, Any]], link: Any) -> lis
     live, past = told["against"]["live"], told["against"]["past"]
     one, against = (live, "live") if live else (past, "past")
     away = one["moved"] + one["gained"] + one["lost"]
-    waits = told["waits"]["new"]["work"]
     return [
         {"label": "Leads replayed", "value": f"{told['leads']:,}", "url": link(), "target": _left_out(told)},
         {
@@ -157,13 +156,6 @@ def _kpis(told: Mapping[str, Any], idle: list[dict[str, Any]], link: Any) -> lis
             "value": f"{len(idle):,}",
             "url": "#rules",
             "target": "" if not idle else words.listed([rule["name"] for rule in idle[:2]]),
-        },
-        {
-            "label": "Until somebody at work has it",
-            "value": _length(waits["median"]) if waits else "–",
-            "unit": "median",
-            "target": f"9 of 10 within {_length(waits['p90'])}" if waits else "",
-            "url": "#waits",
         },
     ]
 
@@ -236,15 +228,16 @@ def _load(told: Mapping[str, Any], names: _Names) -> dict[str, Any]:
     most = max((max(each["days"][-count:], default=0) for each in shown), default=0)
     step = max(1, -(-most // 5))
     return {
-        "columns": [f"{(first + timedelta(days=day)).day}" for day in range(count)],
+        "columns": [
+            {"name": (first + timedelta(days=day)).day, "shown": day % 5 == 0} for day in range(count)
+        ],
         "rows": [
             {
                 "label": names.person(each["member"]),
-                "cells": [{"value": number, "base": 1} for number in each["days"][-count:]],
+                "cells": [(number, min(5, number // step)) for number in each["days"][-count:]],
             }
             for each in shown
         ],
-        "steps": tuple(range(step, 5 * step + 1, step)),
         "count": count,
     }
 

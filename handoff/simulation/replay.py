@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -357,12 +358,20 @@ def _kind_of_turn(result: DecisionResult) -> TurnKind:
     """A turn as fairness is judged from: who had it, and everybody of the pool that shared it out."""
     first = result.passed_on[0] if result.passed_on else result.pool
     seated = result.counters_after or {}
+    how = result.reason
     lines = [
-        line_of(line["member"], line["result"], line["reason"], line["weight"], strategy=result.reason)
+        _line(line["member"], line["result"], line["reason"], line["weight"], how)
         for line in result.candidates
         if line.get("pool", first) == result.pool and "weight" in line and line["member"] in seated
     ]
-    return result.member_id or "", tuple((line.member, line.weight, line.kept_out) for line in lines)
+    return result.member_id or "", tuple(lines)
+
+
+@lru_cache(maxsize=8_192)
+def _line(member: str, result: str, reason: str, weight: int, strategy: str) -> tuple[str, int, str]:
+    """A candidate as fairness counts it; the same few hundred come again and again."""
+    line = line_of(member, result, reason, weight, strategy=strategy)
+    return line.member, line.weight, line.kept_out
 
 
 def _next_look(at: datetime, opens_at: datetime, horizon: timedelta) -> datetime:
