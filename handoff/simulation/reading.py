@@ -7,7 +7,7 @@ wrote down what its rules read, that goes before. What a lead had done by then i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -43,26 +43,28 @@ def past_leads(since: datetime, until: datetime, *, with_history: bool = False) 
 # --- Arrivals ---
 
 
-def read_arrivals(
-    since: datetime,
-    until: datetime,
-    *,
-    now: datetime,
-    with_history: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
-) -> list[Arrival]:
-    """The leads of the period in order of arrival, with the tier that the policy in force gives each.
+def past_ids(since: datetime, until: datetime, *, with_history: bool = False) -> list[list[UUID]]:
+    """The ids of the period's handoffs in order of arrival, in pieces for `read_some`."""
+    listed = past_leads(since, until, with_history=with_history).order_by("started_at", "id")
+    ids = list(listed.values_list("id", flat=True))
+    return [ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK)]
 
-    Four statements for each 2,000 leads, and those that say which policy is in force.
+
+def read_some(ids: Sequence[UUID], *, now: datetime) -> list[Arrival]:
+    """These leads in order of arrival, with the tier that the policy in force gives each.
+
+    Four statements, and those that say which policy is in force.
     """
-    listed = past_leads(since, until, with_history=with_history)
-    ids = list(listed.order_by("started_at", "id").values_list("id", flat=True))
-    found: list[Arrival] = []
     with steady_config():
-        for first in range(0, len(ids), _CHUNK):
-            found += _arrivals(ids[first : first + _CHUNK], now)
-            progress(len(found))
-    return found
+        return _arrivals(ids, now)
+
+
+def read_arrivals(
+    since: datetime, until: datetime, *, now: datetime, with_history: bool = False
+) -> list[Arrival]:
+    """All of the period's, as `read_some`, in one transaction."""
+    pieces = past_ids(since, until, with_history=with_history)
+    return [each for ids in pieces for each in read_some(ids, now=now)]
 
 
 def _arrivals(ids: Sequence[UUID], now: datetime) -> list[Arrival]:

@@ -1,6 +1,6 @@
 """Replays as background work: asked for on a page or by a program, carried out by the engine, kept a while.
 
-A run freezes the rules that it replays. It reads in one transaction, works without any, and writes nothing
+A run freezes the rules that it replays. It reads in short transactions, works without any, and writes nothing
 but its own row and its leads. Whoever carries it out gives a sign of life with each step: one that falls
 silent is told to have failed, and may be begun again.
 """
@@ -8,7 +8,7 @@ silent is told to have failed, and may be begun again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from django.db import IntegrityError, connection, transaction
 from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError, FieldError, NotFound, ValidationFailed
-from handoff.simulation.reading import past_leads, read_arrivals, read_world
+from handoff.simulation.reading import past_ids, past_leads, read_some, read_world
 from handoff.simulation.replay import Arrival, Replayed, World, replay
 from handoff.simulation.report import report
 from leads.criteria import SCHEMA
@@ -183,9 +183,11 @@ def tenants_with_simulations() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def carry_out(tenant_id: UUID, clock: Clock) -> int:
+def carry_out(tenant_id: UUID, clock: Clock, *, pulse: Callable[[datetime], None] = lambda now: None) -> int:
     """Give up a run that fell silent, then carry the waiting one out; how many were carried out. Opens its
     own transactions, and holds none while it works.
+
+    pulse: told the moment of each step, for whoever watches that the engine lives.
     """
     with tenant_scope(tenant_id):
         now = clock()
@@ -193,7 +195,7 @@ def carry_out(tenant_id: UUID, clock: Clock) -> int:
         run = _claim(now)
     if run is None:
         return 0
-    work = _Work(tenant_id, run, clock)
+    work = _Work(tenant_id, run, clock, pulse)
     try:
         work.carry_out()
     except Stopped:
@@ -229,8 +231,10 @@ def _claim(now: datetime) -> SimulationRun | None:
 class _Work:
     """One run under way."""
 
-    def __init__(self, tenant_id: UUID, run: SimulationRun, clock: Clock) -> None:
-        self.tenant_id, self.run, self.clock = tenant_id, run, clock
+    def __init__(
+        self, tenant_id: UUID, run: SimulationRun, clock: Clock, pulse: Callable[[datetime], None]
+    ) -> None:
+        self.tenant_id, self.run, self.clock, self.pulse = tenant_id, run, clock, pulse
 
     def carry_out(self) -> None:
         run = self.run
@@ -239,7 +243,12 @@ class _Work:
             rules = compile_rule_set(run.rules, SCHEMA)
             against = compile_rule_set(run.against, SCHEMA) if run.against is not None else None
             world = read_world(run.since, run.until)
-            arrivals = read_arrivals(run.since, run.until, now=run.until, with_history=run.with_history)
+            pieces = past_ids(run.since, run.until, with_history=run.with_history)
+        arrivals: list[Arrival] = []
+        for ids in pieces:
+            with tenant_scope(self.tenant_id):
+                arrivals += read_some(ids, now=run.until)
+            self._alive(_READING, 0)
         run.total = len(arrivals) * (1 if against is None else 2)
         new = self._replay(world, arrivals, rules, _REPLAYING, 0)
         live = self._replay(world, arrivals, against, _COMPARING, len(arrivals)) if against else None
@@ -256,8 +265,10 @@ class _Work:
         """Say how far it is. Raises Stopped where it is to end."""
         with tenant_scope(self.tenant_id):
             mine = SimulationRun.objects.filter(id=self.run.id, state=State.RUNNING, cancel_asked_at=None)
-            if not mine.update(step=step, done=done, total=self.run.total, alive_at=self.clock()):
+            now = self.clock()
+            if not mine.update(step=step, done=done, total=self.run.total, alive_at=now):
                 raise Stopped
+        self.pulse(now)
 
     def _finish(
         self,

@@ -177,13 +177,13 @@ class TestTheWork:
         take_in(org, 2)
         with org.scope():
             run = runs.ask(side="live", days=7, actor="key:x", now=EVENING)
-        read = runs.read_arrivals
+        read = runs.read_some
 
         def cancelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
             runs.cancel(run.id, now=EVENING)
             return read(*args, **kwargs)
 
-        monkeypatch.setattr(runs, "read_arrivals", cancelled_meanwhile)
+        monkeypatch.setattr(runs, "read_some", cancelled_meanwhile)
         runs.carry_out(org.id, fixed_clock(EVENING))
         with org.scope():
             assert runs.get_run(run.id).state == "cancelled"
