@@ -6,6 +6,7 @@ from django.urls import path
 
 from handoff import (
     api,
+    case_api,
     decision_api,
     excuse_api,
     leave_api,
@@ -13,6 +14,7 @@ from handoff import (
     needs_api,
     publication_api,
     shadow_api,
+    simulation_api,
 )
 
 urlpatterns = [
@@ -80,5 +82,31 @@ urlpatterns = [
         name="api-publication-cancel",
     ),
     path("second-approval", publication_api.SecondApprovalView.as_view(), name="api-second-approval"),
+    path("routing/simulations", simulation_api.SimulationsView.as_view(), name="api-simulations"),
+    path("routing/simulations/lead", simulation_api.AboutLeadView.as_view(), name="api-simulation-of-lead"),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>",
+        simulation_api.SimulationView.as_view(),
+        name="api-simulation",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/cancel",
+        simulation_api.CancelSimulationView.as_view(),
+        name="api-simulation-cancel",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/again",
+        simulation_api.SimulationAgainView.as_view(),
+        name="api-simulation-again",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/leads",
+        simulation_api.SimulatedLeadsView.as_view(),
+        name="api-simulation-leads",
+    ),
+    path("routing/test-leads", case_api.CasesView.as_view(), name="api-test-leads"),
+    path("routing/test-leads/run", case_api.RunCasesView.as_view(), name="api-test-leads-run"),
+    path("routing/test-leads/gate", case_api.GateView.as_view(), name="api-test-leads-gate"),
+    path("routing/test-leads/<uuid:lead_case_id>", case_api.CaseView.as_view(), name="api-test-lead"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

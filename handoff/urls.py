@@ -7,6 +7,7 @@ from django.urls import path
 from handoff.views import (
     acts,
     board,
+    cases,
     corrections,
     decisions,
     excuses,
@@ -17,6 +18,7 @@ from handoff.views import (
     moves,
     pauses,
     shadow,
+    simulation,
 )
 
 app_name = "handoff"
@@ -48,6 +50,20 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/withdraw", excuses.withdraw, name="excuse_withdraw"),
     path("people/<uuid:member_id>/leads", leaving.hand_leads_on, name="hand_leads_on"),
     path("people/<uuid:member_id>/departure", leaving.departure, name="departure"),
+    path("routing/simulate", simulation.simulate, name="simulate"),
+    path("routing/simulate/lead", simulation.one_lead, name="simulate_lead"),
+    path("routing/simulate/typed", simulation.typed, name="simulate_typed"),
+    path("routing/simulations", simulation.start, name="simulation_start"),
+    path("routing/simulations/<uuid:simulation_run_id>", simulation.one, name="simulation"),
+    path("routing/simulations/<uuid:simulation_run_id>/cancel", simulation.cancel, name="simulation_cancel"),
+    path("routing/simulations/<uuid:simulation_run_id>/again", simulation.again, name="simulation_again"),
+    path("routing/simulations/<uuid:simulation_run_id>/leads", simulation.leads, name="simulation_leads"),
+    path("routing/simulations/<uuid:simulation_run_id>/leads.csv", simulation.as_csv, name="simulation_csv"),
+    path("routing/test-leads", cases.listed, name="test_leads"),
+    path("routing/test-leads/new", cases.new, name="new_test_lead"),
+    path("routing/test-leads/gate", cases.set_gate, name="test_leads_gate"),
+    path("routing/test-leads/<uuid:lead_case_id>", cases.edit, name="test_lead"),
+    path("routing/test-leads/<uuid:lead_case_id>/remove", cases.remove, name="remove_test_lead"),
     path("decisions", decisions.log, name="decisions"),
     path("decisions/mine", decisions.mine, name="my_decisions"),
     path("decisions/<uuid:decision_id>", decisions.one, name="one_decision"),

@@ -232,7 +232,7 @@ class CriteriaDraftCheckView(TenantAPIView):
         """
         found, now = _draft(), self.clock()
         current = versions.version_in_force(CriteriaVersion, now)
-        problems = check_content(found.content)
+        problems = check_content(found.content) or versions.gate_errors(found)
         return Response(
             {
                 **standing_document(found),

@@ -239,11 +239,12 @@ def _answer(
         version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
     errors = check_content(version.content)
+    guarded = [each.message for each in versions.gate_errors(version)] if "draft" in context else []
     context |= {
         "form": form,
         "refused": refused.message if refused else "",
         "current": current,
-        "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors],
+        "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
         "changes": changes(current.content, version.content) if current else [],
         "parts": sentences(version.content),
         "count": None if errors else count_of(version.content),

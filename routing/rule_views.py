@@ -213,7 +213,7 @@ def _draft_context(
 ) -> dict[str, Any]:
     now = database_clock()
     by = found.saved_by or found.created_by
-    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools)
+    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools, gates=False)
     content = found.content
     counted = overview.hits(now)
     return {

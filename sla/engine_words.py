@@ -23,6 +23,8 @@ TICKS: Final = {
     "leads.tasks.watch_sources_tick": "Watches whether the data of sources gets worse",
     "web.tasks.prune_tick": "Removes what has expired",
     "routing.tasks.forget_decisions_tick": "Forgets old routing decisions",
+    "handoff.tasks.simulate_tick": "Replays past leads",
+    "handoff.tasks.forget_simulations_tick": "Removes old simulations",
 }
 CLOCKS: Final = {"company": "company's clock", "owner": "owner's clock"}
 

@@ -157,6 +157,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("integrations.tasks.drill_tick", 3),
     ("handoff.tasks.look_again_tick", 5),
     ("sla.tasks.move_clocks_tick", 5),
+    ("handoff.tasks.simulate_tick", 2),
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
     ("reporting.tasks.watch_tick", 60),
@@ -165,6 +166,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("leads.tasks.watch_sources_tick", 3600),
     ("web.tasks.prune_tick", 3600),
     ("routing.tasks.forget_decisions_tick", 3600),
+    ("handoff.tasks.forget_simulations_tick", 3600),
 ]
 
 # --- People and sessions ----------------------------------------------------------------------------------

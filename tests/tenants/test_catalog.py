@@ -50,6 +50,7 @@ RESOLVER_TABLES = {
     "integrations_drill",
     "integrations_drillplan",
     "leads_datawait",
+    "routing_simulationrun",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -67,6 +68,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_due_publications(timestamp with time zone)": "ids of tenants",
     "tenants_with_drills(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_data(timestamp with time zone)": "ids of tenants",
+    "tenants_with_simulations()": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",

@@ -88,6 +88,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "weight": {"weight": "2"},
     "preview": {"tz": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}},
     "company-days": {},
+    "<uuid:lead_case_id>": {
+        "name": "Sweep",
+        "facts": {"title": "CTO"},
+        "expects": {"qualifies": True},
+    },
     "try": {"at": "2026-11-17T09:00:00Z", "duration": {"minutes": 5}},
 }
 ROLES = ("admin", "manager", "rep", "marketing", "executive")

@@ -18,6 +18,7 @@ READS = {
     "publications": "kind",
     "reports/compliance": "target",
     "reports/fairness": "pool",
+    "routing/simulations": "limit",
     "shadow": "team",
     "shadow/summary": "days",
     "timers": "status",
