@@ -32,6 +32,7 @@ _CONTACT = (
     ("title", "Title"),
     ("country", "Country"),
     ("region", "Region"),
+    ("postal_code", "Postal code"),
     ("source", "Source"),
     ("campaign", "Campaign"),
     ("channel", "Channel"),

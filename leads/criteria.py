@@ -47,6 +47,7 @@ SCHEMA: Final = Schema(
         Field("lead.phone", "text", "Phone"),
         Field("lead.country", "text", "Country"),
         Field("lead.region", "text", "Region"),
+        Field("lead.postal_code", "text", "Postal code"),
         Field("lead.source", "text", "Source"),
         Field("lead.campaign", "text", "Campaign"),
         Field("lead.channel", "text", "Channel"),
@@ -64,6 +65,8 @@ SCHEMA: Final = Schema(
         Field("account.is_competitor", "boolean", "Competitor"),
         Field("account.has_open_opportunity", "boolean", "Open opportunity"),
         Field("account.is_named", "boolean", "Named account"),
+        Field("place.country", "text", "Country of the lead, else of its account"),
+        Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
     ]
 )
@@ -77,6 +80,7 @@ REQUIRED_FIELDS: Final[dict[str, str]] = {
     "phone": "Phone",
     "country": "Country",
     "region": "Region",
+    "postal_code": "Postal code",
     "company_name": "Company name",
     "source": "Source",
     "campaign": "Campaign",
@@ -103,6 +107,7 @@ LEAD_FIELDS = (
     "phone",
     "country",
     "region",
+    "postal_code",
     "source",
     "campaign",
     "channel",
@@ -138,6 +143,8 @@ def facts_of(
             values[f"account.{name}"] = getattr(account, name)
         # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
         values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
+    values["place.country"] = lead.country or values.get("account.country")
+    values["place.region"] = lead.region or values.get("account.region")
     if extra:
         values.update(extra)
     past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]

@@ -9,8 +9,8 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 class RuleSetVersion(VersionedModel):
     """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name",
-    "when", "priority": int}], "horizon_minutes": 30}. First match wins in each layer; a `when` of null is
-    everyone else."""
+    "when", "priority": int}], "territories": [...], "horizon_minutes": 30}. First match wins in each layer; a
+    `when` of null is everyone else. Of territories see routing.territories."""
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="rule_set_version_once")]
