@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, decision_api, excuse_api, leave_api, leaving_api, publication_api, shadow_api
+from handoff import (
+    api,
+    bulk_api,
+    decision_api,
+    excuse_api,
+    leave_api,
+    leaving_api,
+    publication_api,
+    shadow_api,
+)
 
 urlpatterns = [
+    path("leads/move", bulk_api.MoveLeadsView.as_view(), name="api-leads-move"),
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
     path("leads/<uuid:lead_id>/accept", api.AcceptView.as_view(), name="api-lead-accept"),
     path("leads/<uuid:lead_id>/reject", api.RejectView.as_view(), name="api-lead-reject"),

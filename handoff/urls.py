@@ -7,6 +7,7 @@ from django.urls import path
 from handoff.views import (
     acts,
     board,
+    bulk,
     corrections,
     decisions,
     excuses,
@@ -23,6 +24,7 @@ app_name = "handoff"
 urlpatterns = [
     path("inbox", inbox.inbox, name="inbox"),
     path("leads", lists.leads, name="leads"),
+    path("leads/move", bulk.move, name="move_leads"),
     path("leads/<uuid:lead_id>", lead.lead, name="lead"),
     path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),
