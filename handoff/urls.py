@@ -17,6 +17,7 @@ from handoff.views import (
     lists,
     moves,
     pauses,
+    rebalance,
     shadow,
 )
 
@@ -54,6 +55,8 @@ urlpatterns = [
     path("decisions/mine", decisions.mine, name="my_decisions"),
     path("decisions/<uuid:decision_id>", decisions.one, name="one_decision"),
     path("board", board.board, name="board"),
+    path("rebalance", rebalance.suggestions, name="rebalance"),
+    path("rebalance/setting", rebalance.change_above, name="rebalance_setting"),
     path("shadow", shadow.shadow, name="shadow"),
     path("unrouted", lists.unrouted, name="unrouted"),
     path("needs-data", lists.needs_data, name="needs_data"),

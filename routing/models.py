@@ -20,13 +20,15 @@ class RoutingSettings(TenantModel):
     """One row a tenant: may we route at all, who catches what nobody takes, how often a lead may move.
 
     breaches_in_a_row: so many broken owner clocks, one after the other, take a person off the rotation; null
-    is never.
+    is never. rebalance_above: so many per cent above their team's mean of open leads are too many; null is
+    not looked at.
     """
 
     enabled = models.BooleanField(default=True)
     fallback = tenant_fk("tenants.Member", null=True)
     max_hops = models.PositiveSmallIntegerField(default=3)
     breaches_in_a_row = models.PositiveSmallIntegerField(null=True)
+    rebalance_above = models.PositiveSmallIntegerField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="routing_settings_once")]
