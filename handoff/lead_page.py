@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
@@ -61,7 +62,8 @@ class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
     why_them: why its owner has it, told to somebody else.
 
-    measured: it is open and in shadow mode.
+    measured: it is open and in shadow mode. after_hours: when it came and business opened, in words; "" where
+    it came in working hours.
     """
 
     lead: Lead
@@ -88,6 +90,7 @@ class LeadPage:
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
     measured: bool
+    after_hours: str = ""
 
     @property
     def stage(self) -> str:
@@ -183,6 +186,7 @@ def lead_page(
         measured=handoff is not None
         and handoff.state == Handoff.State.OPEN
         and is_measured_only(handoff.owner, tenant),
+        after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
     )
 
 

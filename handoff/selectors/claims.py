@@ -16,7 +16,7 @@ from tenants.models import Member
 
 
 def claim_count(member: Member) -> int | None:
-    """How many leads the person may claim; None where none waits and no pool of theirs is for it. One query."""
+    """How many leads the person may claim; None where none waits and no pool of theirs asks; one query."""
     seats = PoolSeat.objects.filter(member=member, pool__strategy=Strategy.CLAIM, pool__is_active=True)
     waiting = _Number(_waiting(member.id).values("id"))
     sits, number = Member.objects.filter(id=member.id).values_list(Exists(seats), waiting).get()
