@@ -6,6 +6,7 @@ from django.urls import path
 
 from handoff import (
     api,
+    bulk_api,
     case_api,
     decision_api,
     excuse_api,
@@ -18,6 +19,8 @@ from handoff import (
 )
 
 urlpatterns = [
+    path("leads/move", bulk_api.MoveLeadsView.as_view(), name="api-leads-move"),
+    path("rebalance", bulk_api.RebalanceView.as_view(), name="api-rebalance"),
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
     path("leads/<uuid:lead_id>/accept", api.AcceptView.as_view(), name="api-lead-accept"),
     path("leads/<uuid:lead_id>/reject", api.RejectView.as_view(), name="api-lead-reject"),

@@ -7,6 +7,7 @@ from django.urls import path
 from handoff.views import (
     acts,
     board,
+    bulk,
     cases,
     corrections,
     decisions,
@@ -17,6 +18,7 @@ from handoff.views import (
     lists,
     moves,
     pauses,
+    rebalance,
     shadow,
     simulation,
 )
@@ -25,6 +27,7 @@ app_name = "handoff"
 urlpatterns = [
     path("inbox", inbox.inbox, name="inbox"),
     path("leads", lists.leads, name="leads"),
+    path("leads/move", bulk.move, name="move_leads"),
     path("leads/<uuid:lead_id>", lead.lead, name="lead"),
     path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),
@@ -68,6 +71,8 @@ urlpatterns = [
     path("decisions/mine", decisions.mine, name="my_decisions"),
     path("decisions/<uuid:decision_id>", decisions.one, name="one_decision"),
     path("board", board.board, name="board"),
+    path("rebalance", rebalance.suggestions, name="rebalance"),
+    path("rebalance/setting", rebalance.change_above, name="rebalance_setting"),
     path("shadow", shadow.shadow, name="shadow"),
     path("unrouted", lists.unrouted, name="unrouted"),
     path("needs-data", lists.needs_data, name="needs_data"),

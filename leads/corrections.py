@@ -34,6 +34,7 @@ LEAD_FIELDS: Final = (
     "last_name",
     "title",
     "phone",
+    "postal_code",
     "source",
     "campaign",
     "channel",

@@ -60,6 +60,7 @@ SCHEMA: Final = Schema(
         Field("lead.phone", "text", "Phone"),
         Field("lead.country", "text", "Country"),
         Field("lead.region", "text", "Region"),
+        Field("lead.postal_code", "text", "Postal code"),
         Field("lead.source", "text", "Source"),
         Field("lead.campaign", "text", "Campaign"),
         Field("lead.channel", "text", "Channel"),
@@ -81,6 +82,8 @@ SCHEMA: Final = Schema(
         Field("account.tier", "text", "Account tier"),
         Field("account.parent_name", "text", "Parent account"),
         Field("account.parent_is_customer", "boolean", "Parent is a customer"),
+        Field("place.country", "text", "Country of the lead, else of its account"),
+        Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
     ]
 )
@@ -98,6 +101,7 @@ LEAD_FIELDS = (
     "phone",
     "country",
     "region",
+    "postal_code",
     "source",
     "campaign",
     "channel",
@@ -148,6 +152,8 @@ def values_of(lead: Lead, account: Account | None) -> dict[str, object]:
             values[f"account.{name}"] = getattr(account, name)
         # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
         values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
+    values["place.country"] = lead.country or values.get("account.country")
+    values["place.region"] = lead.region or values.get("account.region")
     return values
 
 

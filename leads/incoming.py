@@ -64,6 +64,7 @@ class LeadIn:
     last_name: str = ""
     title: str = ""
     phone: str = ""
+    postal_code: str = ""
     owner: str = ""
     company: CompanyIn = CompanyIn()
     source: str = ""
@@ -83,7 +84,17 @@ def _limit(model: Any, name: str) -> int:
 
 LEAD_LIMITS: dict[str, int] = {
     name: _limit(Lead, name)
-    for name in ("email", "first_name", "last_name", "title", "phone", "source", "campaign", "channel")
+    for name in (
+        "email",
+        "first_name",
+        "last_name",
+        "title",
+        "phone",
+        "postal_code",
+        "source",
+        "campaign",
+        "channel",
+    )
 } | {
     "external_system": _limit(LeadExternalId, "system"),
     "external_id": _limit(LeadExternalId, "external_id"),

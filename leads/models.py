@@ -83,6 +83,7 @@ class Lead(TenantModel):
     phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
+    postal_code = models.CharField(max_length=20, blank=True, default="", db_default="")
     company_name = models.CharField(max_length=200, blank=True)
     account = tenant_fk("leads.Account", null=True)
     source = models.CharField(max_length=80, blank=True)

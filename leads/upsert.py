@@ -40,7 +40,7 @@ TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
 # Keys by which one of two transactions that bring the same person learns of the other.
 _ONCE = ("lead_email_once", "lead_external_id_once")
-_FILLED = ("first_name", "last_name", "title", "phone")
+_FILLED = ("first_name", "last_name", "title", "phone", "postal_code")
 # The first that is known stays: handoffs keep those of each return.
 _FIRST_TOUCH = ("source", "campaign", "channel")
 _CHANGING = (
@@ -240,6 +240,7 @@ class Batch:
             "phone": normalise_phone(item.phone, country)[:40],
             "country": country,
             "region": item.company.region,
+            "postal_code": item.postal_code.strip(),
             "company_name": item.company.name,
         }
         for name, value in values.items():

@@ -11,8 +11,8 @@ from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 class RuleSetVersion(VersionedModel):
     """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name",
-    "when", "priority": int}], "horizon_minutes": 30}. First match wins in each layer; a `when` of null is
-    everyone else."""
+    "when", "priority": int}], "territories": [...], "horizon_minutes": 30}. First match wins in each layer; a
+    `when` of null is everyone else. Of territories see routing.territories."""
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="rule_set_version_once")]
@@ -22,7 +22,8 @@ class RoutingSettings(TenantModel):
     """One row a tenant: may we route at all, who catches what nobody takes, how often a lead may move.
 
     breaches_in_a_row: so many broken owner clocks, one after the other, take a person off the rotation; null
-    is never.
+    is never. rebalance_above: so many per cent above their team's mean of open leads are too many; null is
+    not looked at.
     gated: kinds of versions ("routing", "criteria") that are not published before the saved test leads pass.
     """
 
@@ -31,6 +32,7 @@ class RoutingSettings(TenantModel):
     max_hops = models.PositiveSmallIntegerField(default=3)
     breaches_in_a_row = models.PositiveSmallIntegerField(null=True)
     gated = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    rebalance_above = models.PositiveSmallIntegerField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="routing_settings_once")]

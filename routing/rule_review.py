@@ -13,6 +13,7 @@ from routing.models import RuleSetVersion
 from routing.rules_check import PoolState, broken, publishing_errors, warnings
 from routing.rules_edit import LAYERS, Content, Place, rules_of
 from routing.rules_words import changes, rule_name
+from routing.territories import rows_of
 from tenants.versions import gate_errors
 
 _LAYER_NAMES = {"pools": "Fit", "priorities": "Behaviour"}
@@ -22,12 +23,16 @@ TEST_LEAD_FAILED = "test_lead_failed"  # of a gate: handoff.simulation.cases
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Something wrong and where: the rule to open ("" for none), the part of the page, and words for it."""
+    """Something wrong and where: the rule to open ("" for none), the part of the page, and words for it.
+
+    territory: the place of the territory to open; "" for none, "all" for what is wrong with them together.
+    """
 
     rule: str
     anchor: str
     where: str
     message: str
+    territory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,12 @@ def spot_of(error: FieldError, content: Any) -> Spot:
     _, *parts = error.path.split("/")
     if parts[:1] == ["horizon_minutes"]:
         return Spot("", "id_horizon", "Availability", error.message)
+    if parts[:1] == ["territories"]:
+        rows = rows_of(content)
+        at = int(parts[1]) if parts[1:] and parts[1].isdigit() and int(parts[1]) < len(rows) else None
+        if at is None:
+            return Spot("", "", "Territories", error.message, territory="all")
+        return Spot("", "", f"Territory {rule_name(rows[at], at)}", error.message, territory=str(at))
     for layer in LAYERS:
         if parts[:1] != [layer]:
             continue

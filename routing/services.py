@@ -59,6 +59,8 @@ class RouteRequest:
     waits_as:      nobody is asked, and it waits without an owner for this reason; "" asks.
     keep_owner_id: whose lead it is now. They are relieved of it if it moves, else it stays theirs.
     may_unroute:   with keep_owner_id: take it from them even if nobody takes it.
+    offer:         it is put up to be claimed in the pool that the rules choose; where nobody could claim it,
+                   it stays.
     trigger:       what made it move, where that differs within the batch.
     """
 
@@ -73,6 +75,7 @@ class RouteRequest:
     waits_as: str = ""
     keep_owner_id: UUID | None = None
     may_unroute: bool = False
+    offer: bool = False
     trigger: str = ""
 
 
@@ -201,7 +204,8 @@ class _Round:
         missing = False
         if result.member_id is None and request.fallback != NEVER and self.setup.enabled:
             result, missing = self._fall_back(request, result)
-        if result.member_id is None and request.keep_owner_id is not None and not request.may_unroute:
+        may_unroute = request.may_unroute or (request.offer and result.reason == WAITS_FOR_CLAIM)
+        if result.member_id is None and request.keep_owner_id is not None and not may_unroute:
             result = replace(result, member_id=str(request.keep_owner_id), outcome="stays")
         if result.outcome != "stays":
             self._move(request, result)
@@ -266,6 +270,7 @@ class _Round:
             exclude={str(member_id) for member_id in request.exclude},
             openings=self.openings,
             may_wait=request.keep_owner_id is None,
+            offer=request.offer,
         )
         if result.counters_after is not None and result.pool is not None:
             self.board.pools[result.pool] = replace(

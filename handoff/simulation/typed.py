@@ -44,6 +44,8 @@ def facts_at(typed: Mapping[str, Any], at: datetime) -> Facts:
     values["lead.free_email"] = is_free_mail(domain) if domain else None
     values |= {f"account.{name}": account.get(name) for name in ACCOUNT_FIELDS}
     values |= {f"account.{flag}": bool(account.get(flag)) for flag in FLAGS}
+    for name in ("country", "region"):
+        values[f"place.{name}"] = typed.get(name) or account.get(name)
     values[ACCOUNT_OWNER] = account.get("owner")
     who = Who(
         typed.get("email") or "",
