@@ -6,6 +6,8 @@ from django.urls import path
 
 from handoff import (
     api,
+    bulk_api,
+    case_api,
     decision_api,
     excuse_api,
     leave_api,
@@ -13,9 +15,12 @@ from handoff import (
     needs_api,
     publication_api,
     shadow_api,
+    simulation_api,
 )
 
 urlpatterns = [
+    path("leads/move", bulk_api.MoveLeadsView.as_view(), name="api-leads-move"),
+    path("rebalance", bulk_api.RebalanceView.as_view(), name="api-rebalance"),
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
     path("leads/<uuid:lead_id>/accept", api.AcceptView.as_view(), name="api-lead-accept"),
     path("leads/<uuid:lead_id>/reject", api.RejectView.as_view(), name="api-lead-reject"),
@@ -80,5 +85,31 @@ urlpatterns = [
         name="api-publication-cancel",
     ),
     path("second-approval", publication_api.SecondApprovalView.as_view(), name="api-second-approval"),
+    path("routing/simulations", simulation_api.SimulationsView.as_view(), name="api-simulations"),
+    path("routing/simulations/lead", simulation_api.AboutLeadView.as_view(), name="api-simulation-of-lead"),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>",
+        simulation_api.SimulationView.as_view(),
+        name="api-simulation",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/cancel",
+        simulation_api.CancelSimulationView.as_view(),
+        name="api-simulation-cancel",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/again",
+        simulation_api.SimulationAgainView.as_view(),
+        name="api-simulation-again",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/leads",
+        simulation_api.SimulatedLeadsView.as_view(),
+        name="api-simulation-leads",
+    ),
+    path("routing/test-leads", case_api.CasesView.as_view(), name="api-test-leads"),
+    path("routing/test-leads/run", case_api.RunCasesView.as_view(), name="api-test-leads-run"),
+    path("routing/test-leads/gate", case_api.GateView.as_view(), name="api-test-leads-gate"),
+    path("routing/test-leads/<uuid:lead_case_id>", case_api.CaseView.as_view(), name="api-test-lead"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from handoff import words
+from handoff.after_hours import after_hours
 from handoff.decision_log import line_document, version_numbers, versions_of
 from handoff.lead_score import score_now
 from handoff.readiness import hold_of
@@ -152,6 +153,7 @@ def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
         "policy_version": found.number if found else None,
         "business_unit": found.line_name if found else "",
         "started_at": handoff.started_at,
+        "after_hours": _after_hours(handoff, timers, now=now),
         "timers": [
             {
                 **timer_row(timer, lead_id=handoff.lead_id, now=now),
@@ -164,6 +166,19 @@ def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
             }
             for timer in timers
         ],
+    }
+
+
+def _after_hours(handoff: Handoff, timers: list[Timer], *, now: datetime) -> dict[str, Any] | None:
+    """When the lead came and business opened, and how long it waited; None where it came in working hours."""
+    found = after_hours(handoff, timers, now=now)
+    if found is None:
+        return None
+    return {
+        "arrived_at": found.came_at,
+        "opened_at": found.opened_at,
+        "wall_seconds": found.wall_seconds,
+        "business_seconds": found.business_seconds,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
@@ -37,6 +38,7 @@ _CONTACT = (
     ("title", "Title"),
     ("country", "Country"),
     ("region", "Region"),
+    ("postal_code", "Postal code"),
     ("source", "Source"),
     ("campaign", "Campaign"),
     ("channel", "Channel"),
@@ -65,7 +67,8 @@ class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
     why_them: why its owner has it, told to somebody else.
 
-    measured: it is open and in shadow mode.
+    measured: it is open and in shadow mode. after_hours: when it came and business opened, in words; "" where
+    it came in working hours.
     """
 
     lead: Lead
@@ -96,6 +99,7 @@ class LeadPage:
     completeness: Completeness
     hold: DataWait | None  # it is held for enrichment
     lacks: Sequence[Lack]
+    after_hours: str = ""
 
     @property
     def stage(self) -> str:
@@ -209,6 +213,7 @@ def lead_page(
         completeness=completeness(known),
         hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
         lacks=lacks_of(lead.needs, known),
+        after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
     )
 
 

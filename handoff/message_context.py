@@ -258,6 +258,7 @@ def _context(row: Row, handoff: Handoff, facts: Facts, now: datetime) -> Context
 def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     lead = handoff.lead
     company = lead.company
+    mark = "Drill: " if handoff.drill_seconds is not None else "Test: " if handoff.is_test else ""
     points = shown_score(lead.score, handoff.verdict)
     score = f"score {points}" if points is not None else ""
     source = f"Source: {handoff.source or lead.source}" if handoff.source or lead.source else ""
@@ -265,7 +266,7 @@ def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     owner = facts.name(handoff.owner_id)
     return {
         "lead_name": lead.full_name,
-        "lead_and_company": f"{lead.full_name} ({company})" if company else lead.full_name,
+        "lead_and_company": mark + (f"{lead.full_name} ({company})" if company else lead.full_name),
         "lead_first": lead.first_name or "this lead",
         "lead_title": lead.title or "title not known",
         "company": _company(lead, lead.account),

@@ -16,6 +16,7 @@ from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
+from leads.account_facts import Beside
 from leads.criteria import Criteria, facts_of, load_criteria
 from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead
 from leads.score import FIELD as SCORE
@@ -67,6 +68,7 @@ class MoveRequest:
 
     why: one sentence, kept in the trace of the next owner's assignment.
     to_member_id: by hand; caps, rotation and earlier ownership do not bind a person's choice.
+    offer: nobody gets it; whoever of its pool could have it may claim it.
     claimed: they chose themselves, of a lead that was put up to be claimed; then these do bind.
     stand_in_id: whom the ladder names: gets it where they are there and never had it, else the pool.
     to_queue: nobody gets it; it waits among the unrouted until somebody gives it to a person.
@@ -82,6 +84,7 @@ class MoveRequest:
     stand_in_id: UUID | None = None
     to_queue: bool = False
     claimed: bool = False
+    offer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,13 @@ def assign_new(
     hints = _active({request.owner_hint for request in requests if request.owner_hint})
     setup = load_setup()
     facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
+    earlier = {} if trigger == "intake" else _earlier_owners([request.handoff.id for request in requests])
     outcomes = route_batch(
         [
             RouteRequest(
                 handoff=request.handoff,
                 facts=request.facts or facts.get(request.handoff.id),
+                exclude=earlier.get(request.handoff.id, ()),
                 owner_hint=request.owner_hint if request.owner_hint in hints else None,
                 trigger="outside" if request.owner_hint in hints else "",
             )
@@ -157,11 +162,7 @@ def reassign(
         return []
     setup = load_setup()
     _check_by_hand(requests)
-    ids = [request.handoff.id for request in requests]
-    earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in ids}
-    owned = Assignment.objects.filter(handoff_id__among=ids).values_list("handoff_id", "member_id")
-    for handoff_id, member_id in owned:
-        earlier[handoff_id].add(member_id)
+    earlier = _earlier_owners([request.handoff.id for request in requests])
     missing = [each.handoff for each in requests if each.facts is None and each.to_member_id is None]
     facts = _facts(missing, setup, now)
     outcomes = route_batch(
@@ -177,6 +178,7 @@ def reassign(
                 fallback=_fallback(request, max_hops=setup.max_hops),
                 keep_owner_id=request.handoff.owner_id,
                 may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
+                offer=request.offer,
                 trigger="claimed" if request.claimed else str(request.end_reason),
             )
             for request in requests
@@ -233,6 +235,15 @@ def _drain_chunk(ids: Sequence[UUID], clock: Callable[[], datetime]) -> int:
 # --- What goes into a decision ---
 
 
+def _earlier_owners(handoff_ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
+    """Everybody who had or has each of these handoffs; one query."""
+    earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in handoff_ids}
+    owned = Assignment.objects.filter(handoff_id__among=handoff_ids).values_list("handoff_id", "member_id")
+    for handoff_id, member_id in owned:
+        earlier[handoff_id].add(member_id)
+    return earlier
+
+
 def _active(member_ids: Iterable[UUID | None]) -> set[UUID]:
     wanted = [member_id for member_id in member_ids if member_id]
     if not wanted:
@@ -261,7 +272,7 @@ def _waits_as(request: MoveRequest) -> str:
 
 def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     """When the fallback person comes in: see routing.services.RouteRequest."""
-    if request.to_member_id is not None or _waits_as(request):
+    if request.to_member_id is not None or request.offer or _waits_as(request):
         return NEVER
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 
@@ -282,6 +293,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
         rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
         for lead_id, kind, subject, at in rows:
             past[lead_id].append((kind, subject, at))
+    beside = Beside((lead, lead.account) for lead in leads.values())
     return {
         handoff.id: facts_of(
             leads[handoff.lead_id],
@@ -290,6 +302,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
             now,
             extra={"sla.tier": handoff.tier},
             criteria=criteria,
+            beside=beside,
         )
         for handoff in handoffs
     }

@@ -92,6 +92,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "last_name": lead.last_name,
         "title": lead.title,
         "phone": lead.phone,
+        "postal_code": lead.postal_code,
         "company": {
             "name": lead.company_name or (account.name if account else ""),
             "domain": account.domain if account else "",

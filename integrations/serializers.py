@@ -70,6 +70,7 @@ class LeadInSerializer(serializers.Serializer[Any]):
     last_name = _text(LEAD_LIMITS["last_name"])
     title = _text(LEAD_LIMITS["title"])
     phone = _text(LEAD_LIMITS["phone"])
+    postal_code = _text(LEAD_LIMITS["postal_code"])
     owner = _text(LEAD_LIMITS["owner"], "E-mail of the member that another system chose, where it routes.")
     company = CompanyInSerializer(required=False, allow_null=True)
     source = _text(LEAD_LIMITS["source"])  # type: ignore[assignment]
@@ -99,6 +100,7 @@ class LeadPatchSerializer(serializers.Serializer[Any]):
     last_name = _text(LEAD_LIMITS["last_name"])
     title = _text(LEAD_LIMITS["title"])
     phone = _text(LEAD_LIMITS["phone"])
+    postal_code = _text(LEAD_LIMITS["postal_code"])
     company = CompanyInSerializer(
         required=False,
         help_text="Of the account that the lead belongs to, for all its leads. "
@@ -233,6 +235,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     last_name = serializers.CharField(allow_blank=True)
     title = serializers.CharField(allow_blank=True)
     phone = serializers.CharField(allow_blank=True)
+    postal_code = serializers.CharField(allow_blank=True)
     company = CompanySerializer()
     source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     campaign = serializers.CharField(allow_blank=True)

@@ -6,7 +6,8 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        """Say that criteria are versioned, and speak for messages about sources."""
+        """Say that criteria are versioned, and may be published for a later day; and speak for messages about
+        sources."""
         from leads import source_alarms
         from leads.criteria import check_publishable
         from leads.models import CriteriaVersion
@@ -20,6 +21,7 @@ class LeadsConfig(AppConfig):
                 page="leads:criteria",
                 check="leads:criteria",
                 validate=check_publishable,
+                dated=True,
             )
         )
         source_alarms.install()

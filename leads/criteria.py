@@ -21,6 +21,8 @@ from uuid import UUID
 
 from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
+from leads.account_facts import Beside
+from leads.list_use import unknown_lists
 from leads.matching import email_domain, is_free_mail
 from leads.models import Account, CriteriaVersion, Engagement, Lead
 from leads.requirements import (
@@ -58,11 +60,13 @@ SCHEMA: Final = Schema(
         Field("lead.phone", "text", "Phone"),
         Field("lead.country", "text", "Country"),
         Field("lead.region", "text", "Region"),
+        Field("lead.postal_code", "text", "Postal code"),
         Field("lead.source", "text", "Source"),
         Field("lead.campaign", "text", "Campaign"),
         Field("lead.channel", "text", "Channel"),
         Field("lead.score", "number", "Score"),
         Field("lead.company_name", "text", "Company name"),
+        Field("lead.lists", "list", "On list"),
         Field("account.name", "text", "Account name"),
         Field("account.domain", "text", "Account domain"),
         Field("account.employees", "number", "Employees"),
@@ -75,6 +79,11 @@ SCHEMA: Final = Schema(
         Field("account.is_competitor", "boolean", "Competitor"),
         Field("account.has_open_opportunity", "boolean", "Open opportunity"),
         Field("account.is_named", "boolean", "Named account"),
+        Field("account.tier", "text", "Account tier"),
+        Field("account.parent_name", "text", "Parent account"),
+        Field("account.parent_is_customer", "boolean", "Parent is a customer"),
+        Field("place.country", "text", "Country of the lead, else of its account"),
+        Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
     ]
 )
@@ -92,13 +101,14 @@ LEAD_FIELDS = (
     "phone",
     "country",
     "region",
+    "postal_code",
     "source",
     "campaign",
     "channel",
     "score",
     "company_name",
 )
-ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region")
+ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region", "tier")
 
 Past = Iterable[Engagement | tuple[str, str | None, datetime]]
 
@@ -110,14 +120,18 @@ def facts_of(
     now: datetime,
     extra: Mapping[str, object] | None = None,
     criteria: Criteria | None = None,
+    *,
+    beside: Beside | None = None,
 ) -> Facts:
     """What the rules see of a lead at `now`.
 
     engagements: rows, or (kind, subject, at) triples. extra: more fields, for example {"sla.tier":
                  "demo_request"}. criteria: whose signals make the score; without them it is as it came in.
+    beside:      of many leads at once, for what is read of all of them at the first question.
     Without an account its flags are false (a stranger is no customer); its other fields are not known.
     """
     values = values_of(lead, account)
+    values.update((beside or Beside([(lead, account)])).values_of(lead))
     if extra:
         values.update(extra)
     past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
@@ -138,6 +152,8 @@ def values_of(lead: Lead, account: Account | None) -> dict[str, object]:
             values[f"account.{name}"] = getattr(account, name)
         # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
         values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
+    values["place.country"] = lead.country or values.get("account.country")
+    values["place.region"] = lead.region or values.get("account.region")
     return values
 
 
@@ -271,7 +287,7 @@ def _seen(leaf: Leaf) -> str:
 
 def check_publishable(content: object) -> None:
     """Raises ValidationFailed, with a path to each error, for criteria that cannot be put in force."""
-    errors = check_content(content)
+    errors = check_content(content) or unknown_lists(content)
     if errors or not isinstance(content, dict):
         raise ValidationFailed("These criteria are not valid.", field_errors=errors)
     wrong = check_tiers(content, tiers_in_force()) if content.get("required_by_tier") else []

@@ -4,7 +4,7 @@ exclusion, what must be known (`leads.requirements_form`), and the score (`leads
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,8 +12,9 @@ from django import forms
 from django.http import QueryDict
 
 from leads import score_form
-from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
+from leads.criteria import ENGAGEMENT_KINDS
 from leads.incoming import MAX_INTEGER, storable
+from leads.list_schema import schema_with_lists
 from leads.requirements_form import RequirementsForm
 from leads.score_form import ScoreDraft, read_score, score_draft_of
 from web.rule_editor import Editing, RuleEditor
@@ -69,22 +70,25 @@ class CriteriaDraft:
         }
 
 
-def _editor(prefix: str) -> RuleEditor:
-    return RuleEditor(SCHEMA, prefix=prefix, kinds=ENGAGEMENT_KINDS)
+def _editors() -> Callable[[str], RuleEditor]:
+    """Makes the editor of a prefix; the lists to choose from are read once for all."""
+    schema = schema_with_lists()
+    return lambda prefix: RuleEditor(schema, prefix=prefix, kinds=ENGAGEMENT_KINDS)
 
 
 def draft_of(content: Mapping[str, Any], revision: int) -> CriteriaDraft:
     """The form with a content in it; parts that a call wrote in no form at all are left out."""
+    editor = _editors()
     listed = content.get("exclude")
     entries = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
     tiers = content.get("required_by_tier")
     named = [str(slug) for slug in tiers] if isinstance(tiers, Mapping) else []
     return CriteriaDraft(
         form=DraftForm(named=named, initial={"revision": revision, **DraftForm.initial_of(content)}),
-        fit=_editor("fit").of(_tree(content.get("fit"))),
-        rule=_editor("rule").of(_tree(content.get("rule"))),
+        fit=editor("fit").of(_tree(content.get("fit"))),
+        rule=editor("rule").of(_tree(content.get("rule"))),
         exclusions=[
-            Exclusion(index, str(each.get("name") or ""), _editor(f"x{index}").of(_tree(each.get("when"))))
+            Exclusion(index, str(each.get("name") or ""), editor(f"x{index}").of(_tree(each.get("when"))))
             for index, each in enumerate(entries)
         ],
         score=score_draft_of(content),
@@ -101,8 +105,8 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
     """What a form said, after what its buttons ask for: "act" of the editors, and "do" of "add-exclusion",
     "remove-exclusion:<index>" and those of the score.
     """
-    form = DraftForm(data)
-    fit, rule = _editor("fit").read(data), _editor("rule").read(data)
+    form, editor = DraftForm(data), _editors()
+    fit, rule = editor("fit").read(data), editor("rule").read(data)
     do = data.get("do", "")
     acted = bool(data.get("act")) or do.partition(":")[0] in _ACTS
     removed = do.removeprefix("remove-exclusion:")
@@ -113,21 +117,21 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
             break
         if str(index) == removed:
             continue
-        said = _editor(f"x{index}").read(data)
+        said = editor(f"x{index}").read(data)
         exclusions.append(Exclusion(index, name, said, "" if acted else _name_problem(name)))
     if removed.isdecimal():
-        exclusions = [_renumbered(place, each) for place, each in enumerate(exclusions)]
+        exclusions = [_renumbered(place, each, editor) for place, each in enumerate(exclusions)]
     if do == "add-exclusion" and len(exclusions) < MOST_EXCLUSIONS:
-        blank = _editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
+        blank = editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
         exclusions.append(Exclusion(len(exclusions), "", blank))
     score = read_score(data, acted=acted)
     problems = [] if acted else [*_problems(form, fit, rule, exclusions), *score.problems]
     return CriteriaDraft(form, fit, rule, exclusions, score, acted, problems)
 
 
-def _renumbered(place: int, each: Exclusion) -> Exclusion:
+def _renumbered(place: int, each: Exclusion, editor: Callable[[str], RuleEditor]) -> Exclusion:
     """An exclusion after one before it was removed."""
-    return Exclusion(place, each.name, _editor(f"x{place}").of(each.rule.tree))
+    return Exclusion(place, each.name, editor(f"x{place}").of(each.rule.tree))
 
 
 def _name_problem(name: str) -> str:

@@ -54,6 +54,7 @@ class LeadIn:
 
     owner:       e-mail of the member whom another system chose.
     occurred_at: aware; when it happened out there.
+    drill_seconds: a lead of a drill, whose promises run so long; said by the drill itself, never by a sender.
     """
 
     email: str = ""
@@ -63,6 +64,7 @@ class LeadIn:
     last_name: str = ""
     title: str = ""
     phone: str = ""
+    postal_code: str = ""
     owner: str = ""
     company: CompanyIn = CompanyIn()
     source: str = ""
@@ -73,6 +75,7 @@ class LeadIn:
     engagements: tuple[EngagementIn, ...] = ()
     custom: dict[str, Any] = field(default_factory=dict)
     test: bool = False
+    drill_seconds: int | None = None
 
 
 def _limit(model: Any, name: str) -> int:
@@ -81,7 +84,17 @@ def _limit(model: Any, name: str) -> int:
 
 LEAD_LIMITS: dict[str, int] = {
     name: _limit(Lead, name)
-    for name in ("email", "first_name", "last_name", "title", "phone", "source", "campaign", "channel")
+    for name in (
+        "email",
+        "first_name",
+        "last_name",
+        "title",
+        "phone",
+        "postal_code",
+        "source",
+        "campaign",
+        "channel",
+    )
 } | {
     "external_system": _limit(LeadExternalId, "system"),
     "external_id": _limit(LeadExternalId, "external_id"),

@@ -30,6 +30,12 @@ class Account(TenantModel):
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
     owner = tenant_fk("tenants.Member", null=True)
+    tier = models.CharField(max_length=40, blank=True)  # of the account, as the tenant calls it: "A", "1"
+    parent = tenant_fk("leads.Account", null=True, related_name="subsidiaries")
+    # Another name or domain of that account, or one that was merged into it: what finds this row finds that
+    # account. Never a row that points on itself.
+    merged_into = tenant_fk("leads.Account", null=True, related_name="also_known_as")
+    compared_name = models.CharField(max_length=200, blank=True)  # the name that was compared with others
     is_named = models.BooleanField(default=False)
     is_customer = models.BooleanField(default=False)
     is_partner = models.BooleanField(default=False)
@@ -43,7 +49,22 @@ class Account(TenantModel):
                 fields=["tenant", "domain"], condition=~Q(domain=""), name="account_domain_once"
             )
         ]
-        indexes = [models.Index(fields=["tenant", "name"], name="account_by_name")]
+        indexes = [
+            models.Index(fields=["tenant", "name"], name="account_by_name"),
+            models.Index(
+                fields=["tenant", "merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="account_by_merged_into",
+            ),
+            models.Index(
+                fields=["tenant", "parent"], condition=Q(parent__isnull=False), name="account_by_parent"
+            ),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=~Q(compared_name=models.F("name")),
+                name="account_to_compare",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -62,6 +83,7 @@ class Lead(TenantModel):
     phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
+    postal_code = models.CharField(max_length=20, blank=True, default="", db_default="")
     company_name = models.CharField(max_length=200, blank=True)
     account = tenant_fk("leads.Account", null=True)
     source = models.CharField(max_length=80, blank=True)
@@ -256,6 +278,7 @@ class Handoff(TenantModel):
     campaign = models.CharField(max_length=120, blank=True)
     channel = models.CharField(max_length=80, blank=True)
     is_test = models.BooleanField(default=False)
+    drill_seconds = models.PositiveSmallIntegerField(null=True)  # of a drill: its promises run so long
     is_history = models.BooleanField(default=False)  # imported: measured, never acted on
 
     class Meta(TenantModel.Meta):
@@ -367,3 +390,33 @@ class DirtyHandoff(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "at"], name="dirty_by_time")]
+
+
+# Those of account_models.py are ours too.
+from leads.account_models import (  # noqa: E402
+    AccountKey,
+    AccountMerge,
+    AccountPair,
+    AccountSettings,
+    ListEntry,
+    NamedList,
+)
+
+__all__ = [
+    "Account",
+    "AccountKey",
+    "AccountMerge",
+    "AccountPair",
+    "AccountSettings",
+    "Assignment",
+    "CriteriaVersion",
+    "DirtyHandoff",
+    "Engagement",
+    "Handoff",
+    "Lead",
+    "LeadExternalId",
+    "ListEntry",
+    "NamedList",
+    "StageChange",
+    "Touch",
+]

@@ -27,6 +27,7 @@ REQUIRED_FIELDS: Final[dict[str, str]] = {
     "phone": "Phone",
     "country": "Country",
     "region": "Region",
+    "postal_code": "Postal code",
     "company_name": "Company name",
     "source": "Source",
     "campaign": "Campaign",

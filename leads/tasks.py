@@ -1,9 +1,10 @@
-"""What the engine does for leads by themselves. Called by name from settings.ENGINE_TICKS."""
+"""What the engine does for leads and accounts by themselves. Called by name from settings.ENGINE_TICKS."""
 
 from __future__ import annotations
 
 import logging
 
+from leads.account_compare import compare_accounts
 from leads.source_alarms import watch_sources
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
@@ -25,3 +26,17 @@ def watch_sources_tick() -> int:
         except Exception:
             logger.exception("Watching an organisation's sources failed.", extra={"tenant": str(tenant_id)})
     return began
+
+
+def compare_accounts_tick() -> int:
+    """Compare names of accounts that are new or changed; how many were.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    compared = 0
+    for tenant_id in active_tenants():
+        try:
+            compared += compare_accounts(tenant_id, now=database_clock())
+        except Exception:
+            logger.exception("Comparing accounts failed.", extra={"tenant": str(tenant_id)})
+    return compared

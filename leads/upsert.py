@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
 from core.rules import Facts
+from leads.account_facts import Beside
 from leads.accounts import match_accounts
 from leads.arrivals import Arrival, NewEngagement, Person
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
@@ -33,13 +34,13 @@ from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.roundtrips import send_waiting, write
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
 # Keys by which one of two transactions that bring the same person learns of the other.
 _ONCE = ("lead_email_once", "lead_external_id_once")
-_FILLED = ("first_name", "last_name", "title", "phone")
+_FILLED = ("first_name", "last_name", "title", "phone", "postal_code")
 # The first that is known stays: handoffs keep those of each return.
 _FIRST_TOUCH = ("source", "campaign", "channel")
 _CHANGING = (
@@ -81,11 +82,11 @@ def upsert_leads(
 
     clock:    read again once known leads and their handoffs are locked: what others did meanwhile lies
               before it.
-    criteria: judged by these; the published ones unless given.
+    criteria: judged by these; those in force unless given.
     The lead's row holds the stage that the verdict gives it; `record_steps` writes its steps, once the
     handoffs they belong to are open. Raises Conflict where others keep sending the same people.
     """
-    version = criteria or published_version(CriteriaVersion)
+    version = criteria or version_in_force(CriteriaVersion, now)
     return try_until_alone(lambda: Batch(items, now, clock, version))
 
 
@@ -239,6 +240,7 @@ class Batch:
             "phone": normalise_phone(item.phone, country)[:40],
             "country": country,
             "region": item.company.region,
+            "postal_code": item.postal_code.strip(),
             "company_name": item.company.name,
         }
         for name, value in values.items():
@@ -287,10 +289,13 @@ class Batch:
 
     def judge(self) -> None:
         criteria = load_criteria(self.version) if self.version else None
+        beside = Beside((person.lead, person.account) for person in self.people if person.lead is not None)
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now, criteria=criteria)
+            person.facts = facts_of(
+                lead, person.account, person.past, self.now, criteria=criteria, beside=beside
+            )
             lead.invalid = [each.code for each in findings(known_of(person.facts.values))]
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))

@@ -15,13 +15,13 @@ from core.errors import DomainError
 from core.rules import OPERATORS
 from leads import selectors
 from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, SCHEMA
+from leads.criteria_drafts import propose_criteria, publish_criteria
 from leads.criteria_words import sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
 from leads.requirements import REQUIRED_FIELDS, required_labels
-from leads.services import propose_criteria, publish_criteria
 from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -29,7 +29,7 @@ from tenants.models import Role
 from tenants.publication_views import standing
 from tenants.refusals import REFUSED, status_of_refusal
 from tenants.requests import TenantRequest
-from tenants.versions import needs_approval
+from tenants.versions import needs_approval, version_in_force
 
 
 @member_required(Role.MARKETING, Role.MANAGER)
@@ -38,7 +38,7 @@ def criteria(request: TenantRequest) -> HttpResponse:
     """GET, POST /qualification. Marketing and managers read it; an admin publishes the next version."""
     may_edit = request.member.role == Role.ADMIN
     history = selectors.criteria_history()
-    current = next((version for version in history if version.state == "published"), None)
+    current = version_in_force(CriteriaVersion, database_clock())
     draft = next((version for version in history if version.state == "draft"), None)
     content = current.content if current else DEFAULT_CRITERIA
     plain, advanced = _forms(current, draft.content if draft and may_edit else content)
@@ -134,7 +134,7 @@ def _publish(
     try:
         if needs_approval("criteria"):
             propose_criteria(content, asker=request.member, **wanted)
-            said = "The other admins are asked to approve it. Nothing is in force before."
+            said = "The other admins are asked for their approval. Nothing is in force before."
         else:
             said = f"Version {publish_criteria(content, **wanted).number} is in force."
     except DomainError as error:

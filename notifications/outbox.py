@@ -49,6 +49,7 @@ KINDS: Final[Mapping[str, str]] = {
     "config.approval_decided": "A version was approved or refused",
     "quality.degraded": "The data of a source became worse",
     "rep.off_rotation": "Somebody was taken off the rotation",
+    "drill.failed": "A drill found something that does not work",
     "timer.reminder": "A clock reached its reminder",
     "timer.warned": "A clock is at risk",
     "timer.breached": "A clock is overdue",

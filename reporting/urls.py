@@ -17,6 +17,7 @@ urlpatterns = [
     path("data-quality.csv", data_quality.data_quality_csv, name="data_quality_csv"),
     path("fairness", fairness.fairness, name="fairness"),
     path("fairness.csv", fairness.fairness_csv, name="fairness_csv"),
+    path("reassignments.csv", fairness.moves_csv, name="moves_csv"),
     path("volume", volume.volume, name="volume"),
     path("volume.csv", volume.volume_csv, name="volume_csv"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),

@@ -67,6 +67,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Calendars", "sla:calendars", "calendar-clock"),
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
+            Place("Drill", "integrations:drills", "test-pipe", (Role.ADMIN,)),
             Place("Intake log", "integrations:intake", "file-import", (Role.ADMIN,)),
             Place("Engine", "sla:engine", "activity", (Role.ADMIN,)),
         ),

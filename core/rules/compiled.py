@@ -199,7 +199,7 @@ def _probe(leaf: t.Test, negated: bool, schema: Schema) -> Probe:
         negated,
         test,
         known_for_leaf,
-        lambda f: as_plain(f.values.get(name)),
+        lambda f: as_plain(f.value(name)),
     )
 
 

@@ -40,6 +40,7 @@ class Facts:
                  not counted.
     now:         aware; its zone decides on which calendar day a moment falls when it is compared with a date.
 
+    A value may also be a function without arguments, for what costs a look-up: it is called when a rule asks.
     A value is read as its field's type when that needs no guessing ("250" is a number, "2025-03-01" a date);
     otherwise it counts as not known.  Each reading is made once and kept, so treat the facts as frozen.
     Raises ValueError for naive times.
@@ -95,12 +96,17 @@ class Facts:
             setattr(found, slot, read)
         return found
 
+    def value(self, name: str) -> object:
+        """The value of a field as it was given."""
+        value = self.values.get(name)
+        return value() if callable(value) else value
+
     def folded(self, name: str) -> str | None:
         """The text of a field without case and accents."""
         try:
             return self._folded[name]
         except KeyError:
-            text = as_text(self.values.get(name))
+            text = as_text(self.value(name))
             self._folded[name] = result = (fold(text) or None) if text is not None else None
             return result
 
@@ -135,7 +141,7 @@ class Facts:
         try:
             return self._numbers[name]
         except KeyError:
-            self._numbers[name] = result = _read_number(self.values.get(name))
+            self._numbers[name] = result = _read_number(self.value(name))
             return result
 
     def flag(self, name: str) -> bool | None:
@@ -143,7 +149,7 @@ class Facts:
         try:
             return self._flags[name]
         except KeyError:
-            value = self.values.get(name)
+            value = self.value(name)
             if isinstance(value, str):
                 value = {"true": True, "false": False}.get(value.strip().lower())
             self._flags[name] = result = value if isinstance(value, bool) else None
@@ -154,7 +160,7 @@ class Facts:
         try:
             return self._days[name]
         except KeyError:
-            self._days[name] = result = self._read_day(self.values.get(name))
+            self._days[name] = result = self._read_day(self.value(name))
             return result
 
     def ages(self, kind: str) -> Ages:
@@ -165,7 +171,7 @@ class Facts:
         return timeline.get(kind, _NO_AGES)
 
     def _texts(self, name: str) -> list[str]:
-        value = self.values.get(name)
+        value = self.value(name)
         entries = value if isinstance(value, list | tuple | set | frozenset) else (value,)
         return [text for entry in islice(entries, MAX_ITEMS) if (text := as_text(entry)) is not None]
 

@@ -8,12 +8,14 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from handoff import needs, selectors
+from handoff import bulk, needs, selectors
 from handoff.badges import remember
 from handoff.readiness import held_now
 from handoff.views import base
 from handoff.views.base import is_part, reader, watcher
+from handoff.views.bulk import by_owner, filtered
 from leads.lifecycle import Stage
+from routing.overview import possible_owners
 from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
@@ -64,13 +66,18 @@ def needs_data(request: TenantRequest) -> HttpResponse:
 @require_GET
 @reader
 def leads(request: TenantRequest) -> HttpResponse:
-    """Every lead that the member may open, the latest change first, by stage and source where asked."""
+    """Every lead that the member may open, the latest change first, by stage, source and owner where asked.
+    Whoever oversees people chooses some of them, or all of the filter, and moves them together."""
     stage, source = request.GET.get("stage", ""), request.GET.get("source", "")[:80]
+    owner = request.GET.get("owner", "")[:40]
+    may_move = request.member.role in (Role.MANAGER, Role.ADMIN)
     found = selectors.visible_leads(request.member).select_related("account", "owner")
     if stage in Stage.values:
         found = found.filter(stage=stage)
     if source:
         found = found.filter(source=source)
+    if owner:
+        found = by_owner(found, owner)
     page = page_of(found, cursor=request.GET.get("cursor", ""))
     context = {
         "found": page.rows,
@@ -78,6 +85,11 @@ def leads(request: TenantRequest) -> HttpResponse:
         "stages": Stage.choices,
         "stage": stage,
         "source": source,
+        "owner": owner,
+        "owners": [(str(key), name) for key, name in possible_owners()] if may_move else [],
+        "may_move": may_move,
+        "movable": filtered(request, request.GET)[: bulk.MOST_LEADS + 1].count() if may_move else 0,
+        "most": bulk.MOST_LEADS,
         "now": base.reading_clock(),
     }
     return render(request, "handoff/leads.html", context)

@@ -37,6 +37,7 @@ _HEADS: Final = {
     "lead.excuse_decided": "Excuse",
     "quality.degraded": "Worse data",
     "rep.off_rotation": "Off the rotation",
+    "drill.failed": "Drill failed",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",
 }

@@ -28,16 +28,16 @@ from tenants.services import create_tenant
 ENGAGEMENTS: Final = 5
 ACCOUNTS: Final = 2_500
 
-_ACCOUNTS_SQL = """
+ACCOUNTS_SQL: Final = """
 insert into leads_account (id, tenant_id, name, domain, website, employees, industry, country, region,
-    is_named, is_customer, is_partner, is_competitor, has_open_opportunity, created_at)
+    tier, compared_name, is_named, is_customer, is_partner, is_competitor, has_open_opportunity, created_at)
 select ('20000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'Company ' || n,
     'company' || n || '.example', '', n %% 3000, 'Software', (array['DE', 'AT', 'FR', 'US'])[1 + n %% 4],
-    '', false,
+    '', '', '', false,
     n %% 10 = 0, false, n %% 50 = 0, n %% 20 = 0, %(now)s
 from generate_series(1, %(accounts)s) n
 """
-_LEADS_SQL = """
+LEADS_SQL: Final = """
 insert into leads_lead (id, tenant_id, email, first_name, last_name, search_name, title, phone, country,
     region, company_name, account_id, source, campaign, channel, score, custom, stage, needs, is_test,
     created_at,
@@ -137,7 +137,7 @@ def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) 
                 "each": ENGAGEMENTS,
                 "last": size,
             }
-            for statement in (_ACCOUNTS_SQL, _LEADS_SQL, _ENGAGEMENTS_SQL):
+            for statement in (ACCOUNTS_SQL, LEADS_SQL, _ENGAGEMENTS_SQL):
                 cursor.execute(statement, said)
             CriteriaVersion.objects.create(
                 number=1,

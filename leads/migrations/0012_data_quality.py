@@ -10,7 +10,7 @@ from tenants.rls import ResolverFunction, SecureTenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leads", "0010_retry_at"),
+        ("leads", "0011_drills"),
         ("tenants", "0013_weekly_caps"),
     ]
 
