@@ -166,11 +166,6 @@ class DataWait(TenantModel):
                 condition=Q(kind="enrichment"),
                 name="held_once_a_handoff",
             ),
-            models.UniqueConstraint(
-                fields=["tenant", "lead"],
-                condition=Q(kind="account", ended_at__isnull=True),
-                name="looked_at_again_once",
-            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "lead", "-since"], name="data_wait_by_lead"),

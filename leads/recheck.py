@@ -20,7 +20,11 @@ MOST: Final = 1_000
 
 def accounts_changed(account_ids: Collection[UUID], *, now: datetime) -> int:
     """Have the leads of these accounts looked at that lack something, or are held for enrichment; how many
-    were found."""
+    were found.
+
+    A row a change and lead, though one may be waiting already: an engine that is at that one may have read
+    the account as it was before, and a unique key would have two transactions wait for each other.
+    """
     if not account_ids:
         return 0
     held = DataWait.objects.filter(
@@ -40,7 +44,6 @@ def accounts_changed(account_ids: Collection[UUID], *, now: datetime) -> int:
                 due_at=now,
             )
             for lead in found
-        ],
-        conflict="on conflict do nothing",
+        ]
     )
     return len(found)

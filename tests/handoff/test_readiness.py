@@ -14,11 +14,12 @@ from handoff.data_waits import look_again, tenants_with_due_data
 from handoff.intake import receive_lead
 from handoff.trial import try_lead
 from leads.account_edit import change_account
+from leads.account_merge import merge_accounts
 from leads.criteria import check_content, check_publishable
+from leads.criteria_drafts import publish_criteria
 from leads.criteria_words import changes
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
-from leads.models import CriteriaVersion, DataWait, Handoff, Lead, StageChange
-from leads.services import publish_criteria
+from leads.models import Account, CriteriaVersion, DataWait, Handoff, Lead, StageChange
 from tenants.clock import fixed_clock
 from tenants.versions import published_version
 from tests.factories import MQL_RULE, Org
@@ -292,4 +293,44 @@ def test_a_worker_that_dies_in_the_middle_has_done_nothing(
     monkeypatch.undo()
     assert handoffs(acme, lead) == []
     assert look_again(acme.id, clock=fixed_clock(over)) == 1
+    assert len(handoffs(acme, lead)) == 1
+
+
+# --- What an account says later ---
+
+NEEDS_SIZE = {"required_by_tier": {"demo_request": ["account.employees"]}}
+
+
+def test_a_change_that_comes_while_an_engine_looks_is_looked_at_too(
+    acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_force(acme, now, **NEEDS_SIZE)
+    lead = came(acme, now)
+    change: dict[str, Any] = {"account_id": lead.account_id, "actor": "member:test", "now": now}
+    with acme.scope():
+        change_account(changes={"industry": "Freight"}, **change)
+    real: Callable[..., Any] = data_waits._judge_again
+
+    def and_then(*said: Any, **more: Any) -> Any:
+        answer = real(*said, **more)
+        change_account(changes={"employees": 80}, **change)
+        return answer
+
+    monkeypatch.setattr(data_waits, "_judge_again", and_then)
+    assert look_again(acme.id, clock=fixed_clock(now)) == 0
+    monkeypatch.undo()
+    assert look_again(acme.id, clock=fixed_clock(now)) == 1
+    assert stored(acme, lead).stage == "mql"
+
+
+def test_a_merge_that_fills_the_account_in_sends_the_leads_that_waited(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, **NEEDS_SIZE)
+    lead = came(acme, now)
+    with acme.scope():
+        other = Account.objects.create(
+            name="Okapi", domain="okapi-group.example", employees=80, created_at=now
+        )
+        assert lead.account_id is not None
+        merge_accounts(winner_id=lead.account_id, loser_id=other.id, actor="member:test", now=now)
+    assert look_again(acme.id, clock=fixed_clock(now)) == 1
     assert len(handoffs(acme, lead)) == 1

@@ -14,6 +14,7 @@ from core.errors import Conflict, ValidationFailed
 from handoff.intake import receive_lead
 from leads.account_facts import Who, lists_of
 from leads.account_names import add_name
+from leads.criteria_drafts import publish_criteria
 from leads.criteria_preview import preview_criteria
 from leads.forms import CriteriaForm
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
@@ -22,7 +23,6 @@ from leads.list_import import ListPlan, import_list, plan_import
 from leads.models import Account, CriteriaVersion, ListEntry, NamedList
 from leads.named_lists import add_entries, change_list, create_list, read_entry, remove_list
 from leads.plain import PlainCriteria, plain_form_of
-from leads.services import publish_criteria
 from leads.upsert import upsert_leads
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry

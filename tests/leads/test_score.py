@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoff.intake import receive_lead
 from handoff.moves import _facts
 from handoff.views import base
 from leads.criteria import SCHEMA, check_content, compile_content, facts_of
+from leads.criteria_drafts import publish_criteria
 from leads.criteria_preview import preview_criteria
 from leads.criteria_words import changes, sentences
 from leads.incoming import EngagementIn, LeadIn
 from leads.models import CriteriaVersion, Handoff, Lead
 from leads.score import Signals, check_score, compile_score
-from leads.services import publish_criteria
 from routing.facts import load_setup
 from routing.models import RuleSetVersion
 from tenants import versions
@@ -87,18 +87,20 @@ def test_without_a_half_life_points_stay() -> None:
     assert line.words == "Demo 300 days ago: 40 points"
 
 
-moments = st.floats(0, 200).map(lambda days: NOW - timedelta(days=days))
+moments = st.integers(0, 200 * 24).map(lambda hours: NOW - timedelta(hours=hours))
 pasts = st.lists(st.tuples(st.sampled_from(["demo_request", "page_view"]), st.just(""), moments), max_size=8)
 
 
-@given(pasts, st.lists(st.floats(0, 300), min_size=2, max_size=6).map(sorted))
-def test_between_engagements_points_only_fade(past: Any, days: list[float]) -> None:
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(pasts, st.lists(st.integers(0, 300), min_size=2, max_size=6).map(sorted))
+def test_between_engagements_points_only_fade(past: Any, days: list[int]) -> None:
     made = signals_of(*THREE[:2])
     seen = [made.points(facts_of(Lead(), None, past, NOW + timedelta(days=each))) for each in days]
     assert seen == sorted(seen, reverse=True)
     assert all(points >= 0 for points in seen)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(pasts, st.permutations(THREE))
 def test_the_lines_add_up_and_their_order_does_not_matter(past: Any, order: list[dict[str, Any]]) -> None:
     facts = facts_of(Lead(), None, past, NOW)
@@ -109,6 +111,7 @@ def test_the_lines_add_up_and_their_order_does_not_matter(past: Any, order: list
     )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.none(), st.integers(-1000, 1000)), pasts)
 def test_a_score_from_outside_is_untouched(score: int | None, past: Any) -> None:
     for said in ({"from": "outside"}, None):
