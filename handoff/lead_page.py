@@ -17,9 +17,10 @@ from handoff.nurture import NURTURED, is_nurtured
 from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
+from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
-from leads.models import Account, Assignment, Handoff, Lead
+from leads.models import Account, Assignment, Handoff, Lead, SqlAnswers
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -55,6 +56,14 @@ _FLAGS = (
 )
 
 
+#: How an SQL criterion is marked, by whether it is met; None where it was not answered.
+_SQL_LOOKS: Final[dict[bool | None, dict[str, str]]] = {
+    True: {"icon": "check", "css": "sp-ok", "state": "met"},
+    False: {"icon": "x", "css": "sp-3", "state": "not met"},
+    None: {"icon": "alert-triangle", "css": "sp-risk", "state": "not answered"},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
@@ -87,6 +96,26 @@ class LeadPage:
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
     measured: bool
+    sql: SqlAnswers | None
+
+    @property
+    def sql_rows(self) -> list[dict[str, Any]]:
+        """The SQL criteria as a list draws them: label, value in words, icon."""
+        return [
+            {"label": row["label"], "value": sql_bar.value_words(row), **_SQL_LOOKS[row["met"]]}
+            for row in (self.sql.answers if self.sql else ())
+        ]
+
+    @property
+    def sql_met(self) -> str:
+        """ "3 of 4 met"."""
+        rows = self.sql.answers if self.sql else []
+        return f"{sum(bool(row['met']) for row in rows)} of {len(rows)} met"
+
+    @property
+    def trigger(self) -> dict[str, Any] | None:
+        """What handed the lead over, where that may be something else than the criteria."""
+        return (self.verdict or {}).get("trigger")
 
     @property
     def stage(self) -> str:
@@ -182,6 +211,7 @@ def lead_page(
         measured=handoff is not None
         and handoff.state == Handoff.State.OPEN
         and is_measured_only(handoff.owner, tenant),
+        sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
     )
 
 

@@ -75,3 +75,4 @@ class Person:
     judgement: Judgement | None = None
     qualifies: bool = False
     steps: list[tuple[str, Stage]] = field(default_factory=list)
+    stood: str = ""  # what handed it over by how it stood before this batch (leads.triggers)
