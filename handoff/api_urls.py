@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from handoff import api, decision_api, excuse_api, leave_api, leaving_api, publication_api, shadow_api
+from handoff import (
+    api,
+    decision_api,
+    excuse_api,
+    handover_api,
+    leave_api,
+    leaving_api,
+    publication_api,
+    shadow_api,
+    stale_api,
+)
 
 urlpatterns = [
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
@@ -18,6 +28,10 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/claim", api.ClaimView.as_view(), name="api-lead-claim"),
     path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
+    path("leads/stale", stale_api.StaleView.as_view(), name="api-leads-stale"),
+    path("handover", handover_api.HandoverView.as_view(), name="api-handover"),
+    path("upkeep", handover_api.UpkeepView.as_view(), name="api-upkeep"),
+    path("unrouted", handover_api.UnroutedView.as_view(), name="api-unrouted"),
     path("decisions", decision_api.DecisionsView.as_view(), name="api-decisions"),
     path(
         "leads/<uuid:lead_id>/decision-inputs",

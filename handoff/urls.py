@@ -10,6 +10,7 @@ from handoff.views import (
     corrections,
     decisions,
     excuses,
+    handover,
     inbox,
     lead,
     leaving,
@@ -17,12 +18,16 @@ from handoff.views import (
     moves,
     pauses,
     shadow,
+    stale,
 )
 
 app_name = "handoff"
 urlpatterns = [
     path("inbox", inbox.inbox, name="inbox"),
     path("leads", lists.leads, name="leads"),
+    path("leads/stale", stale.stale, name="stale"),
+    path("qualification/handover", handover.handover, name="handover"),
+    path("qualification/stages", handover.upkeep, name="upkeep"),
     path("leads/<uuid:lead_id>", lead.lead, name="lead"),
     path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),

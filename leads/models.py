@@ -241,6 +241,7 @@ class Assignment(TenantModel):
         REASSIGNED = "reassigned"  # a manager moved it
         REROUTED = "rerouted"  # refused as not theirs
         AWAY = "away"  # its owner went on leave before it was answered
+        OUTSIDE = "outside"  # another system, which routes here, gave it to somebody else
         CLOSED = "closed"
         UNDONE = "undone"
 
