@@ -111,10 +111,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What answers come to. rows: as `SqlAnswers.answers`. problems: what keeps the lead from the step."""
+    """What answers come to. rows: as `SqlAnswers.answers`. problems: what keeps the lead from the step, each
+    with the question's label."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[FieldError] = field(default_factory=list)
+    problems: list[tuple[str, FieldError]] = field(default_factory=list)
 
     @property
     def met(self) -> bool:
@@ -335,11 +336,10 @@ def judge(
         )
         path = pointer("answers", question.key)
         if not given and (question.must or question.key in needed):
-            found.problems.append(FieldError(path, f"{question.label}: answer it.", "required"))
+            found.problems.append((question.label, FieldError(path, "Answer it.", "required")))
         elif question.must and not met:
-            found.problems.append(
-                FieldError(path, f"{question.label}: it must be {question.wanted}.", "not_met")
-            )
+            wrong = FieldError(path, f"It must be {question.wanted}.", "not_met")
+            found.problems.append((question.label, wrong))
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.errors import DomainError, FieldError, ValidationFailed, pointer
 from handoff.services.acting import Actor
+from handoff.words import lower_first
 from leads import owed, sql_bar
 from leads.corrections import correct_lead, said_of
 from leads.lifecycle import Stage
@@ -73,15 +74,17 @@ def take_step(
     answered = sql_bar.read_answers(step.questions, answers)
     judged = sql_bar.judge(step.questions, answered, needed=step.needed)
     problems = [
-        FieldError(pointer("fields", each.name), f"{each.label}: fill it in.", "required")
+        (each.label, FieldError(pointer("fields", each.name), "Fill it in.", "required"))
         for each in step.fields
         if each.name not in said
     ]
     problems += judged.problems
     if problems:
-        told = " ".join(each.message for each in problems)
+        told = " ".join(f"{label}: {lower_first(each.message)}" for label, each in problems)
         raise ValidationFailed(
-            f"This lead cannot become {to.label} yet. {told}", field_errors=problems, stage=str(to)
+            f"This lead cannot become {to.label} yet. {told}",
+            field_errors=[each for _, each in problems],
+            stage=str(to),
         )
     if said:
         _fill_in(handoff, step.fields, said, actor=actor, now=now, clock=clock)

@@ -71,7 +71,7 @@ def test_the_page_asks_right_there_when_accept_falls_short(
     page = refused.content.decode()
     assert refused.status_code == 422
     assert 'name="fields_phone"' in page
-    assert "Phone: fill it in." in page
+    assert "Phone</a>: Fill it in." in page
     assert 'value="/inbox"' in page
     done = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox", "fields_phone": "+49 30 1234567"})
     assert (done.status_code, done.headers["Location"]) == (302, "/inbox")

@@ -133,8 +133,8 @@ def test_the_page_shows_the_refusal_at_its_question_with_what_was_typed(
     refused = rep.post(f"/leads/{sal.id}/stage", sent)
     page = refused.content.decode()
     assert refused.status_code == 422
-    assert "Budget confirmed: it must be yes." in page
-    assert "Seats: it must be at least 50." in page
+    assert "Budget confirmed</a>: It must be yes." in page
+    assert "Seats</a>: It must be at least 50." in page
     assert 'value="20' in page
     assert "They want it" in page
     assert stage_of(acme, sal) == "sal"
