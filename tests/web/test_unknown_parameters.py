@@ -13,6 +13,7 @@ READS = {
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",
+    "leads/stale": "stage",
     "leave": "member",
     "policy/proposal": "days",
     "publications": "kind",
