@@ -10,12 +10,14 @@ from handoff import (
     case_api,
     decision_api,
     excuse_api,
+    handover_api,
     leave_api,
     leaving_api,
     needs_api,
     publication_api,
     shadow_api,
     simulation_api,
+    stale_api,
 )
 
 urlpatterns = [
@@ -34,6 +36,10 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
     path("needs-data", needs_api.NeedsDataView.as_view(), name="api-needs-data"),
     path("needs-data/held", needs_api.HeldView.as_view(), name="api-needs-data-held"),
+    path("leads/stale", stale_api.StaleView.as_view(), name="api-leads-stale"),
+    path("handover", handover_api.HandoverView.as_view(), name="api-handover"),
+    path("upkeep", handover_api.UpkeepView.as_view(), name="api-upkeep"),
+    path("unrouted", handover_api.UnroutedView.as_view(), name="api-unrouted"),
     path("decisions", decision_api.DecisionsView.as_view(), name="api-decisions"),
     path(
         "leads/<uuid:lead_id>/decision-inputs",

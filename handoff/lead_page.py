@@ -20,9 +20,10 @@ from handoff.readiness import hold_of
 from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
+from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
-from leads.models import Account, Assignment, DataWait, Handoff, Lead
+from leads.models import Account, Assignment, DataWait, Handoff, Lead, SqlAnswers
 from leads.quality import Completeness, completeness
 from leads.requirements import MISSING, Lack, lacks_of, required_labels
 from leads.score import shown_score
@@ -62,6 +63,14 @@ _FLAGS = (
 )
 
 
+#: How an SQL criterion is marked, by whether it is met; None where it was not answered.
+_SQL_LOOKS: Final[dict[bool | None, dict[str, str]]] = {
+    True: {"icon": "check", "css": "sp-ok", "state": "met"},
+    False: {"icon": "x", "css": "sp-3", "state": "not met"},
+    None: {"icon": "alert-triangle", "css": "sp-risk", "state": "not answered"},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
@@ -99,7 +108,27 @@ class LeadPage:
     completeness: Completeness
     hold: DataWait | None  # it is held for enrichment
     lacks: Sequence[Lack]
+    sql: SqlAnswers | None
     after_hours: str = ""
+
+    @property
+    def sql_rows(self) -> list[dict[str, Any]]:
+        """The SQL criteria as a list draws them: label, value in words, icon."""
+        return [
+            {"label": row["label"], "value": sql_bar.value_words(row), **_SQL_LOOKS[row["met"]]}
+            for row in (self.sql.answers if self.sql else ())
+        ]
+
+    @property
+    def sql_met(self) -> str:
+        """ "3 of 4 met"."""
+        rows = self.sql.answers if self.sql else []
+        return f"{sum(bool(row['met']) for row in rows)} of {len(rows)} met"
+
+    @property
+    def trigger(self) -> dict[str, Any] | None:
+        """What handed the lead over, where that may be something else than the criteria."""
+        return (self.verdict or {}).get("trigger")
 
     @property
     def stage(self) -> str:
@@ -214,6 +243,7 @@ def lead_page(
         hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
         lacks=lacks_of(lead.needs, known),
         after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
+        sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
     )
 
 

@@ -298,7 +298,7 @@ def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
         said["moved_why"] = _moved_why(row, handoff, facts, reader)
     if row.kind == "lead.unrouted":
         reason = str(row.data.get("reason") or handoff.unrouted_reason or "nobody_available")
-        said["unrouted_why"] = words.lower_first(words.say(words.REASONS, reason))
+        said["unrouted_why"] = words.lower_first(words.unowned_reason(reason))
     if row.kind in ("lead.rejected", "lead.nurture"):
         answer = facts.answers.get(handoff.id)
         said["owner"] = facts.name(answer.by_id if answer else owner_id, "sales")

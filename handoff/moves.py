@@ -42,7 +42,7 @@ DRAIN_CHUNK: Final = 500  # handoffs a transaction
 DRAIN_LIMIT: Final = 5_000  # handoffs a turn
 _PRIORITY_ASSIGNED: Final = 5
 #: Why the engine moves a lead by itself; every other reason is a person's.
-_BY_ITSELF: Final = (EndReason.BREACH, EndReason.AWAY)
+_BY_ITSELF: Final = (EndReason.BREACH, EndReason.AWAY, EndReason.OUTSIDE)
 #: Why a lead has no owner although nothing is wrong: nobody is told that it waits.
 _ON_PURPOSE: Final = (HELD, WAITS_FOR_CLAIM, NURTURED)
 # Of a lead that moves on, what its former owner need not hear any more.
@@ -69,6 +69,7 @@ class MoveRequest:
     why: one sentence, kept in the trace of the next owner's assignment.
     to_member_id: by hand; caps, rotation and earlier ownership do not bind a person's choice.
     offer: nobody gets it; whoever of its pool could have it may claim it.
+    outside_id: another system, which routes here, gave it to them; nothing binds its choice either.
     claimed: they chose themselves, of a lead that was put up to be claimed; then these do bind.
     stand_in_id: whom the ladder names: gets it where they are there and never had it, else the pool.
     to_queue: nobody gets it; it waits among the unrouted until somebody gives it to a person.
@@ -85,6 +86,12 @@ class MoveRequest:
     to_queue: bool = False
     claimed: bool = False
     offer: bool = False
+    outside_id: UUID | None = None
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether somebody is named, so that no rule is asked."""
+        return self.to_member_id is not None or self.outside_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +170,7 @@ def reassign(
     setup = load_setup()
     _check_by_hand(requests)
     earlier = _earlier_owners([request.handoff.id for request in requests])
-    missing = [each.handoff for each in requests if each.facts is None and each.to_member_id is None]
+    missing = [each.handoff for each in requests if each.facts is None and not each.is_chosen]
     facts = _facts(missing, setup, now)
     outcomes = route_batch(
         [
@@ -172,6 +179,7 @@ def reassign(
                 facts=request.facts or facts.get(request.handoff.id),
                 exclude=earlier[request.handoff.id].union(request.exclude),
                 to_member_id=request.to_member_id,
+                owner_hint=request.outside_id,
                 claimed=request.claimed,
                 stand_in_id=request.stand_in_id,
                 waits_as=_waits_as(request),
@@ -265,14 +273,14 @@ def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
 
 def _waits_as(request: MoveRequest) -> str:
     """Why the lead is to wait without an owner; "" where somebody is to get it."""
-    if request.to_member_id is None and is_unfinished(request.handoff):
+    if not request.is_chosen and is_unfinished(request.handoff):
         return NURTURED
     return QUEUED if request.to_queue else ""
 
 
 def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     """When the fallback person comes in: see routing.services.RouteRequest."""
-    if request.to_member_id is not None or request.offer or _waits_as(request):
+    if request.is_chosen or request.offer or _waits_as(request):
         return NEVER
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 

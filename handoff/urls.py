@@ -12,6 +12,7 @@ from handoff.views import (
     corrections,
     decisions,
     excuses,
+    handover,
     inbox,
     lead,
     leaving,
@@ -21,6 +22,7 @@ from handoff.views import (
     rebalance,
     shadow,
     simulation,
+    stale,
 )
 
 app_name = "handoff"
@@ -28,6 +30,9 @@ urlpatterns = [
     path("inbox", inbox.inbox, name="inbox"),
     path("leads", lists.leads, name="leads"),
     path("leads/move", bulk.move, name="move_leads"),
+    path("leads/stale", stale.stale, name="stale"),
+    path("qualification/handover", handover.handover, name="handover"),
+    path("qualification/stages", handover.upkeep, name="upkeep"),
     path("leads/<uuid:lead_id>", lead.lead, name="lead"),
     path("leads/<uuid:lead_id>/clocks", lead.lead_clocks, name="clocks"),
     path("leads/<uuid:lead_id>/decision", lead.decision, name="decision"),

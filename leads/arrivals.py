@@ -78,3 +78,4 @@ class Person:
     qualifies: bool = False
     may_open: bool = False
     steps: list[tuple[str, Stage]] = field(default_factory=list)
+    stood: str = ""  # what handed it over by how it stood before this batch (leads.triggers)

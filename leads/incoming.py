@@ -53,6 +53,7 @@ class LeadIn:
     """One arrival of one person: an e-mail or an outside id says who. Blank text means "not said".
 
     owner:       e-mail of the member whom another system chose.
+    stage:       what that system calls the stage that the lead is at.
     occurred_at: aware; when it happened out there.
     drill_seconds: a lead of a drill, whose promises run so long; said by the drill itself, never by a sender.
     """
@@ -66,6 +67,7 @@ class LeadIn:
     phone: str = ""
     postal_code: str = ""
     owner: str = ""
+    stage: str = ""
     company: CompanyIn = CompanyIn()
     source: str = ""
     campaign: str = ""
@@ -99,6 +101,7 @@ LEAD_LIMITS: dict[str, int] = {
     "external_system": _limit(LeadExternalId, "system"),
     "external_id": _limit(LeadExternalId, "external_id"),
     "owner": 254,
+    "stage": _limit(Lead, "outside_stage"),
 }
 COMPANY_LIMITS: dict[str, int] = {
     name: _limit(Account, name) for name in ("name", "domain", "industry", "country", "region")

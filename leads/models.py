@@ -20,6 +20,29 @@ class CriteriaVersion(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="criteria_version_once")]
 
 
+class SqlBarVersion(VersionedModel):
+    """What makes an SQL, as written: {"questions": [{"key", "label", "hint", "answer", "choices", "must",
+    "must_be"}]}. See leads.sql_bar."""
+
+    class Meta(VersionedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="sql_bar_version_once")]
+
+
+class LeadSettings(TenantModel):
+    """One row a tenant: what hands a lead over (leads.triggers), what sales owes at each stage (leads.owed),
+    and after how many working days a status is stale (handoff.stale)."""
+
+    triggers = models.JSONField(default=list)  # of triggers.KINDS; empty is our criteria alone
+    outside_stages = models.JSONField(default=list)  # "MQL", or of one system alone "hubspot: MQL"
+    score_from = models.IntegerField(null=True)
+    form_kinds = models.JSONField(default=list)  # kinds of engagement
+    owed = models.JSONField(default=dict)  # {stage: [field, ...]}
+    stale_days = models.JSONField(default=dict)  # {stage: working days}
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="lead_settings_once")]
+
+
 class Account(TenantModel):
     name = models.CharField(max_length=200)
     domain = models.CharField(max_length=253, blank=True)  # registrable domain, lower case
@@ -100,6 +123,10 @@ class Lead(TenantModel):
     # Codes of leads.quality.CHECKS that found something when it last came or was corrected; null: not looked
     # at yet.
     invalid = models.JSONField(null=True)
+    # What another system calls the stage that it is at, and which system that is.
+    outside_stage = models.CharField(max_length=60, blank=True, default="", db_default="")
+    outside_system = models.CharField(max_length=40, blank=True, default="", db_default="")
+    triggered_at = models.DateTimeField(null=True)  # since when that stage, or the score, hands it over
     owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
     is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -263,6 +290,8 @@ class Handoff(TenantModel):
     hops = models.PositiveSmallIntegerField(default=0)  # times it was moved on after the first owner
     unrouted_reason = models.CharField(max_length=40, blank=True)
     retry_at = models.DateTimeField(null=True)  # unrouted, and not worth asking the rules again before then
+    # Last sign of work: a new owner, a touch by a person, a step of the lifecycle. Null in imported history.
+    worked_at = models.DateTimeField(null=True)
     tier = models.CharField(max_length=60, blank=True)  # slug inside the policy version
     tier_name = models.CharField(max_length=80, blank=True)
     policy_version_id = models.UUIDField(null=True)  # sla.PolicyVersion; a layer above, so no reference
@@ -291,6 +320,14 @@ class Handoff(TenantModel):
                 condition=Q(state="open", owner__isnull=True),
                 name="handoff_unrouted",
             ),
+            models.Index(
+                fields=["tenant", "worked_at", "id"], condition=Q(state="open"), name="handoff_by_work"
+            ),
+            models.Index(
+                fields=["tenant", "owner", "worked_at", "id"],
+                condition=Q(state="open"),
+                name="handoff_by_owner_and_work",
+            ),
         ]
 
 
@@ -303,6 +340,7 @@ class Assignment(TenantModel):
         REASSIGNED = "reassigned"  # a manager moved it
         REROUTED = "rerouted"  # refused as not theirs
         AWAY = "away"  # its owner went on leave before it was answered
+        OUTSIDE = "outside"  # another system, which routes here, gave it to somebody else
         CLOSED = "closed"
         UNDONE = "undone"
 
@@ -371,6 +409,30 @@ class StageChange(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "lead", "at"], name="stage_change_by_lead"),
             models.Index(fields=["tenant", "new", "at"], name="stage_change_by_stage"),
+        ]
+
+
+class SqlAnswers(TenantModel):
+    """What sales answered to the SQL criteria, once written never changed; what is added later is a row more.
+
+    answers: [{"key", "label", "answer", "value", "must", "met"}], in the order of the questions; `met` is
+    null where a question was not answered.
+    """
+
+    lead = tenant_fk("leads.Lead", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    version = tenant_fk("leads.SqlBarVersion", null=True)  # null: the default bar, of which there is no row
+    number = models.PositiveIntegerField(default=0)  # of the version; 0 for the default
+    stage = models.CharField(max_length=12, choices=Stage.choices)  # the step that asked
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    met = models.BooleanField()  # every question that had a bar
+    answers = models.JSONField(default=list)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "handoff", "-at"], name="sql_answers_by_handoff"),
+            models.Index(fields=["tenant", "-at"], name="sql_answers_by_time"),
         ]
 
 

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import FieldError, StageError, ValidationFailed
 from leads.arrivals import Arrival
-from leads.lifecycle import Stage, can_move
+from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.models import Assignment, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.upsert import record_steps, upsert_leads
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
@@ -30,6 +30,7 @@ __all__ = [
     "close_handoffs",
     "end_assignments",
     "mark_dirty",
+    "mark_worked",
     "move_stage",
     "move_stages",
     "open_handoffs",
@@ -92,6 +93,8 @@ def move_stages(
         lead.updated_at = now
     update_rows(moving, ["stage", "updated_at"])
     insert_rows(changes)
+    if to in IN_HANDOFF and handoffs:
+        mark_worked([handoffs[lead.id] for lead in moving if lead.id in handoffs], now)
     return moving
 
 
@@ -104,6 +107,14 @@ def move_stage(
             [lead], to, actor=actor, now=now, why=why, handoffs={lead.id: handoff} if handoff else None
         )
     )
+
+
+def mark_worked(handoffs: Sequence[Handoff], at: datetime) -> None:
+    """Note a sign of work on handoffs; one that was noted later already stands."""
+    changed = [each for each in handoffs if each.worked_at is None or each.worked_at < at]
+    for handoff in changed:
+        handoff.worked_at = at
+    update_rows(changed, ["worked_at"])
 
 
 # --- Handoffs -----------------------------------------------------------------------------------------------
@@ -171,6 +182,7 @@ def _new_handoff(lead: Lead, number: int, arrival: Arrival | None, now: datetime
         lead_id=lead.id,
         number=number,
         started_at=now,
+        worked_at=now,
         criteria_version_id=lead.criteria_version_id,
         verdict=lead.verdict,
         source=(came.source if came else "") or lead.source,
@@ -243,10 +255,11 @@ def start_assignments(owners: Sequence[NewOwner], *, now: datetime, first: bool 
         row.handoff = handoff
         rows.append(row)
         handoff.owner_id = owner.member_id
-        handoff.owned_since = now
+        handoff.owned_since = handoff.worked_at = now
         handoff.hops = hop
         handoff.unrouted_reason = ""
-    update_rows([owner.handoff for owner in owners], ["owner", "owned_since", "hops", "unrouted_reason"])
+    changed = ["owner", "owned_since", "worked_at", "hops", "unrouted_reason"]
+    update_rows([owner.handoff for owner in owners], changed)
     _set_lead_owners({owner.handoff.lead_id: owner.member_id for owner in owners}, now)
     insert_rows(rows)
     mark_dirty([owner.handoff.id for owner in owners], now)
@@ -340,9 +353,15 @@ def record_touch(
     if not insert_rows([touch], conflict="on conflict do nothing", returning=True):
         return Touch.objects.select_related("lead", "handoff").get(external_id=external_id), False
     if handoff is not None:
+        changed = []
         if counts and (handoff.first_touch_at is None or at < handoff.first_touch_at):
             handoff.first_touch_at = at
-            update_rows([handoff], ["first_touch_at"])
+            changed.append("first_touch_at")
+        if not automatic and (handoff.worked_at is None or at > handoff.worked_at):
+            handoff.worked_at = at
+            changed.append("worked_at")
+        if changed:
+            update_rows([handoff], changed)
         mark_dirty([handoff.id], now)
     return touch, True
 
@@ -354,5 +373,16 @@ def undo_touch(touch: Touch, *, first_touch_at: datetime | None, now: datetime) 
     update_rows([touch], ["undone_at"])
     if touch.handoff is not None:
         touch.handoff.first_touch_at = first_touch_at
-        update_rows([touch.handoff], ["first_touch_at"])
+        touch.handoff.worked_at = last_worked(touch.handoff)
+        update_rows([touch.handoff], ["first_touch_at", "worked_at"])
         mark_dirty([touch.handoff.id], now)
+
+
+def last_worked(handoff: Handoff) -> datetime:
+    """The last sign of work on a handoff, by its rows; two queries."""
+    touches = Touch.objects.filter(handoff=handoff, automatic=False, undone_at__isnull=True)
+    steps = StageChange.objects.filter(handoff=handoff)
+    touched: datetime | None = touches.aggregate(at=Max("at"))["at"]
+    stepped: datetime | None = steps.aggregate(at=Max("at"))["at"]
+    signs = (touched, stepped, handoff.owned_since, handoff.started_at)
+    return max(at for at in signs if at is not None)

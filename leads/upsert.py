@@ -30,6 +30,10 @@ from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.people import find_people
 from leads.quality import findings, known_of
+from leads.score import FIELD as SCORE_FIELD
+from leads.score import shown_score
+from leads.triggers import judge as judge_triggers
+from leads.triggers import note_change, trigger_why, triggers_in_force
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
@@ -53,6 +57,9 @@ _CHANGING = (
     "company_name",
     "account",
     "score",
+    "outside_stage",
+    "outside_system",
+    "triggered_at",
     "custom",
     "stage",
     "verdict",
@@ -121,7 +128,7 @@ def record_steps(
     for arrival in arrivals:
         for old, new in arrival.steps:
             handoff = (handoffs or {}).get(arrival.lead.id) if new == Stage.MQL else None
-            why = "Meets the MQL criteria" if new == Stage.MQL else ""
+            why = trigger_why(arrival.lead.verdict) if new == Stage.MQL else ""
             handoff_id = handoff.id if handoff else None
             rows.append((uuid7(), arrival.lead.id, handoff_id, old, str(new), now, actor, why))
     insert_values(StageChange, ("id", "lead_id", "handoff_id", "old", "new", "at", "actor", "why"), rows)
@@ -141,6 +148,7 @@ class Batch:
         self.errors: dict[int, DomainError] = {}
         self.people: list[Person] = []
         self.gains_address = False  # a known lead gets an e-mail that it did not have
+        self.triggers = triggers_in_force()
 
     def run(self) -> list[Arrival | DomainError]:
         self.people, self.errors = self.find()
@@ -218,6 +226,7 @@ class Batch:
                 stage=Stage.SUBSCRIBER,
             )
         lead, address = person.lead, person.lead.email
+        person.stood = self.triggers.standing(lead, shown_score(lead.score, lead.verdict))
         for index, item in person.items:
             # What happened before the last thing we know of only fills gaps.
             newer = person.latest is None or item.occurred_at is None or item.occurred_at >= person.latest
@@ -251,6 +260,8 @@ class Batch:
                 setattr(lead, name, getattr(item, name))
         if item.score is not None and (newer or lead.score is None):
             lead.score = item.score
+        if item.stage and (newer or not lead.outside_stage):
+            lead.outside_stage, lead.outside_system = item.stage.strip(), item.external_system
         if item.custom:
             lead.custom = {**lead.custom, **item.custom} if newer else {**item.custom, **lead.custom}
         if not item.test:
@@ -299,9 +310,10 @@ class Batch:
             lead.invalid = [each.code for each in findings(known_of(person.facts.values))]
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))
-            if self.version is None:
+            judgement = judge_lead(lead, person.facts, self.version) if self.version else None
+            judgement = self.ask_triggers(person, judgement)
+            if judgement is None:
                 continue
-            judgement = judge_lead(lead, person.facts, self.version)
             person.judgement = judgement
             if person.is_new and judgement.fits:
                 lead.stage = Stage.LEAD
@@ -316,6 +328,28 @@ class Batch:
             if person.may_open and not lead.needs:
                 person.qualifies = True
                 self.step(person, Stage.MQL)
+
+    def ask_triggers(self, person: Person, judgement: Judgement | None) -> Judgement | None:
+        """The judgement with what hands leads over here, which may be something else than our criteria."""
+        if self.triggers.is_plain:
+            return judgement
+        lead, facts = person.lead, person.facts
+        assert lead is not None
+        assert facts is not None
+        note_change(lead, person.stood, self.triggers, self.now, score=facts.value(SCORE_FIELD))
+        found = judge_triggers(
+            self.triggers,
+            judgement,
+            criteria=load_criteria(self.version) if self.version else None,
+            lead=lead,
+            facts=facts,
+            past=person.past,
+            closed_at=person.closed_at,
+        )
+        if found is not None:
+            lead.verdict = found.verdict
+            lead.needs = found.needs if found.qualified else []
+        return found
 
     def may_open(self, person: Person) -> bool:
         """May a handoff be opened for a person who qualifies and has none?"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, data_quality, fairness, volume
+from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
 
 app_name = "reporting"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("fairness", fairness.fairness, name="fairness"),
     path("fairness.csv", fairness.fairness_csv, name="fairness_csv"),
     path("reassignments.csv", fairness.moves_csv, name="moves_csv"),
+    path("leads/stale.csv", stale.stale_csv, name="stale_csv"),
     path("volume", volume.volume, name="volume"),
     path("volume.csv", volume.volume_csv, name="volume_csv"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),

@@ -388,6 +388,11 @@ def _loads(member_ids: Iterable[str], *, lock: bool) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def hold_loads(member_ids: Iterable[UUID]) -> None:
+    """Lock the rows that count these people's leads, for whoever will move leads in more steps than one."""
+    _loads({str(member_id) for member_id in member_ids}, lock=True)
+
+
 def read_loads(board: Board, member_ids: Iterable[str], *, lock: bool) -> None:
     """Put loads of members (by id, as text) on the board, and into the candidates; locked in ascending order
     of id if so asked."""

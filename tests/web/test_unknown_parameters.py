@@ -13,6 +13,7 @@ READS = {
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",
+    "leads/stale": "stage",
     "leave": "member",
     "needs-data": "limit",
     "needs-data/held": "cursor",

@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leads", "0014_postal_code"),
+        ("leads", "0015_sql_bar"),
     ]
 
     operations = [
