@@ -72,7 +72,9 @@ def look_at(wait_id: UUID, *, clock: Clock) -> bool:
         return False
     handoff = _judge_again(wait.lead, clock=clock)
     wait.refresh_from_db()
-    if wait.ended_at is None:  # not by the readiness of the lead, which ends what expires
+    if wait.kind == DataWait.Kind.ACCOUNT:
+        wait.delete()  # nobody asks when; what became of the lead stands with the lead
+    elif wait.ended_at is None:  # not by the readiness of the lead, which ends what expires
         wait.ended_at = clock()
         wait.outcome = _outcome(wait, handoff)
         wait.save(update_fields=["ended_at", "outcome"])
@@ -88,8 +90,6 @@ def _judge_again(lead: Lead, *, clock: Clock) -> Handoff | None:
 
 
 def _outcome(wait: DataWait, handoff: Handoff | None) -> str:
-    if wait.kind == DataWait.Kind.ACCOUNT:
-        return DataWait.Outcome.LOOKED_AT
     if handoff is not None or Handoff.objects.filter(lead_id=wait.lead_id, number=wait.number).exists():
         return DataWait.Outcome.COMPLETE
     return DataWait.Outcome.NOT_QUALIFIED

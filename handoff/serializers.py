@@ -233,7 +233,7 @@ class TouchSerializer(serializers.Serializer[Any]):
 
 
 class TimelineItemSerializer(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="engagement, stage, assignment, timer, touch, disposition")
+    kind = serializers.CharField(help_text="engagement, stage, assignment, timer, touch, disposition, hold")
     at = serializers.DateTimeField()
     title = serializers.CharField()
     text = serializers.CharField(allow_blank=True)

@@ -3,6 +3,7 @@ told."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -25,7 +26,8 @@ from feedback.models import Disposition
 from handoff import words
 from handoff.selectors import names_of
 from leads.lifecycle import Stage
-from leads.models import Assignment, Engagement, Lead, StageChange, Touch
+from leads.models import Assignment, DataWait, Engagement, Lead, StageChange, Touch
+from leads.requirements import required_labels
 from notifications.models import OutboxMessage
 from sla import targets
 from sla.models import Excuse, Pause, TimerEvent
@@ -146,6 +148,7 @@ def timeline(
             *_touches(story),
             *_dispositions(story),
             *_pauses(story),
+            *_holds(story),
             *_excuses(story),
             *_events(story),
         ]
@@ -254,7 +257,12 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], engagements: QuerySet[Engage
         note=F("decision_note"),
         actor=F("decided_by"),
     )
-    parts = [touches, answers, pauses, resumed, asked, decided]
+    held = DataWait.objects.filter(lead=lead, kind=DataWait.Kind.ENRICHMENT)
+    holds = _columns(held, "hold", "kind", "fields", "due_at", at=F("since"))
+    released = _columns(
+        held.filter(ended_at__isnull=False), "hold_end", "outcome", "fields", "since", at=F("ended_at")
+    )
+    parts = [touches, answers, pauses, resumed, asked, decided, holds, released]
     if engagements is not None:
         parts.append(_columns(engagements, "engagement", "kind", "subject", "source"))
     rows = [_Fact(*row) for row in stages.union(*parts, all=True)]
@@ -263,6 +271,7 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], engagements: QuerySet[Engage
 
 _RANK: Final = {
     "engagement": 0,
+    "hold_end": 0,
     "stage": 1,
     "pause_end": 2,
     "touch": 3,
@@ -270,6 +279,7 @@ _RANK: Final = {
     "pause": 5,
     "excuse": 6,
     "excuse_end": 7,
+    "hold": 8,
 }
 
 
@@ -473,6 +483,29 @@ def _pauses(story: _Story) -> Iterable[Item]:
             f"{words.lower_first(why)}, by {who(each.actor, story.names)}",
             data={"reason": each.second, "why": each.kind},
         )
+
+
+_HOLD_ENDS: Final = {
+    DataWait.Outcome.COMPLETE: "everything arrived",
+    DataWait.Outcome.EXPIRED: "handed over as it was",
+    DataWait.Outcome.NEEDS_DATA: "something that is required did not come",
+    DataWait.Outcome.NOT_QUALIFIED: "it met the criteria no more",
+}
+
+
+def _holds(story: _Story) -> Iterable[Item]:
+    """Holds for enrichment, which come before a handoff and are in no clock."""
+    for each in story.of("hold"):
+        until = datetime.fromisoformat(each.second)
+        names = words.listed(required_labels(json.loads(each.first)))
+        said = f"{names} missing, until {words.moment(until)} at the latest"
+        data = {"fields": json.loads(each.first), "until": until.isoformat()}
+        yield Item("hold", each.at, "hourglass", "Held for enrichment", said, about_sla=False, data=data)
+    for each in story.of("hold_end"):
+        minutes = int((each.at - datetime.fromisoformat(each.second)).total_seconds() // 60)
+        said = f"after {minutes:,} min: {_HOLD_ENDS.get(DataWait.Outcome(each.kind), each.kind)}"
+        data = {"outcome": each.kind, "minutes": minutes}
+        yield Item("hold_end", each.at, "hourglass", "No longer held", said, about_sla=False, data=data)
 
 
 _EXCUSE_ENDS: Final = {"approved": "Excused", "refused": "Excuse refused", "withdrawn": "Excuse withdrawn"}

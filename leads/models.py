@@ -175,7 +175,6 @@ class DataWait(TenantModel):
         EXPIRED = "expired"  # handed over as it was
         NEEDS_DATA = "needs_data"  # something that is required never came
         NOT_QUALIFIED = "not_qualified"  # judged again, it was no MQL any more
-        LOOKED_AT = "looked_at"
 
     lead = tenant_fk("leads.Lead", related_name="data_waits", on_delete=models.CASCADE)
     kind = models.CharField(max_length=10, choices=Kind.choices)

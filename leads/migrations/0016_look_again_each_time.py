@@ -1,6 +1,6 @@
 """Each change of an account has its leads looked at again, though one look may be waiting already."""
 
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -12,5 +12,19 @@ class Migration(migrations.Migration):
         migrations.RemoveConstraint(
             model_name="datawait",
             name="looked_at_again_once",
+        ),
+        migrations.AlterField(
+            model_name="datawait",
+            name="outcome",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("complete", "Complete"),
+                    ("expired", "Expired"),
+                    ("needs_data", "Needs Data"),
+                    ("not_qualified", "Not Qualified"),
+                ],
+                max_length=13,
+            ),
         ),
     ]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from core.errors import ValidationFailed
 from handoff import data_waits
@@ -187,6 +188,10 @@ def test_a_lead_is_held_until_what_is_missing_comes_and_its_clocks_start_then(
     (handoff,) = handoffs(acme, lead)
     assert handoff.started_at == later
     assert (wait_of(acme, lead).outcome, wait_of(acme, lead).ended_at) == ("complete", later)
+    answer = Client().get(f"/api/v1/leads/{lead.id}/timeline", headers=acme.auth).json()
+    told = {item["kind"]: item["text"] for item in answer["results"]}
+    assert told["hold"].startswith("Phone and Employees missing, until ")
+    assert told["hold_end"] == "after 10 min: everything arrived"
 
 
 def test_a_lead_that_lacks_nothing_is_not_held(acme: Org, now: datetime) -> None:
