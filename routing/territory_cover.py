@@ -29,6 +29,8 @@ _PART: Final = {
     "postal_code": "postal",
 }
 _OTHER: Final = "Elsewhere"
+#: Of a company of nobody no gap is told.
+_LEAST_SIZE: Final = 1
 _LABELS: Final = {
     "country": "country",
     "region": "region",
@@ -286,13 +288,13 @@ class _Search:
             yield _Atom(other.upper(), "another postal code", free, is_other=True)
 
     def _sizes(self, relevant: int) -> Iterator[_Atom]:
-        marks = {0}
+        marks = {_LEAST_SIZE}
         ranges = [(at, self.rows[at].sizes) for at in _bits(relevant & ~self.free["employees"])]
         changes: dict[int, int] = {}
         for at, sizes in ranges:
             assert sizes is not None
             low, high = sizes
-            for mark in (low, None if high is None else high + 1):
+            for mark in (max(low, _LEAST_SIZE), None if high is None else max(high + 1, _LEAST_SIZE)):
                 if mark is not None:
                     marks.add(mark)
                     changes[mark] = changes.get(mark, 0) ^ 1 << at
