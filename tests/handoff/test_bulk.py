@@ -193,6 +193,7 @@ class TestPages:
         assert "Move all that match (6)" in text_of(client.get("/leads"))
         page = client.post("/leads/move", {"lead": ids(leads[:3])})
         assert "Move 3 leads" in text_of(page)
+        assert page.content.decode().count('name="lead"') == 3
         seen = page.context["form"].initial["seen_at"]
         sent = {"lead": ids(leads[:3]), "to": str(acme.reps[0].id), "why": "Her field.", "seen_at": seen}
         tried = client.post("/leads/move", {**sent, "do": "preview"})
@@ -228,3 +229,13 @@ class TestPages:
         client = browser(acme.manager)
         assert client.post("/leads/move")["Location"] == "/leads"
         assert client.get("/leads/move")["Location"] == "/leads"
+
+    def test_the_board_leads_there_with_what_presses(
+        self, acme: Org, leads: list[Lead], now: datetime, at_hand: Callable[[datetime], None]
+    ) -> None:
+        at_hand(now + timedelta(minutes=30))
+        client = browser(acme.manager)
+        page = client.get("/board")
+        assert "Move several" in text_of(page)
+        assert all(f'name="lead" value="{lead.id}"' in page.content.decode() for lead in leads)
+        assert "Move several" not in text_of(browser(acme.marketing).get("/board"))
