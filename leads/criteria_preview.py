@@ -134,9 +134,17 @@ _COLUMNS: Final = {
 }
 
 
+#: Facts that are the lead's own, else its account's.
+_PLACES: Final = {
+    "place.country": ("lead.country", "account.country"),
+    "place.region": ("lead.region", "account.region"),
+}
+
+
 def _rows(last: int, fields: Iterable[str]) -> list[dict[str, Any]]:
     """The columns that the rules read, of each lead."""
-    wanted = sorted({_COLUMNS[name] for name in fields if name in _COLUMNS})
+    read = {part for name in fields for part in _PLACES.get(name, (name,))}
+    wanted = sorted({_COLUMNS[name] for name in read if name in _COLUMNS})
     return list(latest_leads(last).annotate(key=_text("id")).values("key", "created_at", *wanted))
 
 
@@ -162,6 +170,8 @@ def _values(row: Mapping[str, Any]) -> dict[str, object]:
             values[_NAMES[column]] = bool(value)
         elif column in _NAMES:
             values[_NAMES[column]] = value
+    for name, (own, accounts) in _PLACES.items():
+        values[name] = values.get(own) or values.get(accounts)
     return values
 
 
