@@ -9,7 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from handoff import bulk
 from handoff.moves import drain_unrouted
@@ -182,6 +184,17 @@ def test_a_lead_that_nobody_could_claim_stays_where_it_is(
     (line,) = run(acme, leads[:1], now, offer=True)
     assert (line.outcome, line.reason) == ("stays", "pool_exhausted")
     assert handoff_of(acme, leads[0]).owner_id == handoff.owner_id
+
+
+def test_a_step_costs_the_same_statements_for_few_and_for_many(acme: Org, now: datetime) -> None:
+    def cost(count: int, prefix: str) -> int:
+        made = [new_lead(acme, now, f"{prefix}{number}@{prefix}{number}.example") for number in range(count)]
+        with CaptureQueriesContext(connection) as caught:
+            run(acme, made, now + timedelta(minutes=1))
+        return len(caught)
+
+    cost(3, "warm")
+    assert cost(3, "few") == cost(24, "many")
 
 
 class TestPages:
