@@ -94,6 +94,11 @@ def cover(written: Sequence[Mapping[str, Any]]) -> Cover:
     )
 
 
+def all_overlaps(written: Sequence[Mapping[str, Any]]) -> Iterator[Overlap]:
+    """Every pair of territories that take the same lead, however many there are."""
+    return _Search(written).overlaps()
+
+
 def example_words(example: Example) -> str:
     """A lead in words: "Germany, postal code 80, 120 employees"."""
     said = []
@@ -273,11 +278,12 @@ class _Search:
             for prefix in self.rows[at].postal:
                 named[prefix] = named.get(prefix, 0) | 1 << at
         free = self.free["postal_code"] & relevant
-        for prefix in named:
+        ordered = sorted(named)
+        for at, prefix in enumerate(ordered):
             # Of the codes that begin so, this one begins with no longer prefix.
             takers = _union(named.get(prefix[:end], 0) for end in range(1, len(prefix) + 1))
             spelt = self._spell("postal", prefix)
-            longer = sorted(each for each in named if each != prefix and each.startswith(prefix))
+            longer = [each for each in ordered[at + 1 : at + 7] if each.startswith(prefix)]
             words = f"{spelt}…"
             if longer:
                 but = ", ".join(self._spell("postal", each) + "…" for each in longer[:5])
