@@ -19,6 +19,7 @@ from handoff.explain import timer_row
 from handoff.selectors import last_handoff
 from handoff.serializers import (
     AcceptInSerializer,
+    AcceptLeadInSerializer,
     AnswerSerializer,
     ClaimInSerializer,
     ExplainSerializer,
@@ -55,6 +56,7 @@ _READERS: dict[type, Callable[..., dict[str, Any]]] = {
     for shape in (
         TouchInSerializer,
         AcceptInSerializer,
+        AcceptLeadInSerializer,
         RejectInSerializer,
         NurtureInSerializer,
         PauseInSerializer,
@@ -161,13 +163,18 @@ def _touch_document(touch: Touch) -> dict[str, Any]:
 
 
 class AcceptView(ActView):
-    shape = AcceptInSerializer
+    shape = AcceptLeadInSerializer
 
-    @extend_schema(operation_id="lead_accept", request=AcceptInSerializer, responses={200: AnswerSerializer})
+    @extend_schema(
+        operation_id="lead_accept", request=AcceptLeadInSerializer, responses={200: AnswerSerializer}
+    )
     def post(self, request: Request, lead_id: UUID) -> Response:
-        """Take the lead: it becomes a SAL and the decision target is met."""
+        """Take the lead: it becomes a SAL and the decision target is met. 400 at /fields/<name> for what must
+        be known at that step and is not; it may be sent along."""
         said = self.said(request)
-        services.accept_lead(lead_id=lead_id, actor=self.acting(said), clock=self.clock)
+        services.accept_lead(
+            lead_id=lead_id, fields=said.get("fields"), actor=self.acting(said), clock=self.clock
+        )
         return self.answer(lead_id, "accepted")
 
 
@@ -246,12 +253,18 @@ class StageView(ActView):
 
     @extend_schema(operation_id="lead_stage", request=StageInSerializer, responses={200: AnswerSerializer})
     def post(self, request: Request, lead_id: UUID) -> Response:
-        """Report a later stage: sql, opportunity, won, lost, disqualified. The last three end the handoff."""
+        """Report a later stage: sql, opportunity, won, lost, disqualified. The last three end the handoff.
+
+        400 with the place of each where the step asks for more: /answers/<key> of the SQL criteria,
+        /fields/<name> of what is owed at that stage. Both may be sent along.
+        """
         said = self.said(request)
         services.move_to_stage(
             lead_id=lead_id,
             to=said["to"],
             why=said.get("why", ""),
+            answers=said.get("answers"),
+            fields=said.get("fields"),
             actor=self.acting(said),
             clock=self.clock,
         )

@@ -14,7 +14,6 @@ from feedback.models import Reason
 from handoff import limits
 from handoff.selectors import Person
 from handoff.words import moment
-from leads.lifecycle import Stage
 from leads.models import Touch
 from sla.models import Excuse
 from sla.services import latest_end
@@ -228,22 +227,6 @@ class DepartForm(HandOnForm):
         super().__init__(*args, people=people, **kwargs)
         del self.fields["undecided_only"]
         self._choose("successor", "Nobody")
-
-
-class StageForm(forms.Form):
-    to = forms.ChoiceField(label="New stage")
-    why = forms.CharField(
-        label="Why",
-        required=False,
-        max_length=limits.STAGE_WHY,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Needed for lost, won and disqualified: these end the handoff.",
-    )
-
-    def __init__(self, *args: Any, stages: Sequence[Stage], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["to"]
-        field.choices = [(str(stage), stage.label) for stage in stages]
 
 
 def minute_of(at: datetime) -> datetime:

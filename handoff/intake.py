@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +20,7 @@ from django.db import transaction
 from core.errors import Conflict, DomainError, ValidationFailed
 from core.rules import Facts
 from handoff import moves, nurture
+from handoff.readiness import let_through
 from handoff.services import end_nurture
 from handoff.shadow import Telling, through
 from leads import services as leads
@@ -27,10 +29,12 @@ from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff, Lead
 from leads.services import Arrival, Terms
 from notifications import outbox
+from routing.facts import hold_loads, load_setup
 from sla import services as sla
 from sla.models import Pause
 from sla.rows import AnyTimer
 from sla.selectors import overdue_handoffs
+from tenants.audit import record_change
 from tenants.bulk import insert_rows, update_rows
 from tenants.clock import Clock
 from tenants.config import steady_config
@@ -132,7 +136,12 @@ def _take(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeRe
     if not arrivals:
         return results
     arrivals = _wake(arrivals)
+    changed = _owner_changes(arrivals, owners)
+    if changed and any(arrival.qualifies for arrival in arrivals):
+        # Both steps lock rows of people: all at once, in one order.
+        hold_loads({*owners.values(), *(handoff.owner_id for handoff, _ in changed if handoff.owner_id)})
     opened, assignments, timers = hand_off(arrivals, owners, actor=actor)
+    _follow(changed, now=arrivals[0].at, actor=actor)
     _re_engage([arrival for arrival in arrivals if arrival.handoff is not None])
     for result in results:
         if result.arrival is not None and result.arrival.lead.id in opened:
@@ -157,14 +166,52 @@ def _chosen_owners(items: Sequence[LeadIn]) -> tuple[dict[str, UUID], dict[int, 
     return owners, unknown
 
 
+def _owner_changes(arrivals: Sequence[Arrival], owners: Mapping[str, UUID]) -> list[tuple[Handoff, UUID]]:
+    """Open handoffs whose owner is another by the word of the system that routes here; the last word counts.
+
+    None where we route: then an owner from outside is heard when a handoff opens, and not after.
+    """
+    if not owners or load_setup().enabled:
+        return []
+    found: dict[UUID, tuple[Handoff, UUID]] = {}
+    for arrival in arrivals:
+        handoff, said = arrival.handoff, arrival.item.owner.strip().lower()
+        if handoff is not None and said and not handoff.is_history:
+            found[handoff.id] = (handoff, owners[said])
+    return [(handoff, owner_id) for handoff, owner_id in found.values() if handoff.owner_id != owner_id]
+
+
+def _follow(changed: Sequence[tuple[Handoff, UUID]], *, now: datetime, actor: str) -> None:
+    """Give leads to whom the system that routes here gave them, with the clocks; their locks are held."""
+    requests = [
+        moves.MoveRequest(handoff=handoff, end_reason=Assignment.EndReason.OUTSIDE, outside_id=owner_id)
+        for handoff, owner_id in sorted(changed, key=lambda each: each[0].id)
+    ]
+    before = {handoff.id: handoff.owner_id for handoff, _ in changed}
+    for result in moves.reassign(requests, now=now, actor=actor):
+        old = before[result.handoff_id]
+        if result.new_member_id == old:
+            continue
+        record_change(
+            actor=actor,
+            action="outside",
+            object_type="handoff",
+            object_id=result.handoff_id,
+            before={"owner": str(old) if old else None},
+            after={"owner": str(result.new_member_id) if result.new_member_id else None},
+            now=now,
+        )
+
+
 def hand_off(
     arrivals: Sequence[Arrival], owners: Mapping[str, UUID], *, actor: str
 ) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment], dict[UUID, list[AnyTimer]]]:
-    """Open, route and time the handoffs of those that qualify: handoffs by lead; assignments and clocks by
-    handoff."""
+    """Open, route and time the handoffs of those that qualify and that nothing keeps: handoffs by lead;
+    assignments and clocks by handoff."""
     now = arrivals[0].at
     new = [arrival for arrival in arrivals if arrival.qualifies]
     terms = _terms(new)
+    new = let_through(arrivals, terms, _terms, now=now)
     # Their leads are locked, and have none open. They are written when their owners are known: a row that
     # is written and then changed costs twice.
     handoffs = leads.prepare_handoffs(
@@ -240,7 +287,9 @@ def _wake(arrivals: Sequence[Arrival]) -> list[Arrival]:
             end_nurture(arrival.handoff, now=arrival.at, why="The lead came back and asks for a person")
             arrival.lead.stage = Stage.MQL
             steps = [*arrival.steps, (str(Stage.NURTURE), Stage.MQL)]
-            woken[arrival.lead.id] = replace(arrival, handoff=None, qualifies=True, steps=steps)
+            woken[arrival.lead.id] = replace(
+                arrival, handoff=None, qualifies=True, may_open=True, steps=steps
+            )
     update_rows([arrival.lead for arrival in woken.values()], ["stage"])
     return [_awake(arrival, woken) for arrival in arrivals]
 

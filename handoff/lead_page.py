@@ -10,16 +10,23 @@ from typing import Any, Final
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
+from handoff.lead_score import ScoreNow, score_now
 from handoff.nurture import NURTURED, is_nurtured
+from handoff.readiness import hold_of
 from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
-from leads.criteria import SCHEMA, Part, parts_of, required_labels
+from leads import sql_bar
+from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
-from leads.models import Account, Assignment, Handoff, Lead
+from leads.models import Account, Assignment, DataWait, Handoff, Lead, SqlAnswers
+from leads.quality import Completeness, completeness
+from leads.requirements import MISSING, Lack, lacks_of, required_labels
+from leads.score import shown_score
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -32,6 +39,7 @@ _CONTACT = (
     ("title", "Title"),
     ("country", "Country"),
     ("region", "Region"),
+    ("postal_code", "Postal code"),
     ("source", "Source"),
     ("campaign", "Campaign"),
     ("channel", "Channel"),
@@ -55,12 +63,21 @@ _FLAGS = (
 )
 
 
+#: How an SQL criterion is marked, by whether it is met; None where it was not answered.
+_SQL_LOOKS: Final[dict[bool | None, dict[str, str]]] = {
+    True: {"icon": "check", "css": "sp-ok", "state": "met"},
+    False: {"icon": "x", "css": "sp-3", "state": "not met"},
+    None: {"icon": "alert-triangle", "css": "sp-risk", "state": "not answered"},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
     why_them: why its owner has it, told to somebody else.
 
-    measured: it is open and in shadow mode.
+    measured: it is open and in shadow mode. after_hours: when it came and business opened, in words; "" where
+    it came in working hours.
     """
 
     lead: Lead
@@ -87,6 +104,31 @@ class LeadPage:
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
     measured: bool
+    score: ScoreNow
+    completeness: Completeness
+    hold: DataWait | None  # it is held for enrichment
+    lacks: Sequence[Lack]
+    sql: SqlAnswers | None
+    after_hours: str = ""
+
+    @property
+    def sql_rows(self) -> list[dict[str, Any]]:
+        """The SQL criteria as a list draws them: label, value in words, icon."""
+        return [
+            {"label": row["label"], "value": sql_bar.value_words(row), **_SQL_LOOKS[row["met"]]}
+            for row in (self.sql.answers if self.sql else ())
+        ]
+
+    @property
+    def sql_met(self) -> str:
+        """ "3 of 4 met"."""
+        rows = self.sql.answers if self.sql else []
+        return f"{sum(bool(row['met']) for row in rows)} of {len(rows)} met"
+
+    @property
+    def trigger(self) -> dict[str, Any] | None:
+        """What handed the lead over, where that may be something else than the criteria."""
+        return (self.verdict or {}).get("trigger")
 
     @property
     def stage(self) -> str:
@@ -100,6 +142,16 @@ class LeadPage:
     @property
     def needs(self) -> str:
         return needs_text(self.lead.needs)
+
+    @property
+    def wrong(self) -> list[str]:
+        """What a handoff asks for and cannot be true, a sentence each."""
+        return [lack.words for lack in self.lacks if lack.code != MISSING]
+
+    @property
+    def hold_text(self) -> str:
+        """What it is held for: "Phone and Employees"."""
+        return needs_text(self.hold.fields) if self.hold else ""
 
     @property
     def unowned(self) -> str:
@@ -137,7 +189,11 @@ def lead_page(
     asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
-    contact = [_line(lead, name, label) for name, label in _CONTACT]
+    score = score_now(lead, handoffs, now=now)
+    known = values_of(lead, lead.account)
+    contact = [
+        _line(lead, name, label) for name, label in _CONTACT if name != "score" or not score.is_counted
+    ]
     broken = (
         broken_clocks(
             handoff,
@@ -182,6 +238,12 @@ def lead_page(
         measured=handoff is not None
         and handoff.state == Handoff.State.OPEN
         and is_measured_only(handoff.owner, tenant),
+        score=score,
+        completeness=completeness(known),
+        hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
+        lacks=lacks_of(lead.needs, known),
+        after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
+        sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
     )
 
 
@@ -357,8 +419,9 @@ def why_line(handoff: Handoff) -> str:
         for line in criteria_lines(handoff.verdict)
         if line["state"] == "met" and not line["title"].startswith("Not ")
     ]
-    if handoff.lead.score is not None:
-        parts.append(f"score {handoff.lead.score}")
+    score = shown_score(handoff.lead.score, handoff.verdict)
+    if score is not None:
+        parts.append(f"score {score}")
     return ", ".join(dict.fromkeys(parts)) or handoff.campaign or handoff.source
 
 

@@ -26,6 +26,7 @@ from handoff.lead_page import criteria_lines
 from leads.criteria import parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
+from leads.score import shown_score
 from notifications.context import Context, Row, register
 from notifications.timing import register_clocks
 from sla import targets
@@ -257,13 +258,15 @@ def _context(row: Row, handoff: Handoff, facts: Facts, now: datetime) -> Context
 def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     lead = handoff.lead
     company = lead.company
-    score = f"score {lead.score}" if lead.score is not None else ""
+    mark = "Drill: " if handoff.drill_seconds is not None else "Test: " if handoff.is_test else ""
+    points = shown_score(lead.score, handoff.verdict)
+    score = f"score {points}" if points is not None else ""
     source = f"Source: {handoff.source or lead.source}" if handoff.source or lead.source else ""
     campaign = f"campaign {handoff.campaign or lead.campaign}" if handoff.campaign or lead.campaign else ""
     owner = facts.name(handoff.owner_id)
     return {
         "lead_name": lead.full_name,
-        "lead_and_company": f"{lead.full_name} ({company})" if company else lead.full_name,
+        "lead_and_company": mark + (f"{lead.full_name} ({company})" if company else lead.full_name),
         "lead_first": lead.first_name or "this lead",
         "lead_title": lead.title or "title not known",
         "company": _company(lead, lead.account),
@@ -295,7 +298,7 @@ def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
         said["moved_why"] = _moved_why(row, handoff, facts, reader)
     if row.kind == "lead.unrouted":
         reason = str(row.data.get("reason") or handoff.unrouted_reason or "nobody_available")
-        said["unrouted_why"] = words.lower_first(words.say(words.REASONS, reason))
+        said["unrouted_why"] = words.lower_first(words.unowned_reason(reason))
     if row.kind in ("lead.rejected", "lead.nurture"):
         answer = facts.answers.get(handoff.id)
         said["owner"] = facts.name(answer.by_id if answer else owner_id, "sales")
@@ -470,7 +473,7 @@ def _for_machines(handoff: Handoff, facts: Facts) -> dict[str, Any]:
             "title": lead.title,
             "company": lead.company,
             "stage": lead.stage,
-            "score": lead.score,
+            "score": shown_score(lead.score, handoff.verdict),
             "source": handoff.source or lead.source,
             "campaign": handoff.campaign or lead.campaign,
             "test": lead.is_test,

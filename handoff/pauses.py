@@ -15,7 +15,7 @@ from core.errors import Conflict, ValidationFailed
 from handoff import limits
 from handoff.services import Actor, check_owner, lock_handoff
 from leads.models import Handoff
-from leads.services import mark_dirty
+from leads.services import mark_dirty, mark_worked
 from sla import services as sla
 from sla.models import Pause
 from sla.tiers import PauseRule
@@ -63,6 +63,7 @@ def pause_lead(
         raise ValidationFailed.at("/reason", f"Use one of: {', '.join(rules)}.", "invalid_choice")
     made = sla.pause(handoff, rules[reason], until=until, note=note.strip(), actor=actor.key, now=now)
     mark_dirty([handoff.id], now)
+    mark_worked([handoff], now)
     return made
 
 
@@ -76,6 +77,7 @@ def resume_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Pause:
     if not ended:
         raise Conflict("This lead is not paused.")
     mark_dirty([handoff.id], now)
+    mark_worked([handoff], now)
     return ended[0]
 
 

@@ -57,6 +57,20 @@ class AcceptInSerializer(serializers.Serializer[Any]):
     by = _by()
 
 
+def _fields() -> serializers.DictField:
+    return serializers.DictField(
+        required=False,
+        help_text="What the step asks for and is not known, by name: "
+        '{"phone": "+49 30 1234567", "account.employees": 120, "custom.amount": "50000"}.',
+    )
+
+
+class AcceptLeadInSerializer(AcceptInSerializer):
+    """Sales takes the lead, and fills in what must be known by then."""
+
+    fields = _fields()  # type: ignore[assignment]
+
+
 class RejectInSerializer(serializers.Serializer[Any]):
     """Sales refuses the lead."""
 
@@ -123,6 +137,11 @@ class StageInSerializer(serializers.Serializer[Any]):
 
     to = serializers.ChoiceField(choices=[str(stage) for stage in LATER_STAGES])
     why = _text(limits.STAGE_WHY, "Needed for won, lost and disqualified.")
+    answers = serializers.DictField(
+        required=False,
+        help_text="To the SQL criteria in force, by key: true or false, a choice, a text, a number, a day.",
+    )
+    fields = _fields()  # type: ignore[assignment]
     by = _by()
 
 
@@ -286,6 +305,9 @@ class ExplainSerializer(serializers.Serializer[Any]):
     lead = serializers.UUIDField()
     stage = serializers.ChoiceField(choices=Stage.values)
     needs = serializers.ListField(child=serializers.CharField())
+    score = serializers.DictField(
+        help_text="As of now: from (outside or signals), points, and lines, each with its words."
+    )
     qualification = serializers.DictField(allow_null=True)
     assignment = serializers.DictField(allow_null=True)
     decision = DecisionSerializer(allow_null=True)

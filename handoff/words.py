@@ -87,6 +87,17 @@ REASONS: Final = {
     "later_turn": "Comes later in the rotation",
 }
 
+#: Why a lead has no owner, where the same code says something else of a person.
+_UNOWNED: Final = {
+    "outside": "Another system chooses the owners here, and it named nobody",
+}
+
+
+def unowned_reason(code: str) -> str:
+    """Why a lead has no owner."""
+    return _UNOWNED.get(code) or say(REASONS, code or "nobody_available")
+
+
 TIE_BREAKS: Final = {
     "only_one": "Nobody else could take it.",
     "load": "Most room below their limit.",
@@ -99,6 +110,7 @@ ENDED: Final = {
     "breach": "overdue",
     "hand_over": "handed over",
     "away": "its owner went away",
+    "outside": "given to somebody else by another system",
     "reassigned": "reassigned",
     "rerouted": "refused as not theirs",
     "closed": "closed",

@@ -48,7 +48,7 @@ _OUTCOMES: Final = {
 _HANDED_OVER: Final = frozenset(
     {Stage.MQL, Stage.SAL, Stage.SQL, Stage.OPPORTUNITY, Stage.WON, Stage.LOST, Stage.REJECTED}
 )
-_TEXTS: Final = ("first_name", "last_name", "title", "phone", "source", "campaign", "channel")
+_TEXTS: Final = ("first_name", "last_name", "title", "phone", "postal_code", "source", "campaign", "channel")
 _LEAD_CHANGES: Final = (
     "email",
     *_TEXTS,

@@ -10,7 +10,9 @@ from typing import Any
 from handoff.attempts import progress_of
 from leads import selectors as leads
 from leads.arrivals import NewEngagement
-from leads.models import Account, Assignment, Engagement, Handoff, Lead
+from leads.criteria import values_of
+from leads.models import Account, Assignment, Engagement, Handoff, Lead, SqlAnswers
+from leads.quality import completeness
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.rows import AnyTimer
@@ -33,11 +35,12 @@ class LeadView:
     timers: Sequence[AnyTimer] = ()
     engagements: Sequence[Engagement | NewEngagement] = ()
     attempts: Progress | None = None
+    sql: SqlAnswers | None = None
 
 
 def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
     """Load what belongs to these leads (with `account` and `owner` selected): five queries, however many;
-    one more where tiers ask for attempts.
+    one more each where tiers ask for attempts, and where a handoff came to SQL.
     """
     ids = [lead.id for lead in rows]
     if not ids:
@@ -51,6 +54,7 @@ def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
             timers.setdefault(timer.handoff_id, []).append(timer)
     engagements = leads.latest_engagements(ids)
     attempts = progress_of(list(handoffs.values()))
+    sql = leads.latest_sql_answers([each.id for each in handoffs.values() if each.sql_at is not None])
     named = leads.external_ids(ids)
     views = []
     for lead in rows:
@@ -67,6 +71,7 @@ def lead_views(rows: Sequence[Lead]) -> list[LeadView]:
                 timers=timers.get(handoff.id, []) if handoff else [],
                 engagements=engagements[lead.id],
                 attempts=attempts.get(handoff.id) if handoff else None,
+                sql=sql.get(handoff.id) if handoff else None,
             )
         )
     return views
@@ -90,6 +95,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "last_name": lead.last_name,
         "title": lead.title,
         "phone": lead.phone,
+        "postal_code": lead.postal_code,
         "company": {
             "name": lead.company_name or (account.name if account else ""),
             "domain": account.domain if account else "",
@@ -111,6 +117,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "test": lead.is_test,
         "stage": lead.stage,
         "needs": lead.needs,
+        "completeness": completeness(values_of(lead, account)).as_dict(),
         "owner": person_document(owner),
         "handoff": {
             "id": handoff.id,
@@ -121,7 +128,9 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         }
         if handoff
         else None,
+        "outside_stage": lead.outside_stage,
         "qualification": lead.verdict,
+        "sql": sql_document(view.sql) if view.sql else None,
         "assignment": {"decision": view.assignment.decision_id, "reason": view.assignment.reason}
         if view.assignment
         else None,
@@ -131,6 +140,11 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "created_at": lead.created_at,
         "updated_at": lead.updated_at,
     }
+
+
+def sql_document(found: SqlAnswers) -> dict[str, Any]:
+    """The JSON of what sales answered at the SQL step."""
+    return {"version": found.number, "met": found.met, "at": found.at, "answers": found.answers}
 
 
 def attempts_document(found: Progress) -> dict[str, Any]:

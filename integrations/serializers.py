@@ -70,7 +70,12 @@ class LeadInSerializer(serializers.Serializer[Any]):
     last_name = _text(LEAD_LIMITS["last_name"])
     title = _text(LEAD_LIMITS["title"])
     phone = _text(LEAD_LIMITS["phone"])
+    postal_code = _text(LEAD_LIMITS["postal_code"])
     owner = _text(LEAD_LIMITS["owner"], "E-mail of the member that another system chose, where it routes.")
+    stage = _text(
+        LEAD_LIMITS["stage"],
+        "What that system calls the stage that the lead is at. It may hand the lead over: see /handover.",
+    )
     company = CompanyInSerializer(required=False, allow_null=True)
     source = _text(LEAD_LIMITS["source"])  # type: ignore[assignment]
     campaign = _text(LEAD_LIMITS["campaign"])
@@ -99,6 +104,7 @@ class LeadPatchSerializer(serializers.Serializer[Any]):
     last_name = _text(LEAD_LIMITS["last_name"])
     title = _text(LEAD_LIMITS["title"])
     phone = _text(LEAD_LIMITS["phone"])
+    postal_code = _text(LEAD_LIMITS["postal_code"])
     company = CompanyInSerializer(
         required=False,
         help_text="Of the account that the lead belongs to, for all its leads. "
@@ -166,10 +172,43 @@ class CriterionSerializer(serializers.Serializer[Any]):
     path = serializers.CharField()
 
 
+class TriggerSerializer(serializers.Serializer[Any]):
+    """What handed the lead over, where that may be something else than the criteria."""
+
+    met = serializers.BooleanField()
+    by = serializers.CharField(
+        allow_blank=True, help_text="criteria, outside_stage, score or form; blank where nothing did."
+    )
+    text = serializers.CharField()
+
+
 class QualificationSerializer(serializers.Serializer[Any]):
     met = serializers.BooleanField()
-    version = serializers.IntegerField()
+    version = serializers.IntegerField(help_text="Of the criteria; 0 where none are published.")
     criteria = CriterionSerializer(many=True)
+    trigger = TriggerSerializer(
+        required=False, help_text="Only where something else than the criteria may hand a lead over."
+    )
+
+
+class SqlAnswerSerializer(serializers.Serializer[Any]):
+    """One SQL criterion and what sales said."""
+
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    answer = serializers.CharField(help_text="yes_no, choice, text, number or date.")
+    value = AnyValueField(allow_null=True)
+    must = serializers.BooleanField()
+    met = serializers.BooleanField(allow_null=True, help_text="Null where it was not answered.")
+
+
+class SqlAnswersSerializer(serializers.Serializer[Any]):
+    """What sales answered to the SQL criteria of the handoff, with the version that asked."""
+
+    version = serializers.IntegerField(help_text="0 for those that hold until a version is published.")
+    met = serializers.BooleanField(help_text="Every criterion.")
+    at = serializers.DateTimeField()
+    answers = SqlAnswerSerializer(many=True)
 
 
 class AssignmentSerializer(serializers.Serializer[Any]):
@@ -206,6 +245,22 @@ class TimerSerializer(serializers.Serializer[Any]):
     breached_at = serializers.DateTimeField(allow_null=True)
 
 
+class DataFindingSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    words = serializers.CharField()
+
+
+class CompletenessSerializer(serializers.Serializer[Any]):
+    """How much of what a complete lead has is known and can be true."""
+
+    known = serializers.IntegerField()
+    of = serializers.IntegerField()
+    missing = serializers.ListField(child=serializers.CharField())
+    invalid = serializers.ListField(child=serializers.CharField())
+    findings = DataFindingSerializer(many=True, help_text="What is wrong with what is known.")
+
+
 class LeadSerializer(serializers.Serializer[Any]):
     """A lead as it stands, with its latest handoff."""
 
@@ -217,6 +272,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     last_name = serializers.CharField(allow_blank=True)
     title = serializers.CharField(allow_blank=True)
     phone = serializers.CharField(allow_blank=True)
+    postal_code = serializers.CharField(allow_blank=True)
     company = CompanySerializer()
     source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     campaign = serializers.CharField(allow_blank=True)
@@ -230,9 +286,14 @@ class LeadSerializer(serializers.Serializer[Any]):
     needs = serializers.ListField(
         child=serializers.CharField(), help_text="Handoff requirements that are missing."
     )
+    completeness = CompletenessSerializer()
     owner = OwnerSerializer(allow_null=True)
     handoff = HandoffSerializer(allow_null=True)
+    outside_stage = serializers.CharField(
+        allow_blank=True, help_text="What the system that sent it last called its stage."
+    )
     qualification = QualificationSerializer(allow_null=True)
+    sql = SqlAnswersSerializer(allow_null=True, help_text="Null before the SQL step.")
     assignment = AssignmentSerializer(allow_null=True)
     tier = serializers.CharField(allow_null=True)
     timers = TimerSerializer(many=True)

@@ -85,13 +85,21 @@ def _document(trial: Trial) -> dict[str, Any]:
     judged = arrival.judgement if arrival else None
     return {
         "qualified": judged.qualified if judged else False,
-        "needs": judged.needs if judged else [],
+        "needs": _needs(trial),
         "qualification": judged.verdict if judged else None,
         "tier": (handoff.tier if handoff else "") or None,
         "owner": person_document(owner),
         "priority": handoff.priority if handoff else 0,
         **_routed(trial),
     }
+
+
+def _needs(trial: Trial) -> list[str]:
+    """What it lacks: all of it where it qualifies, what its tier asks for included."""
+    arrival = trial.result.arrival
+    if arrival is None or arrival.judgement is None:
+        return []
+    return arrival.lead.needs if arrival.judgement.qualified else arrival.judgement.needs
 
 
 def _routed(trial: Trial) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from leads.account_names import keep_website, locked_account
 from leads.account_tree import check_parent, lock_tree
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account
+from leads.recheck import accounts_changed
 from tenants.audit import record_change
 from tenants.models import Member
 
@@ -101,8 +102,9 @@ def change_account(
 ) -> tuple[Account, bool]:
     """Write these of FIELDS and no others; gives back the account and whether anything changed. Audited.
 
-    changes: owner is a member's id or None, parent an account's. Leads that are judged already stay judged;
-             the next arrival or correction of each reads what stands here then.
+    changes: owner is a member's id or None, parent an account's. Leads that are judged already stay judged,
+             but those that wait for data, which are looked at again; the next arrival or correction of each
+             reads what stands here then.
     seen:    what the author saw, by field; a field that is to be changed and has another value by now is
              refused, lest somebody else's word of meanwhile is taken back unread.
     Raises NotFound; ValidationFailed at the field's name; Conflict for an account that was merged away;
@@ -143,6 +145,7 @@ def change_account(
         after={name: _plain(wanted[name]) for name in names},
         now=now,
     )
+    accounts_changed([account.id], now=now)
     return get_account(account_id=account_id), True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leads import account_api, account_merge_api, criteria_api, list_api
+from leads import account_api, account_merge_api, criteria_api, list_api, sql_bar_api
 
 urlpatterns = [
     path("accounts", account_api.AccountsView.as_view(), name="api-accounts"),
@@ -63,7 +63,29 @@ urlpatterns = [
     ),
     path("criteria/draft", criteria_api.CriteriaDraftView.as_view(), name="api-criteria-draft"),
     path("criteria/draft/check", criteria_api.CriteriaDraftCheckView.as_view(), name="api-criteria-check"),
+    path(
+        "criteria/draft/publish",
+        criteria_api.CriteriaDraftPublishView.as_view(),
+        name="api-criteria-draft-publish",
+    ),
+    path("criteria/draft/ask", criteria_api.CriteriaDraftAskView.as_view(), name="api-criteria-draft-ask"),
     path("criteria/preview", criteria_api.CriteriaPreviewView.as_view(), name="api-criteria-preview"),
     path("criteria/publish", criteria_api.CriteriaPublishView.as_view(), name="api-criteria-publish"),
     path("criteria/ask", criteria_api.CriteriaAskView.as_view(), name="api-criteria-ask"),
+    path("sql-criteria", sql_bar_api.SqlBarView.as_view(), name="api-sql-bar"),
+    path("sql-criteria/versions", sql_bar_api.SqlBarVersionsView.as_view(), name="api-sql-bar-versions"),
+    path(
+        "sql-criteria/versions/<uuid:sql_bar_version_id>/roll-back",
+        sql_bar_api.SqlBarRollBackView.as_view(),
+        name="api-sql-bar-roll-back",
+    ),
+    path(
+        "sql-criteria/versions/<uuid:sql_bar_version_id>/ask",
+        sql_bar_api.SqlBarAskAgainView.as_view(),
+        name="api-sql-bar-ask-again",
+    ),
+    path("sql-criteria/draft", sql_bar_api.SqlBarDraftView.as_view(), name="api-sql-bar-draft"),
+    path("sql-criteria/draft/check", sql_bar_api.SqlBarCheckView.as_view(), name="api-sql-bar-check"),
+    path("sql-criteria/publish", sql_bar_api.SqlBarPublishView.as_view(), name="api-sql-bar-publish"),
+    path("sql-criteria/ask", sql_bar_api.SqlBarAskView.as_view(), name="api-sql-bar-ask"),
 ]

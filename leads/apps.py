@@ -6,9 +6,11 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        """Say that criteria are versioned."""
+        """Say that both sides' criteria are versioned, and may be published for a later day; and speak for
+        messages about sources."""
+        from leads import source_alarms, sql_bar
         from leads.criteria import check_publishable
-        from leads.models import CriteriaVersion
+        from leads.models import CriteriaVersion, SqlBarVersion
         from tenants.versions import Kind, register
 
         register(
@@ -19,5 +21,18 @@ class LeadsConfig(AppConfig):
                 page="leads:criteria",
                 check="leads:criteria",
                 validate=check_publishable,
+                dated=True,
             )
         )
+        register(
+            Kind(
+                slug="sql_bar",
+                title="SQL criteria",
+                model=SqlBarVersion,
+                page="leads:sql_bar",
+                check="leads:sql_bar_check",
+                validate=sql_bar.check_publishable,
+                dated=True,
+            )
+        )
+        source_alarms.install()

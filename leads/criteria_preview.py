@@ -101,13 +101,16 @@ def preview_criteria(content: Mapping[str, Any], *, last: int = USUAL, now: date
     lists = lists_of([_who(row) for row in rows]) if LISTS in asked else [[] for _ in rows]
     reads_past = any(rule.reads_engagements for side in sides for rule in side.rules)
     past = _past(last) if rows else {}
+    # A score that nobody asks for is not counted; one from outside is a column like the others.
+    counts = [side.asks_score and side.signals is not None for side in sides]
     before = after = 0
     changed: list[tuple[UUID, datetime, bool]] = []
     for row, its_lists in zip(rows, lists, strict=True):
         did = past.get(row["key"], [])
         at = max([row["created_at"], *(each[2] for each in did)])
         facts = Facts({**_values(row), LISTS: its_lists}, did if reads_past else (), at)
-        would, does = draft.qualifies(facts), current is not None and current.qualifies(facts)
+        would = draft.qualifies(draft.scored(facts) if counts[0] else facts)
+        does = current is not None and current.qualifies(current.scored(facts) if counts[1] else facts)
         before += does
         after += would
         if would is not does:
@@ -205,8 +208,8 @@ def _explained(
         lead = leads.get(lead_id)
         if lead is None:
             continue
-        facts = facts_of(lead, lead.account, past.get(str(lead_id), []), at, beside=beside)
         refuses = current if would else draft
+        facts = facts_of(lead, lead.account, past.get(str(lead_id), []), at, criteria=refuses, beside=beside)
         reasons = _reasons(refuses, facts, "Until now" if would else "Now") if refuses else ()
         found.append(ChangedLead(lead.id, lead.full_name, lead.company, at, would, reasons))
     return found

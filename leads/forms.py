@@ -8,12 +8,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS
 from leads.defaults import EXCLUSIONS
 from leads.incoming import MAX_INTEGER, storable
 from leads.list_schema import list_choices
 from leads.matching import registrable_domain
 from leads.plain import PlainCriteria
+from leads.requirements import REQUIRED_FIELDS
 
 MAX_JSON = 200_000
 #: Kinds of engagement by which somebody asks for an answer; the others show interest.
@@ -165,7 +166,7 @@ class AdvancedForm(BasedOnForm):
         label="Criteria as JSON",
         max_length=MAX_JSON,
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "sp-code"}),
-        help_text="An object with rule, fit, exclude and required. Below is how conditions are written.",
+        help_text="An object with rule, fit, exclude, required, score. How they are written is below.",
     )
 
     def clean_content(self) -> Any:

@@ -53,7 +53,9 @@ class LeadIn:
     """One arrival of one person: an e-mail or an outside id says who. Blank text means "not said".
 
     owner:       e-mail of the member whom another system chose.
+    stage:       what that system calls the stage that the lead is at.
     occurred_at: aware; when it happened out there.
+    drill_seconds: a lead of a drill, whose promises run so long; said by the drill itself, never by a sender.
     """
 
     email: str = ""
@@ -63,7 +65,9 @@ class LeadIn:
     last_name: str = ""
     title: str = ""
     phone: str = ""
+    postal_code: str = ""
     owner: str = ""
+    stage: str = ""
     company: CompanyIn = CompanyIn()
     source: str = ""
     campaign: str = ""
@@ -73,6 +77,7 @@ class LeadIn:
     engagements: tuple[EngagementIn, ...] = ()
     custom: dict[str, Any] = field(default_factory=dict)
     test: bool = False
+    drill_seconds: int | None = None
 
 
 def _limit(model: Any, name: str) -> int:
@@ -81,11 +86,22 @@ def _limit(model: Any, name: str) -> int:
 
 LEAD_LIMITS: dict[str, int] = {
     name: _limit(Lead, name)
-    for name in ("email", "first_name", "last_name", "title", "phone", "source", "campaign", "channel")
+    for name in (
+        "email",
+        "first_name",
+        "last_name",
+        "title",
+        "phone",
+        "postal_code",
+        "source",
+        "campaign",
+        "channel",
+    )
 } | {
     "external_system": _limit(LeadExternalId, "system"),
     "external_id": _limit(LeadExternalId, "external_id"),
     "owner": 254,
+    "stage": _limit(Lead, "outside_stage"),
 }
 COMPANY_LIMITS: dict[str, int] = {
     name: _limit(Account, name) for name in ("name", "domain", "industry", "country", "region")

@@ -20,6 +20,29 @@ class CriteriaVersion(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="criteria_version_once")]
 
 
+class SqlBarVersion(VersionedModel):
+    """What makes an SQL, as written: {"questions": [{"key", "label", "hint", "answer", "choices", "must",
+    "must_be"}]}. See leads.sql_bar."""
+
+    class Meta(VersionedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="sql_bar_version_once")]
+
+
+class LeadSettings(TenantModel):
+    """One row a tenant: what hands a lead over (leads.triggers), what sales owes at each stage (leads.owed),
+    and after how many working days a status is stale (handoff.stale)."""
+
+    triggers = models.JSONField(default=list)  # of triggers.KINDS; empty is our criteria alone
+    outside_stages = models.JSONField(default=list)  # "MQL", or of one system alone "hubspot: MQL"
+    score_from = models.IntegerField(null=True)
+    form_kinds = models.JSONField(default=list)  # kinds of engagement
+    owed = models.JSONField(default=dict)  # {stage: [field, ...]}
+    stale_days = models.JSONField(default=dict)  # {stage: working days}
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="lead_settings_once")]
+
+
 class Account(TenantModel):
     name = models.CharField(max_length=200)
     domain = models.CharField(max_length=253, blank=True)  # registrable domain, lower case
@@ -83,6 +106,7 @@ class Lead(TenantModel):
     phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
+    postal_code = models.CharField(max_length=20, blank=True, default="", db_default="")
     company_name = models.CharField(max_length=200, blank=True)
     account = tenant_fk("leads.Account", null=True)
     source = models.CharField(max_length=80, blank=True)
@@ -96,6 +120,13 @@ class Lead(TenantModel):
     verdict = models.JSONField(null=True)
     criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
     needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue
+    # Codes of leads.quality.CHECKS that found something when it last came or was corrected; null: not looked
+    # at yet.
+    invalid = models.JSONField(null=True)
+    # What another system calls the stage that it is at, and which system that is.
+    outside_stage = models.CharField(max_length=60, blank=True, default="", db_default="")
+    outside_system = models.CharField(max_length=40, blank=True, default="", db_default="")
+    triggered_at = models.DateTimeField(null=True)  # since when that stage, or the score, hands it over
     owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
     is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -114,6 +145,10 @@ class Lead(TenantModel):
             models.Index(fields=["tenant", "source", "-updated_at"], name="lead_by_source"),
             models.Index(fields=["tenant", "search_name"], name="lead_by_name"),
             models.Index(fields=["tenant", "account"], name="lead_by_account"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="lead_by_creation"),
+            models.Index(
+                fields=["tenant", "-updated_at", "-id"], condition=~Q(needs=[]), name="lead_needing_data"
+            ),
         ]
 
     @property
@@ -124,6 +159,80 @@ class Lead(TenantModel):
     def company(self) -> str:
         """What the lead's company is called: as the account, else as the lead said."""
         return self.account.name if self.account else self.company_name
+
+
+class DataWait(TenantModel):
+    """A lead that the engine looks at again, at `due_at` at the latest: one that is held for enrichment
+    before its handoff, or one whose account says more than when it was found wanting.
+    """
+
+    class Kind(models.TextChoices):
+        ENRICHMENT = "enrichment"
+        ACCOUNT = "account"
+
+    class Outcome(models.TextChoices):
+        COMPLETE = "complete"  # everything came; handed over at once
+        EXPIRED = "expired"  # handed over as it was
+        NEEDS_DATA = "needs_data"  # something that is required never came
+        NOT_QUALIFIED = "not_qualified"  # judged again, it was no MQL any more
+        LOOKED_AT = "looked_at"
+
+    lead = tenant_fk("leads.Lead", related_name="data_waits", on_delete=models.CASCADE)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    number = models.PositiveIntegerField(default=0)  # of the handoff that waits for enrichment
+    fields = models.JSONField(default=list)  # that were missing when it began
+    since = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=13, choices=Outcome.choices, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "lead", "number"],
+                condition=Q(kind="enrichment"),
+                name="held_once_a_handoff",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "lead"],
+                condition=Q(kind="account", ended_at__isnull=True),
+                name="looked_at_again_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "lead", "-since"], name="data_wait_by_lead"),
+            models.Index(
+                fields=["due_at", "tenant"], condition=Q(ended_at__isnull=True), name="data_wait_due_anywhere"
+            ),
+        ]
+
+
+class SourceAlarm(TenantModel):
+    """An episode in which the data of a source was worse than before: of one field, from when it was noticed
+    to when it was good again.
+
+    before, after: leads with a good value, and leads looked at, of the weeks before and the days it was
+    noticed in.
+    """
+
+    source = models.CharField(max_length=80, blank=True)
+    field = models.CharField(max_length=40)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    before_good = models.PositiveIntegerField()
+    before_of = models.PositiveIntegerField()
+    after_good = models.PositiveIntegerField()
+    after_of = models.PositiveIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "source", "field"],
+                condition=Q(ended_at__isnull=True),
+                name="one_alarm_a_source_and_field",
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "-began_at"], name="source_alarm_by_time")]
 
 
 class LeadExternalId(TenantModel):
@@ -186,6 +295,8 @@ class Handoff(TenantModel):
     hops = models.PositiveSmallIntegerField(default=0)  # times it was moved on after the first owner
     unrouted_reason = models.CharField(max_length=40, blank=True)
     retry_at = models.DateTimeField(null=True)  # unrouted, and not worth asking the rules again before then
+    # Last sign of work: a new owner, a touch by a person, a step of the lifecycle. Null in imported history.
+    worked_at = models.DateTimeField(null=True)
     tier = models.CharField(max_length=60, blank=True)  # slug inside the policy version
     tier_name = models.CharField(max_length=80, blank=True)
     policy_version_id = models.UUIDField(null=True)  # sla.PolicyVersion; a layer above, so no reference
@@ -196,6 +307,7 @@ class Handoff(TenantModel):
     campaign = models.CharField(max_length=120, blank=True)
     channel = models.CharField(max_length=80, blank=True)
     is_test = models.BooleanField(default=False)
+    drill_seconds = models.PositiveSmallIntegerField(null=True)  # of a drill: its promises run so long
     is_history = models.BooleanField(default=False)  # imported: measured, never acted on
 
     class Meta(TenantModel.Meta):
@@ -213,6 +325,14 @@ class Handoff(TenantModel):
                 condition=Q(state="open", owner__isnull=True),
                 name="handoff_unrouted",
             ),
+            models.Index(
+                fields=["tenant", "worked_at", "id"], condition=Q(state="open"), name="handoff_by_work"
+            ),
+            models.Index(
+                fields=["tenant", "owner", "worked_at", "id"],
+                condition=Q(state="open"),
+                name="handoff_by_owner_and_work",
+            ),
         ]
 
 
@@ -225,6 +345,7 @@ class Assignment(TenantModel):
         REASSIGNED = "reassigned"  # a manager moved it
         REROUTED = "rerouted"  # refused as not theirs
         AWAY = "away"  # its owner went on leave before it was answered
+        OUTSIDE = "outside"  # another system, which routes here, gave it to somebody else
         CLOSED = "closed"
         UNDONE = "undone"
 
@@ -293,6 +414,30 @@ class StageChange(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "lead", "at"], name="stage_change_by_lead"),
             models.Index(fields=["tenant", "new", "at"], name="stage_change_by_stage"),
+        ]
+
+
+class SqlAnswers(TenantModel):
+    """What sales answered to the SQL criteria, once written never changed; what is added later is a row more.
+
+    answers: [{"key", "label", "answer", "value", "must", "met"}], in the order of the questions; `met` is
+    null where a question was not answered.
+    """
+
+    lead = tenant_fk("leads.Lead", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    version = tenant_fk("leads.SqlBarVersion", null=True)  # null: the default bar, of which there is no row
+    number = models.PositiveIntegerField(default=0)  # of the version; 0 for the default
+    stage = models.CharField(max_length=12, choices=Stage.choices)  # the step that asked
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    met = models.BooleanField()  # every question that had a bar
+    answers = models.JSONField(default=list)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "handoff", "-at"], name="sql_answers_by_handoff"),
+            models.Index(fields=["tenant", "-at"], name="sql_answers_by_time"),
         ]
 
 

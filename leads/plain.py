@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS
 from leads.defaults import EXCLUSIONS, engaged, flag
 from leads.list_use import FIELD as LISTS
+from leads.requirements import REQUIRED_FIELDS
 
 DOMAINS_NAME = "Excluded domains"
 
@@ -73,14 +74,16 @@ class PlainCriteria:
 
 
 def plain_form_of(content: Mapping[str, Any]) -> PlainCriteria | None:
-    """The form's values for a content, or None where the form could not say all of it."""
+    """The form's values for a content, or None where the form could not say all of it. The parts that it
+    does not show (`KEPT_PARTS`) are no hindrance: whoever saves it keeps them."""
     try:
         guess = _guess(content)
     except (KeyError, TypeError, IndexError, ValueError):
         return None
     # A kind or field that the form does not list would be lost as soon as somebody saves it.
     listed = set(guess.intent) <= set(ENGAGEMENT_KINDS) and set(guess.required) <= set(REQUIRED_FIELDS)
-    same = guess.content() == {"fit": None, "exclude": [], "required": [], **content}
+    shown = {name: part for name, part in content.items() if name not in KEPT_PARTS}
+    same = guess.content() == {"fit": None, "exclude": [], "required": [], **shown}
     return guess if listed and same else None
 
 

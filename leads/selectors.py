@@ -11,7 +11,15 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from core.errors import NotFound
-from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId
+from leads.models import (
+    Assignment,
+    CriteriaVersion,
+    Engagement,
+    Handoff,
+    Lead,
+    LeadExternalId,
+    SqlAnswers,
+)
 
 
 def get_lead(*, lead_id: UUID) -> Lead:
@@ -72,6 +80,14 @@ def latest_engagements(lead_ids: Sequence[UUID], *, each: int = 20) -> dict[UUID
     for engagement in rows.order_by("lead_id", "place"):
         found[engagement.lead_id].append(engagement)
     return found
+
+
+def latest_sql_answers(handoff_ids: Sequence[UUID]) -> dict[UUID, SqlAnswers]:
+    """What was answered last to the SQL criteria in each of these handoffs; no query for none of them."""
+    if not handoff_ids:
+        return {}
+    rows = SqlAnswers.objects.filter(handoff_id__in=handoff_ids).order_by("at", "id")
+    return {row.handoff_id: row for row in rows}
 
 
 def external_ids(lead_ids: Sequence[UUID]) -> dict[UUID, LeadExternalId]:

@@ -11,53 +11,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Max
 from uuid_utils.compat import uuid7
 
-from core.errors import Conflict, FieldError, StageError, StaleVersion, ValidationFailed
+from core.errors import FieldError, StageError, ValidationFailed
 from leads.arrivals import Arrival
-from leads.criteria import check_publishable
-from leads.defaults import DEFAULT_CRITERIA
-from leads.lifecycle import Stage, can_move
-from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
+from leads.lifecycle import IN_HANDOFF, Stage, can_move
+from leads.models import Assignment, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.upsert import record_steps, upsert_leads
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
-from tenants.models import Member, Publication
-from tenants.versions import (
-    ask,
-    create_draft,
-    open_draft,
-    publish,
-    published_version,
-    save_draft,
-    start_draft,
-    version_in_force,
-)
 
 __all__ = [
     "Arrival",
     "NewOwner",
     "Terms",
-    "begin_criteria_draft",
     "close_handoffs",
     "end_assignments",
     "mark_dirty",
+    "mark_worked",
     "move_stage",
     "move_stages",
     "open_handoffs",
     "prepare_handoffs",
-    "propose_criteria",
-    "publish_criteria",
     "record_steps",
     "record_touch",
     "start_assignments",
     "undo_touch",
     "upsert_leads",
-    "write_criteria_draft",
 ]
 
 
@@ -111,6 +93,8 @@ def move_stages(
         lead.updated_at = now
     update_rows(moving, ["stage", "updated_at"])
     insert_rows(changes)
+    if to in IN_HANDOFF and handoffs:
+        mark_worked([handoffs[lead.id] for lead in moving if lead.id in handoffs], now)
     return moving
 
 
@@ -123,6 +107,14 @@ def move_stage(
             [lead], to, actor=actor, now=now, why=why, handoffs={lead.id: handoff} if handoff else None
         )
     )
+
+
+def mark_worked(handoffs: Sequence[Handoff], at: datetime) -> None:
+    """Note a sign of work on handoffs; one that was noted later already stands."""
+    changed = [each for each in handoffs if each.worked_at is None or each.worked_at < at]
+    for handoff in changed:
+        handoff.worked_at = at
+    update_rows(changed, ["worked_at"])
 
 
 # --- Handoffs -----------------------------------------------------------------------------------------------
@@ -190,12 +182,14 @@ def _new_handoff(lead: Lead, number: int, arrival: Arrival | None, now: datetime
         lead_id=lead.id,
         number=number,
         started_at=now,
+        worked_at=now,
         criteria_version_id=lead.criteria_version_id,
         verdict=lead.verdict,
         source=(came.source if came else "") or lead.source,
         campaign=(came.campaign if came else "") or lead.campaign,
         channel=(came.channel if came else "") or lead.channel,
         is_test=came.test if came else lead.is_test,
+        drill_seconds=came.drill_seconds if came else None,
     )
     handoff.lead = lead  # at hand for whoever asks
     return handoff
@@ -261,10 +255,11 @@ def start_assignments(owners: Sequence[NewOwner], *, now: datetime, first: bool 
         row.handoff = handoff
         rows.append(row)
         handoff.owner_id = owner.member_id
-        handoff.owned_since = now
+        handoff.owned_since = handoff.worked_at = now
         handoff.hops = hop
         handoff.unrouted_reason = ""
-    update_rows([owner.handoff for owner in owners], ["owner", "owned_since", "hops", "unrouted_reason"])
+    changed = ["owner", "owned_since", "worked_at", "hops", "unrouted_reason"]
+    update_rows([owner.handoff for owner in owners], changed)
     _set_lead_owners({owner.handoff.lead_id: owner.member_id for owner in owners}, now)
     insert_rows(rows)
     mark_dirty([owner.handoff.id for owner in owners], now)
@@ -358,9 +353,15 @@ def record_touch(
     if not insert_rows([touch], conflict="on conflict do nothing", returning=True):
         return Touch.objects.select_related("lead", "handoff").get(external_id=external_id), False
     if handoff is not None:
+        changed = []
         if counts and (handoff.first_touch_at is None or at < handoff.first_touch_at):
             handoff.first_touch_at = at
-            update_rows([handoff], ["first_touch_at"])
+            changed.append("first_touch_at")
+        if not automatic and (handoff.worked_at is None or at > handoff.worked_at):
+            handoff.worked_at = at
+            changed.append("worked_at")
+        if changed:
+            update_rows([handoff], changed)
         mark_dirty([handoff.id], now)
     return touch, True
 
@@ -372,74 +373,16 @@ def undo_touch(touch: Touch, *, first_touch_at: datetime | None, now: datetime) 
     update_rows([touch], ["undone_at"])
     if touch.handoff is not None:
         touch.handoff.first_touch_at = first_touch_at
-        update_rows([touch.handoff], ["first_touch_at"])
+        touch.handoff.worked_at = last_worked(touch.handoff)
+        update_rows([touch.handoff], ["first_touch_at", "worked_at"])
         mark_dirty([touch.handoff.id], now)
 
 
-# --- Criteria -----------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def publish_criteria(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
-    """Write the next version of the criteria and put it in force. Leads are judged by it from their next
-    arrival on.
-
-    based_on: number of the version that the author saw in force, 0 for none.
-    Raises StaleVersion where another has come between, ValidationFailed with a path to each error of the
-    content, ApprovalNeeded where a second admin must approve (`propose_criteria`).
-    """
-    draft = _write_criteria(content, based_on=based_on, actor=actor, now=now)
-    return publish(draft, actor=actor, now=now)
-
-
-@transaction.atomic
-def propose_criteria(
-    content: object, *, based_on: int, actor: str, asker: Member | None, now: datetime
-) -> Publication:
-    """Write the next version of the criteria and ask a second admin to put it in force. Raises as
-    `publish_criteria`, and Conflict where nobody could approve it.
-
-    asker: the person behind the actor. A request for an earlier wording is withdrawn with that.
-    """
-    draft = _write_criteria(content, based_on=based_on, actor=actor, now=now)
-    return ask(draft, actor=actor, asker=asker, now=now, expected_revision=draft.revision)
-
-
-@transaction.atomic
-def begin_criteria_draft(*, actor: str, now: datetime) -> CriteriaVersion:
-    """Begin the next version of the criteria: a copy of the one in force, else what a new organisation gets.
-    Raises Conflict where a draft is open already.
-    """
-    content = None if version_in_force(CriteriaVersion, now) else DEFAULT_CRITERIA
-    return start_draft(CriteriaVersion, actor=actor, now=now, content=content)
-
-
-@transaction.atomic
-def write_criteria_draft(
-    content: dict[str, Any], *, revision: int | None, actor: str, now: datetime
-) -> CriteriaVersion:
-    """Begin a draft with this content, or write it into the open one; it need not be valid yet.
-
-    revision: of the open draft that the author saw; None where they saw none. Raises StaleVersion where it
-              was saved or begun since, Conflict where it is gone.
-    """
-    found = open_draft(CriteriaVersion)
-    if found is not None:
-        return save_draft(found, content=content, expected_revision=revision or 0, actor=actor, now=now)
-    if revision is not None:
-        raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
-    return start_draft(CriteriaVersion, actor=actor, now=now, content=content)
-
-
-def _write_criteria(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
-    """The content as the draft of the next version: over the one that is open, where there is one."""
-    check_publishable(content)
-    assert isinstance(content, dict)
-    list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
-    current = published_version(CriteriaVersion)
-    if (current.number if current else 0) != based_on:
-        raise StaleVersion("Somebody published another version meanwhile. Look at it, then send yours again.")
-    draft = open_draft(CriteriaVersion)
-    if draft is None:
-        return create_draft(CriteriaVersion, content=content, actor=actor, now=now)
-    return save_draft(draft, content=content, expected_revision=draft.revision, actor=actor, now=now)
+def last_worked(handoff: Handoff) -> datetime:
+    """The last sign of work on a handoff, by its rows; two queries."""
+    touches = Touch.objects.filter(handoff=handoff, automatic=False, undone_at__isnull=True)
+    steps = StageChange.objects.filter(handoff=handoff)
+    touched: datetime | None = touches.aggregate(at=Max("at"))["at"]
+    stepped: datetime | None = steps.aggregate(at=Max("at"))["at"]
+    signs = (touched, stepped, handoff.owned_since, handoff.started_at)
+    return max(at for at in signs if at is not None)

@@ -29,17 +29,22 @@ from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.people import find_people
+from leads.quality import findings, known_of
+from leads.score import FIELD as SCORE_FIELD
+from leads.score import shown_score
+from leads.triggers import judge as judge_triggers
+from leads.triggers import note_change, trigger_why, triggers_in_force
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.roundtrips import send_waiting, write
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
 # Keys by which one of two transactions that bring the same person learns of the other.
 _ONCE = ("lead_email_once", "lead_external_id_once")
-_FILLED = ("first_name", "last_name", "title", "phone")
+_FILLED = ("first_name", "last_name", "title", "phone", "postal_code")
 # The first that is known stays: handoffs keep those of each return.
 _FIRST_TOUCH = ("source", "campaign", "channel")
 _CHANGING = (
@@ -52,11 +57,15 @@ _CHANGING = (
     "company_name",
     "account",
     "score",
+    "outside_stage",
+    "outside_system",
+    "triggered_at",
     "custom",
     "stage",
     "verdict",
     "criteria_version",
     "needs",
+    "invalid",
     "is_test",
     "updated_at",
 )
@@ -80,11 +89,11 @@ def upsert_leads(
 
     clock:    read again once known leads and their handoffs are locked: what others did meanwhile lies
               before it.
-    criteria: judged by these; the published ones unless given.
+    criteria: judged by these; those in force unless given.
     The lead's row holds the stage that the verdict gives it; `record_steps` writes its steps, once the
     handoffs they belong to are open. Raises Conflict where others keep sending the same people.
     """
-    version = criteria or published_version(CriteriaVersion)
+    version = criteria or version_in_force(CriteriaVersion, now)
     return try_until_alone(lambda: Batch(items, now, clock, version))
 
 
@@ -119,7 +128,7 @@ def record_steps(
     for arrival in arrivals:
         for old, new in arrival.steps:
             handoff = (handoffs or {}).get(arrival.lead.id) if new == Stage.MQL else None
-            why = "Meets the MQL criteria" if new == Stage.MQL else ""
+            why = trigger_why(arrival.lead.verdict) if new == Stage.MQL else ""
             handoff_id = handoff.id if handoff else None
             rows.append((uuid7(), arrival.lead.id, handoff_id, old, str(new), now, actor, why))
     insert_values(StageChange, ("id", "lead_id", "handoff_id", "old", "new", "at", "actor", "why"), rows)
@@ -139,6 +148,7 @@ class Batch:
         self.errors: dict[int, DomainError] = {}
         self.people: list[Person] = []
         self.gains_address = False  # a known lead gets an e-mail that it did not have
+        self.triggers = triggers_in_force()
 
     def run(self) -> list[Arrival | DomainError]:
         self.people, self.errors = self.find()
@@ -216,6 +226,7 @@ class Batch:
                 stage=Stage.SUBSCRIBER,
             )
         lead, address = person.lead, person.lead.email
+        person.stood = self.triggers.standing(lead, shown_score(lead.score, lead.verdict))
         for index, item in person.items:
             # What happened before the last thing we know of only fills gaps.
             newer = person.latest is None or item.occurred_at is None or item.occurred_at >= person.latest
@@ -238,6 +249,7 @@ class Batch:
             "phone": normalise_phone(item.phone, country)[:40],
             "country": country,
             "region": item.company.region,
+            "postal_code": item.postal_code.strip(),
             "company_name": item.company.name,
         }
         for name, value in values.items():
@@ -248,6 +260,8 @@ class Batch:
                 setattr(lead, name, getattr(item, name))
         if item.score is not None and (newer or lead.score is None):
             lead.score = item.score
+        if item.stage and (newer or not lead.outside_stage):
+            lead.outside_stage, lead.outside_system = item.stage.strip(), item.external_system
         if item.custom:
             lead.custom = {**lead.custom, **item.custom} if newer else {**item.custom, **lead.custom}
         if not item.test:
@@ -285,28 +299,57 @@ class Batch:
     # --- Judgement ------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
+        criteria = load_criteria(self.version) if self.version else None
         beside = Beside((person.lead, person.account) for person in self.people if person.lead is not None)
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now, beside=beside)
+            person.facts = facts_of(
+                lead, person.account, person.past, self.now, criteria=criteria, beside=beside
+            )
+            lead.invalid = [each.code for each in findings(known_of(person.facts.values))]
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))
-            if self.version is None:
+            judgement = judge_lead(lead, person.facts, self.version) if self.version else None
+            judgement = self.ask_triggers(person, judgement)
+            if judgement is None:
                 continue
-            judgement = judge_lead(lead, person.facts, self.version)
             person.judgement = judgement
             if person.is_new and judgement.fits:
                 lead.stage = Stage.LEAD
                 person.steps[0] = ("", Stage.LEAD)
             elif judgement.fits and lead.stage == Stage.SUBSCRIBER:
                 self.step(person, Stage.LEAD)
-            ready = judgement.qualified and not lead.needs
             # At MQL or further without an open handoff: imported history that the file left open.
             movable = can_move(Stage(lead.stage), Stage.MQL) or lead.stage in IN_HANDOFF
-            if ready and person.handoff is None and movable and self.may_open(person):
+            person.may_open = (
+                judgement.qualified and person.handoff is None and movable and self.may_open(person)
+            )
+            if person.may_open and not lead.needs:
                 person.qualifies = True
                 self.step(person, Stage.MQL)
+
+    def ask_triggers(self, person: Person, judgement: Judgement | None) -> Judgement | None:
+        """The judgement with what hands leads over here, which may be something else than our criteria."""
+        if self.triggers.is_plain:
+            return judgement
+        lead, facts = person.lead, person.facts
+        assert lead is not None
+        assert facts is not None
+        note_change(lead, person.stood, self.triggers, self.now, score=facts.value(SCORE_FIELD))
+        found = judge_triggers(
+            self.triggers,
+            judgement,
+            criteria=load_criteria(self.version) if self.version else None,
+            lead=lead,
+            facts=facts,
+            past=person.past,
+            closed_at=person.closed_at,
+        )
+        if found is not None:
+            lead.verdict = found.verdict
+            lead.needs = found.needs if found.qualified else []
+        return found
 
     def may_open(self, person: Person) -> bool:
         """May a handoff be opened for a person who qualifies and has none?"""
@@ -375,6 +418,7 @@ class Batch:
                     handoff=person.handoff,
                     last_number=person.last_number,
                     qualifies=person.qualifies and first,
+                    may_open=person.may_open and first,
                     judgement=person.judgement,
                     steps=person.steps if first else [],
                 )

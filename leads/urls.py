@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leads import account_merge_views, account_views, criteria_views, list_views, views
+from leads import account_merge_views, account_views, criteria_views, list_views, sql_bar_views, views
 
 app_name = "leads"
 
@@ -20,6 +20,17 @@ urlpatterns = [
         "qualification/versions/<uuid:criteria_version_id>/use",
         criteria_views.use_again,
         name="criteria_use",
+    ),
+    path("qualification/sql", sql_bar_views.bar, name="sql_bar"),
+    path("qualification/sql/start", sql_bar_views.start, name="sql_bar_start"),
+    path("qualification/sql/draft", sql_bar_views.draft, name="sql_bar_draft"),
+    path("qualification/sql/draft/check", sql_bar_views.check, name="sql_bar_check"),
+    path("qualification/sql/draft/discard", sql_bar_views.discard, name="sql_bar_discard"),
+    path("qualification/sql/versions", sql_bar_views.history, name="sql_bar_versions"),
+    path(
+        "qualification/sql/versions/<uuid:sql_bar_version_id>/use",
+        sql_bar_views.use_again,
+        name="sql_bar_use",
     ),
     path("accounts", account_views.accounts, name="accounts"),
     path("accounts/review", account_merge_views.review, name="account_review"),

@@ -104,6 +104,10 @@ class RoutingSettingsInSerializer(serializers.Serializer[Any]):
     fallback = serializers.CharField(max_length=254, required=False, help_text="Id or e-mail of a member.")
     max_hops = serializers.IntegerField(required=False)
     breaches_in_a_row = serializers.IntegerField(required=False, allow_null=True)
+    enabled = serializers.BooleanField(
+        required=False,
+        help_text="False: the CRM or another router chooses the owners, and only the clocks run here.",
+    )
 
 
 _read_pool = strict.reader_of(PoolInSerializer)
@@ -227,6 +231,10 @@ class RoutingSettingsView(_SetUpView):
     def patch(self, request: Request) -> Response:
         """Change what is sent. There is always a fallback person: the first change names one."""
         said = strict.read(_read_settings, request.data)
+        if "enabled" in said:
+            settings.set_enabled(enabled=said.pop("enabled"), **self.by)
+            if not said:
+                return Response(_settings(overview.settings_in_force()))
         present = overview.settings_in_force()
         named = said.get("fallback")
         settings.change_settings(

@@ -202,9 +202,15 @@ def lock_pools(slugs: Iterable[str]) -> list[PoolRow]:
     return _pools(f"{_POOLS_SQL} for update of p", slugs)
 
 
-def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
+def read_pools() -> list[PoolRow]:
+    """Every active pool as it stands, in ascending order of id; nothing is locked."""
+    return _pools(_POOLS_SQL.replace(" and p.slug = any(%s)", ""), None)
+
+
+def _pools(sql: str, slugs: Iterable[str] | None) -> list[PoolRow]:
+    wanted = [] if slugs is None else [sorted(set(slugs))]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [str(current_tenant_id()), sorted(set(slugs))])
+        cursor.execute(sql, [str(current_tenant_id()), *wanted])
         return [
             PoolRow(
                 pool_id,
@@ -380,6 +386,11 @@ def _loads(member_ids: Iterable[str], *, lock: bool) -> list[tuple[Any, ...]]:
         sql = f"{_LOADS_SQL} for update" if lock else _LOADS_SQL
         cursor.execute(sql, [str(current_tenant_id()), as_array(list(member_ids))])
         return list(cursor.fetchall())
+
+
+def hold_loads(member_ids: Iterable[UUID]) -> None:
+    """Lock the rows that count these people's leads, for whoever will move leads in more steps than one."""
+    _loads({str(member_id) for member_id in member_ids}, lock=True)
 
 
 def read_loads(board: Board, member_ids: Iterable[str], *, lock: bool) -> None:

@@ -25,6 +25,7 @@ from routing.rule_rows import is_plain, rule_rows
 from routing.rules_check import PoolState, pool_states
 from routing.rules_edit import EVERYONE_ELSE, GIVES, LAYERS, NOT_YET, Content, Layer, Place, place_of, rule_at
 from routing.rules_words import changes
+from routing.territories import is_row
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
@@ -72,7 +73,7 @@ def draft(request: TenantRequest) -> HttpResponse:
     sent = request.method == "POST"
     asked = place_of((request.POST if sent else request.GET).get("rule", ""))
     place = _still_there(request, found, asked) if sent else asked
-    if place is None or rule_at(found.content, place) is None:
+    if place is None or rule_at(found.content, place) is None or is_row(rule_at(found.content, place)):
         if sent and asked is not None:
             messages.error(request, "Somebody removed this rule meanwhile. Nothing is saved.")
             return redirect("routing:rules_draft")
@@ -213,7 +214,7 @@ def _draft_context(
 ) -> dict[str, Any]:
     now = database_clock()
     by = found.saved_by or found.created_by
-    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools)
+    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools, gates=False)
     content = found.content
     counted = overview.hits(now)
     return {

@@ -131,6 +131,30 @@ def change_settings(
     return found
 
 
+@transaction.atomic
+def set_enabled(*, enabled: bool, actor: str, clock: Clock) -> bool:
+    """Choose whether we route, or another system does and only the clocks run here; whether that changed.
+
+    Leads that wait because nobody was named are routed within the next turn of the engine where we do.
+    """
+    RoutingSettings.objects.get_or_create()
+    found: RoutingSettings = RoutingSettings.objects.select_for_update(of=("self",)).get()
+    if found.enabled == enabled:
+        return False
+    found.enabled = enabled
+    found.save(update_fields=["enabled"])
+    record_change(
+        actor=actor,
+        action="routing_switched",
+        object_type="routingsettings",
+        object_id=found.id,
+        before={"enabled": not enabled},
+        after={"enabled": enabled},
+        now=clock(),
+    )
+    return True
+
+
 def locked_pool(pool_id: UUID) -> Pool:
     """The pool, held until the transaction ends. Raises NotFound."""
     pool: Pool | None = Pool.objects.select_for_update(of=("self",)).filter(id=pool_id).first()

@@ -10,9 +10,11 @@ class SlaConfig(AppConfig):
         the page shell what is wrong.
         """
         from leads.list_use import register_rules
+        from leads.tiers import register_tiers
         from sla import alarm
         from sla.models import PolicyVersion
         from sla.moving import move_as_chosen
+        from sla.policies import tiers_in_force
         from sla.policy_review import check_publishable
         from sla.units import rules_kept
         from tenants.versions import Kind, register
@@ -30,4 +32,5 @@ class SlaConfig(AppConfig):
             )
         )
         alarm.register()
+        register_tiers(tiers_in_force)
         register_rules(rules_kept)

@@ -129,7 +129,7 @@ def history_rows(
     found = list(listed[: PAGE + 1])
     approvals = versions.approvals_of(each.id for each in found)
     actors = names_of_actors([*(each.published_by or each.created_by for each in found), *approvals.values()])
-    older: list[VersionedModel | None] = [*found[1:], None]
+    older: list[VersionedModel | None] = [*found[1:], None][: len(found)]
     rows = [
         {
             "version": version,

@@ -152,7 +152,7 @@ def version_list(
     listed = versions.of_line(model, line).exclude(state=VersionState.DRAFT).order_by("-number")
     found = list(listed[: MOST_VERSIONS + 1])
     approvals = versions.approvals_of(version.id for version in found)
-    older: list[VersionedModel | None] = [*found[1:], None]
+    older: list[VersionedModel | None] = [*found[1:], None][: len(found)]
     rows = [
         {
             "id": version.id,

@@ -20,6 +20,7 @@ MAX_SEARCHED = 2_000  # bytes of one field that a pattern searches; keeps the wo
 #: Ages in seconds, ascending, by folded subject: under None those of all, under "" those without a subject.
 Ages: TypeAlias = Mapping[str | None, Sequence[float]]
 _REMEMBERED_LENGTH = 100  # characters
+_READINGS = ("_folded", "_words", "_encoded", "_items", "_numbers", "_flags", "_days")
 _NO_AGES: Ages = MappingProxyType({})
 
 
@@ -80,6 +81,20 @@ class Facts:
         self._flags: dict[str, bool | None] = {}
         self._days: dict[str, date | None] = {}
         self._timeline: Mapping[str, Ages] | None = None
+
+    def having(self, name: str, value: object) -> Facts:
+        """The same facts with another value of one field. What was read already of the others, and of what
+        the lead did, is shared."""
+        if self._timeline is None:
+            self._timeline = self._read_timeline()
+        found = Facts.__new__(Facts)
+        found.values = {**self.values, name: value}
+        found.engagements, found.now, found._timeline = self.engagements, self.now, self._timeline
+        for slot in _READINGS:
+            read = dict(getattr(self, slot))
+            read.pop(name, None)
+            setattr(found, slot, read)
+        return found
 
     def value(self, name: str) -> object:
         """The value of a field as it was given."""

@@ -10,7 +10,7 @@ from handoff.selectors.access import ACTS, SEES_ALL, get_lead, last_handoff, tea
 from handoff.selectors.boards import PRESSING, Board, Pressing, board
 from handoff.selectors.finding import search
 from handoff.selectors.inboxes import MOST_OPEN, TABS, Inbox, attempts, inbox, undecided_count
-from handoff.selectors.ownerless import Waiting, unrouted, unrouted_count
+from handoff.selectors.ownerless import Waiting, unrouted, unrouted_count, waiting_handoffs
 from handoff.selectors.people import Person, names_of, receivers
 from handoff.selectors.rows import SHOWN, Row
 
@@ -40,5 +40,6 @@ __all__ = [
     "unrouted",
     "unrouted_count",
     "visible_leads",
+    "waiting_handoffs",
     "watched",
 ]

@@ -41,13 +41,18 @@ def unrouted(*, now: datetime) -> list[Waiting]:
     return [
         Waiting(
             handoff=handoff,
-            reason=words.say(words.REASONS, handoff.unrouted_reason or "nobody_available"),
+            reason=words.unowned_reason(handoff.unrouted_reason),
             since=ended.get(handoff.id, handoff.started_at),
             reading=rows[handoff.id].reading,
             at=now,
         )
         for handoff in handoffs
     ]
+
+
+def waiting_handoffs() -> QuerySet[Handoff]:
+    """Open handoffs that nobody owns, whichever; unordered."""
+    return _waiting()
 
 
 def unrouted_count() -> int:

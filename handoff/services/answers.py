@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,6 +20,7 @@ from handoff.moves import UNDO_SECONDS
 from handoff.services.acting import Actor, check_owner, check_undo, lock_handoff
 from handoff.services.cycle import close_cycle, come_to, tell
 from handoff.services.owners import record_move
+from handoff.services.steps import take_step
 from leads import services as leads
 from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff
@@ -38,10 +41,13 @@ class Rejected:
 
 
 @transaction.atomic
-def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
+def accept_lead(
+    *, lead_id: UUID, actor: Actor, clock: Clock, fields: Mapping[str, Any] | None = None
+) -> Handoff:
     """Sales takes the lead: the decision target is met at this moment, the lead is a SAL.
 
-    Raises NotOwner after a reassignment, AlreadyDecided the second time.
+    fields: what must be known at that step and is not, by name. Raises ValidationFailed at /fields/<name> for
+    what is still missing; NotOwner after a reassignment, AlreadyDecided the second time.
     """
     handoff = lock_handoff(lead_id)
     now = clock()
@@ -52,6 +58,7 @@ def accept_lead(*, lead_id: UUID, actor: Actor, clock: Clock) -> Handoff:
         raise AlreadyDecided(
             f"This lead was accepted before, on {words.moment(handoff.accepted_at)}.", outcome="accepted"
         )
+    take_step(handoff, Stage.SAL, fields=fields or {}, answers={}, actor=actor, now=now, clock=clock)
     by_id = actor.member.id if actor.member else None
     feedback.record_disposition(
         handoff=handoff, kind=Disposition.Kind.ACCEPTED, actor=actor.key, by_id=by_id, now=now

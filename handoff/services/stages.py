@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -9,8 +11,9 @@ from django.db import transaction
 from core.errors import FieldError, ValidationFailed
 from handoff.services.acting import Actor, check_owner, lock_handoff
 from handoff.services.cycle import close_cycle, come_to, tell
+from handoff.services.steps import take_step
 from leads import services as leads
-from leads.lifecycle import Stage
+from leads.lifecycle import Stage, can_move
 from leads.models import Handoff
 from tenants.clock import Clock
 
@@ -26,10 +29,21 @@ CLOSING: dict[Stage, Handoff.Outcome] = {
 
 
 @transaction.atomic
-def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Clock) -> Handoff:
+def move_to_stage(
+    *,
+    lead_id: UUID,
+    to: str,
+    why: str,
+    actor: Actor,
+    clock: Clock,
+    answers: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Handoff:
     """Report a later stage: SQL, opportunity, won, lost, disqualified. The last three end the handoff.
 
-    Raises ValidationFailed for another stage, StageError where the lifecycle has no such step.
+    answers: to the SQL criteria, by key. fields: what the step asks for and is not known, by name.
+    Raises ValidationFailed for another stage, and with each place where the step asks for more
+    (`steps.take_step`); StageError where the lifecycle has no such step.
     """
     if to not in LATER_STAGES:
         known = ", ".join(LATER_STAGES)
@@ -43,6 +57,10 @@ def move_to_stage(*, lead_id: UUID, to: str, why: str, actor: Actor, clock: Cloc
     if stage in CLOSING and not why.strip():
         raise ValidationFailed(
             "Say why.", field_errors=[FieldError("/why", "Say why in a few words.", "required")]
+        )
+    if handoff.lead.stage != stage and can_move(Stage(handoff.lead.stage), stage):
+        take_step(
+            handoff, stage, fields=fields or {}, answers=answers or {}, actor=actor, now=now, clock=clock
         )
     moved = leads.move_stage(handoff.lead, stage, actor=actor.key, now=now, why=why, handoff=handoff)
     if not moved:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,25 +18,46 @@ from django.views.decorators.http import require_http_methods, require_POST
 from feedback.models import Reason
 from feedback.selectors import active_reasons
 from handoff import selectors, services
-from handoff.forms import NurtureForm, RejectForm, StageForm, TouchForm, minute_of
+from handoff.forms import NurtureForm, RejectForm, TouchForm, minute_of
 from handoff.services import LATER_STAGES, Actor
+from handoff.step_form import AcceptForm, StageForm
 from handoff.views import base
 from handoff.views.base import go, lead_of, way_on, worker
 from handoff.views.dialogs import after, answer, dialog, posted
 from leads.lifecycle import Stage, can_move
-from leads.models import Handoff
+from leads.models import Handoff, Lead
 from tenants.requests import TenantRequest
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "POST"])
 @worker
 def accept(request: TenantRequest, lead_id: UUID) -> HttpResponse:
-    """Take the lead, with ten seconds to take it back."""
+    """Take the lead, with ten seconds to take it back. Where something must be known by then that is not, a
+    form asks for it."""
     found = lead_of(request, lead_id)
-    services.accept_lead(lead_id=found.id, actor=Actor.person(request.member), clock=base.deciding_clock)
-    undo = reverse("handoff:undo_accept", args=[found.id])
-    messages.success(request, f"{found.full_name} is accepted.", extra_tags=f"undo={undo}")
-    return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+    step = services.step_to(found, None, Stage.SAL, now=base.reading_clock())
+    form = AcceptForm(posted(request), step=step)
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"Accept {found.full_name}"
+        return dialog(request, found, form, part="_accept.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        services.accept_lead(
+            lead_id=found.id,
+            fields=form.said_fields(),
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        undo = reverse("handoff:undo_accept", args=[found.id])
+        messages.success(request, f"{found.full_name} is accepted.", extra_tags=f"undo={undo}")
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    if request.method == "GET":
+        return show()
+    # Without anything to fill in there is no form to show again: a refusal is the page's, as it was.
+    return answer(request, form, act, show) if step.fields else act()
 
 
 @require_POST
@@ -176,10 +199,12 @@ def _made_at(said: datetime, handoff: Handoff | None, now: datetime) -> datetime
 @require_http_methods(["GET", "POST"])
 @worker
 def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
-    """Report how it went on after acceptance: SQL, opportunity, won, lost, disqualified."""
+    """Report how it went on after acceptance: SQL, opportunity, won, lost, disqualified. ?to= says which,
+    and so what the form asks for."""
     found = lead_of(request, lead_id)
     stages = [each for each in LATER_STAGES if can_move(Stage(found.stage), each)]
-    form = StageForm(posted(request), stages=stages)
+    reload = f"{request.path}?{urlencode({'next': way_on(request, '')})}" if request.htmx else ""
+    form = StageForm(posted(request), stages=stages, step=_step(request, found, stages), reload=reload)
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Move {found.full_name} on"
@@ -191,6 +216,8 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             lead_id=found.id,
             to=to,
             why=form.cleaned_data["why"],
+            answers=form.said_answers(),
+            fields=form.said_fields(),
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )
@@ -198,3 +225,13 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+def _step(request: TenantRequest, found: Lead, stages: Sequence[Stage]) -> services.Step | None:
+    """What the stage asks for that the form is about: the one that is chosen, else the first."""
+    asked = request.POST.get("to", "") or request.GET.get("to", "")
+    to = next((each for each in stages if each == asked), stages[0] if stages else None)
+    if to is None:
+        return None
+    handoff = selectors.last_handoff(found.id)
+    return services.step_to(found, handoff, to, now=base.reading_clock())

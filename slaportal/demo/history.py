@@ -138,6 +138,8 @@ REJECTIONS: Final[dict[str, Sequence[tuple[str, int]]]] = {
     ),
 }
 NURTURES: Final = (("not_evaluating", 52), ("no_budget", 28), ("no_response", 20))
+#: What is said at the SQL step; of the budget nobody was sure on the call.
+CONFIRMED: Final = {"need": True, "authority": True, "timeline": True}
 NOTES: Final = {
     "other": "Asked for an integration that we do not build.",
     "wrong_company_size": "Four people, no plans to grow.",
@@ -570,7 +572,14 @@ class History:
     def _stage(self, case: _Case, actor: Actor, now: datetime, to: str, why: str) -> bool:
         clock = fixed_clock(now)
         done = self._try(
-            lambda: services.move_to_stage(lead_id=case.lead_id, to=to, why=why, actor=actor, clock=clock)
+            lambda: services.move_to_stage(
+                lead_id=case.lead_id,
+                to=to,
+                why=why,
+                answers=CONFIRMED if to == "sql" else None,
+                actor=actor,
+                clock=clock,
+            )
         )
         return done is not None
 

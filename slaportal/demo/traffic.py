@@ -23,6 +23,7 @@ from leads.models import Handoff
 from sla.models import Target, Timer
 from slaportal.demo.history import (
     CALL_OUTCOMES,
+    CONFIRMED,
     NOTES,
     QUALITY,
     REJECTIONS,
@@ -276,6 +277,7 @@ def _move_one_on(office: Office, chance: random.Random) -> list[str]:
             lead_id=handoff.lead_id,
             to=to,
             why="Agreed on the call." if to != "lost" else "No project this year.",
+            answers=CONFIRMED if to == "sql" else None,
             actor=actor,
             clock=database_clock,
         )

@@ -17,7 +17,9 @@ from handoff.intake import receive_leads
 from handoff.services import Actor, accept_lead, log_touch, reject_lead
 from leads.defaults import DEFAULT_CRITERIA
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
-from leads.models import CriteriaVersion, Lead
+from leads.models import CriteriaVersion, Handoff, Lead, SqlBarVersion
+from leads.settings import change_upkeep
+from leads.sql_bar import DEFAULT_BAR
 from reporting.tasks import drain_tick
 from sla.models import PolicyVersion
 from tenants.audit import member_actor
@@ -122,6 +124,16 @@ def brightpath(transactional_db: None) -> Org:
         org.extra["account"] = mine[0].account_id
         start_draft(PolicyVersion, content=policy_draft(), actor=member_actor(org.admin), now=now)
         start_draft(CriteriaVersion, content=criteria_draft(), actor=member_actor(org.admin), now=now)
+        start_draft(SqlBarVersion, content=DEFAULT_BAR, actor=member_actor(org.admin), now=now)
+        change_upkeep(
+            owed_fields={"opportunity": ["custom.amount"], "sql": ["region"]},
+            stale_days={"mql": 2},
+            actor=member_actor(org.admin),
+            now=now,
+        )
+        Handoff.objects.filter(id__in=Handoff.objects.values("id")[:4]).update(
+            worked_at=now - timedelta(days=9)
+        )
     drain_tick()
     return org
 

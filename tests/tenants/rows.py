@@ -30,7 +30,26 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "leads.CriteriaVersion": {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
     },
+    "leads.SqlBarVersion": {
+        "content": Json(
+            {
+                "questions": [
+                    {
+                        "key": "need",
+                        "label": "Need confirmed",
+                        "hint": "",
+                        "answer": "yes_no",
+                        "choices": [],
+                        "must": False,
+                        "must_be": True,
+                    }
+                ]
+            }
+        )
+    },
     "routing.RuleSetVersion": {"content": Json(_RULES)},
+    "routing.SimulationRun": {"rules": Json(_RULES), "side": "live", "state": "done", "days": 7},
+    "routing.LeadCase": {"facts": Json({"title": "CTO"}), "expects": Json({"qualifies": True})},
     "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
 }

@@ -10,7 +10,7 @@ from tenants.rls import AddTenantForeignKey, SecureTenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leads", "0010_retry_at"),
+        ("leads", "0012_data_quality"),
         ("tenants", "0013_weekly_caps"),
     ]
 

@@ -1,0 +1,131 @@
+"""What a step of a lead asks for, as fields of a form: each question of the SQL criteria, each field that is
+owed. The service has the last word; its refusals land on these fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
+
+from django import forms
+from django.forms import BoundField
+
+from handoff import limits
+from handoff.services import Step
+from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
+from leads.lifecycle import Stage
+from leads.owed import CUSTOM_TEXT, OwedField
+from leads.sql_bar import TEXT, Question
+
+_ANSWER, _FIELD = "answers_", "fields_"  # as refusals name their places
+_MOST: Final = {"account.revenue": MAX_BIG_INTEGER}
+
+
+class StepForm(forms.Form):
+    """The part of a form that says what a step asks for. asked: the stage whose questions were shown, so that
+    a box that is not ticked can be told from one that was not there."""
+
+    asked = forms.CharField(required=False, widget=forms.HiddenInput, max_length=12)
+
+    def __init__(self, *args: Any, step: Step | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.step = step
+        self.was_asked = self.data.get("asked", "") if self.is_bound else ""
+        for question in step.questions if step else ():
+            self.fields[_ANSWER + question.key] = _question_field(question)
+        for each in step.fields if step else ():
+            self.fields[_FIELD + each.name] = _owed_field(each)
+
+    @property
+    def asks(self) -> str:
+        """The stage whose questions it shows."""
+        return str(self.step.to) if self.step else ""
+
+    @property
+    def question_fields(self) -> Sequence[BoundField]:
+        return [self[_ANSWER + each.key] for each in (self.step.questions if self.step else ())]
+
+    @property
+    def owed_fields(self) -> Sequence[BoundField]:
+        return [self[_FIELD + each.name] for each in (self.step.fields if self.step else ())]
+
+    def said_answers(self) -> dict[str, Any]:
+        """After is_valid(): answers by key, as the service takes them."""
+        if self.step is None or self.was_asked != str(self.step.to):
+            return {}
+        found = {}
+        for question in self.step.questions:
+            value = self.cleaned_data[_ANSWER + question.key]
+            found[question.key] = value.isoformat() if isinstance(value, date) else value
+        return found
+
+    def said_fields(self) -> dict[str, Any]:
+        """After is_valid(): what is owed, by name."""
+        fields = self.step.fields if self.step else ()
+        return {each.name: self.cleaned_data[_FIELD + each.name] for each in fields}
+
+
+def _question_field(question: Question) -> forms.Field:
+    note = f"Must be {question.wanted}." if question.must and question.wanted else ""
+    if question.must and not question.wanted:
+        note = "Must be answered."
+    shared: dict[str, Any] = {
+        "label": question.label,
+        "help_text": " ".join(filter(None, (question.hint, note))),
+        "required": False,
+    }
+    if question.answer == "yes_no":
+        return forms.BooleanField(**shared)
+    if question.answer == "choice":
+        return forms.ChoiceField(
+            choices=[("", "Not answered"), *((each, each) for each in question.choices)], **shared
+        )
+    if question.answer == "number":
+        return forms.FloatField(**shared)
+    if question.answer == "date":
+        return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **shared)
+    return forms.CharField(max_length=TEXT, **shared)
+
+
+def _owed_field(each: OwedField) -> forms.Field:
+    if each.number:
+        least = -MAX_INTEGER if each.name == "score" else 0
+        return forms.IntegerField(
+            label=each.label, required=False, min_value=least, max_value=_MOST.get(each.name, MAX_INTEGER)
+        )
+    return forms.CharField(label=each.label, required=False, max_length=CUSTOM_TEXT)
+
+
+class AcceptForm(StepForm):
+    """To take a lead, with what must be known by then."""
+
+
+class StageForm(StepForm):
+    """How it went on after acceptance, with what the step asks for."""
+
+    to = forms.ChoiceField(label="New stage")
+    why = forms.CharField(
+        label="Why",
+        required=False,
+        max_length=limits.STAGE_WHY,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Needed for lost, won and disqualified: these end the handoff.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        stages: Sequence[Stage],
+        step: Step | None = None,
+        reload: str = "",
+        **kwargs: Any,
+    ) -> None:
+        """reload: where a dialog asks for the form of another stage as soon as one is chosen."""
+        super().__init__(*args, step=step, **kwargs)
+        field: Any = self.fields["to"]
+        field.choices = [(str(stage), stage.label) for stage in stages]
+        if reload:
+            field.widget.attrs.update({"hx-get": reload, "hx-target": "#sp-modal", "hx-trigger": "change"})
+        if step is not None:
+            self.initial["to"] = str(step.to)

@@ -1,0 +1,212 @@
+"""The API about the SQL criteria: those in force, their versions, the draft of the next, its check,
+publication and going back. The same rules as on the pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.errors import NotFound
+from leads import sql_bar, strict
+from leads.models import SqlBarVersion
+from leads.sql_bar import check_publishable, get_version
+from tenants import versions
+from web.api import TenantAPIView
+from web.pagination import known_query
+from web.version_api import (
+    AgainInSerializer,
+    AskedSerializer,
+    CheckSerializer,
+    DraftInSerializer,
+    PublishDraftInSerializer,
+    PublishingView,
+    VersionListSerializer,
+    VersionSerializer,
+    standing_document,
+    version_document,
+    version_list,
+)
+
+
+class SqlBarSerializer(VersionSerializer):
+    """A version of the SQL criteria, or the draft of the next."""
+
+    content = serializers.DictField(help_text="questions: key, label, hint, answer, choices, must, must_be.")
+
+
+class SqlBarInForceSerializer(serializers.Serializer[Any]):
+    """What is asked at the SQL step now."""
+
+    id = serializers.UUIDField(allow_null=True, help_text="Null for the default.")
+    number = serializers.IntegerField(help_text="0 for the default, which holds until one is published.")
+    published_at = serializers.DateTimeField(allow_null=True)
+    published_by = serializers.CharField(allow_blank=True)
+    content = serializers.DictField(help_text="questions: key, label, hint, answer, choices, must, must_be.")
+
+
+class SqlBarCheckSerializer(CheckSerializer):
+    """What publishing the draft of the SQL criteria would do; nothing is written."""
+
+
+_read_draft: Callable[..., dict[str, Any]] = strict.reader_of(DraftInSerializer)
+_read_publish: Callable[..., dict[str, Any]] = strict.reader_of(PublishDraftInSerializer)
+_read_again: Callable[..., dict[str, Any]] = strict.reader_of(AgainInSerializer)
+
+
+def _draft() -> SqlBarVersion:
+    found = versions.open_draft(SqlBarVersion)
+    if found is None:
+        raise NotFound("There is no draft.")
+    return found
+
+
+class SqlBarView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read"}
+
+    @extend_schema(operation_id="sql_criteria_retrieve", responses={200: SqlBarInForceSerializer})
+    def get(self, request: Request) -> Response:
+        """The SQL criteria in force; the default where none are published, which refuses nothing."""
+        known_query(request)
+        found = versions.version_in_force(SqlBarVersion, self.clock())
+        return Response(
+            {
+                "id": found.id if found else None,
+                "number": found.number if found else 0,
+                "published_at": found.published_at if found else None,
+                "published_by": found.published_by if found else "",
+                "content": found.content if found else sql_bar.DEFAULT_BAR,
+            }
+        )
+
+
+class SqlBarVersionsView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read"}
+
+    @extend_schema(operation_id="sql_criteria_versions_list", responses={200: VersionListSerializer})
+    def get(self, request: Request) -> Response:
+        """What was put in force, the newest first, with what each changed; the newest hundred."""
+        known_query(request)
+        return Response(version_list(SqlBarVersion, sql_bar.changes))
+
+
+class SqlBarDraftView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {
+        "GET": "config:read",
+        "PUT": "config:write",
+        "DELETE": "config:write",
+    }
+
+    @extend_schema(operation_id="sql_criteria_draft_retrieve", responses={200: SqlBarSerializer})
+    def get(self, request: Request) -> Response:
+        """The draft of the next version."""
+        known_query(request)
+        return Response(version_document(_draft()))
+
+    @extend_schema(
+        operation_id="sql_criteria_draft_update", request=DraftInSerializer, responses={200: SqlBarSerializer}
+    )
+    def put(self, request: Request) -> Response:
+        """Save the draft, or begin one. 409 where somebody saved it since `revision`, with what changed."""
+        said = strict.read(_read_draft, request.data)
+        found = versions.write_draft(
+            SqlBarVersion,
+            content=said["content"],
+            revision=said.get("revision"),
+            actor=self.actor,
+            now=self.clock(),
+        )
+        return Response(version_document(found))
+
+    @extend_schema(operation_id="sql_criteria_draft_discard", responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Throw the draft away."""
+        versions.discard_draft(_draft(), actor=self.actor, now=self.clock())
+        return Response(status=204)
+
+
+class SqlBarCheckView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "config:read"}
+
+    @extend_schema(
+        operation_id="sql_criteria_draft_check", request=None, responses={200: SqlBarCheckSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """What is wrong with the draft and where, and what it changes. Nothing is written."""
+        found = _draft()
+        current = versions.version_in_force(SqlBarVersion, self.clock())
+        before = current.content if current else sql_bar.DEFAULT_BAR
+        return Response(
+            {
+                **standing_document(found),
+                "problems": [error.as_dict() for error in sql_bar.check_content(found.content)],
+                "changes": sql_bar.changes(before, found.content),
+                "warnings": [],
+            }
+        )
+
+
+class SqlBarPublishView(PublishingView):
+    @extend_schema(
+        operation_id="sql_criteria_publish",
+        request=PublishDraftInSerializer,
+        responses={200: SqlBarSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Put the draft in force, at once or from `effective_at` on: it counts for the next lead that becomes
+        an SQL. 400 with the place of every error; 409 where somebody saved it since, where another is
+        scheduled, and `approval_needed` where a second admin must approve.
+        """
+        said = strict.read(_read_publish, request.data)
+        version = versions.publish(
+            _draft(),
+            expected_revision=said["revision"],
+            validate=check_publishable,
+            **self.wishes(said),
+        )
+        return Response(version_document(version))
+
+
+class SqlBarAskView(PublishingView):
+    @extend_schema(
+        operation_id="sql_criteria_ask", request=PublishDraftInSerializer, responses={201: AskedSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Ask a second admin to put the draft in force. They decide on the page. A later save of the draft
+        withdraws the request.
+        """
+        said = strict.read(_read_publish, request.data)
+        found = _draft()
+        if found.revision == said["revision"]:  # of another one `ask` says what changed
+            check_publishable(found.content)
+        order = versions.ask(found, asker=None, expected_revision=said["revision"], **self.wishes(said))
+        return self.asked(order)
+
+
+class SqlBarRollBackView(PublishingView):
+    @extend_schema(
+        operation_id="sql_criteria_roll_back", request=AgainInSerializer, responses={200: SqlBarSerializer}
+    )
+    def post(self, request: Request, sql_bar_version_id: UUID) -> Response:
+        """Put a copy of an earlier version in force, under a new number. 409 as for publishing."""
+        said = strict.read(_read_again, request.data)
+        old = get_version(sql_bar_version_id)
+        version = versions.roll_back(old, validate=check_publishable, **self.wishes(said))
+        return Response(version_document(version))
+
+
+class SqlBarAskAgainView(PublishingView):
+    @extend_schema(
+        operation_id="sql_criteria_ask_again", request=AgainInSerializer, responses={201: AskedSerializer}
+    )
+    def post(self, request: Request, sql_bar_version_id: UUID) -> Response:
+        """Ask a second admin to put a copy of an earlier version in force: it is the draft until then."""
+        said = strict.read(_read_again, request.data)
+        order = versions.ask_again(get_version(sql_bar_version_id), asker=None, **self.wishes(said))
+        return self.asked(order)

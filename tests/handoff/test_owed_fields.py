@@ -1,0 +1,172 @@
+"""What sales must fill in before a step: refused with the fields named, filled in right there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from handoff.services import Actor, accept_lead
+from leads.models import Lead, SqlAnswers
+from tenants.clock import fixed_clock
+from tenants.models import AuditEntry
+from tests.factories import Org
+from tests.handoff.conftest import browser, handoff_of, owner_of
+
+pytestmark = pytest.mark.django_db
+
+
+def patch(org: Org, data: dict[str, Any]) -> Any:
+    return Client().patch("/api/v1/upkeep", data, content_type="application/json", headers=org.auth)
+
+
+def post(org: Org, path: str, data: dict[str, Any]) -> Any:
+    return Client().post(f"/api/v1/{path}", data, content_type="application/json", headers=org.auth)
+
+
+def owe(org: Org, **owed: list[str]) -> None:
+    answer = patch(org, {"owed": owed})
+    assert answer.status_code == 200, answer.json()
+
+
+def stage_of(org: Org, lead: Lead) -> str:
+    with org.scope():
+        return Lead.objects.get(id=lead.id).stage
+
+
+def test_nothing_is_owed_until_somebody_chooses(acme: Org, ruth: Lead) -> None:
+    found = Client().get("/api/v1/upkeep", headers=acme.auth).json()
+    assert found == {"owed": {}, "stale_days": {}}
+    assert post(acme, f"leads/{ruth.id}/accept", {}).json()["stage"] == "sal"
+
+
+def test_accepting_is_refused_with_the_fields_named_and_takes_them_along(acme: Org, ruth: Lead) -> None:
+    owe(acme, sal=["phone", "account.employees"])
+    refused = post(acme, f"leads/{ruth.id}/accept", {})
+    assert refused.status_code == 400
+    assert [(each["path"], each["code"]) for each in refused.json()["errors"]] == [
+        ("/fields/phone", "required"),
+        ("/fields/account.employees", "required"),
+    ]
+    assert "Phone: fill it in. Employees: fill it in." in refused.json()["detail"]
+    assert stage_of(acme, ruth) == "mql"
+    fields = {"phone": "+49 30 1234567", "account.employees": 120}
+    assert post(acme, f"leads/{ruth.id}/accept", {"fields": fields}).json()["stage"] == "sal"
+    with acme.scope():
+        lead = Lead.objects.select_related("account").get(id=ruth.id)
+        assert (lead.phone, lead.account.employees) == ("+49301234567", 120)
+        entry = AuditEntry.objects.get(action="lead.correct")
+        assert entry.after["fields"] == ["account.employees", "phone"]
+
+
+def test_the_page_asks_right_there_when_accept_falls_short(
+    acme: Org, ruth: Lead, at_hand: Any, later: datetime
+) -> None:
+    at_hand(later)
+    owe(acme, sal=["phone"])
+    rep = browser(owner_of(acme, ruth))
+    refused = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox"})
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert 'name="fields_phone"' in page
+    assert "Phone</a>: Fill it in." in page
+    assert 'value="/inbox"' in page
+    done = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox", "fields_phone": "+49 30 1234567"})
+    assert (done.status_code, done.headers["Location"]) == (302, "/inbox")
+    assert stage_of(acme, ruth) == "sal"
+
+
+def test_an_own_field_and_an_answer_are_owed_before_an_opportunity(
+    acme: Org, ruth: Lead, later: datetime
+) -> None:
+    owe(acme, opportunity=["custom.amount", "sql.budget"])
+    with acme.scope():
+        accept_lead(lead_id=ruth.id, actor=Actor("key:test", None, oversees=True), clock=fixed_clock(later))
+    post(acme, f"leads/{ruth.id}/stage", {"to": "sql", "answers": {"need": True}})
+    refused = post(acme, f"leads/{ruth.id}/stage", {"to": "opportunity"})
+    assert [each["path"] for each in refused.json()["errors"]] == ["/fields/custom.amount", "/answers/budget"]
+    rep = browser(owner_of(acme, ruth))
+    page = rep.get(f"/leads/{ruth.id}/stage").content.decode()
+    assert 'name="fields_custom.amount"' in page
+    assert 'name="answers_budget"' in page
+    sent = {
+        "to": "opportunity",
+        "asked": "opportunity",
+        "fields_custom.amount": "50000 EUR",
+        "answers_budget": "on",
+    }
+    assert rep.post(f"/leads/{ruth.id}/stage", sent).status_code == 302
+    with acme.scope():
+        lead = Lead.objects.get(id=ruth.id)
+        assert (lead.stage, lead.custom["amount"]) == ("opportunity", "50000 EUR")
+        rows = SqlAnswers.objects.filter(lead=lead).order_by("at")
+        assert [row.stage for row in rows] == ["sql", "opportunity"]
+        last = {row["key"]: row["value"] for row in rows[1].answers}
+        assert (last["need"], last["budget"]) == (True, True)
+    assert handoff_of(acme, ruth).opportunity_at is not None
+
+
+def test_a_field_that_is_not_asked_for_or_wrong_is_refused_with_its_place(acme: Org, ruth: Lead) -> None:
+    owe(acme, sal=["account.employees", "email"])
+    for fields, path in (
+        ({"colour": "red"}, "/fields/colour"),
+        ({"account.employees": "many"}, "/fields/account.employees"),
+        ({"account.employees": -4}, "/fields/account.employees"),
+    ):
+        refused = post(acme, f"leads/{ruth.id}/accept", {"fields": fields})
+        assert refused.status_code == 400
+        assert path in [each["path"] for each in refused.json()["errors"]], refused.json()
+    assert stage_of(acme, ruth) == "mql"
+
+
+def test_a_rep_fills_in_what_the_account_lacks_and_changes_nothing_that_it_says(
+    acme: Org, ruth: Lead, at_hand: Any, later: datetime
+) -> None:
+    at_hand(later)
+    owe(acme, sal=["account.industry"])
+    rep = browser(owner_of(acme, ruth))
+    assert rep.post(f"/leads/{ruth.id}/accept", {"fields_account.industry": "Freight"}).status_code == 302
+    with acme.scope():
+        assert Lead.objects.select_related("account").get(id=ruth.id).account.industry == "Freight"
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({"owed": {"moon": ["phone"]}}, "/owed/moon"),
+        ({"owed": {"sal": ["colour"]}}, "/owed/sal/0"),
+        ({"owed": {"sal": ["phone", "sql.budget"]}}, "/owed/sal/1"),
+        ({"owed": {"won": ["sql.colour"]}}, "/owed/won/0"),
+        ({"owed": {"won": ["custom."]}}, "/owed/won/0"),
+        ({"owed": {"won": "phone"}}, "/owed/won"),
+        ({"stale_days": {"won": 3}}, "/stale_days/won"),
+        ({"stale_days": {"sal": 0}}, "/stale_days/sal"),
+        ({"stale_days": {"sal": True}}, "/stale_days/sal"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_with_its_place(
+    acme: Org, said: dict[str, Any], path: str
+) -> None:
+    refused = patch(acme, said)
+    assert refused.status_code == 400
+    assert [each["path"] for each in refused.json()["errors"]] == [path]
+    assert Client().get("/api/v1/upkeep", headers=acme.auth).json() == {"owed": {}, "stale_days": {}}
+
+
+def test_an_admin_chooses_on_the_page_and_it_says_so_in_words(acme: Org, globex: Org) -> None:
+    admin = browser(acme.admin)
+    sent = {"owed_sal": ["phone", "title"], "own_won": "amount", "stale_sal": "5"}
+    assert admin.post("/qualification/stages", sent).status_code == 302
+    page = admin.get("/qualification/stages").content.decode()
+    assert "<b>Before SAL:</b> Phone, Title." in page
+    assert "<b>Before Won:</b> Amount." in page
+    assert "<b>SAL</b> is stale after 5 working days." in page
+    refused = admin.post("/qualification/stages", {"own_won": "a/b"})
+    assert refused.status_code == 422
+    assert "without /" in refused.content.decode()
+    assert browser(acme.marketing).post("/qualification/stages", sent).status_code == 403
+    assert Client().get("/api/v1/upkeep", headers=globex.auth).json()["owed"] == {}
+    with acme.scope():
+        assert AuditEntry.objects.filter(action="upkeep_changed").count() == 1
