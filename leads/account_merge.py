@@ -18,6 +18,7 @@ from django.db import OperationalError, transaction
 from core.errors import Conflict, NotFound, ValidationFailed
 from leads.account_tree import is_above, lock_tree
 from leads.models import Account, AccountMerge, AccountPair, Lead
+from leads.recheck import accounts_changed
 from tenants.audit import record_change
 
 #: How long a merge can be undone.
@@ -123,6 +124,7 @@ def _merge(winner_id: UUID, loser_id: UUID, *, actor: str, now: datetime) -> Acc
     AccountPair.objects.filter(first_id=first, second_id=second).update(
         state=AccountPair.State.SAME, answered_at=now, answered_by=actor
     )
+    accounts_changed([winner_id], now=now)
     merge: AccountMerge = AccountMerge.objects.create(
         winner_id=winner_id,
         loser_id=loser_id,
@@ -184,6 +186,7 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     }
     if given:
         Account.objects.filter(id=winner.id).update(**given)
+    accounts_changed([winner.id, loser.id], now=now)
     merge.undone_at = now
     merge.save(update_fields=["undone_at"])
     first, second = sorted([winner.id, loser.id])

@@ -24,6 +24,7 @@ from leads.list_csv import ABOUT_ACCOUNTS, Row, Table
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, ListEntry, NamedList
 from leads.named_lists import Entry, get_list, read_entry, write_entries
+from leads.recheck import accounts_changed
 from tenants.audit import record_change
 from tenants.bulk import fresh, insert_rows, update_rows
 from tenants.context import current_tenant_id
@@ -168,6 +169,7 @@ def _write_accounts(lines: Sequence[Line], *, actor: str, now: datetime) -> None
             )
         )
     insert_rows(audit)
+    accounts_changed(list(changed), now=now)
 
 
 class _Planning:

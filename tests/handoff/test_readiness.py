@@ -15,10 +15,10 @@ from handoff.intake import receive_lead
 from handoff.trial import try_lead
 from leads.account_edit import change_account
 from leads.criteria import check_content, check_publishable
+from leads.criteria_drafts import publish_criteria
 from leads.criteria_words import changes
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.models import CriteriaVersion, DataWait, Handoff, Lead, StageChange
-from leads.services import publish_criteria
 from tenants.clock import fixed_clock
 from tenants.versions import published_version
 from tests.factories import MQL_RULE, Org

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from leads.account_compare import compare_accounts
+from leads.criteria_drafts import publish_criteria
 from leads.models import Account, ListEntry
-from leads.services import publish_criteria
 from tests.factories import Org
 from tests.leads.test_account_pages import account
 from tests.leads.test_named_lists import excluding

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from leads.criteria_drafts import publish_criteria
 from leads.models import Account, ListEntry, NamedList
 from leads.named_lists import add_entries, create_list
-from leads.services import publish_criteria
 from tests.factories import Org
 from tests.leads.test_account_pages import as_
 from tests.leads.test_named_lists import excluding

@@ -14,12 +14,12 @@ from handoff.intake import receive_lead
 from handoff.moves import _facts
 from handoff.views import base
 from leads.criteria import SCHEMA, check_content, compile_content, facts_of
+from leads.criteria_drafts import publish_criteria
 from leads.criteria_preview import preview_criteria
 from leads.criteria_words import changes, sentences
 from leads.incoming import EngagementIn, LeadIn
 from leads.models import CriteriaVersion, Handoff, Lead
 from leads.score import Signals, check_score, compile_score
-from leads.services import publish_criteria
 from routing.facts import load_setup
 from routing.models import RuleSetVersion
 from tenants import versions
