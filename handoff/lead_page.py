@@ -21,6 +21,7 @@ from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, required_labels
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Handoff, Lead, SqlAnswers
+from leads.triggers import triggered_by
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -387,6 +388,9 @@ def why_line(handoff: Handoff) -> str:
         for line in criteria_lines(handoff.verdict)
         if line["state"] == "met" and not line["title"].startswith("Not ")
     ]
+    outside = triggered_by(handoff.verdict)
+    if outside:
+        parts.insert(0, outside)
     if handoff.lead.score is not None:
         parts.append(f"score {handoff.lead.score}")
     return ", ".join(dict.fromkeys(parts)) or handoff.campaign or handoff.source
