@@ -12,7 +12,7 @@ from handoff.selectors import names_of
 from handoff.simulation.asking import WHY_NOT
 from handoff.simulation.present import GONE
 from handoff.simulation.single import Answer
-from leads.criteria import required_labels
+from leads.requirements import required_labels
 from routing.decide import TURN
 from routing.selectors import layers_in_words
 
