@@ -27,6 +27,7 @@ from leads.models import Account, Assignment, DataWait, Handoff, Lead, SqlAnswer
 from leads.quality import Completeness, completeness
 from leads.requirements import MISSING, Lack, lacks_of, required_labels
 from leads.score import shown_score
+from leads.triggers import triggered_by
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -419,6 +420,9 @@ def why_line(handoff: Handoff) -> str:
         for line in criteria_lines(handoff.verdict)
         if line["state"] == "met" and not line["title"].startswith("Not ")
     ]
+    outside = triggered_by(handoff.verdict)
+    if outside:
+        parts.insert(0, outside)
     score = shown_score(handoff.lead.score, handoff.verdict)
     if score is not None:
         parts.append(f"score {score}")

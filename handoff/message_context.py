@@ -27,6 +27,7 @@ from leads.criteria import parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
 from leads.score import shown_score
+from leads.triggers import triggered_by
 from notifications.context import Context, Row, register
 from notifications.timing import register_clocks
 from sla import targets
@@ -347,7 +348,7 @@ def _story(handoff: Handoff, facts: Facts, reader: Reader) -> dict[str, str]:
     did = [f"- {_engagement(each)}, {reader.time(each.at)}" for each in engagements]
     current = next((each for each in facts.assignments[handoff.id] if each.ended_at is None), None)
     return {
-        "met": _reason(_met(handoff)) or "No criteria were kept with it",
+        "met": _reason([*_triggered(handoff), *_met(handoff)]) or "No criteria were kept with it",
         "engagements": "\n".join(did) or "- Nothing recorded",
         "engagement": words.lower_first(_engagement(engagements[0])) if engagements else "a new signal",
         "history": "\n".join(_history(handoff, facts, reader)) or "- You are the first to have it",
@@ -360,6 +361,12 @@ def _reason(lines: Sequence[str]) -> str:
     said = "; ".join(lines[:REASONS])
     more = f", and {len(lines) - REASONS} more" if len(lines) > REASONS else ""
     return f"{shorten(said, REASON_LENGTH, placeholder=' ...')}{more}" if said else ""
+
+
+def _triggered(handoff: Handoff) -> list[str]:
+    """What handed it over, where that was something else than the criteria."""
+    text = triggered_by(handoff.verdict)
+    return [text] if text else []
 
 
 def _met(handoff: Handoff) -> list[str]:

@@ -31,7 +31,7 @@ BATCH: Final = 200
 #: A key that more accounts share says nothing ("deutsche ..."): they are found by their others.
 _MOST_SHARING: Final = 60
 #: Pairs that one name may bring: a name like everybody's must not fill the list.
-_MOST_PAIRS: Final = 20
+_MOST_PAIRS: Final = 5
 LOWEST: Final = 70
 
 _TO_COMPARE = """

@@ -150,9 +150,17 @@ def _who(row: Mapping[str, Any]) -> Who:
     return Who(email, company, account_id, name or "", domain or "")
 
 
+#: Facts that are the lead's own, else its account's.
+_PLACES: Final = {
+    "place.country": ("lead.country", "account.country"),
+    "place.region": ("lead.region", "account.region"),
+}
+
+
 def _rows(last: int, fields: Iterable[str]) -> list[dict[str, Any]]:
     """The columns that the rules read, of each lead."""
-    wanted = sorted({_COLUMNS[name] for name in fields if name in _COLUMNS} | _of_lists(fields))
+    read = {part for name in fields for part in _PLACES.get(name, (name,))}
+    wanted = sorted({_COLUMNS[name] for name in read if name in _COLUMNS} | _of_lists(fields))
     return list(latest_leads(last).annotate(key=_text("id")).values("key", "created_at", *wanted))
 
 
@@ -182,6 +190,8 @@ def _values(row: Mapping[str, Any]) -> dict[str, object]:
             values[_NAMES[column]] = bool(value)
         elif column in _NAMES:
             values[_NAMES[column]] = value
+    for name, (own, accounts) in _PLACES.items():
+        values[name] = values.get(own) or values.get(accounts)
     return values
 
 

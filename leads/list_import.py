@@ -170,6 +170,7 @@ def _write_accounts(lines: Sequence[Line], *, actor: str, now: datetime) -> None
             )
         )
     insert_rows(audit)
+    accounts_changed(list(changed), now=now)
 
 
 class _Planning:

@@ -181,10 +181,15 @@ def _either(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}" if names else "?"
 
 
+def triggered_by(verdict: dict[str, Any] | None) -> str:
+    """What handed a lead over, where that was something else than our criteria; "" otherwise."""
+    told = (verdict or {}).get("trigger")
+    return str(told["text"]) if told and told["met"] and told["by"] != CRITERIA else ""
+
+
 def trigger_why(verdict: dict[str, Any] | None) -> str:
     """Why a lead became an MQL, for its history."""
-    told = (verdict or {}).get("trigger")
-    return told["text"] if told and told["met"] and told["by"] != CRITERIA else "Meets the MQL criteria"
+    return triggered_by(verdict) or "Meets the MQL criteria"
 
 
 # --- Checking what is chosen ---

@@ -18,7 +18,7 @@ from routing.territories import (
     row_of,
     rows_of,
 )
-from routing.territory_cover import cover, example_words
+from routing.territory_cover import all_overlaps, example_words
 
 MOST_TERRITORIES: Final = 500
 MOST_TEXTS: Final = 500  # of a part of one territory
@@ -162,7 +162,7 @@ def overlapping(content: Mapping[str, Any]) -> list[FieldError]:
         return []
     may_overlap = first_wins(content)
     found: dict[int, FieldError] = {}
-    for pair in cover(rows_of(content)).overlaps:
+    for pair in all_overlaps(rows_of(content)):
         first, second = pair.names
         where = pointer("territories", pair.second)
         if not may_overlap:

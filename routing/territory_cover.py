@@ -29,6 +29,8 @@ _PART: Final = {
     "postal_code": "postal",
 }
 _OTHER: Final = "Elsewhere"
+#: Of a company of nobody no gap is told.
+_LEAST_SIZE: Final = 1
 _LABELS: Final = {
     "country": "country",
     "region": "region",
@@ -90,6 +92,11 @@ def cover(written: Sequence[Mapping[str, Any]]) -> Cover:
         unknown=search.unknown(),
         all_looked_at=search.steps <= MOST_STEPS and len(gaps) <= MOST_SHOWN,
     )
+
+
+def all_overlaps(written: Sequence[Mapping[str, Any]]) -> Iterator[Overlap]:
+    """Every pair of territories that take the same lead, however many there are."""
+    return _Search(written).overlaps()
 
 
 def example_words(example: Example) -> str:
@@ -271,11 +278,12 @@ class _Search:
             for prefix in self.rows[at].postal:
                 named[prefix] = named.get(prefix, 0) | 1 << at
         free = self.free["postal_code"] & relevant
-        for prefix in named:
+        ordered = sorted(named)
+        for at, prefix in enumerate(ordered):
             # Of the codes that begin so, this one begins with no longer prefix.
             takers = _union(named.get(prefix[:end], 0) for end in range(1, len(prefix) + 1))
             spelt = self._spell("postal", prefix)
-            longer = sorted(each for each in named if each != prefix and each.startswith(prefix))
+            longer = [each for each in ordered[at + 1 : at + 7] if each.startswith(prefix)]
             words = f"{spelt}…"
             if longer:
                 but = ", ".join(self._spell("postal", each) + "…" for each in longer[:5])
@@ -286,13 +294,13 @@ class _Search:
             yield _Atom(other.upper(), "another postal code", free, is_other=True)
 
     def _sizes(self, relevant: int) -> Iterator[_Atom]:
-        marks = {0}
+        marks = {_LEAST_SIZE}
         ranges = [(at, self.rows[at].sizes) for at in _bits(relevant & ~self.free["employees"])]
         changes: dict[int, int] = {}
         for at, sizes in ranges:
             assert sizes is not None
             low, high = sizes
-            for mark in (low, None if high is None else high + 1):
+            for mark in (max(low, _LEAST_SIZE), None if high is None else max(high + 1, _LEAST_SIZE)):
                 if mark is not None:
                     marks.add(mark)
                     changes[mark] = changes.get(mark, 0) ^ 1 << at

@@ -8,7 +8,7 @@ called by name. A module a subject; what others call is named here.
 from handoff.services.acting import Actor, check_owner, lock_handoff
 from handoff.services.answers import Rejected, accept_lead, nurture_lead, reject_lead, undo_accept
 from handoff.services.cycle import end_nurture
-from handoff.services.owners import claim_lead, hand_over, reassign_lead, record_move, try_again
+from handoff.services.owners import claim_lead, hand_over, reassign_lead, try_again
 from handoff.services.stages import LATER_STAGES, move_to_stage
 from handoff.services.steps import Step, step_to
 from handoff.services.touches import log_touch, undo_touch
@@ -28,7 +28,6 @@ __all__ = [
     "move_to_stage",
     "nurture_lead",
     "reassign_lead",
-    "record_move",
     "reject_lead",
     "step_to",
     "try_again",

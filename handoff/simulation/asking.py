@@ -52,6 +52,12 @@ def find_lead(text: str) -> Lead:
     return found
 
 
+def check_moment(at: datetime) -> None:
+    """Raises ValidationFailed at /at for a moment that no calendar knows."""
+    if not 2000 <= at.year <= 2100:
+        raise ValidationFailed.at("/at", "A moment from 2000 to 2100.", "range")
+
+
 def with_owner_id(typed: Mapping[str, Any]) -> dict[str, Any]:
     """Typed facts with the account's owner by id, where a program named one by e-mail. Raises
     ValidationFailed at /facts/account/owner.
@@ -78,6 +84,7 @@ def answers(
     broken: takes why a side cannot be asked, which is then None. Without it ValidationFailed is raised at
             /draft.
     """
+    check_moment(at)
     with steady_config():
         facts = facts_of_lead(lead, at) if lead is not None else facts_at(with_owner_id(typed or {}), at)
         was_handed_over = lead is not None and Handoff.objects.filter(lead_id=lead.id).exists()

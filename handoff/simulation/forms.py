@@ -62,7 +62,7 @@ class MomentField(forms.DateTimeField):
 class LeadForm(forms.Form):
     """A lead that is there, and when it comes."""
 
-    lead = forms.CharField(label="Lead", max_length=254, help_text="Its e-mail or id.")
+    lead = forms.CharField(label="Lead", max_length=254, help_text="Its e-mail, id, name or company.")
     at = MomentField(label="Comes at", required=False, help_text="Now, unless you say so.")
 
 

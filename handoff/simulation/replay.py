@@ -40,7 +40,7 @@ FOR_GOOD: Final = frozenset({"no_rule", "pool_missing", "pool_empty"})
 OUTSIDE: Final = "outside"
 NURTURED: Final = "nurture"
 #: A held lead is looked at when its pool opens, and after this long at the latest: somebody may have come.
-_LONGEST_HOLD: Final = timedelta(hours=3)
+_LONGEST_HOLD: Final = timedelta(hours=6)
 _REPORT_EVERY: Final = 200
 _WAKE, _RELEASE, _DEAL, _GIVEN, _LOOK, _ARRIVAL = range(6)  # what goes first at one instant
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.errors import ValidationFailed
 from feedback.models import Reason
 from feedback.selectors import active_reasons
 from handoff import selectors, services
@@ -176,13 +177,22 @@ def touch(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         )
         also = bool(form.cleaned_data.get("accept"))
         if also:
-            services.accept_lead(lead_id=found.id, actor=actor, clock=base.deciding_clock)
+            _accept_too(found.id, actor)
         undo = reverse("handoff:undo_touch", args=[found.id, logged.id]) + ("?accept=1" if also else "")
         text = f"{logged.get_kind_display()} logged" + (f", {found.full_name} is accepted." if also else ".")
         messages.success(request, text, extra_tags=f"undo={undo}")
         return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+def _accept_too(lead_id: UUID, actor: Actor) -> None:
+    """Accept with a touch. The form of a touch has no place for what must be filled in before: it says so."""
+    try:
+        services.accept_lead(lead_id=lead_id, actor=actor, clock=base.deciding_clock)
+    except ValidationFailed as refused:
+        way_out = "Log the touch alone, then accept: you are asked for what is missing."
+        raise ValidationFailed(f"{refused.message} {way_out}") from refused
 
 
 def _made_at(said: datetime, handoff: Handoff | None, now: datetime) -> datetime | None:

@@ -14,12 +14,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from core.errors import Conflict, DomainError, ValidationFailed
-from handoff.simulation import present, runs
+from handoff.selectors import search
+from handoff.simulation import present, present_answer, runs
 from handoff.simulation.asking import answers, find_lead
 from handoff.simulation.forms import LeadForm, RunForm, TypedLeadForm
 from handoff.simulation.leads import FILTERS, as_uuid, leads_of
 from handoff.views import base
-from leads.models import Handoff
+from leads.models import Handoff, Lead
 from routing.models import Pool, RuleSetVersion, SimulatedLead, SimulationRun
 from routing.overview import possible_owners
 from tenants.audit import member_actor, names_of_actors
@@ -33,6 +34,7 @@ from web.pagination import next_url, page_of
 
 _SHOWN = 10  # runs of the list
 _PAGE = 50
+_MATCHES = 10  # leads that a name may mean
 _HERE = {"label": "Simulate", "url": "/routing/simulate"}
 _CRUMBS = [{"label": "Set up"}, {"label": "Routing", "url": "/routing"}]
 
@@ -63,8 +65,24 @@ def one_lead(request: TenantRequest) -> HttpResponse:
     }
     status = REFUSED
     if form.is_valid():
-        context["asked"], status = _asked(request, request.GET, form, at=form.cleaned_data["at"])
+        said = form.cleaned_data["lead"]
+        found = (
+            [] if "@" in said or as_uuid(said) else search(member=request.member, text=said, limit=_MATCHES)
+        )
+        if len(found) == 1:
+            return redirect(reverse("handoff:simulate_lead") + _match(found[0], request.GET)["url"])
+        if len(found) > 1:
+            context["matches"], status = [_match(each, request.GET) for each in found], 200
+        else:
+            context["asked"], status = _asked(request, request.GET, form, at=form.cleaned_data["at"])
     return render(request, "handoff/simulate_lead.html", context, status=status)
+
+
+def _match(lead: Lead, query: QueryDict) -> dict[str, Any]:
+    """A lead that a name may mean, and the address that asks about it."""
+    asked = query.copy()
+    asked["lead"] = str(lead.id)
+    return {"lead": lead, "url": f"?{asked.urlencode()}"}
 
 
 @never_cache
@@ -131,7 +149,7 @@ def _asked(
     except ValidationFailed as refusal:
         take_errors(form, refusal)
         return None, REFUSED
-    people = present.people_of(found.values())
+    people = present_answer.people_of(found.values())
     pools = dict(Pool.objects.values_list("slug", "name"))
     shown = query.get("rules", "")
     if shown not in found or found[shown] is None:
@@ -144,7 +162,7 @@ def _asked(
         other["rules"] = side
         sides.append({"side": side, "label": label, "url": f"?{other.urlencode()}", "shown": side == shown})
     told = {
-        side: present.answer_in_words(one, at or now, people, pools)
+        side: present_answer.answer_in_words(one, at or now, people, pools)
         for side, one in found.items()
         if one is not None
     }

@@ -9,7 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from handoff import bulk
 from handoff.moves import drain_unrouted
@@ -184,6 +186,17 @@ def test_a_lead_that_nobody_could_claim_stays_where_it_is(
     assert handoff_of(acme, leads[0]).owner_id == handoff.owner_id
 
 
+def test_a_step_costs_the_same_statements_for_few_and_for_many(acme: Org, now: datetime) -> None:
+    def cost(count: int, prefix: str) -> int:
+        made = [new_lead(acme, now, f"{prefix}{number}@{prefix}{number}.example") for number in range(count)]
+        with CaptureQueriesContext(connection) as caught:
+            run(acme, made, now + timedelta(minutes=1))
+        return len(caught)
+
+    cost(3, "warm")
+    assert cost(3, "few") == cost(24, "many")
+
+
 class TestPages:
     def test_a_manager_chooses_looks_and_moves(
         self, acme: Org, leads: list[Lead], now: datetime, at_hand: Callable[[datetime], None]
@@ -193,6 +206,7 @@ class TestPages:
         assert "Move all that match (6)" in text_of(client.get("/leads"))
         page = client.post("/leads/move", {"lead": ids(leads[:3])})
         assert "Move 3 leads" in text_of(page)
+        assert page.content.decode().count('name="lead"') == 3
         seen = page.context["form"].initial["seen_at"]
         sent = {"lead": ids(leads[:3]), "to": str(acme.reps[0].id), "why": "Her field.", "seen_at": seen}
         tried = client.post("/leads/move", {**sent, "do": "preview"})
@@ -228,3 +242,13 @@ class TestPages:
         client = browser(acme.manager)
         assert client.post("/leads/move")["Location"] == "/leads"
         assert client.get("/leads/move")["Location"] == "/leads"
+
+    def test_the_board_leads_there_with_what_presses(
+        self, acme: Org, leads: list[Lead], now: datetime, at_hand: Callable[[datetime], None]
+    ) -> None:
+        at_hand(now + timedelta(minutes=30))
+        client = browser(acme.manager)
+        page = client.get("/board")
+        assert "Move several" in text_of(page)
+        assert all(f'name="lead" value="{lead.id}"' in page.content.decode() for lead in leads)
+        assert "Move several" not in text_of(browser(acme.marketing).get("/board"))

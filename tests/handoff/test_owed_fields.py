@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from handoff.services import Actor, accept_lead
-from leads.models import Lead, SqlAnswers
+from leads.models import Lead, SqlAnswers, Touch
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry
 from tests.factories import Org
@@ -76,6 +76,19 @@ def test_the_page_asks_right_there_when_accept_falls_short(
     done = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox", "fields_phone": "+49 30 1234567"})
     assert (done.status_code, done.headers["Location"]) == (302, "/inbox")
     assert stage_of(acme, ruth) == "sal"
+
+
+def test_accepting_with_a_touch_says_what_is_missing_and_logs_nothing(
+    acme: Org, ruth: Lead, at_hand: Any, later: datetime
+) -> None:
+    at_hand(later)
+    owe(acme, sal=["phone"])
+    rep = browser(owner_of(acme, ruth))
+    refused = rep.post(f"/leads/{ruth.id}/touch", {"kind": "call", "at": "2026-11-17T10:02", "accept": "on"})
+    assert refused.status_code == 422
+    assert "Phone: fill it in. Log the touch alone" in refused.content.decode()
+    with acme.scope():
+        assert not Touch.objects.exists()
 
 
 def test_an_own_field_and_an_answer_are_owed_before_an_opportunity(

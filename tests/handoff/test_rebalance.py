@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from handoff import rebalance
 from handoff.services import Actor, accept_lead
@@ -111,6 +113,28 @@ def test_one_click_moves_what_the_preview_showed(
         assert not Handoff.objects.filter(owner=ann).exists()
     again = client.post("/rebalance", {"person": str(ann.id), "how": "rules"}, follow=True)
     assert "somebody was quicker" in text_of(again)
+
+
+def test_the_page_costs_the_same_for_few_and_for_many(
+    acme: Org, leads: list[Lead], now: datetime, at_hand: Callable[[datetime], None]
+) -> None:
+    at_hand(now)
+    for rep in acme.reps[:2]:
+        away(acme, rep, now)
+    client = browser(acme.manager)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            assert client.get("/rebalance").status_code == 200
+        return len(caught)
+
+    cost()
+    few = cost()
+    for number in range(12):
+        lead = new_lead(acme, now, f"more{number}@more{number}.example")
+        with acme.scope():
+            Handoff.objects.filter(lead=lead).update(owner=acme.reps[number % 2])
+    assert cost() == few <= 20
 
 
 def test_offered_leads_are_put_up_to_be_claimed(

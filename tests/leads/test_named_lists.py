@@ -20,10 +20,11 @@ from leads.forms import CriteriaForm
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.list_csv import decode, read_table
 from leads.list_import import ListPlan, import_list, plan_import
-from leads.models import Account, CriteriaVersion, ListEntry, NamedList
+from leads.models import Account, CriteriaVersion, DataWait, Lead, ListEntry, NamedList
 from leads.named_lists import add_entries, change_list, create_list, read_entry, remove_list
 from leads.plain import PlainCriteria, plain_form_of
 from leads.upsert import upsert_leads
+from routing.models import Decision, RuleSetVersion
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry
 from tests.factories import Org
@@ -305,3 +306,31 @@ def test_a_file_of_two_thousand_accounts_takes_a_fixed_number_of_statements(
     with django_assert_max_num_queries(40):
         import_list(list_id=found.id, table=read_table(f"domain,tier,parent\n{rows}"), actor="a", now=now)
     assert Account.objects.filter(tier="A").count() == 2_000
+
+
+def test_leads_that_wait_for_what_a_file_brings_are_looked_at_again(in_acme: Org, now: datetime) -> None:
+    heron = Account.objects.create(name="Heron", domain="heron.example", created_at=now)
+    lead = Lead.objects.create(
+        email="a@heron.example", account=heron, needs=["account.employees"], created_at=now, updated_at=now
+    )
+    found = made(now, name="Named")
+    import_list(
+        list_id=found.id, table=read_table("domain,employees\nheron.example,50\n"), actor="a", now=now
+    )
+    assert DataWait.objects.get().lead_id == lead.id
+
+
+def test_a_routing_rule_asks_about_lists_and_the_decision_keeps_what_it_saw(
+    in_acme: Org, now: datetime
+) -> None:
+    found = made(now, "rival.example")
+    version = in_acme.rule_set
+    first = {**version.content["pools"][0], "name": "Rivals", "when": on_list("rivals")}
+    version.content["pools"].insert(0, first)
+    RuleSetVersion.objects.filter(id=version.id).update(content=version.content)
+    item = LeadIn(email="ann@rival.example", engagements=(EngagementIn("demo_request", "", now),))
+    assert receive_lead(item=item, actor="a", clock=fixed_clock(now)).handoff is not None
+    decision = Decision.objects.get()
+    assert decision.inputs["values"]["lead.lists"] == [found.slug]
+    with pytest.raises(Conflict, match="routing rules"):
+        remove_list(list_id=found.id, actor="a", now=now)

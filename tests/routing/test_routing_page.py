@@ -345,7 +345,7 @@ def test_the_page_costs_the_same_for_any_number_of_pools_and_people(
             pool = Pool.objects.create(slug=f"pool-{number}", name=f"Pool {number}")
             for one in (member, acme.reps[0]):
                 PoolSeat.objects.create(pool=pool, member=one)
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(22):
         client.get("/routing")
 
 

@@ -139,6 +139,18 @@ class TestOneLead:
         with org.scope():
             assert not SimulatedLead.objects.exists()
 
+    def test_a_name_finds_the_lead_or_those_that_it_may_mean(self, org: Org) -> None:
+        take_in(org, 2)
+        client = admin(org)
+        several = read(client, "/routing/simulate/lead", lead="Ruth")
+        assert "Which of these?" in several
+        assert several.count("/routing/simulate/lead") >= 1
+        one = client.get("/routing/simulate/lead", {"lead": "firm1.example"})
+        assert one.status_code == 302
+        assert "How it is decided" in read(client, one["Location"])
+        unknown = client.get("/routing/simulate/lead", {"lead": "Nobody"}).content.decode()
+        assert "no lead with this" in unknown
+
     def test_one_that_is_typed(self, org: Org) -> None:
         client = admin(org)
         assert "What would become of it" in read(client, "/routing/simulate/typed")

@@ -337,6 +337,8 @@ class TestOneLead:
             ({}, "/lead"),
             ({"lead": "nobody@x.example"}, "/lead"),
             ({"lead": "a@b.example", "facts": {}}, "/lead"),
+            ({"facts": {}, "at": "0001-01-01T00:00:00Z"}, "/at"),
+            ({"facts": {}, "at": "9999-12-31T23:59:59Z"}, "/at"),
             ({"facts": {"title": 5}}, "/facts/title"),
             ({"facts": {"account": {"owner": "nobody@x.example"}}}, "/facts/account/owner"),
             ({"facts": {"engagements": [{"subject": "x"}]}}, "/facts/engagements/0/kind"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from leads.models import CriteriaVersion
+from leads.models import CriteriaVersion, LeadSettings, SqlBarVersion
 from notifications.models import WebhookEndpoint
 from routing.models import Pool, PoolSeat, RepLoad, RoutingSettings, RuleSetVersion
 from sla.models import PolicyVersion
@@ -35,6 +35,10 @@ def test_every_table_of_configuration_stamps_its_changes(in_acme, now):
         lambda: Leave.objects.all().delete(),
         lambda: Calendar.objects.update(current_version_id=None),
         lambda: CriteriaVersion.objects.update(state="retired"),
+        lambda: LeadSettings.objects.create(score_from=70),
+        lambda: SqlBarVersion.objects.create(
+            number=1, content={"questions": []}, created_at=now, created_by="system"
+        ),
         lambda: RuleSetVersion.objects.update(state="retired"),
         lambda: RoutingSettings.objects.update(enabled=False),
         lambda: PoolSeat.objects.update(weight=3),
