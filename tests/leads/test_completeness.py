@@ -11,6 +11,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leads import completeness as completeness_module
 from leads.completeness import by_source
 from leads.criteria import values_of
 from leads.degradation import Tally, chance_of, has_dropped, has_recovered
@@ -215,3 +216,13 @@ def test_the_message_says_both_numbers(acme: Org) -> None:
     assert context.words["before_share"] == "100 %"
     assert context.words["after"] == "0 of 60 leads"
     assert context.path == "/data-quality"
+
+
+@pytest.mark.django_db
+def test_of_a_busy_period_the_newest_leads_count(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completeness_module, "MOST_LEADS", 5)
+    add(acme, 4, NOW - timedelta(hours=2), phone="")
+    add(acme, 5, NOW - timedelta(hours=1))
+    with acme.scope():
+        (web,) = by_source(NOW - timedelta(days=1), NOW)
+    assert (web.leads, web.known["phone"]) == (5, 5)
