@@ -6,17 +6,23 @@ from django.urls import path
 
 from handoff import (
     api,
+    bulk_api,
+    case_api,
     decision_api,
     excuse_api,
     handover_api,
     leave_api,
     leaving_api,
+    needs_api,
     publication_api,
     shadow_api,
+    simulation_api,
     stale_api,
 )
 
 urlpatterns = [
+    path("leads/move", bulk_api.MoveLeadsView.as_view(), name="api-leads-move"),
+    path("rebalance", bulk_api.RebalanceView.as_view(), name="api-rebalance"),
     path("leads/<uuid:lead_id>/touches", api.TouchesView.as_view(), name="api-lead-touches"),
     path("leads/<uuid:lead_id>/accept", api.AcceptView.as_view(), name="api-lead-accept"),
     path("leads/<uuid:lead_id>/reject", api.RejectView.as_view(), name="api-lead-reject"),
@@ -28,6 +34,8 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/claim", api.ClaimView.as_view(), name="api-lead-claim"),
     path("leads/<uuid:lead_id>/timeline", api.TimelineView.as_view(), name="api-lead-timeline"),
     path("leads/<uuid:lead_id>/explain", api.ExplainView.as_view(), name="api-lead-explain"),
+    path("needs-data", needs_api.NeedsDataView.as_view(), name="api-needs-data"),
+    path("needs-data/held", needs_api.HeldView.as_view(), name="api-needs-data-held"),
     path("leads/stale", stale_api.StaleView.as_view(), name="api-leads-stale"),
     path("handover", handover_api.HandoverView.as_view(), name="api-handover"),
     path("upkeep", handover_api.UpkeepView.as_view(), name="api-upkeep"),
@@ -83,5 +91,31 @@ urlpatterns = [
         name="api-publication-cancel",
     ),
     path("second-approval", publication_api.SecondApprovalView.as_view(), name="api-second-approval"),
+    path("routing/simulations", simulation_api.SimulationsView.as_view(), name="api-simulations"),
+    path("routing/simulations/lead", simulation_api.AboutLeadView.as_view(), name="api-simulation-of-lead"),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>",
+        simulation_api.SimulationView.as_view(),
+        name="api-simulation",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/cancel",
+        simulation_api.CancelSimulationView.as_view(),
+        name="api-simulation-cancel",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/again",
+        simulation_api.SimulationAgainView.as_view(),
+        name="api-simulation-again",
+    ),
+    path(
+        "routing/simulations/<uuid:simulation_run_id>/leads",
+        simulation_api.SimulatedLeadsView.as_view(),
+        name="api-simulation-leads",
+    ),
+    path("routing/test-leads", case_api.CasesView.as_view(), name="api-test-leads"),
+    path("routing/test-leads/run", case_api.RunCasesView.as_view(), name="api-test-leads-run"),
+    path("routing/test-leads/gate", case_api.GateView.as_view(), name="api-test-leads-gate"),
+    path("routing/test-leads/<uuid:lead_case_id>", case_api.CaseView.as_view(), name="api-test-lead"),
     path("timers", api.TimersView.as_view(), name="api-timers"),
 ]

@@ -10,8 +10,11 @@ class HandoffConfig(AppConfig):
         pages the fallback person.
         """
         from handoff import absences, badges, departures, message_context, rotation
+        from handoff.simulation.cases import gate_errors
         from routing.selectors import fallback_of
         from sla.recipients import read_fallback
+        from tenants.clock import database_clock
+        from tenants.versions import gates
 
         message_context.install()
         rotation.install()
@@ -19,3 +22,4 @@ class HandoffConfig(AppConfig):
         absences.register()
         departures.register()
         read_fallback.append(fallback_of)
+        gates.append(gate_errors(database_clock))

@@ -23,6 +23,7 @@ _NAMES: Final = {
     "email": "email",
     "phone": "phone",
     "title": "title",
+    "postal_code": "postal_code",
     "company_name": "company.name",
     "company_domain": "company.domain",
     "company_employees": "company.employees",
@@ -61,6 +62,7 @@ class CorrectionForm(RemembersSeen):
     email = _text("E-mail", LEAD_LIMITS["email"], widget=forms.EmailInput)
     phone = _text("Phone", LEAD_LIMITS["phone"], widget=forms.TextInput(attrs={"type": "tel"}))
     title = _text("Title", LEAD_LIMITS["title"])
+    postal_code = _text("Postal code", LEAD_LIMITS["postal_code"])
     company_name = _text("Company name", COMPANY_LIMITS["name"])
     company_domain = _text(
         "Company domain", COMPANY_LIMITS["domain"], help_text="Another domain moves the lead to that company."

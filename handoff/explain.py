@@ -8,9 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from handoff import words
+from handoff.after_hours import after_hours
 from handoff.decision_log import line_document, version_numbers, versions_of
+from handoff.lead_score import score_now
+from handoff.readiness import hold_of
 from handoff.selectors import last_handoff, names_of
+from leads.criteria import values_of
 from leads.models import Assignment, Handoff, Lead
+from leads.quality import completeness
+from leads.requirements import lacks_of
 from routing.models import Decision
 from routing.selectors import explain_layers
 from routing.traces import candidates_of
@@ -63,6 +69,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
 def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
     """The explanation of a lead's open, or else last, handoff; without one only how it was judged."""
     handoff = last_handoff(lead.id)
+    closed = list(Handoff.objects.filter(lead=lead, closed_at__isnull=False).only("closed_at"))
     assignment = (
         Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
         if handoff
@@ -72,10 +79,23 @@ def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
         "lead": lead.id,
         "stage": lead.stage,
         "needs": lead.needs,
+        "quality": _quality(lead),
+        "score": score_now(lead, closed, now=now).as_dict(),
         "qualification": (handoff.verdict if handoff else None) or lead.verdict,
         "assignment": _assignment(assignment),
         "decision": _decision(handoff, assignment),
         "deadline": _deadline(handoff, now=now) if handoff else None,
+    }
+
+
+def _quality(lead: Lead) -> dict[str, Any]:
+    """How complete the lead is, what its handoff lacks, and until when it is held for enrichment."""
+    known = values_of(lead, lead.account)
+    hold = hold_of(lead)
+    return {
+        "completeness": completeness(known).as_dict(),
+        "lacks": [lack.as_dict() for lack in lacks_of(lead.needs, known)],
+        "held_until": hold.due_at if hold else None,
     }
 
 
@@ -133,6 +153,7 @@ def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
         "policy_version": found.number if found else None,
         "business_unit": found.line_name if found else "",
         "started_at": handoff.started_at,
+        "after_hours": _after_hours(handoff, timers, now=now),
         "timers": [
             {
                 **timer_row(timer, lead_id=handoff.lead_id, now=now),
@@ -145,6 +166,19 @@ def _deadline(handoff: Handoff, *, now: datetime) -> dict[str, Any]:
             }
             for timer in timers
         ],
+    }
+
+
+def _after_hours(handoff: Handoff, timers: list[Timer], *, now: datetime) -> dict[str, Any] | None:
+    """When the lead came and business opened, and how long it waited; None where it came in working hours."""
+    found = after_hours(handoff, timers, now=now)
+    if found is None:
+        return None
+    return {
+        "arrived_at": found.came_at,
+        "opened_at": found.opened_at,
+        "wall_seconds": found.wall_seconds,
+        "business_seconds": found.business_seconds,
     }
 
 

@@ -9,11 +9,12 @@ from django import forms
 from django.forms import BoundField
 
 from leads import triggers
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS
 from leads.incoming import MAX_INTEGER
 from leads.lifecycle import Stage
 from leads.models import LeadSettings
 from leads.owed import AFTER_SQL, ASKING, CUSTOM, MOST_DAYS, SQL, STANDING
+from leads.requirements import REQUIRED_FIELDS
 from leads.sql_bar import Bar
 
 _TEXT: Final = 4_000

@@ -20,6 +20,7 @@ from django.db import transaction
 from core.errors import Conflict, DomainError, ValidationFailed
 from core.rules import Facts
 from handoff import moves, nurture
+from handoff.readiness import let_through
 from handoff.services import end_nurture
 from handoff.shadow import Telling, through
 from leads import services as leads
@@ -213,11 +214,12 @@ def _follow(changed: Sequence[tuple[Handoff, UUID]], *, now: datetime, actor: st
 def hand_off(
     arrivals: Sequence[Arrival], owners: Mapping[str, UUID], *, actor: str
 ) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment], dict[UUID, list[AnyTimer]]]:
-    """Open, route and time the handoffs of those that qualify: handoffs by lead; assignments and clocks by
-    handoff."""
+    """Open, route and time the handoffs of those that qualify and that nothing keeps: handoffs by lead;
+    assignments and clocks by handoff."""
     now = arrivals[0].at
     new = [arrival for arrival in arrivals if arrival.qualifies]
     terms = _terms(new)
+    new = let_through(arrivals, terms, _terms, now=now)
     # Their leads are locked, and have none open. They are written when their owners are known: a row that
     # is written and then changed costs twice.
     handoffs = leads.prepare_handoffs(
@@ -293,7 +295,9 @@ def _wake(arrivals: Sequence[Arrival]) -> list[Arrival]:
             end_nurture(arrival.handoff, now=arrival.at, why="The lead came back and asks for a person")
             arrival.lead.stage = Stage.MQL
             steps = [*arrival.steps, (str(Stage.NURTURE), Stage.MQL)]
-            woken[arrival.lead.id] = replace(arrival, handoff=None, qualifies=True, steps=steps)
+            woken[arrival.lead.id] = replace(
+                arrival, handoff=None, qualifies=True, may_open=True, steps=steps
+            )
     update_rows([arrival.lead for arrival in woken.values()], ["stage"])
     return [_awake(arrival, woken) for arrival in arrivals]
 

@@ -10,17 +10,23 @@ from typing import Any, Final
 from uuid import UUID
 
 from handoff import clocks, words
+from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
+from handoff.lead_score import ScoreNow, score_now
 from handoff.nurture import NURTURED, is_nurtured
+from handoff.readiness import hold_of
 from handoff.selectors import ACTS
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads import sql_bar
-from leads.criteria import SCHEMA, Part, parts_of, required_labels
+from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
-from leads.models import Account, Assignment, Handoff, Lead, SqlAnswers
+from leads.models import Account, Assignment, DataWait, Handoff, Lead, SqlAnswers
+from leads.quality import Completeness, completeness
+from leads.requirements import MISSING, Lack, lacks_of, required_labels
+from leads.score import shown_score
 from leads.triggers import triggered_by
 from sla.attempts import Progress
 from sla.models import Timer
@@ -34,6 +40,7 @@ _CONTACT = (
     ("title", "Title"),
     ("country", "Country"),
     ("region", "Region"),
+    ("postal_code", "Postal code"),
     ("source", "Source"),
     ("campaign", "Campaign"),
     ("channel", "Channel"),
@@ -70,7 +77,8 @@ class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
     why_them: why its owner has it, told to somebody else.
 
-    measured: it is open and in shadow mode.
+    measured: it is open and in shadow mode. after_hours: when it came and business opened, in words; "" where
+    it came in working hours.
     """
 
     lead: Lead
@@ -97,7 +105,12 @@ class LeadPage:
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
     measured: bool
+    score: ScoreNow
+    completeness: Completeness
+    hold: DataWait | None  # it is held for enrichment
+    lacks: Sequence[Lack]
     sql: SqlAnswers | None
+    after_hours: str = ""
 
     @property
     def sql_rows(self) -> list[dict[str, Any]]:
@@ -130,6 +143,16 @@ class LeadPage:
     @property
     def needs(self) -> str:
         return needs_text(self.lead.needs)
+
+    @property
+    def wrong(self) -> list[str]:
+        """What a handoff asks for and cannot be true, a sentence each."""
+        return [lack.words for lack in self.lacks if lack.code != MISSING]
+
+    @property
+    def hold_text(self) -> str:
+        """What it is held for: "Phone and Employees"."""
+        return needs_text(self.hold.fields) if self.hold else ""
 
     @property
     def unowned(self) -> str:
@@ -167,7 +190,11 @@ def lead_page(
     asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
-    contact = [_line(lead, name, label) for name, label in _CONTACT]
+    score = score_now(lead, handoffs, now=now)
+    known = values_of(lead, lead.account)
+    contact = [
+        _line(lead, name, label) for name, label in _CONTACT if name != "score" or not score.is_counted
+    ]
     broken = (
         broken_clocks(
             handoff,
@@ -212,6 +239,11 @@ def lead_page(
         measured=handoff is not None
         and handoff.state == Handoff.State.OPEN
         and is_measured_only(handoff.owner, tenant),
+        score=score,
+        completeness=completeness(known),
+        hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
+        lacks=lacks_of(lead.needs, known),
+        after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
         sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
     )
 
@@ -391,8 +423,9 @@ def why_line(handoff: Handoff) -> str:
     outside = triggered_by(handoff.verdict)
     if outside:
         parts.insert(0, outside)
-    if handoff.lead.score is not None:
-        parts.append(f"score {handoff.lead.score}")
+    score = shown_score(handoff.lead.score, handoff.verdict)
+    if score is not None:
+        parts.append(f"score {score}")
     return ", ".join(dict.fromkeys(parts)) or handoff.campaign or handoff.source
 
 

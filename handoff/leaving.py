@@ -87,7 +87,7 @@ def standing(member: Member) -> Standing:
         last_in=[seat.pool.name for seat in seats if seat.pool.slug in used and seat.pool_id not in filled],
         is_fallback=RoutingSettings.objects.filter(fallback=member).exists(),
         teams=teams,
-        accounts=Account.objects.filter(owner=member).count(),
+        accounts=Account.objects.filter(owner=member, merged_into=None).count(),
     )
 
 

@@ -26,6 +26,7 @@ from handoff.lead_page import criteria_lines
 from leads.criteria import parts_of
 from leads.lifecycle import Stage
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
+from leads.score import shown_score
 from leads.triggers import triggered_by
 from notifications.context import Context, Row, register
 from notifications.timing import register_clocks
@@ -258,13 +259,15 @@ def _context(row: Row, handoff: Handoff, facts: Facts, now: datetime) -> Context
 def _lead_words(handoff: Handoff, facts: Facts) -> dict[str, str]:
     lead = handoff.lead
     company = lead.company
-    score = f"score {lead.score}" if lead.score is not None else ""
+    mark = "Drill: " if handoff.drill_seconds is not None else "Test: " if handoff.is_test else ""
+    points = shown_score(lead.score, handoff.verdict)
+    score = f"score {points}" if points is not None else ""
     source = f"Source: {handoff.source or lead.source}" if handoff.source or lead.source else ""
     campaign = f"campaign {handoff.campaign or lead.campaign}" if handoff.campaign or lead.campaign else ""
     owner = facts.name(handoff.owner_id)
     return {
         "lead_name": lead.full_name,
-        "lead_and_company": f"{lead.full_name} ({company})" if company else lead.full_name,
+        "lead_and_company": mark + (f"{lead.full_name} ({company})" if company else lead.full_name),
         "lead_first": lead.first_name or "this lead",
         "lead_title": lead.title or "title not known",
         "company": _company(lead, lead.account),
@@ -477,7 +480,7 @@ def _for_machines(handoff: Handoff, facts: Facts) -> dict[str, Any]:
             "title": lead.title,
             "company": lead.company,
             "stage": lead.stage,
-            "score": lead.score,
+            "score": shown_score(lead.score, handoff.verdict),
             "source": handoff.source or lead.source,
             "campaign": handoff.campaign or lead.campaign,
             "test": lead.is_test,

@@ -16,11 +16,13 @@ from core.errors import Conflict
 from core.rules import Facts
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
-from leads.criteria import facts_of
-from leads.models import Assignment, Engagement, Handoff, Lead
+from leads.account_facts import Beside
+from leads.criteria import Criteria, facts_of, load_criteria
+from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead
+from leads.score import FIELD as SCORE
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
-from routing.decide import HELD, WAITS_FOR_CLAIM, Strategy
+from routing.decide import HELD, WAITS_FOR_CLAIM, RuleSet, Strategy
 from routing.facts import Setup, load_setup
 from routing.models import Decision
 from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
@@ -31,6 +33,7 @@ from sla.services import arm_owner, cancel, company_takes_ladder, company_yields
 from tenants.bulk import update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
+from tenants.versions import published_version
 
 EndReason = Assignment.EndReason
 
@@ -65,6 +68,7 @@ class MoveRequest:
 
     why: one sentence, kept in the trace of the next owner's assignment.
     to_member_id: by hand; caps, rotation and earlier ownership do not bind a person's choice.
+    offer: nobody gets it; whoever of its pool could have it may claim it.
     outside_id: another system, which routes here, gave it to them; nothing binds its choice either.
     claimed: they chose themselves, of a lead that was put up to be claimed; then these do bind.
     stand_in_id: whom the ladder names: gets it where they are there and never had it, else the pool.
@@ -81,6 +85,7 @@ class MoveRequest:
     stand_in_id: UUID | None = None
     to_queue: bool = False
     claimed: bool = False
+    offer: bool = False
     outside_id: UUID | None = None
 
     @property
@@ -120,11 +125,13 @@ def assign_new(
     hints = _active({request.owner_hint for request in requests if request.owner_hint})
     setup = load_setup()
     facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
+    earlier = {} if trigger == "intake" else _earlier_owners([request.handoff.id for request in requests])
     outcomes = route_batch(
         [
             RouteRequest(
                 handoff=request.handoff,
                 facts=request.facts or facts.get(request.handoff.id),
+                exclude=earlier.get(request.handoff.id, ()),
                 owner_hint=request.owner_hint if request.owner_hint in hints else None,
                 trigger="outside" if request.owner_hint in hints else "",
             )
@@ -162,11 +169,7 @@ def reassign(
         return []
     setup = load_setup()
     _check_by_hand(requests)
-    ids = [request.handoff.id for request in requests]
-    earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in ids}
-    owned = Assignment.objects.filter(handoff_id__among=ids).values_list("handoff_id", "member_id")
-    for handoff_id, member_id in owned:
-        earlier[handoff_id].add(member_id)
+    earlier = _earlier_owners([request.handoff.id for request in requests])
     missing = [each.handoff for each in requests if each.facts is None and not each.is_chosen]
     facts = _facts(missing, setup, now)
     outcomes = route_batch(
@@ -183,6 +186,7 @@ def reassign(
                 fallback=_fallback(request, max_hops=setup.max_hops),
                 keep_owner_id=request.handoff.owner_id,
                 may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
+                offer=request.offer,
                 trigger="claimed" if request.claimed else str(request.end_reason),
             )
             for request in requests
@@ -239,6 +243,15 @@ def _drain_chunk(ids: Sequence[UUID], clock: Callable[[], datetime]) -> int:
 # --- What goes into a decision ---
 
 
+def _earlier_owners(handoff_ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
+    """Everybody who had or has each of these handoffs; one query."""
+    earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in handoff_ids}
+    owned = Assignment.objects.filter(handoff_id__among=handoff_ids).values_list("handoff_id", "member_id")
+    for handoff_id, member_id in owned:
+        earlier[handoff_id].add(member_id)
+    return earlier
+
+
 def _active(member_ids: Iterable[UUID | None]) -> set[UUID]:
     wanted = [member_id for member_id in member_ids if member_id]
     if not wanted:
@@ -267,7 +280,7 @@ def _waits_as(request: MoveRequest) -> str:
 
 def _fallback(request: MoveRequest, *, max_hops: int) -> str:
     """When the fallback person comes in: see routing.services.RouteRequest."""
-    if request.is_chosen or _waits_as(request):
+    if request.is_chosen or request.offer or _waits_as(request):
         return NEVER
     return ONLY if request.handoff.hops >= max_hops else IF_NOBODY
 
@@ -282,10 +295,13 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
     lead_ids = {handoff.lead_id for handoff in handoffs}
     leads = Lead.objects.select_related("account").in_bulk(lead_ids)
     past: dict[UUID, list[tuple[str, str, datetime]]] = {lead_id: [] for lead_id in lead_ids}
-    if rule_set.reads_engagements:
+    criteria = _criteria_of_score(rule_set)
+    counts = criteria is not None and criteria.signals is not None and criteria.signals.reads_engagements
+    if rule_set.reads_engagements or counts:
         rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
         for lead_id, kind, subject, at in rows:
             past[lead_id].append((kind, subject, at))
+    beside = Beside((lead, lead.account) for lead in leads.values())
     return {
         handoff.id: facts_of(
             leads[handoff.lead_id],
@@ -293,9 +309,19 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
             past[handoff.lead_id],
             now,
             extra={"sla.tier": handoff.tier},
+            criteria=criteria,
+            beside=beside,
         )
         for handoff in handoffs
     }
+
+
+def _criteria_of_score(rule_set: RuleSet) -> Criteria | None:
+    """The criteria in force, where a rule asks for the score that they may count; one query."""
+    if SCORE not in rule_set.fields:
+        return None
+    version = published_version(CriteriaVersion)
+    return load_criteria(version) if version else None
 
 
 # --- What follows from it ---

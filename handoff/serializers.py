@@ -305,6 +305,12 @@ class ExplainSerializer(serializers.Serializer[Any]):
     lead = serializers.UUIDField()
     stage = serializers.ChoiceField(choices=Stage.values)
     needs = serializers.ListField(child=serializers.CharField())
+    quality = serializers.DictField(
+        help_text="completeness, lacks (what a handoff asks for, and why it lacks), held_until."
+    )
+    score = serializers.DictField(
+        help_text="As of now: from (outside or signals), points, and lines, each with its words."
+    )
     qualification = serializers.DictField(allow_null=True)
     assignment = serializers.DictField(allow_null=True)
     decision = DecisionSerializer(allow_null=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
 
 from handoff.absences import move_from_absent_everywhere
+from handoff.data_waits import look_again, tenants_with_due_data
 from handoff.moves import drain_unrouted
 from handoff.pauses import end_pauses, tenants_with_ended_pauses
 from handoff.publications import clear_mended, look_after_the_named, publish_due
+from handoff.simulation import runs
 from handoff.sweep import sweep
 from sla.auditor import audit
-from sla.services import record_lateness
+from sla.services import record_cycle, record_lateness
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.selectors import active_tenants
@@ -22,6 +25,7 @@ from tenants.versions import tenants_with_due_publications
 logger = logging.getLogger(__name__)
 
 SWEEP: Final = "handoff.tasks.sweep_tick"
+SIMULATE: Final = "handoff.tasks.simulate_tick"
 
 
 def sweep_tick() -> int:
@@ -79,6 +83,44 @@ def publish_due_tick() -> int:
         except Exception:
             logger.exception("Publishing what is due failed.", extra={"tenant": str(tenant_id)})
     return count
+
+
+def look_again_tick() -> int:
+    """Look at leads again that waited for data until now; returns how many were handed over.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    count = 0
+    for tenant_id in tenants_with_due_data(database_clock()):
+        try:
+            count += look_again(tenant_id, clock=database_clock)
+        except Exception:
+            logger.exception("Looking at leads again failed.", extra={"tenant": str(tenant_id)})
+    return count
+
+
+def simulate_tick() -> int:
+    """Carry out the simulations that wait; returns how many.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    count = 0
+    for tenant_id in runs.tenants_with_simulations():
+        try:
+            count += runs.carry_out(tenant_id, database_clock, pulse=_still_simulating)
+        except Exception:
+            logger.exception("Simulating for an organisation failed.", extra={"tenant": str(tenant_id)})
+    return count
+
+
+def _still_simulating(now: datetime) -> None:
+    """A long replay is no dead engine: its pulse goes on while it works."""
+    record_cycle(SIMULATE, handled=0, now=now)
+
+
+def forget_simulations_tick() -> int:
+    """Remove simulations that were kept long enough; returns how many."""
+    return sum(runs.forget_old(tenant_id, now=database_clock()) for tenant_id in active_tenants())
 
 
 def look_after_the_named_tick() -> int:

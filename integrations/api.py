@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from core.errors import Conflict, FieldError, ValidationFailed
 from handoff.corrections import correct
 from handoff.intake import IntakeResult, receive_lead, receive_leads
+from integrations.drill.sending import as_drilled
 from integrations.models import IntakeEntry
 from integrations.present import LeadView, lead_document, lead_documents
 from integrations.serializers import (
@@ -180,7 +181,7 @@ class LeadsView(IntakeView):
         "201 for a new person, 200 for a known one.",
     )
     def post(self, request: Request) -> Response:
-        item = lead_in(strict.read(_read_lead, request.data))
+        (item,) = as_drilled([lead_in(strict.read(_read_lead, request.data))])
         with steady_config(), travelling_together():
             result = receive_lead(item=item, actor=self.actor, clock=self.clock)
             status = 201 if result.created else 200
@@ -282,7 +283,7 @@ class BulkView(IntakeView):
             else:
                 items.append(lead_in(said))
                 places.append(index)
-        taken = receive_leads(items=items, actor=self.actor, clock=self.clock)
+        taken = receive_leads(items=as_drilled(items), actor=self.actor, clock=self.clock)
         for index, result in zip(places, taken, strict=True):
             results[index] = result
         return Response({"results": self.outcomes(results)})

@@ -293,6 +293,7 @@ def read_row(
             last_name=told.get("last_name", ""),
             title=told.get("title", ""),
             phone=told.get("phone", ""),
+            postal_code=told.get("postal_code", ""),
             company=CompanyIn(
                 name=told.get("company_name", ""),
                 domain=told.get("company_domain", ""),

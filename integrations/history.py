@@ -14,6 +14,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from core.errors import FieldError
+from leads.accounts import accounts_of_domains
 from leads.incoming import LeadIn
 from leads.lifecycle import Stage
 from leads.matching import company_domain, normalise_email, normalise_phone
@@ -47,7 +48,7 @@ _OUTCOMES: Final = {
 _HANDED_OVER: Final = frozenset(
     {Stage.MQL, Stage.SAL, Stage.SQL, Stage.OPPORTUNITY, Stage.WON, Stage.LOST, Stage.REJECTED}
 )
-_TEXTS: Final = ("first_name", "last_name", "title", "phone", "source", "campaign", "channel")
+_TEXTS: Final = ("first_name", "last_name", "title", "phone", "postal_code", "source", "campaign", "channel")
 _LEAD_CHANGES: Final = (
     "email",
     *_TEXTS,
@@ -292,7 +293,7 @@ def _accounts(people: Sequence[_Person], now: datetime) -> dict[str, Account]:
             told.setdefault(domain, person.past.lead)
     if not told:
         return {}
-    found = {account.domain: account for account in Account.objects.filter(domain__in=told)}
+    found = accounts_of_domains(told)
     fresh = [
         Account(
             domain=domain,

@@ -52,3 +52,70 @@ class ImportRun(TenantModel):
                 name="one_running_import",
             )
         ]
+
+
+class Drill(TenantModel):
+    """Test leads on the whole real way, and what was seen of them. One at a time."""
+
+    class State(models.TextChoices):
+        ASKED = "asked"  # its leads are still to be sent
+        RUNNING = "running"  # they are sent, and looked at
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    state = models.CharField(max_length=9, choices=State.choices, default=State.ASKED)
+    actor = models.CharField(max_length=80)
+    asked_at = models.DateTimeField()
+    seconds = models.PositiveSmallIntegerField()  # that the first touch of its leads is promised in
+    leads = models.JSONField()  # [{"name", "kind", "country", "employees", "source", "title"}]
+    sending_until = models.DateTimeField(null=True)  # a worker sends them; after this another may
+    sent_at = models.DateTimeField(null=True)
+    answers = models.JSONField(default=list)  # what the API said of each, see drill.cards.Seen.answer
+    closed_at = models.DateTimeField(null=True)
+    passed = models.BooleanField(null=True)
+    cards = models.JSONField(default=list)  # [{"name", "lead", "lines"}], see drill.cards.Line
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"], condition=Q(state__in=["asked", "running"]), name="one_drill_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "-asked_at", "-id"], name="drill_by_time")]
+
+
+class DrillReceipt(TenantModel):
+    """A webhook of a drill that arrived, signed rightly, at the portal's own receiver."""
+
+    drill = tenant_fk("integrations.Drill", related_name="receipts", on_delete=models.CASCADE)
+    message_id = models.CharField(max_length=80)
+    kind = models.CharField(max_length=40)
+    handoff_id = models.UUIDField()
+    at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "drill", "message_id"], name="receipt_once"),
+        ]
+
+
+class DrillPlan(TenantModel):
+    """The set of leads that an organisation drills with, and when it does so by itself."""
+
+    leads = models.JSONField(default=list)  # as Drill.leads
+    seconds = models.PositiveSmallIntegerField(default=20)
+    weekday = models.PositiveSmallIntegerField(null=True)  # 0 is Monday; None: on demand only
+    minute = models.PositiveSmallIntegerField(default=9 * 60)  # of the organisation's day
+    next_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=80)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="one_drill_plan")]
+        indexes = [
+            models.Index(
+                fields=["next_at", "tenant"],
+                condition=Q(next_at__isnull=False),
+                name="drill_plan_due_anywhere",
+            )
+        ]

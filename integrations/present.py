@@ -10,7 +10,9 @@ from typing import Any
 from handoff.attempts import progress_of
 from leads import selectors as leads
 from leads.arrivals import NewEngagement
+from leads.criteria import values_of
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, SqlAnswers
+from leads.quality import completeness
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.rows import AnyTimer
@@ -93,6 +95,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "last_name": lead.last_name,
         "title": lead.title,
         "phone": lead.phone,
+        "postal_code": lead.postal_code,
         "company": {
             "name": lead.company_name or (account.name if account else ""),
             "domain": account.domain if account else "",
@@ -114,6 +117,7 @@ def lead_document(view: LeadView, *, now: datetime) -> dict[str, Any]:
         "test": lead.is_test,
         "stage": lead.stage,
         "needs": lead.needs,
+        "completeness": completeness(values_of(lead, account)).as_dict(),
         "owner": person_document(owner),
         "handoff": {
             "id": handoff.id,

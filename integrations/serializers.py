@@ -70,6 +70,7 @@ class LeadInSerializer(serializers.Serializer[Any]):
     last_name = _text(LEAD_LIMITS["last_name"])
     title = _text(LEAD_LIMITS["title"])
     phone = _text(LEAD_LIMITS["phone"])
+    postal_code = _text(LEAD_LIMITS["postal_code"])
     owner = _text(LEAD_LIMITS["owner"], "E-mail of the member that another system chose, where it routes.")
     stage = _text(
         LEAD_LIMITS["stage"],
@@ -103,6 +104,7 @@ class LeadPatchSerializer(serializers.Serializer[Any]):
     last_name = _text(LEAD_LIMITS["last_name"])
     title = _text(LEAD_LIMITS["title"])
     phone = _text(LEAD_LIMITS["phone"])
+    postal_code = _text(LEAD_LIMITS["postal_code"])
     company = CompanyInSerializer(
         required=False,
         help_text="Of the account that the lead belongs to, for all its leads. "
@@ -243,6 +245,22 @@ class TimerSerializer(serializers.Serializer[Any]):
     breached_at = serializers.DateTimeField(allow_null=True)
 
 
+class DataFindingSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    words = serializers.CharField()
+
+
+class CompletenessSerializer(serializers.Serializer[Any]):
+    """How much of what a complete lead has is known and can be true."""
+
+    known = serializers.IntegerField()
+    of = serializers.IntegerField()
+    missing = serializers.ListField(child=serializers.CharField())
+    invalid = serializers.ListField(child=serializers.CharField())
+    findings = DataFindingSerializer(many=True, help_text="What is wrong with what is known.")
+
+
 class LeadSerializer(serializers.Serializer[Any]):
     """A lead as it stands, with its latest handoff."""
 
@@ -254,6 +272,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     last_name = serializers.CharField(allow_blank=True)
     title = serializers.CharField(allow_blank=True)
     phone = serializers.CharField(allow_blank=True)
+    postal_code = serializers.CharField(allow_blank=True)
     company = CompanySerializer()
     source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     campaign = serializers.CharField(allow_blank=True)
@@ -267,6 +286,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     needs = serializers.ListField(
         child=serializers.CharField(), help_text="Handoff requirements that are missing."
     )
+    completeness = CompletenessSerializer()
     owner = OwnerSerializer(allow_null=True)
     handoff = HandoffSerializer(allow_null=True)
     outside_stage = serializers.CharField(

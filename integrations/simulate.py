@@ -23,7 +23,9 @@ from web.api import TenantAPIView
 
 #: Why nobody was asked to take the lead.
 _NOT_ROUTED = {
-    "not_qualified": "It is not handed over: it does not meet the MQL criteria, or lacks what they ask for",
+    "not_qualified": "It is not handed over: it does not meet the MQL criteria",
+    "needs_data": "It qualifies, and waits for what its handoff asks for",
+    "held": "It qualifies, and is held for enrichment first",
     "open_handoff": "It is handed over already, and stays with whom it is",
     "nurture": "A nurture sequence answers it instead of a person",
 }
@@ -85,7 +87,7 @@ def _document(trial: Trial) -> dict[str, Any]:
     judged = arrival.judgement if arrival else None
     return {
         "qualified": judged.qualified if judged else False,
-        "needs": judged.needs if judged else [],
+        "needs": _needs(trial),
         "qualification": judged.verdict if judged else None,
         "tier": (handoff.tier if handoff else "") or None,
         "owner": person_document(owner),
@@ -94,12 +96,28 @@ def _document(trial: Trial) -> dict[str, Any]:
     }
 
 
+def _kept(trial: Trial) -> str:
+    """Why a lead is not handed over."""
+    arrival = trial.result.arrival
+    if arrival is None or not arrival.may_open:
+        return "not_qualified"
+    return "needs_data" if arrival.lead.needs else "held"
+
+
+def _needs(trial: Trial) -> list[str]:
+    """What it lacks: all of it where it qualifies, what its tier asks for included."""
+    arrival = trial.result.arrival
+    if arrival is None or arrival.judgement is None:
+        return []
+    return arrival.lead.needs if arrival.judgement.qualified else arrival.judgement.needs
+
+
 def _routed(trial: Trial) -> dict[str, Any]:
     """How its owner was found, or why nobody was looked for."""
     decision = trial.decision
     if decision is None:
         if trial.result.handoff is None:
-            outcome, reason = "not_handed_over", "not_qualified"
+            outcome, reason = "not_handed_over", _kept(trial)
         elif trial.opened:
             outcome, reason = "unrouted", "nurture"
         else:

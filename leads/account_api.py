@@ -24,6 +24,12 @@ class AccountChangeSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(required=False, max_length=200)
     domain = serializers.CharField(required=False, allow_blank=True, max_length=253)
+    website = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=300,
+        help_text="At another domain it names the account too.",
+    )
     employees = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=2_147_483_647
     )
@@ -32,6 +38,10 @@ class AccountChangeSerializer(serializers.Serializer[Any]):
     country = serializers.CharField(required=False, allow_blank=True, max_length=60)
     region = serializers.CharField(required=False, allow_blank=True, max_length=60)
     owner = serializers.CharField(required=False, allow_null=True, max_length=36, help_text="Id of a member.")
+    tier = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    parent = serializers.CharField(  # type: ignore[assignment]
+        required=False, allow_null=True, max_length=36, help_text="Id of the account above."
+    )
     is_customer = serializers.BooleanField(required=False)
     is_partner = serializers.BooleanField(required=False)
     is_competitor = serializers.BooleanField(required=False)
@@ -51,12 +61,18 @@ class AccountOutSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
     domain = serializers.CharField(allow_blank=True)
+    website = serializers.CharField(allow_blank=True)
     employees = serializers.IntegerField(allow_null=True)
     revenue = serializers.IntegerField(allow_null=True)
     industry = serializers.CharField(allow_blank=True)
     country = serializers.CharField(allow_blank=True)
     region = serializers.CharField(allow_blank=True)
     owner = serializers.UUIDField(allow_null=True)
+    tier = serializers.CharField(allow_blank=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
+    merged_into = serializers.UUIDField(
+        allow_null=True, help_text="The account that it became part of, or of which it is another name."
+    )
     is_customer = serializers.BooleanField()
     is_partner = serializers.BooleanField()
     is_competitor = serializers.BooleanField()
@@ -73,19 +89,25 @@ class AccountListSerializer(serializers.Serializer[Any]):
 _read: Callable[..., dict[str, Any]] = strict.reader_of(AccountPatchSerializer)
 
 
-def _member_id(text: str) -> UUID:
+_REFERENCES = {"owner": "a member", "parent": "an account"}
+
+
+def _id_of(name: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise ValidationFailed.at("/owner", "This is no id of a member.", "invalid") from None
+        message = f"This is no id of {_REFERENCES[name]}."
+        raise ValidationFailed.at(f"/{name}", message, "invalid") from None
 
 
 def _document(account: Account) -> dict[str, Any]:
-    names = [name for name in FIELDS if name != "owner"]
+    names = [name for name in FIELDS if name not in _REFERENCES]
     return {
         "id": account.id,
         **{name: getattr(account, name) for name in names},
         "owner": account.owner_id,
+        "parent": account.parent_id,
+        "merged_into": account.merged_into_id,
         "created_at": account.created_at,
     }
 
@@ -148,6 +170,7 @@ class OneAccountView(TenantAPIView):
 def _with_nulls(given: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     """What was read, with the members that were null, which the reader leaves out."""
     found = {**{name: None for name in given if given[name] is None}, **said}
-    if found.get("owner") is not None:
-        found["owner"] = _member_id(found["owner"])
+    for name in _REFERENCES:
+        if found.get(name) is not None:
+            found[name] = _id_of(name, found[name])
     return found

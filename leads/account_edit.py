@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,8 +13,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from core.errors import FieldError, NotFound, StaleVersion, ValidationFailed
-from leads.matching import check_domain
+from leads.account_names import keep_website, locked_account
+from leads.account_tree import check_parent, lock_tree
+from leads.matching import check_domain, registrable_domain
 from leads.models import Account
+from leads.recheck import accounts_changed
 from tenants.audit import record_change
 from tenants.models import Member
 
@@ -24,27 +28,67 @@ FLAGS: Final[Mapping[str, str]] = {
     "has_open_opportunity": "Open opportunity",
     "is_named": "Named account",
 }
-FIELDS: Final = ("name", "domain", "employees", "revenue", "industry", "country", "region", "owner", *FLAGS)
+FIELDS: Final = (
+    "name",
+    "domain",
+    "website",
+    "employees",
+    "revenue",
+    "industry",
+    "country",
+    "region",
+    "owner",
+    "tier",
+    "parent",
+    *FLAGS,
+)
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REFERENCES: Final = ("owner", "parent")
 
 
 def find_accounts(*, text: str = "", flag: str = "") -> QuerySet[Account]:
-    """Accounts whose name or domain begins with `text`, whatever its case; flag: only those that carry it."""
-    found: QuerySet[Account] = Account.objects.select_related("owner")
+    """Accounts whose name or domain begins with `text`, whatever its case, by another name of theirs too;
+    flag: only those that carry it. Those that were merged away are left out."""
+    found: QuerySet[Account] = Account.objects.select_related("owner", "parent").filter(merged_into=None)
     wanted = text.strip().lower()
     if wanted:
         begins = Q(lower_name__startswith=wanted) | Q(domain__startswith=wanted)
-        found = found.annotate(lower_name=Lower("name")).filter(begins)
+        others = Account.objects.annotate(lower_name=Lower("name")).filter(begins, merged_into__isnull=False)
+        found = found.annotate(lower_name=Lower("name"))
+        found = found.filter(begins | Q(id__in=others.values("merged_into_id")))
     if flag in FLAGS:
         found = found.filter(**{flag: True})
     return found
 
 
 def get_account(*, account_id: UUID) -> Account:
-    """An account of this organisation, with its owner. Raises NotFound."""
-    account: Account | None = Account.objects.select_related("owner").filter(id=account_id).first()
+    """An account of this organisation, with its owner and what stands above it. Raises NotFound."""
+    rows = Account.objects.select_related("owner", "parent", "merged_into")
+    account: Account | None = rows.filter(id=account_id).first()
     if account is None:
         raise NotFound("There is no such account.")
     return account
+
+
+def account_called(text: str, path: str) -> Account | None:
+    """The account that somebody wrote by its domain, by its name as it stands there, by another of its
+    domains or names, or by its id; None for nothing written. Raises ValidationFailed at `path`."""
+    wanted = " ".join(text.split())
+    if not wanted:
+        return None
+    rows = Account.objects.select_related("merged_into")
+    domain = registrable_domain(wanted)
+    named = list(rows.filter(domain=domain)[:1]) if domain else []
+    named = named or list(rows.filter(id=wanted)[:1] if _ID.fullmatch(wanted) else [])
+    named = named or list(rows.filter(name=wanted).order_by("id")[:5])
+    found = {(each.merged_into or each).id: each.merged_into or each for each in named}
+    if not found:
+        message = f"No account is called {wanted[:80]!r}. Give its domain, or its name as it stands here."
+        raise ValidationFailed.at(path, message, "invalid_choice")
+    if len(found) > 1:
+        message = f"Several accounts are called {wanted[:80]!r}. Give the domain of the one you mean."
+        raise ValidationFailed.at(path, message, "ambiguous")
+    return next(iter(found.values()))
 
 
 @transaction.atomic
@@ -58,32 +102,38 @@ def change_account(
 ) -> tuple[Account, bool]:
     """Write these of FIELDS and no others; gives back the account and whether anything changed. Audited.
 
-    changes: owner is a member's id or None. Leads that are judged already stay judged; the next arrival or
-             correction of each reads what stands here then.
+    changes: owner is a member's id or None, parent an account's. Leads that are judged already stay judged,
+             but those that wait for data, which are looked at again; the next arrival or correction of each
+             reads what stands here then.
     seen:    what the author saw, by field; a field that is to be changed and has another value by now is
              refused, lest somebody else's word of meanwhile is taken back unread.
-    Raises NotFound; ValidationFailed at the field's name; StaleVersion with `changes`, a list of {"field",
-    "before", "after"}.
+    Raises NotFound; ValidationFailed at the field's name; Conflict for an account that was merged away;
+    StaleVersion with `changes`, a list of {"field", "before", "after"}.
     """
-    account: Account | None = Account.objects.select_for_update(of=("self",)).filter(id=account_id).first()
-    if account is None:
-        raise NotFound("There is no such account.")
+    if {"parent", "domain", "website"} & set(changes):
+        lock_tree()
+    account = locked_account(account_id)
     wanted = _checked(changes)
     names = [name for name in wanted if getattr(account, _column(name)) != wanted[name]]
     if not names:
         return get_account(account_id=account_id), False
     _check_seen(account, names, seen or {})
+    if "parent" in names and wanted["parent"] is not None:
+        check_parent(account, wanted["parent"])
     before = {name: _plain(getattr(account, _column(name))) for name in names}
     for name in names:
         setattr(account, _column(name), wanted[name])
     try:
         with transaction.atomic():
             account.save(update_fields=[_column(name) for name in names])
+            if wanted.get("website"):
+                keep_website(account, wanted["website"], now=now)
     except IntegrityError as error:
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") != "account_domain_once":
             raise
         message = (
-            "Another account has this domain already. Search for it under Accounts, or write another domain."
+            "Another account has this domain already. Search for it under Accounts, and merge the two where "
+            "they are one company, or write another domain."
         )
         raise ValidationFailed(message, field_errors=[FieldError("/domain", message, "taken")]) from error
     record_change(
@@ -95,6 +145,7 @@ def change_account(
         after={name: _plain(wanted[name]) for name in names},
         now=now,
     )
+    accounts_changed([account.id], now=now)
     return get_account(account_id=account_id), True
 
 
@@ -111,7 +162,7 @@ def _check_seen(account: Account, names: Sequence[str], seen: Mapping[str, Any])
 
 
 def _column(name: str) -> str:
-    return "owner_id" if name == "owner" else name
+    return f"{name}_id" if name in _REFERENCES else name
 
 
 def _plain(value: Any) -> Any:

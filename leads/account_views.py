@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.errors import StaleVersion, ValidationFailed
-from leads.account_edit import FIELDS, FLAGS, change_account, find_accounts, get_account
-from leads.models import Account, Lead
+from core.errors import Conflict, StaleVersion, ValidationFailed
+from leads.account_compare import open_pairs
+from leads.account_edit import FIELDS, FLAGS, account_called, change_account, find_accounts, get_account
+from leads.account_facts import lists_of_account
+from leads.account_merge import UNDO_FOR, merges_of
+from leads.models import Account, AccountMerge, Lead
 from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -37,6 +44,21 @@ class AccountForm(RemembersSeen, forms.ModelForm):  # type: ignore[type-arg]  # 
     owner = forms.ChoiceField(
         label="Owner", required=False, help_text="Whose account it is; routing rules may ask."
     )
+    website = forms.CharField(
+        label="Website",
+        required=False,
+        max_length=300,
+        help_text="At another domain it names the account too: who comes from there joins it.",
+    )
+    tier = forms.CharField(
+        label="Account tier", required=False, max_length=40, help_text="As you call it: A, 1, strategic."
+    )
+    parent = forms.CharField(
+        label="Parent account",
+        required=False,
+        max_length=253,
+        help_text="The company above it, by domain or by its name as it stands here.",
+    )
     employees = forms.IntegerField(label="Employees", required=False, min_value=0, max_value=_MOST_PEOPLE)
     revenue = forms.IntegerField(label="Revenue a year", required=False, min_value=0, max_value=_MOST)
 
@@ -55,11 +77,20 @@ class AccountForm(RemembersSeen, forms.ModelForm):  # type: ignore[type-arg]  # 
         field: Any = self.fields["owner"]
         field.choices = [("", "nobody"), *named]
         self.initial["owner"] = str(self.instance.owner_id or "")
+        parent = self.instance.parent
+        self.initial["parent"] = (parent.domain or parent.name) if parent is not None else ""
         self.remember()
 
     def clean_owner(self) -> UUID | None:
         chosen = self.cleaned_data["owner"]
         return UUID(chosen) if chosen else None
+
+    def clean_parent(self) -> UUID | None:
+        try:
+            found = account_called(self.cleaned_data["parent"], "/parent")
+        except ValidationFailed as refusal:
+            raise ValidationError(refusal.message) from refusal
+        return found.id if found else None
 
     def said(self) -> dict[str, Any]:
         """What the author changed, by field; the form is valid."""
@@ -68,7 +99,13 @@ class AccountForm(RemembersSeen, forms.ModelForm):  # type: ignore[type-arg]  # 
     def was(self) -> dict[str, Any]:
         """What the author saw, as the service has it."""
         found = self.values_seen()
-        return {**found, "owner": found["owner"] or None} if "owner" in found else found
+        if "owner" in found:
+            found["owner"] = found["owner"] or None
+        if "parent" in found:
+            with suppress(ValidationFailed):  # one that is called otherwise by now: nobody looks
+                above = account_called(str(found.pop("parent") or ""), "/parent")
+                found["parent"] = above.id if above else None
+        return found
 
     def read_again(self, account: Account) -> None:
         """Take what stands there now for what the author has seen: the page shows them what changed."""
@@ -95,8 +132,15 @@ def accounts(request: TenantRequest) -> HttpResponse:
         "text": text,
         "flag": flag if flag in FLAGS else "",
         "flags": FLAGS.items(),
+        "asked": open_pairs().count() if may_edit(request.member) else 0,
+        "may_edit": may_edit(request.member),
     }
     return render(request, "leads/accounts.html", context)
+
+
+def may_edit(member: Member) -> bool:
+    """Does this person keep accounts and lists?"""
+    return member.role in (Role.ADMIN, Role.MARKETING, Role.MANAGER)
 
 
 @never_cache
@@ -106,6 +150,8 @@ def account(request: TenantRequest, account_id: UUID) -> HttpResponse:
     """GET, POST /accounts/<id>: what the company is to us."""
     found = get_account(account_id=account_id)
     people = active_members(tenant=request.tenant)
+    if found.merged_into is not None and request.method == "POST":
+        raise Conflict(f"This account was merged into {found.merged_into.name}. Change that one.")
     form = AccountForm(request.POST if request.method == "POST" else None, instance=found, people=people)
     stale: dict[str, Any] | None = None
     if request.method == "POST" and form.is_valid():
@@ -130,15 +176,42 @@ def account(request: TenantRequest, account_id: UUID) -> HttpResponse:
         {"label": "Accounts", "url": reverse("leads:accounts")},
         {"label": found.name, "url": ""},
     ]
-    leads = Lead.objects.filter(account=found).count()
-    context = {"account": found, "leads": leads, "form": form, "stale": stale, "crumbs": crumbs}
+    context = {"form": form, "stale": stale, "crumbs": crumbs, **around(found)}
     status = 409 if stale else status_of(form)
     return render(request, "leads/account.html", context, status=status)
+
+
+def around(found: Account) -> dict[str, Any]:
+    """What stands beside the form: the account's leads, names, lists, merges, and what is below it."""
+    beside = list(Account.objects.filter(Q(merged_into=found) | Q(parent=found)).order_by("name", "id")[:200])
+    names = [each for each in beside if each.merged_into_id == found.id]
+    merges = {merge.loser_id: merge for merge in merges_of(found.id)} if names else {}
+    now = database_clock() if merges else None
+    return {
+        "account": found,
+        "leads": Lead.objects.filter(account=found).count(),
+        "names": [
+            {"row": row, "merge": (merge := merges.get(row.id)), "undo": _undo_until(merge, now)}
+            for row in names
+        ],
+        "below": [each for each in beside if each.merged_into_id is None],
+        "lists": lists_of_account(found, names),
+    }
+
+
+def _undo_until(merge: AccountMerge | None, now: datetime | None) -> datetime | None:
+    """Until when a merge can be undone; None where that is over."""
+    if merge is None or now is None:
+        return None
+    until = merge.at + UNDO_FOR
+    return until if until >= now else None
 
 
 def _in_words(form: AccountForm, changes: Sequence[Mapping[str, Any]]) -> list[str]:
     """What somebody else changed, a sentence each: "Employees was 50 and is 60 now."."""
     names = {str(person.id): person.name for person in form.people}
+    above = [each[side] for each in changes if each["field"] == "parent" for side in ("before", "after")]
+    names |= {str(each.id): each.name for each in Account.objects.filter(id__in=filter(None, above))}
 
     def told(value: Any) -> str:
         if isinstance(value, bool):

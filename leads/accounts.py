@@ -1,8 +1,14 @@
-"""Which company is it? The account of each person in a batch of arrivals, found or made."""
+"""Which company is it? The account of each person in a batch of arrivals, found or made.
+
+Found by its domain, or its exact name where neither has a domain; by another domain or name of it just so:
+those are rows of their own that point to their account (`Account.merged_into`), so they cost no further
+look-up until one is met. Names that are merely alike join nothing: `leads.account_compare` asks about them
+later.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -20,6 +26,10 @@ from tenants.context import current_tenant_id
 
 #: Columns that arrivals write, the name first: what they fill is empty or a domain.
 _SAID_OF_IT: Final = ("name", "employees", "revenue", "industry", "country", "region")
+# Whoever gives leads to an account keeps it from being merged away until that is committed, and hinders
+# nobody else: the check of the leads' references would take the same lock a moment later.
+_TO_NAME: Final = "for key share"
+_TO_WRITE: Final = "for no key update"
 
 
 def match_accounts(people: Sequence[Person], now: datetime) -> None:
@@ -63,7 +73,7 @@ def _improve_known(told: Mapping[UUID, tuple[Account, list[CompanyIn]]]) -> None
     ]
     if not news:
         return
-    for row in _rows_of("id = any(%s::uuid[])", [sorted(news)], lock=True):
+    for row in _rows_of("id = any(%s::uuid[])", [sorted(news)], lock=_TO_WRITE):
         account, companies = told[row.id]
         for column in _account_columns():
             setattr(account, column, getattr(row, column))
@@ -78,11 +88,13 @@ def account_to_be(person: Person) -> Account | None:
     domain, name = _account_key(person)
     own = person.lead.account_id if person.lead is not None else None
     if domain:
-        found = _rows_of("domain = %s and not (domain = '')", [domain], lock=True)
+        found = _rows_of("domain = %s and not (domain = '')", [domain], lock=_TO_WRITE)
     elif name:
-        found = _rows_of("name = %s and domain = ''", [name], lock=True)
+        found = _rows_of("name = %s and domain = ''", [name], lock=_TO_WRITE)
     else:
-        found = _rows_of("id = %s", [str(own)], lock=True) if own else []
+        found = _rows_of("id = %s", [str(own)], lock=_TO_WRITE) if own else []
+    if found and found[0].merged_into_id:
+        found = _rows_of("id = %s", [str(found[0].merged_into_id)], lock=_TO_WRITE)
     return found[0] if found else None
 
 
@@ -113,8 +125,8 @@ def _accounts_sql(condition: str) -> str:
     return f"select {names} from leads_account where tenant_id = %s and ({condition}) order by id"  # noqa: S608
 
 
-def _rows_of(condition: str, parameters: Sequence[Any], *, lock: bool = False) -> list[Account]:
-    sql = _accounts_sql(condition) + (" for no key update" if lock else "")
+def _rows_of(condition: str, parameters: Sequence[Any], *, lock: str) -> list[Account]:
+    sql = f"{_accounts_sql(condition)} {lock}"
     with connection.cursor() as cursor:
         cursor.execute(sql, with_arrays([str(current_tenant_id()), *parameters]))
         return [Account.from_db(connection.alias, _account_columns(), row) for row in cursor.fetchall()]
@@ -141,13 +153,29 @@ def _find_accounts(
     by_domain: dict[str, Account] = {}
     by_name: dict[str, Account] = {}
     by_id: dict[UUID, Account] = {}
-    for account in _rows_of(" or ".join(parts), parameters):
-        by_id[account.id] = account
-        if account.domain:
-            by_domain[account.domain] = account
+    rows = _rows_of(" or ".join(parts), parameters, lock=_TO_NAME)
+    for row, account in zip(rows, _followed(rows), strict=True):
+        by_id[row.id] = account
+        if row.domain:
+            by_domain[row.domain] = account
         else:
-            by_name.setdefault(account.name, account)
+            by_name.setdefault(row.name, account)
     return by_domain, by_name, by_id
+
+
+def _followed(rows: Sequence[Account]) -> list[Account]:
+    """The account that each row stands for: itself, or the one of which it is another name or domain."""
+    elsewhere = {row.merged_into_id for row in rows if row.merged_into_id} - {row.id for row in rows}
+    found = {row.id: row for row in rows}
+    if elsewhere:
+        others = _rows_of("id = any(%s::uuid[])", [sorted(elsewhere)], lock=_TO_NAME)
+        found |= {row.id: row for row in others}
+    return [found[row.merged_into_id] if row.merged_into_id else row for row in rows]
+
+
+def accounts_of_domains(domains: Iterable[str]) -> dict[str, Account]:
+    """The accounts that these domains name, as arrivals find them."""
+    return _find_accounts(sorted(domains), [], [])[0]
 
 
 def _make_accounts(

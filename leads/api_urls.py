@@ -4,10 +4,50 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leads import account_api, criteria_api, sql_bar_api
+from leads import account_api, account_merge_api, criteria_api, list_api, sql_bar_api
 
 urlpatterns = [
     path("accounts", account_api.AccountsView.as_view(), name="api-accounts"),
+    path("accounts/alike", account_merge_api.AlikeView.as_view(), name="api-accounts-alike"),
+    path(
+        "accounts/alike/settings",
+        account_merge_api.AlikeSettingsView.as_view(),
+        name="api-accounts-alike-settings",
+    ),
+    path(
+        "accounts/alike/<uuid:account_pair_id>",
+        account_merge_api.AnswerAlikeView.as_view(),
+        name="api-accounts-alike-answer",
+    ),
+    path(
+        "accounts/merges/<uuid:account_merge_id>/undo",
+        account_merge_api.UndoMergeView.as_view(),
+        name="api-account-undo",
+    ),
+    path(
+        "accounts/<uuid:account_id>/names",
+        account_merge_api.AccountNamesView.as_view(),
+        name="api-account-names",
+    ),
+    path(
+        "accounts/<uuid:account_id>/names/<uuid:name_id>",
+        account_merge_api.OneAccountNameView.as_view(),
+        name="api-account-name",
+    ),
+    path(
+        "accounts/<uuid:account_id>/merges",
+        account_merge_api.AccountMergesView.as_view(),
+        name="api-account-merges",
+    ),
+    path("lists", list_api.ListsView.as_view(), name="api-lists"),
+    path("lists/<uuid:named_list_id>", list_api.OneListView.as_view(), name="api-list"),
+    path("lists/<uuid:named_list_id>/entries", list_api.EntriesView.as_view(), name="api-list-entries"),
+    path(
+        "lists/<uuid:named_list_id>/entries/<uuid:list_entry_id>",
+        list_api.OneEntryView.as_view(),
+        name="api-list-entry",
+    ),
+    path("lists/<uuid:named_list_id>/import", list_api.ImportListView.as_view(), name="api-list-import"),
     path("accounts/<uuid:account_id>", account_api.OneAccountView.as_view(), name="api-account"),
     path("criteria", criteria_api.CriteriaView.as_view(), name="api-criteria"),
     path("criteria/versions", criteria_api.CriteriaVersionsView.as_view(), name="api-criteria-versions"),
@@ -23,6 +63,12 @@ urlpatterns = [
     ),
     path("criteria/draft", criteria_api.CriteriaDraftView.as_view(), name="api-criteria-draft"),
     path("criteria/draft/check", criteria_api.CriteriaDraftCheckView.as_view(), name="api-criteria-check"),
+    path(
+        "criteria/draft/publish",
+        criteria_api.CriteriaDraftPublishView.as_view(),
+        name="api-criteria-draft-publish",
+    ),
+    path("criteria/draft/ask", criteria_api.CriteriaDraftAskView.as_view(), name="api-criteria-draft-ask"),
     path("criteria/preview", criteria_api.CriteriaPreviewView.as_view(), name="api-criteria-preview"),
     path("criteria/publish", criteria_api.CriteriaPublishView.as_view(), name="api-criteria-publish"),
     path("criteria/ask", criteria_api.CriteriaAskView.as_view(), name="api-criteria-ask"),

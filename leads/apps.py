@@ -6,9 +6,9 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        """Say that both sides' criteria are versioned; those of the SQL step may be published for a later
-        day."""
-        from leads import sql_bar
+        """Say that both sides' criteria are versioned, and may be published for a later day; and speak for
+        messages about sources."""
+        from leads import source_alarms, sql_bar
         from leads.criteria import check_publishable
         from leads.models import CriteriaVersion, SqlBarVersion
         from tenants.versions import Kind, register
@@ -21,6 +21,7 @@ class LeadsConfig(AppConfig):
                 page="leads:criteria",
                 check="leads:criteria",
                 validate=check_publishable,
+                dated=True,
             )
         )
         register(
@@ -34,3 +35,4 @@ class LeadsConfig(AppConfig):
                 dated=True,
             )
         )
+        source_alarms.install()

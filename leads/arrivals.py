@@ -37,6 +37,7 @@ class Arrival:
     last_number:  of the lead's handoffs so far; 0 for none.
     qualifies:    judged an MQL, lacks nothing, has no open handoff: a handoff is to be opened (once a lead).
     judgement:    None where the tenant has published no criteria.
+    may_open:     it qualifies or would with all that is required, and has no open handoff (once a lead).
     """
 
     item: LeadIn
@@ -51,6 +52,7 @@ class Arrival:
     qualifies: bool = False
     judgement: Judgement | None = None
     steps: list[tuple[str, Stage]] = field(default_factory=list)
+    may_open: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -74,5 +76,6 @@ class Person:
     facts: Facts | None = None
     judgement: Judgement | None = None
     qualifies: bool = False
+    may_open: bool = False
     steps: list[tuple[str, Stage]] = field(default_factory=list)
     stood: str = ""  # what handed it over by how it stood before this batch (leads.triggers)

@@ -25,7 +25,7 @@ from leads.models import Account, CriteriaVersion, Lead, LeadExternalId
 from leads.upsert import Batch, try_until_alone
 from tenants.bulk import update_rows
 from tenants.clock import Clock
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 #: What may be put right of the lead itself; `LeadIn` has them under the same names.
 LEAD_FIELDS: Final = (
@@ -34,6 +34,7 @@ LEAD_FIELDS: Final = (
     "last_name",
     "title",
     "phone",
+    "postal_code",
     "source",
     "campaign",
     "channel",
@@ -93,7 +94,7 @@ def correct_lead(
     if error is not None:
         raise error
     check_domain(item.company.domain, "/company/domain")
-    version = published_version(CriteriaVersion)
+    version = version_in_force(CriteriaVersion, now)
     (answer,) = try_until_alone(lambda: _Correcting(lead, correction, item, now, clock, version, fills_only))
     if isinstance(answer, DomainError):
         raise answer

@@ -3,9 +3,11 @@ reasons.
 
 A version's content (all rules are `core.rules` trees over SCHEMA):
     {"rule": tree, "fit": tree | null, "exclude": [{"name": str, "when": tree}], "required": [field name,
-    ...]}
+    ...], "score": {"from": "outside"} | {"from": "signals", "signals": [...]},
+    "required_by_tier", "valid", "hold": see leads.requirements}
 `rule` is engagement and intent, `fit` who fits (without one everybody does), `exclude` who never qualifies,
-`required` the handoff requirements: what must be known before sales gets the lead.
+`required` the handoff requirements: what must be known before sales gets the lead. `score` is what rules
+see as the lead's score (`leads.score`).
 """
 
 from __future__ import annotations
@@ -19,8 +21,19 @@ from uuid import UUID
 
 from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
+from leads.account_facts import Beside
+from leads.list_use import unknown_lists
 from leads.matching import email_domain, is_free_mail
 from leads.models import Account, CriteriaVersion, Engagement, Lead
+from leads.requirements import (
+    Requirements,
+    check_requirements,
+    check_tiers,
+    compile_requirements,
+)
+from leads.score import FIELD as SCORE
+from leads.score import Signals, check_score, compile_score
+from leads.tiers import tiers_in_force
 from tenants.context import current_tenant_id
 from tenants.models import VersionState
 
@@ -47,11 +60,13 @@ SCHEMA: Final = Schema(
         Field("lead.phone", "text", "Phone"),
         Field("lead.country", "text", "Country"),
         Field("lead.region", "text", "Region"),
+        Field("lead.postal_code", "text", "Postal code"),
         Field("lead.source", "text", "Source"),
         Field("lead.campaign", "text", "Campaign"),
         Field("lead.channel", "text", "Channel"),
         Field("lead.score", "number", "Score"),
         Field("lead.company_name", "text", "Company name"),
+        Field("lead.lists", "list", "On list"),
         Field("account.name", "text", "Account name"),
         Field("account.domain", "text", "Account domain"),
         Field("account.employees", "number", "Employees"),
@@ -64,35 +79,18 @@ SCHEMA: Final = Schema(
         Field("account.is_competitor", "boolean", "Competitor"),
         Field("account.has_open_opportunity", "boolean", "Open opportunity"),
         Field("account.is_named", "boolean", "Named account"),
+        Field("account.tier", "text", "Account tier"),
+        Field("account.parent_name", "text", "Parent account"),
+        Field("account.parent_is_customer", "boolean", "Parent is a customer"),
+        Field("place.country", "text", "Country of the lead, else of its account"),
+        Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
     ]
 )
 
-#: What may be asked for before a handoff, with the words for it.
-REQUIRED_FIELDS: Final[dict[str, str]] = {
-    "email": "E-mail",
-    "first_name": "First name",
-    "last_name": "Last name",
-    "title": "Title",
-    "phone": "Phone",
-    "country": "Country",
-    "region": "Region",
-    "company_name": "Company name",
-    "source": "Source",
-    "campaign": "Campaign",
-    "score": "Score",
-    "account.domain": "Company domain",
-    "account.employees": "Employees",
-    "account.revenue": "Revenue",
-    "account.industry": "Industry",
-    "account.country": "Company country",
-}
-
-
-def required_labels(names: Iterable[str]) -> list[str]:
-    """Handoff requirements in words."""
-    return [REQUIRED_FIELDS.get(name, name) for name in names]
-
+#: Parts of a content that the plain form does not show, and keeps as they are.
+KEPT_PARTS: Final = ("score", "required_by_tier", "valid", "hold")
+_PARTS: Final = ("rule", "fit", "exclude", "required", *KEPT_PARTS)
 
 FLAGS = ("is_customer", "is_partner", "is_competitor", "has_open_opportunity", "is_named")
 LEAD_FIELDS = (
@@ -103,13 +101,14 @@ LEAD_FIELDS = (
     "phone",
     "country",
     "region",
+    "postal_code",
     "source",
     "campaign",
     "channel",
     "score",
     "company_name",
 )
-ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region")
+ACCOUNT_FIELDS = ("name", "domain", "employees", "revenue", "industry", "country", "region", "tier")
 
 Past = Iterable[Engagement | tuple[str, str | None, datetime]]
 
@@ -120,13 +119,28 @@ def facts_of(
     engagements: Past,
     now: datetime,
     extra: Mapping[str, object] | None = None,
+    criteria: Criteria | None = None,
+    *,
+    beside: Beside | None = None,
 ) -> Facts:
     """What the rules see of a lead at `now`.
 
     engagements: rows, or (kind, subject, at) triples. extra: more fields, for example {"sla.tier":
-                 "demo_request"}.
+                 "demo_request"}. criteria: whose signals make the score; without them it is as it came in.
+    beside:      of many leads at once, for what is read of all of them at the first question.
     Without an account its flags are false (a stranger is no customer); its other fields are not known.
     """
+    values = values_of(lead, account)
+    values.update((beside or Beside([(lead, account)])).values_of(lead))
+    if extra:
+        values.update(extra)
+    past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
+    facts = Facts(values, past, now)
+    return facts if criteria is None else criteria.scored(facts)
+
+
+def values_of(lead: Lead, account: Account | None) -> dict[str, object]:
+    """What is known of a lead, by the names that rules have for it."""
     domain = email_domain(lead.email)
     values: dict[str, object] = {f"lead.{name}": getattr(lead, name) for name in LEAD_FIELDS}
     values["lead.email_domain"] = domain
@@ -138,10 +152,9 @@ def facts_of(
             values[f"account.{name}"] = getattr(account, name)
         # No field that rules ask about: routing.decide.ACCOUNT_OWNER.
         values["account.owner_id"] = str(account.owner_id) if account.owner_id else None
-    if extra:
-        values.update(extra)
-    past = [each if isinstance(each, tuple) else (each.kind, each.subject, each.at) for each in engagements]
-    return Facts(values, past, now)
+    values["place.country"] = lead.country or values.get("account.country")
+    values["place.region"] = lead.region or values.get("account.region")
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +179,8 @@ class Judgement:
 
     qualified: fit, rule and no exclusion. fits: the fit rule alone. needs: handoff requirements that are
                missing.
-    verdict:   {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]}.
+    verdict:   {"met": bool, "version": int, "criteria": [{"label", "state", "seen", "expected", "path"}]},
+               and {"score": {"points", "lines"}} where the score is counted from signals.
     """
 
     qualified: bool
@@ -183,8 +197,13 @@ class Criteria:
     rule: Rule
     fit: Rule | None
     exclude: tuple[tuple[str, Rule], ...]
-    required: tuple[str, ...]
+    requirements: Requirements
     parts: tuple[Part, ...]
+    signals: Signals | None = None  # None: the score comes from outside
+
+    def scored(self, facts: Facts) -> Facts:
+        """The facts with the score that these criteria count; as they are where it comes from outside."""
+        return facts if self.signals is None else facts.having(SCORE, self.signals.points(facts))
 
     def qualifies(self, facts: Facts) -> bool:
         """The answer of `judge` alone, as fast as it can be had."""
@@ -196,29 +215,38 @@ class Criteria:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule that `qualifies` asks."""
-        return (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
+        """Every rule that `qualifies` asks, with those of the score where one of them asks for it."""
+        asked = (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
+        return (*asked, *self.signals.rules) if self.signals is not None and self.asks_score else asked
+
+    @property
+    def asks_score(self) -> bool:
+        """Whether it depends on the score who qualifies."""
+        asked = (self.rule, *((self.fit,) if self.fit else ()), *(rule for _, rule in self.exclude))
+        return any(SCORE in rule.fields for rule in asked)
 
     def judge(self, facts: Facts) -> Judgement:
         """Judge one lead; every criterion is looked at, so that the answer can be explained."""
         fits = self.fit is None or self.fit.matches(facts)
         excluded = any(rule.matches(facts) for _, rule in self.exclude)
         qualified = fits and not excluded and self.rule.matches(facts)
+        verdict: dict[str, Any] = {
+            "met": qualified,
+            "version": self.number,
+            "criteria": [_criterion(part, facts) for part in self.parts],
+        }
+        if self.signals is not None:
+            lines = self.signals.lines(facts)
+            verdict["score"] = {
+                "points": sum(line.points for line in lines),
+                "lines": [line.as_dict() for line in lines],
+            }
         return Judgement(
             qualified=qualified,
             fits=fits and not excluded,
-            needs=[name for name in self.required if not _known(facts, name)],
-            verdict={
-                "met": qualified,
-                "version": self.number,
-                "criteria": [_criterion(part, facts) for part in self.parts],
-            },
+            needs=self.requirements.lacking(facts.values),
+            verdict=verdict,
         )
-
-
-def _known(facts: Facts, name: str) -> bool:
-    value = facts.values.get(name if "." in name else f"lead.{name}")
-    return value is not None and value != ""
 
 
 def _criterion(part: Part, facts: Facts) -> dict[str, Any]:
@@ -259,19 +287,23 @@ def _seen(leaf: Leaf) -> str:
 
 def check_publishable(content: object) -> None:
     """Raises ValidationFailed, with a path to each error, for criteria that cannot be put in force."""
-    errors = check_content(content)
+    errors = check_content(content) or unknown_lists(content)
     if errors or not isinstance(content, dict):
         raise ValidationFailed("These criteria are not valid.", field_errors=errors)
+    wrong = check_tiers(content, tiers_in_force()) if content.get("required_by_tier") else []
+    if wrong:
+        raise ValidationFailed(wrong[0].message, field_errors=wrong)
 
 
 def check_content(content: object) -> list[FieldError]:
     """Everything wrong with the content of a criteria version, with paths into it; empty when it is good."""
     if not isinstance(content, dict):
-        return [FieldError("", "Criteria are an object with rule, fit, exclude and required.", "wrong_type")]
+        text = f"Criteria are an object with {', '.join(_PARTS[:-1])} and {_PARTS[-1]}."
+        return [FieldError("", text, "wrong_type")]
     errors = [
         FieldError(pointer(key), f"Criteria have no part {key!r}.", "unknown_key")
         for key in content
-        if key not in ("rule", "fit", "exclude", "required")
+        if key not in _PARTS
     ]
     errors += _tree_errors(content.get("rule"), "/rule")
     if content.get("fit") is not None:
@@ -288,17 +320,9 @@ def check_content(content: object) -> list[FieldError]:
         if not isinstance(entry["name"], str) or not 0 < len(entry["name"].strip()) <= 80:
             errors.append(FieldError(f"{path}/name", "A name has 1 to 80 characters.", "wrong_type"))
         errors += _tree_errors(entry["when"], f"{path}/when")
-    required = content.get("required", [])
-    if not isinstance(required, list):
-        errors.append(FieldError("/required", "Required fields are a list.", "wrong_type"))
-        required = []
-    for position, name in enumerate(required):
-        if not isinstance(name, str) or name not in REQUIRED_FIELDS:
-            errors.append(
-                FieldError(
-                    pointer("required", position), f"There is no field {str(name)[:80]!r}.", "unknown_field"
-                )
-            )
+    errors += check_requirements(content)
+    if "score" in content:
+        errors += check_score(content["score"], SCHEMA)
     return errors
 
 
@@ -327,8 +351,9 @@ def compile_content(content: Mapping[str, Any], *, number: int) -> Criteria:
         rule=rule,
         fit=fit,
         exclude=exclude,
-        required=tuple(content.get("required", [])),
+        requirements=compile_requirements(content),
         parts=tuple(parts),
+        signals=compile_score(content.get("score"), SCHEMA),
     )
 
 
@@ -358,6 +383,17 @@ def parts_of(version_id: UUID | None) -> dict[str, Part]:
         return {part.path: part for part in _compiled(current_tenant_id(), version_id).parts}
     except ValidationFailed:
         return {}
+
+
+def criteria_that_judged(lead: Lead) -> Criteria | None:
+    """The criteria by which a lead was judged last; None where it was not, or they ask for what there is no
+    more. A query once a process and version."""
+    if lead.criteria_version_id is None:
+        return None
+    try:
+        return _compiled(current_tenant_id(), lead.criteria_version_id)
+    except ValidationFailed:
+        return None
 
 
 @lru_cache(maxsize=1024)

@@ -1,37 +1,35 @@
 """The draft of the criteria as a form: a rule editor for who fits, for what shows intent and for each
-exclusion, and the fields that must be known.
+exclusion, what must be known (`leads.requirements_form`), and the score (`leads.score_form`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
 from django.http import QueryDict
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS, SCHEMA
+from leads import score_form
+from leads.criteria import ENGAGEMENT_KINDS
 from leads.incoming import MAX_INTEGER, storable
+from leads.list_schema import schema_with_lists
+from leads.requirements_form import RequirementsForm
+from leads.score_form import ScoreDraft, read_score, score_draft_of
 from web.rule_editor import Editing, RuleEditor
 
 #: Exclusions that a page may have; the language itself knows no limit but that of the body.
 MOST_EXCLUSIONS: Final = 50
+_ACTS: Final = ("add-exclusion", "remove-exclusion", *score_form.ACTS)
 _NO_INTENT: Final = "Say what shows intent: without a condition nothing qualifies."
 _NO_CONDITION: Final = "Say who is excluded, or remove the exclusion."
 
 
-class DraftForm(forms.Form):
+class DraftForm(RequirementsForm):
     """The revision that the author started from, and what must be known before sales gets the lead."""
 
     revision = forms.IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
-    required = forms.MultipleChoiceField(
-        label="Must be known before sales gets the lead",
-        choices=list(REQUIRED_FIELDS.items()),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="What lacks one of these waits under “Needs data”.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,7 @@ class CriteriaDraft:
     fit: Editing
     rule: Editing
     exclusions: Sequence[Exclusion]
+    score: ScoreDraft
     acted: bool
     problems: Sequence[tuple[str, str, str]]
 
@@ -66,30 +65,33 @@ class CriteriaDraft:
             "rule": self.rule.tree,
             "fit": self.fit.tree,
             "exclude": [{"name": each.name.strip(), "when": each.rule.tree} for each in self.exclusions],
-            "required": list(self.form.data.getlist("required"))
-            if isinstance(self.form.data, QueryDict)
-            else list(self.form.initial["required"]),
+            **self.form.content,
+            **self.score.content,
         }
 
 
-def _editor(prefix: str) -> RuleEditor:
-    return RuleEditor(SCHEMA, prefix=prefix, kinds=ENGAGEMENT_KINDS)
+def _editors() -> Callable[[str], RuleEditor]:
+    """Makes the editor of a prefix; the lists to choose from are read once for all."""
+    schema = schema_with_lists()
+    return lambda prefix: RuleEditor(schema, prefix=prefix, kinds=ENGAGEMENT_KINDS)
 
 
 def draft_of(content: Mapping[str, Any], revision: int) -> CriteriaDraft:
     """The form with a content in it; parts that a call wrote in no form at all are left out."""
+    editor = _editors()
     listed = content.get("exclude")
     entries = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
-    named = content.get("required")
-    required = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    tiers = content.get("required_by_tier")
+    named = [str(slug) for slug in tiers] if isinstance(tiers, Mapping) else []
     return CriteriaDraft(
-        form=DraftForm(initial={"revision": revision, "required": required}),
-        fit=_editor("fit").of(_tree(content.get("fit"))),
-        rule=_editor("rule").of(_tree(content.get("rule"))),
+        form=DraftForm(named=named, initial={"revision": revision, **DraftForm.initial_of(content)}),
+        fit=editor("fit").of(_tree(content.get("fit"))),
+        rule=editor("rule").of(_tree(content.get("rule"))),
         exclusions=[
-            Exclusion(index, str(each.get("name") or ""), _editor(f"x{index}").of(_tree(each.get("when"))))
+            Exclusion(index, str(each.get("name") or ""), editor(f"x{index}").of(_tree(each.get("when"))))
             for index, each in enumerate(entries)
         ],
+        score=score_draft_of(content),
         acted=False,
         problems=(),
     )
@@ -100,13 +102,13 @@ def _tree(tree: object) -> Mapping[str, Any] | None:
 
 
 def read_draft(data: QueryDict) -> CriteriaDraft:
-    """What a form said, after what its buttons ask for: "act" of the editors, and "do" of "add-exclusion" and
-    "remove-exclusion:<index>".
+    """What a form said, after what its buttons ask for: "act" of the editors, and "do" of "add-exclusion",
+    "remove-exclusion:<index>" and those of the score.
     """
-    form = DraftForm(data)
-    fit, rule = _editor("fit").read(data), _editor("rule").read(data)
+    form, editor = DraftForm(data), _editors()
+    fit, rule = editor("fit").read(data), editor("rule").read(data)
     do = data.get("do", "")
-    acted = bool(data.get("act")) or do == "add-exclusion" or do.startswith("remove-exclusion:")
+    acted = bool(data.get("act")) or do.partition(":")[0] in _ACTS
     removed = do.removeprefix("remove-exclusion:")
     exclusions = []
     for index in range(MOST_EXCLUSIONS):
@@ -115,20 +117,21 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
             break
         if str(index) == removed:
             continue
-        said = _editor(f"x{index}").read(data)
+        said = editor(f"x{index}").read(data)
         exclusions.append(Exclusion(index, name, said, "" if acted else _name_problem(name)))
     if removed.isdecimal():
-        exclusions = [_renumbered(place, each) for place, each in enumerate(exclusions)]
+        exclusions = [_renumbered(place, each, editor) for place, each in enumerate(exclusions)]
     if do == "add-exclusion" and len(exclusions) < MOST_EXCLUSIONS:
-        blank = _editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
+        blank = editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
         exclusions.append(Exclusion(len(exclusions), "", blank))
-    problems = [] if acted else _problems(form, fit, rule, exclusions)
-    return CriteriaDraft(form, fit, rule, exclusions, acted, problems)
+    score = read_score(data, acted=acted)
+    problems = [] if acted else [*_problems(form, fit, rule, exclusions), *score.problems]
+    return CriteriaDraft(form, fit, rule, exclusions, score, acted, problems)
 
 
-def _renumbered(place: int, each: Exclusion) -> Exclusion:
+def _renumbered(place: int, each: Exclusion, editor: Callable[[str], RuleEditor]) -> Exclusion:
     """An exclusion after one before it was removed."""
-    return Exclusion(place, each.name, _editor(f"x{place}").of(each.rule.tree))
+    return Exclusion(place, each.name, editor(f"x{place}").of(each.rule.tree))
 
 
 def _name_problem(name: str) -> str:
@@ -151,8 +154,5 @@ def _problems(
         if each.rule.tree is None:
             found.append((f"x{each.index}-editor", title, _NO_CONDITION))
         found += [(f"x{each.index}-editor", title, error.message) for error in each.rule.errors]
-    if not form.is_valid():
-        found += [
-            ("required", "Must be known", str(error)) for errors in form.errors.values() for error in errors
-        ]
+    found += form.problems()
     return found

@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 
 from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
+from leads.account_facts import Beside, Who, lists_of
 from leads.criteria import (
     ACCOUNT_FIELDS,
     FLAGS,
@@ -27,6 +28,7 @@ from leads.criteria import (
     facts_of,
     load_criteria,
 )
+from leads.list_use import FIELD as LISTS
 from leads.matching import email_domain, is_free_mail
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead
 from tenants.versions import version_in_force
@@ -78,7 +80,8 @@ class CriteriaPreview:
 
 def preview_criteria(content: Mapping[str, Any], *, last: int = USUAL, now: datetime) -> CriteriaPreview:
     """Judge the last leads by a content and by the criteria in force. At most six statements, whatever the
-    number of leads. Test leads and imported history are left out.
+    number of leads; up to six more where lists and parents are asked about. Test leads and imported history
+    are left out.
 
     last: 1 to MOST leads, those heard of latest. Raises ValidationFailed with the place of every error of the
     content under /content.
@@ -93,16 +96,21 @@ def preview_criteria(content: Mapping[str, Any], *, last: int = USUAL, now: date
     version = version_in_force(CriteriaVersion, now)
     current = load_criteria(version) if version else None
     sides = [draft, *([current] if current else [])]
-    rows = _rows(last, {name for side in sides for rule in side.rules for name in rule.fields})
+    asked = {name for side in sides for rule in side.rules for name in rule.fields}
+    rows = _rows(last, asked)
+    lists = lists_of([_who(row) for row in rows]) if LISTS in asked else [[] for _ in rows]
     reads_past = any(rule.reads_engagements for side in sides for rule in side.rules)
     past = _past(last) if rows else {}
+    # A score that nobody asks for is not counted; one from outside is a column like the others.
+    counts = [side.asks_score and side.signals is not None for side in sides]
     before = after = 0
     changed: list[tuple[UUID, datetime, bool]] = []
-    for row in rows:
+    for row, its_lists in zip(rows, lists, strict=True):
         did = past.get(row["key"], [])
         at = max([row["created_at"], *(each[2] for each in did)])
-        facts = Facts(_values(row), did if reads_past else (), at)
-        would, does = draft.qualifies(facts), current is not None and current.qualifies(facts)
+        facts = Facts({**_values(row), LISTS: its_lists}, did if reads_past else (), at)
+        would = draft.qualifies(draft.scored(facts) if counts[0] else facts)
+        does = current is not None and current.qualifies(current.scored(facts) if counts[1] else facts)
         before += does
         after += would
         if would is not does:
@@ -131,13 +139,33 @@ _COLUMNS: Final = {
     **{f"account.{name}": f"account__{name}" for name in (*ACCOUNT_FIELDS, *FLAGS)},
     "lead.email_domain": "email",
     "lead.free_email": "email",
+    "account.parent_name": "account__parent__name",
+    "account.parent_is_customer": "account__parent__is_customer",
+}
+_WHO: Final = ("email", "company_name", "account_id", "account__name", "account__domain")
+
+
+def _who(row: Mapping[str, Any]) -> Who:
+    email, company, account_id, name, domain = (row[column] for column in _WHO)
+    return Who(email, company, account_id, name or "", domain or "")
+
+
+#: Facts that are the lead's own, else its account's.
+_PLACES: Final = {
+    "place.country": ("lead.country", "account.country"),
+    "place.region": ("lead.region", "account.region"),
 }
 
 
 def _rows(last: int, fields: Iterable[str]) -> list[dict[str, Any]]:
     """The columns that the rules read, of each lead."""
-    wanted = sorted({_COLUMNS[name] for name in fields if name in _COLUMNS})
+    read = {part for name in fields for part in _PLACES.get(name, (name,))}
+    wanted = sorted({_COLUMNS[name] for name in read if name in _COLUMNS} | _of_lists(fields))
     return list(latest_leads(last).annotate(key=_text("id")).values("key", "created_at", *wanted))
+
+
+def _of_lists(fields: Iterable[str]) -> set[str]:
+    return set(_WHO) if LISTS in fields else set()
 
 
 def _text(column: str) -> Cast:
@@ -146,7 +174,7 @@ def _text(column: str) -> Cast:
 
 
 _NAMES: Final = {column: name for name, column in _COLUMNS.items() if not name.endswith("email_domain")}
-_FLAG_COLUMNS: Final = frozenset(f"account__{flag}" for flag in FLAGS)
+_FLAG_COLUMNS: Final = frozenset([*(f"account__{flag}" for flag in FLAGS), "account__parent__is_customer"])
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, object]:
@@ -162,6 +190,8 @@ def _values(row: Mapping[str, Any]) -> dict[str, object]:
             values[_NAMES[column]] = bool(value)
         elif column in _NAMES:
             values[_NAMES[column]] = value
+    for name, (own, accounts) in _PLACES.items():
+        values[name] = values.get(own) or values.get(accounts)
     return values
 
 
@@ -182,13 +212,14 @@ def _explained(
 ) -> list[ChangedLead]:
     """The leads that change, with what decides each."""
     leads = Lead.objects.select_related("account").in_bulk([lead_id for lead_id, *_ in changed])
+    beside = Beside((lead, lead.account) for lead in leads.values())
     found = []
     for lead_id, at, would in changed:
         lead = leads.get(lead_id)
         if lead is None:
             continue
-        facts = facts_of(lead, lead.account, past.get(str(lead_id), []), at)
         refuses = current if would else draft
+        facts = facts_of(lead, lead.account, past.get(str(lead_id), []), at, criteria=refuses, beside=beside)
         reasons = _reasons(refuses, facts, "Until now" if would else "Now") if refuses else ()
         found.append(ChangedLead(lead.id, lead.full_name, lead.company, at, would, reasons))
     return found

@@ -13,9 +13,10 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from core.errors import Conflict, DomainError, StaleVersion, ValidationFailed
-from leads import selectors, services
+from core.errors import Conflict, StaleVersion, ValidationFailed
+from leads import selectors
 from leads.criteria import check_content, check_publishable
+from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, sentences, without_changes
@@ -24,13 +25,20 @@ from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
-from tenants.models import Publication, Role, VersionState
+from tenants.models import Publication, Role
 from tenants.publication_views import standing
-from tenants.refusals import REFUSED, status_of_refusal
+from tenants.publish_form import PublishForm
+from tenants.refusals import REFUSED, status_of, status_of_refusal
 from tenants.requests import TenantRequest
+from tenants.version_pages import (
+    REUSABLE,
+    history_rows,
+    publish_again,
+    publish_draft,
+    published_words,
+    try_publishing,
+)
 
-PAGE: Final = 20
-_REUSABLE: Final = (VersionState.RETIRED, VersionState.CANCELLED)
 _LASTS: Final = (USUAL, 5_000, MOST)
 
 
@@ -68,7 +76,7 @@ def count_of(content: Mapping[str, Any], last: int = USUAL) -> CriteriaPreview |
 def start(request: TenantRequest) -> HttpResponse:
     """POST /qualification/draft/start: begin the next version, or go on with the one that is begun."""
     try:
-        services.begin_criteria_draft(**_by(request))
+        begin_draft(**_by(request))
     except Conflict as refusal:
         messages.info(request, refusal.message)
     return redirect("leads:criteria_draft")
@@ -181,19 +189,16 @@ def changed_leads(request: TenantRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def check(request: TenantRequest) -> HttpResponse:
-    """GET /qualification/draft/check: what publishing would do. POST {revision, against}: do so, or ask for
-    the approval of it where a second admin must approve.
+    """GET /qualification/draft/check: what publishing would do. POST {revision, against, when, effective_at,
+    beside}: do so, or ask for the approval of it where a second admin must approve.
     """
     found = versions.open_draft(CriteriaVersion)
     if found is None:
         return _no_draft(request)
     draft_ = found
 
-    def publish(revision: int, against: int) -> CriteriaVersion | Publication:
-        wishes = {**_by(request), "against": against, "expected_revision": revision}
-        if versions.needs_approval("criteria"):
-            return versions.ask(draft_, asker=request.member, **wishes)
-        return versions.publish(draft_, validate=check_publishable, **wishes)
+    def publish(form: PublishForm) -> CriteriaVersion | Publication:
+        return publish_draft(draft_, form, request, validate=check_publishable)
 
     context = {"draft": found, "number": found.number, "title": "Check and publish"}
     return _answer(request, found, publish, context)
@@ -202,17 +207,16 @@ def check(request: TenantRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def use_again(request: TenantRequest, criteria_version_id: UUID) -> HttpResponse:
-    """GET /qualification/versions/<id>/use: what going back to a version would do. POST {against}: do it."""
+    """GET /qualification/versions/<id>/use: what going back to a version would do. POST as on the check: do
+    it.
+    """
     old = selectors.get_criteria_version(criteria_version_id)
-    if old.state not in _REUSABLE and request.method != "POST":
+    if old.state not in REUSABLE and request.method != "POST":
         messages.info(request, f"Version {old.number} is not one of earlier.")
         return redirect("leads:criteria_versions")
 
-    def publish(revision: int, against: int) -> CriteriaVersion | Publication:
-        wishes = {**_by(request), "against": against}
-        if versions.needs_approval("criteria"):
-            return versions.ask_again(old, asker=request.member, **wishes)
-        return versions.roll_back(old, validate=check_publishable, **wishes)
+    def publish(form: PublishForm) -> CriteriaVersion | Publication:
+        return publish_again(old, form, request, validate=check_publishable)
 
     newest = CriteriaVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
     context = {"old": old, "number": newest + 1, "title": f"Use version {old.number} again"}
@@ -222,48 +226,33 @@ def use_again(request: TenantRequest, criteria_version_id: UUID) -> HttpResponse
 def _answer(
     request: TenantRequest,
     version: CriteriaVersion,
-    publish: Callable[[int, int], CriteriaVersion | Publication],
+    publish: Callable[[PublishForm], CriteriaVersion | Publication],
     context: dict[str, Any],
 ) -> HttpResponse:
     """Do what the form says and go on, or show the check, with what was refused."""
-    refused: DomainError | None = None
-    if request.method == "POST":
-        try:
-            made = publish(_number(request, "revision"), _number(request, "against"))
-        except (Conflict, ValidationFailed) as refusal:
-            refused = refusal
-            version.refresh_from_db()
-        else:
-            return _published(request, made)
+    form = PublishForm(request.POST or None, zone=request.tenant.time_zone)
+    made, refused = try_publishing(form, publish)
+    if made is not None:
+        messages.success(request, published_words(made, request.tenant))
+        return redirect("leads:criteria")
+    if refused is not None:
+        version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
     errors = check_content(version.content)
+    guarded = [each.message for each in versions.gate_errors(version)] if "draft" in context else []
     context |= {
+        "form": form,
         "refused": refused.message if refused else "",
         "current": current,
-        "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors],
+        "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
         "changes": changes(current.content, version.content) if current else [],
         "parts": sentences(version.content),
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),
         "crumbs": crumbs(context["title"]),
     }
-    status = status_of_refusal(refused) if refused else 200
+    status = status_of_refusal(refused) if refused else status_of(form)
     return render(request, "leads/criteria_check.html", context, status=status)
-
-
-def _number(request: TenantRequest, name: str) -> int:
-    """A number that a hidden field carries; 0 where it is none."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def _published(request: TenantRequest, made: CriteriaVersion | Publication) -> HttpResponse:
-    if isinstance(made, Publication):
-        said = "The other admins are asked to approve it. Nothing is in force before."
-    else:
-        said = f"Version {made.number} is in force. Leads are judged by it from their next arrival on."
-    messages.success(request, said)
-    return redirect("leads:criteria")
 
 
 # --- Versions ---
@@ -273,28 +262,8 @@ def _published(request: TenantRequest, made: CriteriaVersion | Publication) -> H
 @member_required(Role.MARKETING, Role.MANAGER)
 def history(request: TenantRequest) -> HttpResponse:
     """GET /qualification/versions?before=<number>: who put what in force and when, in words."""
-    before = request.GET.get("before", "")
-    listed = CriteriaVersion.objects.exclude(state=VersionState.DRAFT).order_by("-number")
-    if before.isascii() and before.isdigit() and len(before) < 10:
-        listed = listed.filter(number__lt=int(before))
-    found = list(listed[: PAGE + 1])
-    approvals = versions.approvals_of(each.id for each in found)
-    actors = names_of_actors([*(each.published_by or each.created_by for each in found), *approvals.values()])
-    older: list[CriteriaVersion | None] = [*found[1:], None]
-    rows = [
-        {
-            "version": version,
-            "by": actors[version.published_by or version.created_by],
-            "approved_by": actors[approvals[version.id]] if version.id in approvals else "",
-            "changes": changes(previous.content, version.content) if previous else [],
-            "first": previous is None,
-            "again": version.copy_of if previous and version.copy_of != previous.number else None,
-        }
-        for version, previous in zip(found, older, strict=True)
-    ]
     context = {
-        "rows": rows[:PAGE],
-        "next": found[PAGE - 1].number if len(found) > PAGE else None,
+        **history_rows(CriteriaVersion, request, changes),
         "may_change": request.member.role == Role.ADMIN,
         "crumbs": crumbs("Versions"),
     }

@@ -9,12 +9,23 @@ from copy import deepcopy
 from typing import Any, Final
 
 from core.rules import InvalidRule, describe
-from leads.criteria import REQUIRED_FIELDS, SCHEMA
+from leads.criteria import SCHEMA
+from leads.requirement_words import requirement_changes, requirement_sentences
+from leads.requirements import REQUIRED_FIELDS
+from leads.score import OUTSIDE, SIGNALS, signal_sentence
 
 FITS: Final = "Fits"
 INTENT: Final = "Shows intent"
 EXCLUDED: Final = "Never qualifies"
+SCORE: Final = "Score"
 _NO_FIT: Final = "Everybody fits"
+#: What says the same as leaving the part out.
+_LEFT_OUT: Final[Mapping[str, Any]] = {
+    "score": {"from": OUTSIDE},
+    "required_by_tier": {},
+    "valid": [],
+    "hold": None,
+}
 
 
 def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
@@ -26,7 +37,10 @@ def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     excluded = [f"{name}: {sentence(when)}" for name, when in exclusions(content)]
     if excluded:
         parts.append((EXCLUDED, excluded))
-    return parts
+    points = [f"{name}: {signal_sentence(each, SCHEMA)}" for name, each in signals(content)]
+    if points:
+        parts.append((SCORE, points))
+    return [*parts, *requirement_sentences(content)]
 
 
 def conditions(tree: Any) -> list[str]:
@@ -55,14 +69,27 @@ def exclusions(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield str(entry.get("name") or "Without a name"), entry.get("when")
 
 
+def signals(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(name, signal) of each signal of a counted score, as far as it has that form."""
+    score = content.get("score")
+    if not isinstance(score, Mapping) or score.get("from") != SIGNALS:
+        return
+    listed = score.get("signals")
+    for entry in listed if isinstance(listed, list) else []:
+        if isinstance(entry, Mapping):
+            yield str(entry.get("name") or "Without a name"), entry
+
+
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What is different, a sentence each; empty where both say the same."""
     said = _rule_changes(FITS, before.get("fit"), after.get("fit"))
     said += _rule_changes(INTENT, before.get("rule"), after.get("rule"))
     said += _exclusion_changes(dict(exclusions(before)), dict(exclusions(after)))
+    said += _score_changes(dict(signals(before)), dict(signals(after)))
     old, new = _required(before), _required(after)
     said += [f"Must be known before sales gets the lead: also {name}." for name in new if name not in old]
     said += [f"Need not be known any more: {name}." for name in old if name not in new]
+    said += requirement_changes(before, after)
     if not said and _same(before) != _same(after):
         said.append("The same in another order, or written in another way.")
     return said
@@ -94,9 +121,8 @@ def _named(entries: list[Any], name: str) -> Any:
 
 def _put_back(place: Any, part: str, before: Any) -> None:
     if isinstance(place, dict):
-        is_order = (
-            isinstance(before, list) and part == "exclude" and all(isinstance(each, str) for each in before)
-        )
+        names = isinstance(before, list) and all(isinstance(each, str) for each in before)
+        is_order = names and part in ("exclude", "signals")
         if not is_order:
             place[part] = before
     elif isinstance(place, list):
@@ -106,7 +132,8 @@ def _put_back(place: Any, part: str, before: Any) -> None:
 
 def _same(content: Mapping[str, Any]) -> dict[str, Any]:
     """A content with what may be left out."""
-    return {"fit": None, "exclude": [], "required": [], **content}
+    kept = {key: value for key, value in content.items() if key not in _LEFT_OUT or value != _LEFT_OUT[key]}
+    return {"fit": None, "exclude": [], "required": [], **kept}
 
 
 def _rule_changes(heading: str, before: Any, after: Any) -> list[str]:
@@ -139,6 +166,21 @@ def _exclusion_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
         elif old[name] != when:
             said.append(f"Exclusion {name}: {sentence(old[name])}; now {sentence(when)}.")
     return said + [f"No exclusion any more: {name}." for name in old if name not in new]
+
+
+def _score_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    said = []
+    if new and not old:
+        said.append("Score: counted from signals, no longer as the marketing system sends it.")
+    if old and not new:
+        return ["Score: as the marketing system sends it, no longer counted from signals."]
+    for name, entry in new.items():
+        words = signal_sentence(entry, SCHEMA)
+        if name not in old:
+            said.append(f"New signal, {name}: {words}.")
+        elif old[name] != entry:
+            said.append(f"The signal {name}: {signal_sentence(old[name], SCHEMA)}; now {words}.")
+    return said + [f"No signal any more: {name}." for name in old if name not in new]
 
 
 def _required(content: Mapping[str, Any]) -> list[str]:

@@ -8,11 +8,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS
 from leads.defaults import EXCLUSIONS
 from leads.incoming import MAX_INTEGER, storable
+from leads.list_schema import list_choices
 from leads.matching import registrable_domain
 from leads.plain import PlainCriteria
+from leads.requirements import REQUIRED_FIELDS
 
 MAX_JSON = 200_000
 #: Kinds of engagement by which somebody asks for an answer; the others show interest.
@@ -76,6 +78,11 @@ class CriteriaForm(BasedOnForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One a line: rival.com",
     )
+    exclude_lists = forms.MultipleChoiceField(
+        label="Nobody on these lists qualifies",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
     required = forms.MultipleChoiceField(
         label="Must be known before sales gets the lead",
         choices=list(REQUIRED_FIELDS.items()),
@@ -83,6 +90,13 @@ class CriteriaForm(BasedOnForm):
         widget=forms.CheckboxSelectMultiple,
         help_text="What lacks one of these waits under “Needs data”.",
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lists: Any = self.fields["exclude_lists"]
+        lists.choices = list_choices()
+        if not lists.choices:
+            del self.fields["exclude_lists"]
 
     @property
     def boxes(self) -> list[dict[str, Any]]:
@@ -125,6 +139,7 @@ class CriteriaForm(BasedOnForm):
             countries=tuple(said["countries"]),
             exclude_flags=tuple(said["exclude_flags"]),
             exclude_domains=tuple(said["exclude_domains"]),
+            exclude_lists=tuple(said.get("exclude_lists", ())),
             required=tuple(said["required"]),
         ).content()
 
@@ -139,6 +154,7 @@ class CriteriaForm(BasedOnForm):
             "countries": ", ".join(plain.countries),
             "exclude_flags": list(plain.exclude_flags),
             "exclude_domains": "\n".join(plain.exclude_domains),
+            "exclude_lists": list(plain.exclude_lists),
             "required": list(plain.required),
         }
 
@@ -150,7 +166,7 @@ class AdvancedForm(BasedOnForm):
         label="Criteria as JSON",
         max_length=MAX_JSON,
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "sp-code"}),
-        help_text="An object with rule, fit, exclude and required. Below is how conditions are written.",
+        help_text="An object with rule, fit, exclude, required, score. How they are written is below.",
     )
 
     def clean_content(self) -> Any:

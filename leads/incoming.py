@@ -55,6 +55,7 @@ class LeadIn:
     owner:       e-mail of the member whom another system chose.
     stage:       what that system calls the stage that the lead is at.
     occurred_at: aware; when it happened out there.
+    drill_seconds: a lead of a drill, whose promises run so long; said by the drill itself, never by a sender.
     """
 
     email: str = ""
@@ -64,6 +65,7 @@ class LeadIn:
     last_name: str = ""
     title: str = ""
     phone: str = ""
+    postal_code: str = ""
     owner: str = ""
     stage: str = ""
     company: CompanyIn = CompanyIn()
@@ -75,6 +77,7 @@ class LeadIn:
     engagements: tuple[EngagementIn, ...] = ()
     custom: dict[str, Any] = field(default_factory=dict)
     test: bool = False
+    drill_seconds: int | None = None
 
 
 def _limit(model: Any, name: str) -> int:
@@ -83,7 +86,17 @@ def _limit(model: Any, name: str) -> int:
 
 LEAD_LIMITS: dict[str, int] = {
     name: _limit(Lead, name)
-    for name in ("email", "first_name", "last_name", "title", "phone", "source", "campaign", "channel")
+    for name in (
+        "email",
+        "first_name",
+        "last_name",
+        "title",
+        "phone",
+        "postal_code",
+        "source",
+        "campaign",
+        "channel",
+    )
 } | {
     "external_system": _limit(LeadExternalId, "system"),
     "external_id": _limit(LeadExternalId, "external_id"),

@@ -102,6 +102,13 @@ def registrable_domain(host: str) -> str:
     return ".".join(labels[-2:]) if len(labels) >= 2 else ""
 
 
+@lru_cache(maxsize=8192)
+def has_known_suffix(domain: str) -> bool:
+    """Does a domain end in a suffix that somebody registers domains under? What RFC 2606 sets aside for
+    examples counts as one: nobody has it by mistake."""
+    return bool(_suffixes(domain).suffix) or domain.rpartition(".")[2] == "example"
+
+
 def check_domain(text: str, path: str) -> str:
     """The registrable domain of a company as somebody wrote it; "" for nothing written.
 

@@ -53,6 +53,12 @@ class Account(TenantModel):
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
     owner = tenant_fk("tenants.Member", null=True)
+    tier = models.CharField(max_length=40, blank=True)  # of the account, as the tenant calls it: "A", "1"
+    parent = tenant_fk("leads.Account", null=True, related_name="subsidiaries")
+    # Another name or domain of that account, or one that was merged into it: what finds this row finds that
+    # account. Never a row that points on itself.
+    merged_into = tenant_fk("leads.Account", null=True, related_name="also_known_as")
+    compared_name = models.CharField(max_length=200, blank=True)  # the name that was compared with others
     is_named = models.BooleanField(default=False)
     is_customer = models.BooleanField(default=False)
     is_partner = models.BooleanField(default=False)
@@ -66,7 +72,22 @@ class Account(TenantModel):
                 fields=["tenant", "domain"], condition=~Q(domain=""), name="account_domain_once"
             )
         ]
-        indexes = [models.Index(fields=["tenant", "name"], name="account_by_name")]
+        indexes = [
+            models.Index(fields=["tenant", "name"], name="account_by_name"),
+            models.Index(
+                fields=["tenant", "merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="account_by_merged_into",
+            ),
+            models.Index(
+                fields=["tenant", "parent"], condition=Q(parent__isnull=False), name="account_by_parent"
+            ),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=~Q(compared_name=models.F("name")),
+                name="account_to_compare",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -85,6 +106,7 @@ class Lead(TenantModel):
     phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
     country = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=60, blank=True)
+    postal_code = models.CharField(max_length=20, blank=True, default="", db_default="")
     company_name = models.CharField(max_length=200, blank=True)
     account = tenant_fk("leads.Account", null=True)
     source = models.CharField(max_length=80, blank=True)
@@ -98,6 +120,9 @@ class Lead(TenantModel):
     verdict = models.JSONField(null=True)
     criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
     needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue
+    # Codes of leads.quality.CHECKS that found something when it last came or was corrected; null: not looked
+    # at yet.
+    invalid = models.JSONField(null=True)
     # What another system calls the stage that it is at, and which system that is.
     outside_stage = models.CharField(max_length=60, blank=True, default="", db_default="")
     outside_system = models.CharField(max_length=40, blank=True, default="", db_default="")
@@ -120,6 +145,10 @@ class Lead(TenantModel):
             models.Index(fields=["tenant", "source", "-updated_at"], name="lead_by_source"),
             models.Index(fields=["tenant", "search_name"], name="lead_by_name"),
             models.Index(fields=["tenant", "account"], name="lead_by_account"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="lead_by_creation"),
+            models.Index(
+                fields=["tenant", "-updated_at", "-id"], condition=~Q(needs=[]), name="lead_needing_data"
+            ),
         ]
 
     @property
@@ -130,6 +159,75 @@ class Lead(TenantModel):
     def company(self) -> str:
         """What the lead's company is called: as the account, else as the lead said."""
         return self.account.name if self.account else self.company_name
+
+
+class DataWait(TenantModel):
+    """A lead that the engine looks at again, at `due_at` at the latest: one that is held for enrichment
+    before its handoff, or one whose account says more than when it was found wanting.
+    """
+
+    class Kind(models.TextChoices):
+        ENRICHMENT = "enrichment"
+        ACCOUNT = "account"
+
+    class Outcome(models.TextChoices):
+        COMPLETE = "complete"  # everything came; handed over at once
+        EXPIRED = "expired"  # handed over as it was
+        NEEDS_DATA = "needs_data"  # something that is required never came
+        NOT_QUALIFIED = "not_qualified"  # judged again, it was no MQL any more
+        LOOKED_AT = "looked_at"
+
+    lead = tenant_fk("leads.Lead", related_name="data_waits", on_delete=models.CASCADE)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    number = models.PositiveIntegerField(default=0)  # of the handoff that waits for enrichment
+    fields = models.JSONField(default=list)  # that were missing when it began
+    since = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=13, choices=Outcome.choices, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "lead", "number"],
+                condition=Q(kind="enrichment"),
+                name="held_once_a_handoff",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "lead", "-since"], name="data_wait_by_lead"),
+            models.Index(
+                fields=["due_at", "tenant"], condition=Q(ended_at__isnull=True), name="data_wait_due_anywhere"
+            ),
+        ]
+
+
+class SourceAlarm(TenantModel):
+    """An episode in which the data of a source was worse than before: of one field, from when it was noticed
+    to when it was good again.
+
+    before, after: leads with a good value, and leads looked at, of the weeks before and the days it was
+    noticed in.
+    """
+
+    source = models.CharField(max_length=80, blank=True)
+    field = models.CharField(max_length=40)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    before_good = models.PositiveIntegerField()
+    before_of = models.PositiveIntegerField()
+    after_good = models.PositiveIntegerField()
+    after_of = models.PositiveIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "source", "field"],
+                condition=Q(ended_at__isnull=True),
+                name="one_alarm_a_source_and_field",
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "-began_at"], name="source_alarm_by_time")]
 
 
 class LeadExternalId(TenantModel):
@@ -204,6 +302,7 @@ class Handoff(TenantModel):
     campaign = models.CharField(max_length=120, blank=True)
     channel = models.CharField(max_length=80, blank=True)
     is_test = models.BooleanField(default=False)
+    drill_seconds = models.PositiveSmallIntegerField(null=True)  # of a drill: its promises run so long
     is_history = models.BooleanField(default=False)  # imported: measured, never acted on
 
     class Meta(TenantModel.Meta):
@@ -348,3 +447,33 @@ class DirtyHandoff(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "at"], name="dirty_by_time")]
+
+
+# Those of account_models.py are ours too.
+from leads.account_models import (  # noqa: E402
+    AccountKey,
+    AccountMerge,
+    AccountPair,
+    AccountSettings,
+    ListEntry,
+    NamedList,
+)
+
+__all__ = [
+    "Account",
+    "AccountKey",
+    "AccountMerge",
+    "AccountPair",
+    "AccountSettings",
+    "Assignment",
+    "CriteriaVersion",
+    "DirtyHandoff",
+    "Engagement",
+    "Handoff",
+    "Lead",
+    "LeadExternalId",
+    "ListEntry",
+    "NamedList",
+    "StageChange",
+    "Touch",
+]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed, pointer
-from leads.criteria import REQUIRED_FIELDS
 from leads.incoming import MAX_CUSTOM_KEYS, storable
 from leads.lifecycle import Stage
 from leads.models import Lead, LeadSettings
+from leads.requirements import REQUIRED_FIELDS
 from leads.sql_bar import Bar
 from tenants.config import configured
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS
+from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS
 from leads.defaults import EXCLUSIONS, engaged, flag
+from leads.list_use import FIELD as LISTS
+from leads.requirements import REQUIRED_FIELDS
 
 DOMAINS_NAME = "Excluded domains"
 
@@ -17,7 +19,7 @@ DOMAINS_NAME = "Excluded domains"
 class PlainCriteria:
     """intent: kinds of engagement of which one within `days` is asked. employees: from and to, None for open.
     countries: of the account or the lead. exclude_flags: fields of EXCLUSIONS. exclude_domains: of the
-               e-mail."""
+               e-mail. exclude_lists: slugs of named lists."""
 
     intent: tuple[str, ...]
     days: int = 30
@@ -26,6 +28,7 @@ class PlainCriteria:
     countries: tuple[str, ...] = ()
     exclude_flags: tuple[str, ...] = ()
     exclude_domains: tuple[str, ...] = ()
+    exclude_lists: tuple[str, ...] = ()
     required: tuple[str, ...] = field(default_factory=tuple)
 
     def content(self) -> dict[str, Any]:
@@ -38,6 +41,10 @@ class PlainCriteria:
         if self.exclude_domains:
             domains = {"field": "lead.email_domain", "op": "one_of", "value": list(self.exclude_domains)}
             exclude.append({"name": DOMAINS_NAME, "when": domains})
+        exclude += [
+            {"name": f"On list {slug}", "when": {"field": LISTS, "op": "contains", "value": [slug]}}
+            for slug in self.exclude_lists
+        ]
         return {
             "rule": {"any": [engaged(kind, days=self.days) for kind in self.intent]},
             "fit": self._fit(),
@@ -67,14 +74,16 @@ class PlainCriteria:
 
 
 def plain_form_of(content: Mapping[str, Any]) -> PlainCriteria | None:
-    """The form's values for a content, or None where the form could not say all of it."""
+    """The form's values for a content, or None where the form could not say all of it. The parts that it
+    does not show (`KEPT_PARTS`) are no hindrance: whoever saves it keeps them."""
     try:
         guess = _guess(content)
     except (KeyError, TypeError, IndexError, ValueError):
         return None
     # A kind or field that the form does not list would be lost as soon as somebody saves it.
     listed = set(guess.intent) <= set(ENGAGEMENT_KINDS) and set(guess.required) <= set(REQUIRED_FIELDS)
-    same = guess.content() == {"fit": None, "exclude": [], "required": [], **content}
+    shown = {name: part for name, part in content.items() if name not in KEPT_PARTS}
+    same = guess.content() == {"fit": None, "exclude": [], "required": [], **shown}
     return guess if listed and same else None
 
 
@@ -93,9 +102,12 @@ def _guess(content: Mapping[str, Any]) -> PlainCriteria:
             high = part["value"]
     flags: list[str] = []
     domains: tuple[str, ...] = ()
+    lists: list[str] = []
     for entry in content.get("exclude", []):
         if entry["name"] == DOMAINS_NAME:
             domains = tuple(entry["when"]["value"])
+        elif entry["when"]["field"] == LISTS:
+            lists += entry["when"]["value"]
         else:
             flags.append(entry["when"]["field"])
     return PlainCriteria(
@@ -106,5 +118,6 @@ def _guess(content: Mapping[str, Any]) -> PlainCriteria:
         countries=countries,
         exclude_flags=tuple(flags),
         exclude_domains=domains,
+        exclude_lists=tuple(lists),
         required=tuple(content.get("required", [])),
     )

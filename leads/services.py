@@ -11,38 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Max
 from uuid_utils.compat import uuid7
 
-from core.errors import Conflict, FieldError, StageError, StaleVersion, ValidationFailed
+from core.errors import FieldError, StageError, ValidationFailed
 from leads.arrivals import Arrival
-from leads.criteria import check_publishable
-from leads.defaults import DEFAULT_CRITERIA
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
-from leads.models import Assignment, CriteriaVersion, DirtyHandoff, Handoff, Lead, StageChange, Touch
+from leads.models import Assignment, DirtyHandoff, Handoff, Lead, StageChange, Touch
 from leads.upsert import record_steps, upsert_leads
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
-from tenants.models import Member, Publication
-from tenants.versions import (
-    ask,
-    create_draft,
-    open_draft,
-    publish,
-    published_version,
-    save_draft,
-    start_draft,
-    version_in_force,
-)
 
 __all__ = [
     "Arrival",
     "NewOwner",
     "Terms",
-    "begin_criteria_draft",
     "close_handoffs",
     "end_assignments",
     "mark_dirty",
@@ -51,14 +35,11 @@ __all__ = [
     "move_stages",
     "open_handoffs",
     "prepare_handoffs",
-    "propose_criteria",
-    "publish_criteria",
     "record_steps",
     "record_touch",
     "start_assignments",
     "undo_touch",
     "upsert_leads",
-    "write_criteria_draft",
 ]
 
 
@@ -208,6 +189,7 @@ def _new_handoff(lead: Lead, number: int, arrival: Arrival | None, now: datetime
         campaign=(came.campaign if came else "") or lead.campaign,
         channel=(came.channel if came else "") or lead.channel,
         is_test=came.test if came else lead.is_test,
+        drill_seconds=came.drill_seconds if came else None,
     )
     handoff.lead = lead  # at hand for whoever asks
     return handoff
@@ -404,72 +386,3 @@ def last_worked(handoff: Handoff) -> datetime:
     stepped: datetime | None = steps.aggregate(at=Max("at"))["at"]
     signs = (touched, stepped, handoff.owned_since, handoff.started_at)
     return max(at for at in signs if at is not None)
-
-
-# --- Criteria -----------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def publish_criteria(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
-    """Write the next version of the criteria and put it in force. Leads are judged by it from their next
-    arrival on.
-
-    based_on: number of the version that the author saw in force, 0 for none.
-    Raises StaleVersion where another has come between, ValidationFailed with a path to each error of the
-    content, ApprovalNeeded where a second admin must approve (`propose_criteria`).
-    """
-    draft = _write_criteria(content, based_on=based_on, actor=actor, now=now)
-    return publish(draft, actor=actor, now=now)
-
-
-@transaction.atomic
-def propose_criteria(
-    content: object, *, based_on: int, actor: str, asker: Member | None, now: datetime
-) -> Publication:
-    """Write the next version of the criteria and ask a second admin to put it in force. Raises as
-    `publish_criteria`, and Conflict where nobody could approve it.
-
-    asker: the person behind the actor. A request for an earlier wording is withdrawn with that.
-    """
-    draft = _write_criteria(content, based_on=based_on, actor=actor, now=now)
-    return ask(draft, actor=actor, asker=asker, now=now, expected_revision=draft.revision)
-
-
-@transaction.atomic
-def begin_criteria_draft(*, actor: str, now: datetime) -> CriteriaVersion:
-    """Begin the next version of the criteria: a copy of the one in force, else what a new organisation gets.
-    Raises Conflict where a draft is open already.
-    """
-    content = None if version_in_force(CriteriaVersion, now) else DEFAULT_CRITERIA
-    return start_draft(CriteriaVersion, actor=actor, now=now, content=content)
-
-
-@transaction.atomic
-def write_criteria_draft(
-    content: dict[str, Any], *, revision: int | None, actor: str, now: datetime
-) -> CriteriaVersion:
-    """Begin a draft with this content, or write it into the open one; it need not be valid yet.
-
-    revision: of the open draft that the author saw; None where they saw none. Raises StaleVersion where it
-              was saved or begun since, Conflict where it is gone.
-    """
-    found = open_draft(CriteriaVersion)
-    if found is not None:
-        return save_draft(found, content=content, expected_revision=revision or 0, actor=actor, now=now)
-    if revision is not None:
-        raise Conflict("There is no draft any more: it was published or discarded meanwhile.")
-    return start_draft(CriteriaVersion, actor=actor, now=now, content=content)
-
-
-def _write_criteria(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
-    """The content as the draft of the next version: over the one that is open, where there is one."""
-    check_publishable(content)
-    assert isinstance(content, dict)
-    list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
-    current = published_version(CriteriaVersion)
-    if (current.number if current else 0) != based_on:
-        raise StaleVersion("Somebody published another version meanwhile. Look at it, then send yours again.")
-    draft = open_draft(CriteriaVersion)
-    if draft is None:
-        return create_draft(CriteriaVersion, content=content, actor=actor, now=now)
-    return save_draft(draft, content=content, expected_revision=draft.revision, actor=actor, now=now)

@@ -19,6 +19,7 @@ from leads.criteria import ENGAGEMENT_KINDS, Criteria, Judgement
 from leads.incoming import ENGAGEMENT_LIMITS, LEAD_LIMITS, MAX_INTEGER, storable
 from leads.models import Lead
 from leads.owed import settings_row
+from leads.score import FIELD as SCORE_FIELD
 from tenants.config import configured
 
 CRITERIA, OUTSIDE, SCORE, FORM = "criteria", "outside_stage", "score", "form"
@@ -66,14 +67,17 @@ class Triggers:
         stage = _compared(lead.outside_stage)
         return ("", stage) in self.stages or (lead.outside_system.casefold(), stage) in self.stages
 
-    def score_says_so(self, lead: Lead) -> bool:
-        if SCORE not in self.kinds or self.score_from is None or lead.score is None:
+    def score_says_so(self, score: object) -> bool:
+        if SCORE not in self.kinds or self.score_from is None or not isinstance(score, int | float):
             return False
-        return lead.score >= self.score_from
+        return score >= self.score_from
 
-    def standing(self, lead: Lead) -> str:
-        """Which kind says so by how the lead stands: OUTSIDE, SCORE, or "" for none."""
-        return OUTSIDE if self.stage_says_so(lead) else SCORE if self.score_says_so(lead) else ""
+    def standing(self, lead: Lead, score: object) -> str:
+        """Which kind says so by how the lead stands: OUTSIDE, SCORE, or "" for none.
+
+        score: as the criteria count it, or as it came in.
+        """
+        return OUTSIDE if self.stage_says_so(lead) else SCORE if self.score_says_so(score) else ""
 
 
 def _compared(text: str) -> str:
@@ -99,13 +103,13 @@ def triggers_in_force() -> Triggers:
     )
 
 
-def note_change(lead: Lead, before: str, triggers: Triggers, now: datetime) -> None:
+def note_change(lead: Lead, before: str, triggers: Triggers, now: datetime, *, score: object) -> None:
     """Remember when the lead came to stand so that it is handed over. before: `standing` before the arrival.
 
     After a handoff has ended what stood before does not open the next: a system that goes on saying "MQL"
     says nothing new.
     """
-    stands = triggers.standing(lead)
+    stands = triggers.standing(lead, score)
     if stands and stands != before:
         lead.triggered_at = now
 
@@ -128,15 +132,16 @@ def judge(
         return judgement
     by, text = "", ""
     excluded = criteria is not None and any(rule.matches(facts) for _, rule in criteria.exclude)
-    stands = triggers.standing(lead)
+    score = facts.value(SCORE_FIELD)
+    stands = triggers.standing(lead, score)
     is_new = closed_at is None or (lead.triggered_at is not None and lead.triggered_at >= closed_at)
     form = next((kind for kind, _, _ in past if kind in triggers.forms), "") if FORM in triggers.kinds else ""
     if CRITERIA in triggers.kinds and judgement is not None and judgement.qualified:
         by, text = CRITERIA, "It meets the MQL criteria"
     elif stands == OUTSIDE and is_new:
         by, text = OUTSIDE, f"{system_name(lead.outside_system)} said {lead.outside_stage}"
-    elif triggers.score_says_so(lead) and is_new:
-        by, text = SCORE, f"Its score is {lead.score}, and {triggers.score_from} is enough"
+    elif triggers.score_says_so(score) and is_new:
+        by, text = SCORE, f"Its score is {score}, and {triggers.score_from} is enough"
     elif form:
         by, text = FORM, f"It sent a form: {form_name(form)}"
     if excluded and by:

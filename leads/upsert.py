@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import Conflict, DomainError
 from core.rules import Facts
+from leads.account_facts import Beside
 from leads.accounts import match_accounts
 from leads.arrivals import Arrival, NewEngagement, Person
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
@@ -28,19 +29,22 @@ from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
 from leads.people import find_people
+from leads.quality import findings, known_of
+from leads.score import FIELD as SCORE_FIELD
+from leads.score import shown_score
 from leads.triggers import judge as judge_triggers
 from leads.triggers import note_change, trigger_why, triggers_in_force
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
 from tenants.roundtrips import send_waiting, write
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 TRIES = 5
 _SAVEPOINT = "slaportal_arrival"
 # Keys by which one of two transactions that bring the same person learns of the other.
 _ONCE = ("lead_email_once", "lead_external_id_once")
-_FILLED = ("first_name", "last_name", "title", "phone")
+_FILLED = ("first_name", "last_name", "title", "phone", "postal_code")
 # The first that is known stays: handoffs keep those of each return.
 _FIRST_TOUCH = ("source", "campaign", "channel")
 _CHANGING = (
@@ -61,6 +65,7 @@ _CHANGING = (
     "verdict",
     "criteria_version",
     "needs",
+    "invalid",
     "is_test",
     "updated_at",
 )
@@ -84,11 +89,11 @@ def upsert_leads(
 
     clock:    read again once known leads and their handoffs are locked: what others did meanwhile lies
               before it.
-    criteria: judged by these; the published ones unless given.
+    criteria: judged by these; those in force unless given.
     The lead's row holds the stage that the verdict gives it; `record_steps` writes its steps, once the
     handoffs they belong to are open. Raises Conflict where others keep sending the same people.
     """
-    version = criteria or published_version(CriteriaVersion)
+    version = criteria or version_in_force(CriteriaVersion, now)
     return try_until_alone(lambda: Batch(items, now, clock, version))
 
 
@@ -221,7 +226,7 @@ class Batch:
                 stage=Stage.SUBSCRIBER,
             )
         lead, address = person.lead, person.lead.email
-        person.stood = self.triggers.standing(lead)
+        person.stood = self.triggers.standing(lead, shown_score(lead.score, lead.verdict))
         for index, item in person.items:
             # What happened before the last thing we know of only fills gaps.
             newer = person.latest is None or item.occurred_at is None or item.occurred_at >= person.latest
@@ -244,6 +249,7 @@ class Batch:
             "phone": normalise_phone(item.phone, country)[:40],
             "country": country,
             "region": item.company.region,
+            "postal_code": item.postal_code.strip(),
             "company_name": item.company.name,
         }
         for name, value in values.items():
@@ -293,10 +299,15 @@ class Batch:
     # --- Judgement ------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
+        criteria = load_criteria(self.version) if self.version else None
+        beside = Beside((person.lead, person.account) for person in self.people if person.lead is not None)
         for person in self.people:
             lead = person.lead
             assert lead is not None
-            person.facts = facts_of(lead, person.account, person.past, self.now)
+            person.facts = facts_of(
+                lead, person.account, person.past, self.now, criteria=criteria, beside=beside
+            )
+            lead.invalid = [each.code for each in findings(known_of(person.facts.values))]
             if person.is_new:
                 person.steps.append(("", Stage(lead.stage)))
             judgement = judge_lead(lead, person.facts, self.version) if self.version else None
@@ -309,10 +320,12 @@ class Batch:
                 person.steps[0] = ("", Stage.LEAD)
             elif judgement.fits and lead.stage == Stage.SUBSCRIBER:
                 self.step(person, Stage.LEAD)
-            ready = judgement.qualified and not lead.needs
             # At MQL or further without an open handoff: imported history that the file left open.
             movable = can_move(Stage(lead.stage), Stage.MQL) or lead.stage in IN_HANDOFF
-            if ready and person.handoff is None and movable and self.may_open(person):
+            person.may_open = (
+                judgement.qualified and person.handoff is None and movable and self.may_open(person)
+            )
+            if person.may_open and not lead.needs:
                 person.qualifies = True
                 self.step(person, Stage.MQL)
 
@@ -323,7 +336,7 @@ class Batch:
         lead, facts = person.lead, person.facts
         assert lead is not None
         assert facts is not None
-        note_change(lead, person.stood, self.triggers, self.now)
+        note_change(lead, person.stood, self.triggers, self.now, score=facts.value(SCORE_FIELD))
         found = judge_triggers(
             self.triggers,
             judgement,
@@ -405,6 +418,7 @@ class Batch:
                     handoff=person.handoff,
                     last_number=person.last_number,
                     qualifies=person.qualifies and first,
+                    may_open=person.may_open and first,
                     judgement=person.judgement,
                     steps=person.steps if first else [],
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leads import account_views, criteria_views, sql_bar_views, views
+from leads import account_merge_views, account_views, criteria_views, list_views, sql_bar_views, views
 
 app_name = "leads"
 
@@ -33,5 +33,26 @@ urlpatterns = [
         name="sql_bar_use",
     ),
     path("accounts", account_views.accounts, name="accounts"),
+    path("accounts/review", account_merge_views.review, name="account_review"),
+    path("accounts/review/<uuid:account_pair_id>", account_merge_views.answer, name="account_review_answer"),
+    path("accounts/merges/<uuid:account_merge_id>/undo", account_merge_views.undo, name="account_undo"),
+    path("accounts/lists", list_views.lists, name="lists"),
+    path("accounts/lists/<uuid:named_list_id>", list_views.one, name="list"),
+    path("accounts/lists/<uuid:named_list_id>/change", list_views.change, name="list_change"),
+    path("accounts/lists/<uuid:named_list_id>/import", list_views.bring, name="list_import"),
+    path("accounts/lists/<uuid:named_list_id>/export", list_views.export, name="list_export"),
+    path(
+        "accounts/lists/<uuid:named_list_id>/entries/<uuid:list_entry_id>/remove",
+        list_views.take,
+        name="list_take",
+    ),
+    path("accounts/lists/<uuid:named_list_id>/remove", list_views.remove, name="list_remove"),
     path("accounts/<uuid:account_id>", account_views.account, name="account"),
+    path("accounts/<uuid:account_id>/merge", account_merge_views.merge, name="account_merge"),
+    path("accounts/<uuid:account_id>/names", account_merge_views.add, name="account_name_add"),
+    path(
+        "accounts/<uuid:account_id>/names/<uuid:name_id>/remove",
+        account_merge_views.remove,
+        name="account_name_remove",
+    ),
 ]

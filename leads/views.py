@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods
 from core.errors import DomainError
 from core.rules import OPERATORS
 from leads import selectors
-from leads.criteria import ENGAGEMENT_KINDS, REQUIRED_FIELDS, SCHEMA, required_labels
+from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, SCHEMA
+from leads.criteria_drafts import propose_criteria, publish_criteria
 from leads.criteria_words import sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
-from leads.services import propose_criteria, publish_criteria
+from leads.requirements import REQUIRED_FIELDS, required_labels
 from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -28,7 +29,7 @@ from tenants.models import Role
 from tenants.publication_views import standing
 from tenants.refusals import REFUSED, status_of_refusal
 from tenants.requests import TenantRequest
-from tenants.versions import needs_approval
+from tenants.versions import needs_approval, version_in_force
 
 
 @member_required(Role.MARKETING, Role.MANAGER)
@@ -37,7 +38,7 @@ def criteria(request: TenantRequest) -> HttpResponse:
     """GET, POST /qualification. Marketing and managers read it; an admin publishes the next version."""
     may_edit = request.member.role == Role.ADMIN
     history = selectors.criteria_history()
-    current = next((version for version in history if version.state == "published"), None)
+    current = version_in_force(CriteriaVersion, database_clock())
     draft = next((version for version in history if version.state == "draft"), None)
     content = current.content if current else DEFAULT_CRITERIA
     plain, advanced = _forms(current, draft.content if draft and may_edit else content)
@@ -47,7 +48,8 @@ def criteria(request: TenantRequest) -> HttpResponse:
             return render(request, "403.html", status=403)
         advanced_sent = "content" in request.POST
         form = AdvancedForm(request.POST) if advanced_sent else CriteriaForm(request.POST)
-        refusal = _publish(request, form) if form.is_valid() else None
+        kept = _kept(draft.content if draft else content)
+        refusal = _publish(request, form, kept) if form.is_valid() else None
         if form.is_valid():
             return redirect("leads:criteria")
         status = status_of_refusal(refusal) if refusal else REFUSED
@@ -66,6 +68,7 @@ def criteria(request: TenantRequest) -> HttpResponse:
         "draft_required": required_labels(draft.content.get("required", [])) if draft and may_edit else [],
         "standing": standing(CriteriaVersion, request, draft=draft),
         "plain": plain,
+        "keeps": list(_kept(draft.content if draft and may_edit else content)),
         "advanced": advanced,
         "may_edit": may_edit,
         "waiting": [(lead, required_labels(lead.needs)) for lead in waiting],
@@ -108,11 +111,21 @@ def _forms(
     return filled, AdvancedForm(initial={"based_on": based_on, "content": text})
 
 
-def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> DomainError | None:
+def _kept(content: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a content that the plain form leaves as they are."""
+    return {name: content[name] for name in KEPT_PARTS if name in content}
+
+
+def _publish(
+    request: TenantRequest, form: CriteriaForm | AdvancedForm, kept: dict[str, Any]
+) -> DomainError | None:
     """Publish what the form says, or ask a second admin where one must approve; where that is refused, the
-    form says why, and the refusal is given back.
+    form says why, and the refusal is given back. kept: what the plain form does not show.
     """
-    content = form.cleaned_data["content"] if isinstance(form, AdvancedForm) else form.content()
+    if isinstance(form, AdvancedForm):
+        content = form.cleaned_data["content"]
+    else:
+        content = {**form.content(), **kept}
     wanted: dict[str, Any] = {
         "based_on": form.cleaned_data["based_on"],
         "actor": member_actor(request.member),
@@ -121,7 +134,7 @@ def _publish(request: TenantRequest, form: CriteriaForm | AdvancedForm) -> Domai
     try:
         if needs_approval("criteria"):
             propose_criteria(content, asker=request.member, **wanted)
-            said = "The other admins are asked to approve it. Nothing is in force before."
+            said = "The other admins are asked for their approval. Nothing is in force before."
         else:
             said = f"Version {publish_criteria(content, **wanted).number} is in force."
     except DomainError as error:

@@ -11,12 +11,16 @@ import re
 import socket
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 
 from core.errors import ValidationFailed
 
 MAX_LENGTH: Final = 500
+#: Path of the portal's own receiver of webhooks, before the organisation's id.
+OWN_RECEIVER: Final = "/drill/receiver/"
+_OWN_REST: Final = re.compile(r"[0-9a-f-]{36}")
 _NAME: Final = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 # Names that never lead outside, whatever a resolver says.
 _INNER: Final = (
@@ -39,8 +43,23 @@ class RefusedAddress(ValidationFailed):
 
 
 def is_allowed_by_operator(parts: SplitResult) -> bool:
-    """Whether settings.WEBHOOK_ALLOW names this host:port: it may be private and plain http."""
-    return f"{parts.hostname}:{_port(parts)}" in settings.WEBHOOK_ALLOW
+    """Whether it may be private and plain http: settings.WEBHOOK_ALLOW names this host:port, or it is the
+    portal's own receiver, which answers nothing but that a signature holds.
+    """
+    return f"{parts.hostname}:{_port(parts)}" in settings.WEBHOOK_ALLOW or _is_own_receiver(parts)
+
+
+def own_receiver(tenant_id: UUID) -> str:
+    """Where the webhooks of an organisation's drills go: to the portal itself, by its outside address."""
+    return f"{settings.SITE_URL.rstrip('/')}{OWN_RECEIVER}{tenant_id}"
+
+
+def _is_own_receiver(parts: SplitResult) -> bool:
+    own = urlsplit(settings.SITE_URL)
+    base = own.path.rstrip("/") + OWN_RECEIVER
+    rest = parts.path.removeprefix(base)
+    same = (parts.scheme, parts.hostname, _port(parts)) == (own.scheme, own.hostname, _port(own))
+    return same and rest != parts.path and not parts.query and _OWN_REST.fullmatch(rest) is not None
 
 
 def check_url(url: str) -> SplitResult:

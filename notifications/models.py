@@ -15,6 +15,7 @@ class WebhookEndpoint(TenantModel):
     secret_number = models.PositiveSmallIntegerField(default=1)
     rotated_at = models.DateTimeField(null=True)  # the secret before signs too for a day after this
     is_active = models.BooleanField(default=True)
+    is_own = models.BooleanField(default=False, db_default=False)  # the portal's, for drills: nobody's to see
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     rest_until = models.DateTimeField(null=True)  # after a failure nothing is tried before this
     disabled_reason = models.CharField(max_length=120, blank=True)

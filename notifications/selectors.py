@@ -73,13 +73,15 @@ def unread_count(*, tenant: Tenant, member: Member) -> int:
 def endpoints_of(*, tenant: Tenant) -> list[WebhookEndpoint]:
     """All endpoints, those in use first."""
     return list(
-        WebhookEndpoint.objects.filter(tenant=tenant).order_by("-is_active", "-created_at", "id")[:200]
+        WebhookEndpoint.objects.filter(tenant=tenant, is_own=False).order_by(
+            "-is_active", "-created_at", "id"
+        )[:200]
     )
 
 
 def get_endpoint(*, tenant: Tenant, endpoint_id: UUID) -> WebhookEndpoint:
     """Raises NotFound, alike for one that is not there and one that is another tenant's."""
-    found = WebhookEndpoint.objects.filter(tenant=tenant, id=endpoint_id)
+    found = WebhookEndpoint.objects.filter(tenant=tenant, id=endpoint_id, is_own=False)
     endpoint: WebhookEndpoint | None = found.first()
     if endpoint is None:
         raise NotFound("There is no such webhook.")

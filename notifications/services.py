@@ -46,7 +46,7 @@ def add_endpoint(
         raise ValidationFailed.at("/events", f"There are no events called {', '.join(unknown)}.")
     if WebhookEndpoint.objects.filter(tenant=tenant, url=url).exists():
         raise ValidationFailed.at("/url", "This address is in the list already.")
-    if WebhookEndpoint.objects.filter(tenant=tenant, is_active=True).count() >= MAX_ENDPOINTS:
+    if WebhookEndpoint.objects.filter(tenant=tenant, is_active=True, is_own=False).count() >= MAX_ENDPOINTS:
         raise ValidationFailed.at("/url", f"At most {MAX_ENDPOINTS} webhooks can be in use.")
     endpoint = WebhookEndpoint.objects.create(
         url=url, events=[] if set(chosen) == set(KINDS) else chosen, created_at=now
@@ -135,7 +135,9 @@ def send_again(
 
 def _lock(tenant: Tenant, endpoint_id: UUID) -> WebhookEndpoint:
     endpoint: WebhookEndpoint | None = (
-        WebhookEndpoint.objects.select_for_update(of=("self",)).filter(tenant=tenant, id=endpoint_id).first()
+        WebhookEndpoint.objects.select_for_update(of=("self",))
+        .filter(tenant=tenant, id=endpoint_id, is_own=False)
+        .first()
     )
     if endpoint is None:
         raise NotFound("There is no such webhook.")

@@ -1,35 +1,4 @@
-"""CSV that a spreadsheet may open: no cell of it can become a formula."""
+"""CSV as reports answer it: see `web.csv_files`."""
 
-from __future__ import annotations
-
-import csv
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
-
-from django.http import HttpResponse
-
-#: What makes a spreadsheet read a cell as a formula, or start another cell, the full-width forms included.
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00", "＝", "＋", "－", "＠")
-
-
-def safe_cell(value: Any) -> str:
-    """The value as a cell's text. A text that could be run is led by an apostrophe; numbers stay."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float):
-        return str(value)
-    text = str(value).replace("\x00", "")
-    lead = str(value).lstrip(" ")[:1]
-    return f"'{text}" if lead and lead in _RISKY else text
-
-
-def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
-    """A download. It starts with a byte-order mark, without which Excel misreads what is not ASCII."""
-    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    writer = csv.writer(response)
-    writer.writerow([safe_cell(cell) for cell in head])
-    for row in rows:
-        writer.writerow([safe_cell(cell) for cell in row])
-    return response
+from web.csv_files import csv_response as csv_response
+from web.csv_files import safe_cell as safe_cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, fairness, stale, volume
+from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
 
 app_name = "reporting"
 
@@ -13,8 +13,11 @@ urlpatterns = [
     path("compliance.csv", compliance.compliance_csv, name="compliance_csv"),
     path("compliance/leads", clocks.compliance_leads, name="compliance_leads"),
     path("compliance/leads.csv", clocks.compliance_leads_csv, name="compliance_leads_csv"),
+    path("data-quality", data_quality.data_quality, name="data_quality"),
+    path("data-quality.csv", data_quality.data_quality_csv, name="data_quality_csv"),
     path("fairness", fairness.fairness, name="fairness"),
     path("fairness.csv", fairness.fairness_csv, name="fairness_csv"),
+    path("reassignments.csv", fairness.moves_csv, name="moves_csv"),
     path("leads/stale.csv", stale.stale_csv, name="stale_csv"),
     path("volume", volume.volume, name="volume"),
     path("volume.csv", volume.volume_csv, name="volume_csv"),

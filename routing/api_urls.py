@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from routing import api, rule_api
+from routing import api, rule_api, territory_api
 
 urlpatterns = [
     path("pools", api.PoolsView.as_view(), name="api-pools"),
@@ -16,6 +16,12 @@ urlpatterns = [
     path("routing/draft/check", rule_api.RulesCheckView.as_view(), name="api-routing-check"),
     path("routing/publish", rule_api.RulesPublishView.as_view(), name="api-routing-publish"),
     path("routing/ask", rule_api.RulesAskView.as_view(), name="api-routing-ask"),
+    path("routing/territories", territory_api.TerritoriesView.as_view(), name="api-territories"),
+    path(
+        "routing/territories/import",
+        territory_api.TerritoryImportView.as_view(),
+        name="api-territories-import",
+    ),
     path("routing/versions", rule_api.RulesVersionsView.as_view(), name="api-routing-versions"),
     path(
         "routing/versions/<uuid:rule_set_version_id>/ask",

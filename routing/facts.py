@@ -202,9 +202,15 @@ def lock_pools(slugs: Iterable[str]) -> list[PoolRow]:
     return _pools(f"{_POOLS_SQL} for update of p", slugs)
 
 
-def _pools(sql: str, slugs: Iterable[str]) -> list[PoolRow]:
+def read_pools() -> list[PoolRow]:
+    """Every active pool as it stands, in ascending order of id; nothing is locked."""
+    return _pools(_POOLS_SQL.replace(" and p.slug = any(%s)", ""), None)
+
+
+def _pools(sql: str, slugs: Iterable[str] | None) -> list[PoolRow]:
+    wanted = [] if slugs is None else [sorted(set(slugs))]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [str(current_tenant_id()), sorted(set(slugs))])
+        cursor.execute(sql, [str(current_tenant_id()), *wanted])
         return [
             PoolRow(
                 pool_id,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
 
 from tenants.models import TenantModel, VersionedModel, tenant_fk
 
 
 class RuleSetVersion(VersionedModel):
     """Routing as written: {"pools": [{"name", "when": tree|null, "pool": pool slug}], "priorities": [{"name",
-    "when", "priority": int}], "horizon_minutes": 30}. First match wins in each layer; a `when` of null is
-    everyone else."""
+    "when", "priority": int}], "territories": [...], "horizon_minutes": 30}. First match wins in each layer; a
+    `when` of null is everyone else. Of territories see routing.territories."""
 
     class Meta(VersionedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="rule_set_version_once")]
@@ -20,13 +22,17 @@ class RoutingSettings(TenantModel):
     """One row a tenant: may we route at all, who catches what nobody takes, how often a lead may move.
 
     breaches_in_a_row: so many broken owner clocks, one after the other, take a person off the rotation; null
-    is never.
+    is never. rebalance_above: so many per cent above their team's mean of open leads are too many; null is
+    not looked at.
+    gated: kinds of versions ("routing", "criteria") that are not published before the saved test leads pass.
     """
 
     enabled = models.BooleanField(default=True)
     fallback = tenant_fk("tenants.Member", null=True)
     max_hops = models.PositiveSmallIntegerField(default=3)
     breaches_in_a_row = models.PositiveSmallIntegerField(null=True)
+    gated = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    rebalance_above = models.PositiveSmallIntegerField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="routing_settings_once")]
@@ -130,3 +136,111 @@ class Decision(TenantModel):
             models.Index(fields=["tenant", "reason", "-at", "-id"], name="decision_by_reason"),
             models.Index(fields=["tenant", "trigger", "-at", "-id"], name="decision_by_trigger"),
         ]
+
+
+class SimulationRun(TenantModel):
+    """Past leads replayed by a rule set: asked for on a page, carried out by the engine, kept for a while.
+    Services: handoff.simulation.runs.
+
+    rules and against are contents as they were when it was asked for, so that a later save changes no result.
+    result: see handoff.simulation.report. alive_at: the last sign of life of whoever carries it out.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waits for its turn"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Side(models.TextChoices):
+        DRAFT = "draft", "The draft"
+        LIVE = "live", "The rules in force"
+
+    side = models.CharField(max_length=5, choices=Side.choices)
+    version_number = models.PositiveIntegerField()
+    revision = models.PositiveIntegerField()
+    rules = models.JSONField()
+    against_number = models.PositiveIntegerField(
+        null=True
+    )  # the rules in force; null where they are replayed
+    against = models.JSONField(null=True)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    days = models.PositiveSmallIntegerField()
+    with_history = models.BooleanField(default=False)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
+    step = models.CharField(max_length=40, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=80)
+    started_at = models.DateTimeField(null=True)
+    alive_at = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    result = models.JSONField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=Q(state__in=["queued", "running"]),
+                name="one_simulation_at_a_time",
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "-asked_at", "-id"], name="simulation_by_time")]
+
+
+class SimulatedLead(TenantModel):
+    """One lead of a simulation: who would have got it, beside who would by the rules in force and who did.
+
+    Pools and tiers by slug, as they were called then. day: of its arrival, where the organisation is.
+    """
+
+    run = tenant_fk("routing.SimulationRun", related_name="leads", on_delete=models.CASCADE)
+    number = models.PositiveIntegerField()  # in order of arrival, from 1
+    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    lead = tenant_fk("leads.Lead", on_delete=models.CASCADE)
+    at = models.DateTimeField()
+    day = models.DateField()
+    tier = models.CharField(max_length=60, blank=True)
+    past_tier = models.CharField(max_length=60, blank=True)
+    rule = models.CharField(max_length=80, blank=True)
+    pool = models.CharField(max_length=60, blank=True)
+    reason = models.CharField(max_length=40)
+    priority = models.SmallIntegerField(default=0)
+    member = tenant_fk("tenants.Member", null=True)
+    given_at = models.DateTimeField(null=True)
+    live_pool = models.CharField(max_length=60, blank=True)
+    live_member = tenant_fk("tenants.Member", null=True)
+    past_member = tenant_fk("tenants.Member", null=True)
+    past_given_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "run", "number"], name="simulated_lead_once")
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "handoff"], name="simulated_by_handoff"),
+            models.Index(fields=["tenant", "lead"], name="simulated_by_lead"),
+        ]
+
+
+class LeadCase(TenantModel):
+    """A saved test lead: facts as typed, and what is expected of them. Shapes: handoff.simulation.cases."""
+
+    name = models.CharField(max_length=80)
+    facts = models.JSONField()
+    expects = models.JSONField()
+    revision = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    saved_at = models.DateTimeField()
+    saved_by = models.CharField(max_length=80)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint("tenant", Lower("name"), name="lead_case_name_once")]
+
+    def __str__(self) -> str:
+        return self.name

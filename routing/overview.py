@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, F
 
 from core.errors import NotFound
 from core.rules import InvalidRule
@@ -65,27 +65,21 @@ class PoolRow:
 
 
 def pools_with_seats() -> list[PoolRow]:
-    """Every pool by name; three queries for any number of seats."""
+    """Every pool by name; two queries for any number of seats."""
     seats: dict[UUID, list[SeatRow]] = defaultdict(list)
-    rows = list(PoolSeat.objects.select_related("member").order_by("member__name", "id"))
-    columns = ("member_id", "weight", "on_rotation")
-    profiles = {
-        member_id: (weight, on_rotation)
-        for member_id, weight, on_rotation in RepProfile.objects.filter(
-            member_id__in={row.member_id for row in rows}
-        ).values_list(*columns)
-    }
-    for row in rows:
-        own_weight, on_rotation = profiles.get(row.member_id, (1, True))
+    rows = PoolSeat.objects.select_related("member").annotate(
+        own_weight=F("member__profiles__weight"), on_rotation=F("member__profiles__on_rotation")
+    )
+    for row in rows.order_by("member__name", "id"):
         seats[row.pool_id].append(
             SeatRow(
                 id=row.id,
                 member_id=row.member_id,
                 name=row.member.name,
                 weight=row.weight,
-                own_weight=own_weight,
+                own_weight=1 if row.own_weight is None else row.own_weight,
                 is_active=row.member.is_active,
-                on_rotation=on_rotation,
+                on_rotation=row.on_rotation is not False,
             )
         )
     return [

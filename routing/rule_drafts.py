@@ -18,11 +18,11 @@ def begin_draft(*, actor: str, now: datetime) -> RuleSetVersion:
     Raises Conflict where a draft is open already.
     """
     in_force = versions.version_in_force(RuleSetVersion, now)
-    content = None if in_force else _first_content()
+    content = None if in_force else first_content()
     return versions.start_draft(RuleSetVersion, actor=actor, now=now, content=content)
 
 
-def _first_content() -> dict[str, Any]:
+def first_content() -> dict[str, Any]:
     """Rules to begin with where there are none: everyone goes to the first pool."""
     slug = Pool.objects.filter(is_active=True).order_by("id").values_list("slug", flat=True)
     rule = {"name": EVERYONE_ELSE, "when": None, "pool": slug.first() or ""}

@@ -48,7 +48,7 @@ class DraftForm(forms.Form):
             written = str(rule.get("pool") or "")
             self.fields["gives"] = forms.ChoiceField(
                 label="Goes to",
-                choices=_pool_choices(pools, written),
+                choices=pool_choices(pools, written),
                 error_messages={"required": "To which pool? Choose one."},
             )
         else:
@@ -79,7 +79,7 @@ class DraftForm(forms.Form):
         return data
 
 
-def _pool_choices(pools: Iterable[PoolState], written: str) -> list[tuple[str, str]]:
+def pool_choices(pools: Iterable[PoolState], written: str) -> list[tuple[str, str]]:
     """Pools by name. One that is off or empty says so; one that is not there stays as it is written."""
     rows = list(pools)
     choices = [("", "Choose a pool"), *((pool.slug, _label(pool)) for pool in rows)]

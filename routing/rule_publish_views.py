@@ -18,6 +18,7 @@ from routing.rule_drafts import get_version
 from routing.rule_review import review
 from routing.rule_views import crumbs
 from routing.rules_check import check_publishable, check_usable, pool_states
+from routing.territory_views import told_cover
 from tenants import versions
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -84,11 +85,13 @@ def _answer(
     if refused is not None:
         version.refresh_from_db()
     current = versions.version_in_force(RuleSetVersion, database_clock())
+    pools = pool_states()
     context |= {
         "form": form,
+        "cover": told_cover(version.content, pools),
         "refused": refused.message if refused else "",
         "current": current,
-        "review": review(version, current=current, pools=pool_states(), again="old" in context),
+        "review": review(version, current=current, pools=pools, again="old" in context),
         "standing": standing(RuleSetVersion, request, draft=context.get("draft")),
         "crumbs": crumbs(context["title"]),
     }

@@ -13,19 +13,26 @@ from routing.models import RuleSetVersion
 from routing.rules_check import PoolState, broken, publishing_errors, warnings
 from routing.rules_edit import LAYERS, Content, Place, rules_of
 from routing.rules_words import changes, rule_name
+from routing.territories import rows_of
+from tenants.versions import gate_errors
 
 _LAYER_NAMES = {"pools": "Fit", "priorities": "Behaviour"}
 FALLBACK_MISSING = "fallback_missing"
+TEST_LEAD_FAILED = "test_lead_failed"  # of a gate: handoff.simulation.cases
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Something wrong and where: the rule to open ("" for none), the part of the page, and words for it."""
+    """Something wrong and where: the rule to open ("" for none), the part of the page, and words for it.
+
+    territory: the place of the territory to open; "" for none, "all" for what is wrong with them together.
+    """
 
     rule: str
     anchor: str
     where: str
     message: str
+    territory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +51,16 @@ def review(
     current: RuleSetVersion | None,
     pools: Mapping[str, PoolState],
     again: bool = False,
+    gates: bool = True,
 ) -> Review:
     """Look at a draft, or (again) at an older version that is to be used once more. Writes nothing.
 
-    pools: every pool by slug.
+    pools: every pool by slug. gates: ask what else must hold before a publication (tenants.versions.gates).
     """
     content = version.content
     errors = broken(content, pools) if again else publishing_errors(content, pools)
+    if gates and not again:
+        errors += gate_errors(version)
     names = {slug: pool.name for slug, pool in pools.items()}
     return Review(
         errors=errors,
@@ -65,6 +75,12 @@ def spot_of(error: FieldError, content: Any) -> Spot:
     _, *parts = error.path.split("/")
     if parts[:1] == ["horizon_minutes"]:
         return Spot("", "id_horizon", "Availability", error.message)
+    if parts[:1] == ["territories"]:
+        rows = rows_of(content)
+        at = int(parts[1]) if parts[1:] and parts[1].isdigit() and int(parts[1]) < len(rows) else None
+        if at is None:
+            return Spot("", "", "Territories", error.message, territory="all")
+        return Spot("", "", f"Territory {rule_name(rows[at], at)}", error.message, territory=str(at))
     for layer in LAYERS:
         if parts[:1] != [layer]:
             continue
@@ -73,7 +89,8 @@ def spot_of(error: FieldError, content: Any) -> Spot:
             return Spot("", layer, name, error.message)
         place = Place(layer, int(parts[1]))
         return Spot(str(place), "open-rule", f"{name}, {_named(content, place)}", error.message)
-    where = "When nobody takes it" if error.code == FALLBACK_MISSING else "The rules"
+    wheres = {FALLBACK_MISSING: "When nobody takes it", TEST_LEAD_FAILED: "Saved test leads"}
+    where = wheres.get(error.code, "The rules")
     return Spot("", "", where, error.message)
 
 

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, StaleVersion
-from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
+from leads.criteria import ENGAGEMENT_KINDS
+from leads.list_schema import schema_with_lists
 from routing import overview, rules_edit
 from routing.models import RuleSetVersion
 from routing.rule_drafts import begin_draft, pool_names
@@ -24,6 +25,7 @@ from routing.rule_rows import is_plain, rule_rows
 from routing.rules_check import PoolState, pool_states
 from routing.rules_edit import EVERYONE_ELSE, GIVES, LAYERS, NOT_YET, Content, Layer, Place, place_of, rule_at
 from routing.rules_words import changes
+from routing.territories import is_row
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
@@ -35,7 +37,6 @@ from tenants.requests import TenantRequest
 from tenants.version_pages import history_rows, number_of, stale_words
 from web.rule_editor import Editing, RuleEditor
 
-_EDITOR = RuleEditor(SCHEMA, prefix="when", kinds=ENGAGEMENT_KINDS)
 _NEW_NAME = "New rule"
 
 
@@ -72,7 +73,7 @@ def draft(request: TenantRequest) -> HttpResponse:
     sent = request.method == "POST"
     asked = place_of((request.POST if sent else request.GET).get("rule", ""))
     place = _still_there(request, found, asked) if sent else asked
-    if place is None or rule_at(found.content, place) is None:
+    if place is None or rule_at(found.content, place) is None or is_row(rule_at(found.content, place)):
         if sent and asked is not None:
             messages.error(request, "Somebody removed this rule meanwhile. Nothing is saved.")
             return redirect("routing:rules_draft")
@@ -109,10 +110,11 @@ def _editing(request: TenantRequest, form: DraftForm) -> Editing | None:
     """The condition of the open rule in its editor; None where none is open, or it is for everyone else."""
     if form.rule is None or form.is_rest:
         return None
+    editor = RuleEditor(schema_with_lists(), prefix="when", kinds=ENGAGEMENT_KINDS)
     if form.is_bound:
-        return _EDITOR.read(request.POST)
+        return editor.read(request.POST)
     when = form.rule.get("when")
-    return _EDITOR.of(when if isinstance(when, Mapping) else None)
+    return editor.of(when if isinstance(when, Mapping) else None)
 
 
 def _save(
@@ -212,7 +214,7 @@ def _draft_context(
 ) -> dict[str, Any]:
     now = database_clock()
     by = found.saved_by or found.created_by
-    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools)
+    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools, gates=False)
     content = found.content
     counted = overview.hits(now)
     return {

@@ -16,18 +16,21 @@ from django.db.models import Count
 from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import shadowed, validate
 from leads.criteria import SCHEMA
+from leads.list_use import unknown_lists
 from routing.models import Pool, PoolSeat
 from routing.rules_edit import GIVES, LAYERS, Layer, has_rest, horizon_of, is_rest, rules_of
 from routing.rules_words import rule_name
 from routing.selectors import fallback_of
+from routing.territories import is_row, tried
+from routing.territory_check import NEVER_REACHED, broken_territories, overlapping, slips_of_territories
 
 MOST_RULES: Final = 500  # of a layer
 MOST_NODES: Final = 10_000  # conditions and groups of all rules together
 LONGEST_NAME: Final = 80  # what a decision keeps of it
 LARGEST_PRIORITY: Final = 1_000
 MOST_HORIZON: Final = 24 * 60  # minutes
-NEVER_REACHED: Final = "never_reached"
-_PARTS: Final = ("pools", "priorities", "horizon_minutes")
+_SAME_NAME: Final = "Another rule of this layer is called so: decisions could not be told apart."
+_PARTS: Final = ("pools", "priorities", "territories", "horizon_minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ def check_publishable(content: object) -> None:
 
 def publishing_errors(content: object, pools: Mapping[str, PoolState]) -> list[FieldError]:
     """All that is wrong with rules that are to be a new version."""
-    errors = [*broken(content, pools), *slips(content)]
+    errors = [*broken(content, pools), *slips(content), *unknown_lists(content)]
+    if isinstance(content, Mapping):
+        errors += _overlaps(content, errors)
     if fallback_of() is None:
         errors.append(
             FieldError(
@@ -80,6 +85,15 @@ def publishing_errors(content: object, pools: Mapping[str, PoolState]) -> list[F
             )
         )
     return errors
+
+
+def _overlaps(content: Mapping[str, Any], errors: Iterable[FieldError]) -> list[FieldError]:
+    """Territories that take the same lead; not looked for while something else is wrong with them."""
+    wrong = [error for error in errors if error.path.startswith("/territories")]
+    if any(error.code != NEVER_REACHED for error in wrong):
+        return []
+    said = {error.path for error in wrong}
+    return [error for error in overlapping(content) if error.path not in said]
 
 
 def _refuse(errors: list[FieldError]) -> None:
@@ -104,6 +118,7 @@ def broken(content: object, pools: Mapping[str, PoolState]) -> list[FieldError]:
     errors: list[FieldError] = []
     for layer in LAYERS:
         errors += _broken_layer(content, layer, pools)
+    errors += broken_territories(content, pools)
     horizon = horizon_of(content)
     if not _is_whole(horizon) or not 0 <= horizon <= MOST_HORIZON:
         errors.append(
@@ -137,6 +152,8 @@ def _broken_rule(
     elif len(name) > LONGEST_NAME:
         message = f"A name has at most {LONGEST_NAME} characters."
         yield FieldError(pointer(layer, index, "name"), message, "max_length")
+    if layer == "pools" and is_row(rule):
+        return
     when = rule.get("when")
     if when is not None:
         for wrong in validate(when, SCHEMA):
@@ -178,9 +195,13 @@ def slips(content: object) -> list[FieldError]:
         if part not in _PARTS
     ]
     for layer in LAYERS:
-        rules = rules_of(content, layer)[: MOST_RULES + 1]
-        errors += _slips_of_rules(layer, rules)
-        errors += _never_reached(layer, rules)
+        errors += _slips_of_rules(layer, rules_of(content, layer)[: MOST_RULES + 1])
+    errors += slips_of_territories(content)
+    pools = [(pointer(*spot), rule) for spot, rule in tried(content)]
+    errors += _taken_names(pools)
+    priorities = rules_of(content, "priorities")[: MOST_RULES + 1]
+    errors += _never_reached(pools[: 2 * MOST_RULES])
+    errors += _never_reached([(pointer("priorities", at), rule) for at, rule in enumerate(priorities)])
     nodes = sum(_nodes(rule) for layer in LAYERS for rule in rules_of(content, layer))
     if nodes > MOST_NODES:
         message = f"All rules together have at most {MOST_NODES:,} conditions and groups, not {nodes:,}."
@@ -192,7 +213,7 @@ def _slips_of_rules(layer: Layer, rules: list[Any]) -> Iterable[FieldError]:
     known = ("name", "when", GIVES[layer])
     seen: set[str] = set()
     for index, rule in enumerate(rules):
-        if not isinstance(rule, Mapping):
+        if not isinstance(rule, Mapping) or is_row(rule):
             continue
         for part in rule:
             if part not in known:
@@ -206,11 +227,25 @@ def _slips_of_rules(layer: Layer, rules: list[Any]) -> Iterable[FieldError]:
             if not path:
                 message = "There is no condition yet: say for whom the rule is."
             yield FieldError(pointer(layer, index, "when", *path), message, "empty")
-        name = str(rule.get("name") or "").strip().casefold()
+        if layer == "priorities":
+            name = _name(rule)
+            if name and name in seen:
+                yield FieldError(pointer(layer, index, "name"), _SAME_NAME, "taken")
+            seen.add(name)
+
+
+def _taken_names(rules: Iterable[tuple[str, Any]]) -> Iterable[FieldError]:
+    """Rules and territories that are called like one before."""
+    seen: set[str] = set()
+    for where, rule in rules:
+        name = _name(rule)
         if name and name in seen:
-            message = "Another rule of this layer is called so: decisions could not be told apart."
-            yield FieldError(pointer(layer, index, "name"), message, "taken")
+            yield FieldError(f"{where}/name", _SAME_NAME, "taken")
         seen.add(name)
+
+
+def _name(rule: object) -> str:
+    return str(rule.get("name") or "").strip().casefold() if isinstance(rule, Mapping) else ""
 
 
 def _empty_groups(when: object) -> Iterable[tuple[str | int, ...]]:
@@ -229,16 +264,29 @@ def _empty_groups(when: object) -> Iterable[tuple[str | int, ...]]:
         waiting.append((node.get("not"), (*path, "not")))
 
 
-def _never_reached(layer: Layer, rules: list[Any]) -> Iterable[FieldError]:
-    """Rules that never match, since an earlier one takes all of their leads."""
-    trees = [() if _asks_nothing(rule) else rule.get("when") for rule in rules]
+def _never_reached(rules: list[tuple[str, Any]]) -> Iterable[FieldError]:
+    """Rules that never match, since an earlier one takes all of their leads. rules: with their places."""
+    trees = [() if _asks_nothing(rule) else rule.get("when") for _, rule in rules]
     for index, earlier in shadowed(trees, SCHEMA).items():
-        before = f"Rule {earlier + 1}, {rule_name(rules[earlier], earlier)},"
-        if is_rest(rules[earlier]):
+        before = f"{_called(*rules[earlier])},"
+        if is_rest(rules[earlier][1]):
             message = f"Never reached: {before} is for everyone, and stands before. Move this one up."
         else:
             message = f"Never reached: {before} takes every lead of this one. Move this one up, or remove it."
-        yield FieldError(pointer(layer, index, "when"), message, NEVER_REACHED)
+        where = rules[index][0]
+        yield FieldError(where if _is_territory(where) else f"{where}/when", message, NEVER_REACHED)
+
+
+def _called(where: str, rule: Any) -> str:
+    """How a rule is spoken of: "Rule 2, Enterprise", "Territory Bavaria"."""
+    index = int(where.rpartition("/")[2])
+    if _is_territory(where):
+        return f"Territory {rule_name(rule, index)}"
+    return f"Rule {index + 1}, {rule_name(rule, index)}"
+
+
+def _is_territory(where: str) -> bool:
+    return where.startswith("/territories/")
 
 
 def _asks_nothing(rule: object) -> bool:

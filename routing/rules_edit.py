@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from routing.decide import DEFAULT_HORIZON_MINUTES
+from routing.territories import is_row
 
 Content = Mapping[str, Any]
 Layer = Literal["pools", "priorities"]
@@ -64,7 +65,7 @@ def place_named(content: Content, layer: Layer, name: str) -> Place | None:
 
 def is_rest(rule: object) -> bool:
     """Whether a rule is for everyone else."""
-    return isinstance(rule, Mapping) and rule.get("when") is None
+    return isinstance(rule, Mapping) and rule.get("when") is None and not is_row(rule)
 
 
 def has_rest(content: Content, layer: Layer) -> bool:

@@ -11,11 +11,12 @@ from core.rules import InvalidRule, describe
 from core.rules.schema import spoken
 from leads.criteria import SCHEMA
 from routing.rules_edit import EVERYONE_ELSE, LAYERS, NOT_YET, Layer, horizon_of, rules_of
+from routing.territories import first_wins, is_row, rows_of, words
 
 Content = Mapping[str, Any]
 NO_CONDITION: Final = "No condition yet"
 _UNREADABLE: Final = "(not written as a rule is)"
-_TOLD: Final = ("pools", "priorities", "horizon_minutes")
+_TOLD: Final = ("pools", "priorities", "territories", "horizon_minutes")
 
 
 def when_words(when: object) -> str:
@@ -33,6 +34,8 @@ def when_words(when: object) -> str:
 def gives_words(layer: Layer, rule: Mapping[str, Any], pools: Mapping[str, str]) -> str:
     """What a rule as written gives: "Inbound", a pool by its name; or "priority 10"."""
     if layer == "pools":
+        if is_row(rule):
+            return "the pool of their territory"
         slug = str(rule.get("pool") or "")
         return pools.get(slug, slug) or "no pool"
     return f"priority {rule.get('priority', 0)}"
@@ -50,6 +53,7 @@ def changes(before: Content, after: Content, pools: Mapping[str, str]) -> list[s
     pools: names by slug.
     """
     said = [line for layer in LAYERS for line in _layer_changes(layer, before, after, pools)]
+    said += _territory_changes(before, after, pools)
     old, new = horizon_of(before), horizon_of(after)
     if old != new:
         said.append(f"Who opens within {new} minutes counts as at work; until now within {old}.")
@@ -78,6 +82,32 @@ def _layer_changes(layer: Layer, before: Content, after: Content, pools: Mapping
     if order != [present[name] for name in old if name in present]:
         which = "Pools" if layer == "pools" else "Priorities"
         said.append(f"{which} are tried in another order: {', '.join(new)}.")
+    return said
+
+
+def _territory_changes(before: Content, after: Content, pools: Mapping[str, str]) -> list[str]:
+    old, new = (_by_name(rows_of(content)) for content in (before, after))
+    renamed = _renamed(old, new)
+    said = [f"Territory {was} is now called {name}." for name, was in renamed.items()]
+    for name, row in new.items():
+        was = old.get(renamed.get(name, name))
+        goes_to = gives_words("pools", row, pools)
+        if was is None:
+            said.append(f"New territory: {name}, {words(row)}, to {goes_to}.")
+            continue
+        if words(was) != words(row):
+            said.append(f"Territory {name} was {words(was)}, now {words(row)}.")
+        went_to = gives_words("pools", was, pools)
+        if went_to != goes_to:
+            said.append(f"Territory {name} gives {goes_to}, until now {went_to}.")
+    said += [f"Territory {name} is gone." for name in old if name not in new and name not in renamed.values()]
+    if first_wins(after):
+        order = [name for name in new if name in old]
+        if order != [name for name in old if name in new]:
+            said.append("Territories are tried in another order.")
+    if old and new and first_wins(before) != first_wins(after):
+        does = "the first one wins" if first_wins(after) else "they are not published"
+        said.append(f"Where territories overlap, {does} now.")
     return said
 
 
@@ -129,5 +159,7 @@ def _towards(layer: Layer) -> str:
 
 
 def _whom(rule: Mapping[str, Any]) -> str:
+    if is_row(rule):
+        return "the leads of a territory"
     text = when_words(rule.get("when"))
     return text.lower() if text in (EVERYONE_ELSE, NO_CONDITION) else text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from core.errors import NotFound
-from routing.decide import LayerRule
+from routing.decide import LayerRule, RuleSet
 from routing.facts import compiled_rule_set
 from routing.models import Decision, RoutingSettings
 from tenants.context import current_tenant_id
@@ -40,7 +41,13 @@ def explain_layers(decision: Decision) -> dict[str, list[dict[str, Any]]]:
     layers: dict[str, list[dict[str, Any]]] = decision.trace["layers"]
     if decision.rule_set_version_id is None:
         return {name: [] for name in layers}
-    rule_set = compiled_rule_set(current_tenant_id(), decision.rule_set_version_id)
+    return layers_in_words(layers, compiled_rule_set(current_tenant_id(), decision.rule_set_version_id))
+
+
+def layers_in_words(
+    layers: Mapping[str, Sequence[dict[str, Any]]], rule_set: RuleSet
+) -> dict[str, list[dict[str, Any]]]:
+    """The layers of a trace beside the rules that made them: see `explain_layers`."""
     written = {"pools": rule_set.pools, "priorities": rule_set.priorities}
     return {
         name: [_in_words(tried, item) for tried, item in zip(lines, written[name], strict=False)]

@@ -23,6 +23,7 @@ from routing.decide import (
     DecisionResult,
     Match,
     Openings,
+    Strategy,
     choose,
     match,
     refusal,
@@ -58,6 +59,8 @@ class RouteRequest:
     waits_as:      nobody is asked, and it waits without an owner for this reason; "" asks.
     keep_owner_id: whose lead it is now. They are relieved of it if it moves, else it stays theirs.
     may_unroute:   with keep_owner_id: take it from them even if nobody takes it.
+    offer:         it is put up to be claimed in the pool that the rules choose; where nobody could claim it,
+                   it stays.
     trigger:       what made it move, where that differs within the batch.
     """
 
@@ -72,6 +75,7 @@ class RouteRequest:
     waits_as: str = ""
     keep_owner_id: UUID | None = None
     may_unroute: bool = False
+    offer: bool = False
     trigger: str = ""
 
 
@@ -120,6 +124,7 @@ def route_batch(
     reading.read_loads(board, board.candidates, lock=True)
     round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
     outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
+    round_.give_back_tests()
     reading.write_counters([board.pools[slug] for slug in round_.turned])
     reading.write_loads(board.loads.values())
     insert_rows(
@@ -192,16 +197,20 @@ class _Round:
     now: datetime
     openings: Openings
     turned: set[str] = field(default_factory=set)
+    tests: list[tuple[str, str]] = field(default_factory=list)  # (pool, member) of turns that test leads took
 
     def decide(self, request: RouteRequest, matched: Match | None) -> RouteOutcome:
         result = self._result(request, matched)
         missing = False
         if result.member_id is None and request.fallback != NEVER and self.setup.enabled:
             result, missing = self._fall_back(request, result)
-        if result.member_id is None and request.keep_owner_id is not None and not request.may_unroute:
+        may_unroute = request.may_unroute or (request.offer and result.reason == WAITS_FOR_CLAIM)
+        if result.member_id is None and request.keep_owner_id is not None and not may_unroute:
             result = replace(result, member_id=str(request.keep_owner_id), outcome="stays")
         if result.outcome != "stays":
             self._move(request, result)
+        if request.handoff.is_test and result.counters_after and result.pool and result.member_id:
+            self.tests.append((result.pool, result.member_id))
         decision = self._record(request, result)
         return RouteOutcome(
             handoff_id=request.handoff.id,
@@ -261,6 +270,7 @@ class _Round:
             exclude={str(member_id) for member_id in request.exclude},
             openings=self.openings,
             may_wait=request.keep_owner_id is None,
+            offer=request.offer,
         )
         if result.counters_after is not None and result.pool is not None:
             self.board.pools[result.pool] = replace(
@@ -318,15 +328,27 @@ class _Round:
         if request.keep_owner_id is not None:
             self._count(str(request.keep_owner_id), -1)
         if result.member_id is not None:
-            self._count(result.member_id, 1)
+            self._count(result.member_id, 1, test=request.handoff.is_test)
 
-    def _count(self, member_id: str, change: int) -> None:
+    def give_back_tests(self) -> None:
+        """Whoever got a test lead keeps their place in the rotation: it was no turn of theirs."""
+        for slug, member_id in self.tests:
+            pool = self.board.pools[slug]
+            seat = next((seat.weight for seat in pool.seats if seat.member_id == member_id), 0)
+            weight = seat * self.board.candidates[member_id].weight
+            if pool.strategy is Strategy.ROUND_ROBIN:  # everybody's turn is as long
+                weight = min(weight, 1)
+            counters = with_credit(pool.counters, member_id, weight)
+            self.board.pools[slug] = replace(pool, counters=counters)
+
+    def _count(self, member_id: str, change: int, *, test: bool = False) -> None:
+        """Test leads are work that is open, and count towards no day's or week's cap."""
         load = self.board.loads[member_id]
         load.open_leads = max(0, load.open_leads + change)
         load.changed = True
         person = self.board.candidates[member_id]
         person.open_leads = load.open_leads
-        if change > 0:
+        if change > 0 and not test:
             load.leads_today += 1
             load.leads_this_week += 1
             load.last_assigned_at = self.now

@@ -137,7 +137,7 @@ def _tallies(since: datetime, until: datetime, pool_id: UUID | None) -> dict[tup
         traces = dict(one_of_each.values_list("id", "trace"))
         for pool, member_id, reason, times, decision_id in some:
             lines = [
-                _line(line["member"], line["result"], line["reason"], line["weight"], strategy=reason)
+                line_of(line["member"], line["result"], line["reason"], line["weight"], strategy=reason)
                 for line in lines_of_the_pool(traces[decision_id])
             ]
             turns[pool].append(Turn(str(member_id), lines, times))
@@ -146,7 +146,8 @@ def _tallies(since: datetime, until: datetime, pool_id: UUID | None) -> dict[tup
     }
 
 
-def _line(member: str, result: str, reason: str, weight: int, *, strategy: str) -> Line[str]:
+def line_of(member: str, result: str, reason: str, weight: int, *, strategy: str) -> Line[str]:
+    """A candidate of a decision as fairness counts it; strategy: by which somebody was chosen."""
     could = result != "refused" and reason != "opens_later"
     level = strategy == Strategy.ROUND_ROBIN  # everybody counts alike
     return Line(member, min(1, weight) if level else weight, "" if could else reason)

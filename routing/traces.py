@@ -80,7 +80,7 @@ def snapshot(rule_set: RuleSet, facts: Facts) -> dict[str, Any] | None:
     if not rule_set.needs_facts:
         return None
     found: dict[str, Any] = {
-        "values": {name: _kept(name, facts.values.get(name)) for name in sorted(rule_set.fields)}
+        "values": {name: _kept(name, facts.value(name)) for name in sorted(rule_set.fields)}
     }
     if rule_set.reads_engagements:
         seen: dict[str, list[Any]] = {}

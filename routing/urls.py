@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from routing import pool_views, rule_publish_views, rule_views, views
+from routing import pool_views, rule_publish_views, rule_views, territory_views, views
 
 app_name = "routing"
 
@@ -14,6 +14,9 @@ urlpatterns = [
     path("routing/draft/start", rule_views.start, name="rules_start"),
     path("routing/draft/check", rule_publish_views.check, name="rules_check"),
     path("routing/draft/discard", rule_views.discard, name="rules_discard"),
+    path("routing/draft/territories", territory_views.territories, name="territories"),
+    path("routing/draft/territories/import", territory_views.import_file, name="territories_import"),
+    path("routing/draft/territories.csv", territory_views.export_file, name="territories_file"),
     path("routing/versions", rule_views.history, name="rules_versions"),
     path("routing/versions/<uuid:rule_set_version_id>/use", rule_publish_views.use_again, name="rules_use"),
     path("routing/settings", views.change_settings, name="settings"),

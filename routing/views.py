@@ -17,6 +17,7 @@ from routing import overview, settings
 from routing.forms import SeatForm, SettingsForm, WeightForm
 from routing.models import RuleSetVersion
 from routing.overview import PoolRow, SeatRow
+from routing.replays import last_replay
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -138,6 +139,7 @@ def _page(
     if may_edit:
         context["draft"] = draft = open_draft(RuleSetVersion)
         context["standing"] = standing(RuleSetVersion, request, draft=draft)
+        context["replay"] = last_replay(draft)
         present = {
             "fallback": setting.fallback_id,
             "max_hops": setting.max_hops,

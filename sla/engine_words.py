@@ -12,13 +12,19 @@ TICKS: Final = {
     "handoff.tasks.drain_unrouted_tick": "Finds owners for leads without one",
     "handoff.tasks.move_from_absent_tick": "Moves leads on whose owners are away",
     "handoff.tasks.publish_due_tick": "Puts versions in force whose time has come",
+    "integrations.tasks.drill_tick": "Takes drills on, and begins those that are planned",
+    "handoff.tasks.look_again_tick": "Looks again at leads that waited for data",
+    "leads.tasks.compare_accounts_tick": "Looks for accounts that may be one company",
     "handoff.tasks.look_after_the_named_tick": "Looks whether everybody named is still there",
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",
     "handoff.tasks.audit_tick": "Audits all this",
     "reporting.tasks.watch_tick": "Looks whether reports keep up",
+    "leads.tasks.watch_sources_tick": "Watches whether the data of sources gets worse",
     "web.tasks.prune_tick": "Removes what has expired",
     "routing.tasks.forget_decisions_tick": "Forgets old routing decisions",
+    "handoff.tasks.simulate_tick": "Replays past leads",
+    "handoff.tasks.forget_simulations_tick": "Removes old simulations",
 }
 CLOCKS: Final = {"company": "company's clock", "owner": "owner's clock"}
 

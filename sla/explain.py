@@ -15,6 +15,7 @@ from core.businesstime import Day, Gap, WorkCalendar, breakdown
 from core.errors import NotFound
 from leads.models import Handoff
 from sla import targets, words
+from sla.drills import shortened
 from sla.models import Timer, TimerMove
 from sla.policies import find_policy, plan_of
 from sla.timers import seconds_between
@@ -196,6 +197,8 @@ def _explained(
     policy = find_policy(timer.policy_version_id)
     tier = policy.tier(timer.tier) if policy else None
     spec = tier.spec(timer.target) if tier else None
+    if spec is not None and timer.handoff.drill_seconds is not None:
+        spec = shortened(spec, timer.handoff.drill_seconds)
     plan = plan_of(timer)
     lines = day_lines(calendar.spec if calendar else None, plan.started_at, plan.due_at, plan.gaps)
     remaining = None

@@ -171,7 +171,9 @@ def ordered_for(version: PolicyVersion) -> ClockMove | None:
 
 def _under_others(version: PolicyVersion, now: datetime) -> QuerySet[Timer]:
     """Clocks that run by another version of the same line: those of other units are none of its business."""
-    running = Timer.objects.filter(_alive(now), handoff__is_history=False).exclude(policy_version=version)
+    running = Timer.objects.filter(
+        _alive(now), handoff__is_history=False, handoff__drill_seconds__isnull=True
+    ).exclude(policy_version=version)
     if version.unit_id is None and not has_units():
         return running
     of_its_line = PolicyVersion.objects.filter(unit_id=version.unit_id)

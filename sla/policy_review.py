@@ -11,6 +11,7 @@ from typing import Any
 
 from core.errors import FieldError, ValidationFailed, pointer
 from leads.criteria import SCHEMA
+from leads.list_use import unknown_lists
 from sla import moving, words
 from sla.models import PolicyVersion
 from sla.policy_changes import changes
@@ -88,7 +89,7 @@ def publishing_errors(content: object) -> list[FieldError]:
     errors = validate_policy(content, SCHEMA)
     if errors or not isinstance(content, Mapping):
         return errors
-    errors = unknown_parts(content)
+    errors = [*unknown_parts(content), *unknown_lists(content)]
     steps = [read_step(step) for step in content["ladder"]]
     members = named_members(steps)
     owners = lead_owners_among(members)

@@ -15,6 +15,7 @@ from django.db.models import ProtectedError
 from core.errors import Conflict, FieldError, NotFound, ValidationFailed
 from core.rules import InvalidRule, Rule, Schema, compile_rule, describe, validate
 from leads.criteria import SCHEMA
+from leads.list_use import unknown_lists
 from sla.models import BusinessUnit, PolicyVersion
 from tenants.audit import record_change
 from tenants.config import configured
@@ -242,6 +243,9 @@ def _check(unit: BusinessUnit, others: list[BusinessUnit]) -> None:
             FieldError(f"/when{wrong.path}", wrong.message, wrong.code)
             for wrong in validate(unit.when, UNIT_SCHEMA)
         ]
+        errors += [
+            FieldError(f"/when{wrong.path}", wrong.message, wrong.code) for wrong in unknown_lists(unit.when)
+        ]
     if errors:
         raise ValidationFailed("The business unit is not valid: " + errors[0].message, field_errors=errors)
 
@@ -256,3 +260,9 @@ def _record(unit: BusinessUnit, action: str, *, actor: str, before: Any, now: da
         after=None if action == "removed" else unit_document(unit),
         now=now,
     )
+
+
+def rules_kept() -> list[tuple[str, object]]:
+    """The rules of business units, and where they stand: for whoever looks for what rules ask about."""
+    rows = BusinessUnit.objects.order_by("position").values_list("name", "when")
+    return [(f"business unit {name}", when) for name, when in rows]

@@ -53,6 +53,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Volume", "reporting:volume", "chart-bar", ()),
+            Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
         ),
@@ -66,6 +67,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Calendars", "sla:calendars", "calendar-clock"),
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
+            Place("Drill", "integrations:drills", "test-pipe", (Role.ADMIN,)),
             Place("Intake log", "integrations:intake", "file-import", (Role.ADMIN,)),
             Place("Engine", "sla:engine", "activity", (Role.ADMIN,)),
         ),

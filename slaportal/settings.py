@@ -154,13 +154,19 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("handoff.tasks.drain_unrouted_tick", 30),
     ("handoff.tasks.move_from_absent_tick", 60),
     ("handoff.tasks.publish_due_tick", 5),
+    ("integrations.tasks.drill_tick", 3),
+    ("handoff.tasks.look_again_tick", 5),
     ("sla.tasks.move_clocks_tick", 5),
+    ("handoff.tasks.simulate_tick", 2),
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
     ("reporting.tasks.watch_tick", 60),
+    ("leads.tasks.compare_accounts_tick", 15),
     ("handoff.tasks.look_after_the_named_tick", 3600),
+    ("leads.tasks.watch_sources_tick", 3600),
     ("web.tasks.prune_tick", 3600),
     ("routing.tasks.forget_decisions_tick", 3600),
+    ("handoff.tasks.forget_simulations_tick", 3600),
 ]
 
 # --- People and sessions ----------------------------------------------------------------------------------

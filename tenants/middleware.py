@@ -20,8 +20,9 @@ from tenants.models import Member
 from tenants.selectors import saw_shadow
 
 SESSION_TENANT = "tenant_id"
-# Answered outside of every organisation: whoever is asked to join one is in none, or in another.
-OUTSIDE = "/invitation"
+# Answered outside of every organisation: whoever is asked to join one is in none, or in another; and what
+# names its organisation by itself.
+OUTSIDE = ("/invitation", "/drill/receiver/")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 

@@ -155,3 +155,9 @@ def uploaded_file(request: Request, *, at_most: int) -> bytes:
     if size > at_most:
         raise ValidationFailed.at("/file", f"The file has more than {at_most:,} bytes.", "too_large")
     return data
+
+
+class CsvFileParser(CalendarFileParser):
+    """A CSV file as the body, as bytes: in which characters it is written, its reader has to find out."""
+
+    media_type = "text/csv"

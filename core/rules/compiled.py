@@ -89,7 +89,16 @@ class Rule:
     reads_engagements: whether it reads what the lead did.
     """
 
-    __slots__ = ("_checks", "_probes", "fields", "matches", "reads_engagements", "sentence", "tree")
+    __slots__ = (
+        "_ages",
+        "_checks",
+        "_probes",
+        "fields",
+        "matches",
+        "reads_engagements",
+        "sentence",
+        "tree",
+    )
 
     def __init__(self, tree: object, node: t.Node, schema: Schema) -> None:
         self.tree = tree
@@ -101,6 +110,21 @@ class Rule:
         tests = [probe.leaf for probe in probes]
         self.fields: frozenset[str] = frozenset(x.field.name for x in tests if isinstance(x, t.FieldTest))
         self.reads_engagements: bool = any(isinstance(x, t.EngagementTest) for x in tests)
+        self._ages: tuple[tuple[Test, Callable[[Facts], float | None]], ...] = tuple(
+            (probe.test, _recency(probe.leaf))
+            for probe in probes
+            if isinstance(probe.leaf, t.EngagementTest) and not probe.negated
+        )
+
+    @property
+    def can_age(self) -> bool:
+        """Whether it asks for something that the lead did, so that its meeting has a time."""
+        return bool(self._ages)
+
+    def age_days(self, facts: Facts) -> float | None:
+        """Days since the latest engagement that one of the met conditions counts; None where none does."""
+        found = [age(facts) for test, age in self._ages if test(facts)]
+        return min((days for days in found if days is not None), default=None)
 
     def explain(self, facts: Facts) -> Verdict:
         """The same answer as `matches`, with every condition looked at."""
@@ -175,7 +199,7 @@ def _probe(leaf: t.Test, negated: bool, schema: Schema) -> Probe:
         negated,
         test,
         known_for_leaf,
-        lambda f: as_plain(f.values.get(name)),
+        lambda f: as_plain(f.value(name)),
     )
 
 

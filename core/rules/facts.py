@@ -20,6 +20,7 @@ MAX_SEARCHED = 2_000  # bytes of one field that a pattern searches; keeps the wo
 #: Ages in seconds, ascending, by folded subject: under None those of all, under "" those without a subject.
 Ages: TypeAlias = Mapping[str | None, Sequence[float]]
 _REMEMBERED_LENGTH = 100  # characters
+_READINGS = ("_folded", "_words", "_encoded", "_items", "_numbers", "_flags", "_days")
 _NO_AGES: Ages = MappingProxyType({})
 
 
@@ -39,6 +40,7 @@ class Facts:
                  not counted.
     now:         aware; its zone decides on which calendar day a moment falls when it is compared with a date.
 
+    A value may also be a function without arguments, for what costs a look-up: it is called when a rule asks.
     A value is read as its field's type when that needs no guessing ("250" is a number, "2025-03-01" a date);
     otherwise it counts as not known.  Each reading is made once and kept, so treat the facts as frozen.
     Raises ValueError for naive times.
@@ -80,12 +82,31 @@ class Facts:
         self._days: dict[str, date | None] = {}
         self._timeline: Mapping[str, Ages] | None = None
 
+    def having(self, name: str, value: object) -> Facts:
+        """The same facts with another value of one field. What was read already of the others, and of what
+        the lead did, is shared."""
+        if self._timeline is None:
+            self._timeline = self._read_timeline()
+        found = Facts.__new__(Facts)
+        found.values = {**self.values, name: value}
+        found.engagements, found.now, found._timeline = self.engagements, self.now, self._timeline
+        for slot in _READINGS:
+            read = dict(getattr(self, slot))
+            read.pop(name, None)
+            setattr(found, slot, read)
+        return found
+
+    def value(self, name: str) -> object:
+        """The value of a field as it was given."""
+        value = self.values.get(name)
+        return value() if callable(value) else value
+
     def folded(self, name: str) -> str | None:
         """The text of a field without case and accents."""
         try:
             return self._folded[name]
         except KeyError:
-            text = as_text(self.values.get(name))
+            text = as_text(self.value(name))
             self._folded[name] = result = (fold(text) or None) if text is not None else None
             return result
 
@@ -120,7 +141,7 @@ class Facts:
         try:
             return self._numbers[name]
         except KeyError:
-            self._numbers[name] = result = _read_number(self.values.get(name))
+            self._numbers[name] = result = _read_number(self.value(name))
             return result
 
     def flag(self, name: str) -> bool | None:
@@ -128,7 +149,7 @@ class Facts:
         try:
             return self._flags[name]
         except KeyError:
-            value = self.values.get(name)
+            value = self.value(name)
             if isinstance(value, str):
                 value = {"true": True, "false": False}.get(value.strip().lower())
             self._flags[name] = result = value if isinstance(value, bool) else None
@@ -139,7 +160,7 @@ class Facts:
         try:
             return self._days[name]
         except KeyError:
-            self._days[name] = result = self._read_day(self.values.get(name))
+            self._days[name] = result = self._read_day(self.value(name))
             return result
 
     def ages(self, kind: str) -> Ages:
@@ -150,7 +171,7 @@ class Facts:
         return timeline.get(kind, _NO_AGES)
 
     def _texts(self, name: str) -> list[str]:
-        value = self.values.get(name)
+        value = self.value(name)
         entries = value if isinstance(value, list | tuple | set | frozenset) else (value,)
         return [text for entry in islice(entries, MAX_ITEMS) if (text := as_text(entry)) is not None]
 

@@ -51,7 +51,7 @@ def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
         visible_leads(member)
         .annotate(colleagues=_colleagues())
         .filter(tenant=tenant, id=lead_id)
-        .select_related("account", "account__owner")
+        .select_related("account", "account__owner", "account__parent")
         .first()
     )
     if lead is None:

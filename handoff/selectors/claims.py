@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 
 from handoff.selectors.rows import SHOWN, Row, open_handoffs, rows_of
-from leads.models import Handoff
+from leads.models import Assignment, Handoff
 from routing.decide import WAITS_FOR_CLAIM, Strategy
 from routing.models import Decision, PoolSeat
 from sla.models import Timer
@@ -16,9 +16,18 @@ from tenants.models import Member
 
 
 def claim_count(member: Member) -> int | None:
-    """How many leads the person may claim; None, after one query, for who sits in no pool that works so."""
+    """How many leads the person may claim; None where none waits and no pool of theirs asks; one query."""
     seats = PoolSeat.objects.filter(member=member, pool__strategy=Strategy.CLAIM, pool__is_active=True)
-    return int(_waiting(member.id).count()) if seats.exists() else None
+    waiting = _Number(_waiting(member.id).values("id"))
+    sits, number = Member.objects.filter(id=member.id).values_list(Exists(seats), waiting).get()
+    return number or (0 if sits else None)
+
+
+class _Number(Subquery):
+    """How many rows a query has."""
+
+    template = "(select count(*) from (%(subquery)s) counted)"
+    output_field = IntegerField()
 
 
 def to_claim(*, member: Member, now: datetime) -> list[Row]:
@@ -37,4 +46,6 @@ def _waiting(member_id: UUID) -> QuerySet[Handoff]:
     last = Decision.objects.filter(handoff=OuterRef("id")).order_by("-at", "-id").values("pool_id")[:1]
     pools = PoolSeat.objects.filter(member_id=member_id).values("pool_id")
     unowned = open_handoffs().filter(owner__isnull=True, unrouted_reason=WAITS_FOR_CLAIM)
-    return unowned.annotate(waits_in=Subquery(last)).filter(waits_in__in=pools)
+    # Whoever had it is not offered it again.
+    had = Assignment.objects.filter(handoff=OuterRef("id"), member_id=member_id)
+    return unowned.exclude(Exists(had)).annotate(waits_in=Subquery(last)).filter(waits_in__in=pools)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from handoff import corrections, selectors
 from handoff.correction_form import CorrectionForm
 from handoff.lead_page import needs_text
+from handoff.readiness import hold_of
 from handoff.views import base
 from handoff.views.base import TenantRequest, go, lead_of, reader, way_on
 from handoff.views.dialogs import answer, dialog, posted
@@ -60,6 +61,9 @@ def _tell(request: TenantRequest, lead_id: UUID, handoff: Handoff | None) -> Non
     lead = Lead.objects.get(id=lead_id)
     if handoff is None:
         lacks = f" Still missing for the handoff: {needs_text(lead.needs)}." if lead.needs else ""
+        hold = hold_of(lead)
+        if hold is not None:
+            lacks += " It is held for enrichment, and handed over in a while as it is."
         messages.success(request, f"{lead.full_name} is saved.{lacks}")
     elif handoff.owner_id is None:
         messages.warning(

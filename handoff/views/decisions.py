@@ -17,6 +17,7 @@ from handoff.views import base
 from handoff.views.base import reader
 from routing.decisions import LOOKED_THROUGH
 from routing.models import Pool, RuleSetVersion
+from routing.territories import tried
 from tenants.models import Member, RepProfile, Role
 from tenants.requests import TenantRequest
 from tenants.versions import published_version
@@ -128,7 +129,7 @@ def _fields(query: dict[str, str], member: Member) -> list[dict[str, Any]]:
         people = people.filter(id__in=seen)
     names = [(str(key), name) for key, name in people.order_by("name", "id").values_list("id", "name")]
     version = published_version(RuleSetVersion)
-    rules = [rule["name"] for rule in version.content.get("pools", ())] if version else []
+    rules = [rule["name"] for _, rule in tried(version.content)] if version else []
     pools = Pool.objects.order_by("name", "id").values_list("slug", "name")
     alike = [code for code in _REASONS if words.REASONS[code] == words.REASONS["weighted_round_robin"]]
     return [

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from handoff import clocks, selectors
+from handoff.after_hours import short_words
 from handoff.badges import remember
 from handoff.lead_page import why_line
 from handoff.shadow import is_measured_only
@@ -90,6 +91,7 @@ def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetim
     """A row of the queue, for web/_queue_row.html."""
     handoff, reading = row.handoff, row.reading
     lead = handoff.lead
+    short = short_words(handoff, reading.timer if reading else None, now=now)
     attempts = f"{row.touches} attempt{'' if row.touches == 1 else 's'}"
     return {
         "id": lead.id,
@@ -104,7 +106,7 @@ def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetim
         "tier": handoff.tier_name,
         "hot": handoff.priority > 0,
         "source": handoff.source,
-        "why": attempts if tab == "working" else why_line(handoff),
+        "why": attempts if tab == "working" else short or why_line(handoff),
         "selected": lead.id == chosen,
     }
 

@@ -23,6 +23,7 @@ LEAD_FIELDS: Final = (
     "phone",
     "country",
     "region",
+    "postal_code",
     "source",
     "campaign",
     "channel",

@@ -35,7 +35,9 @@ _HEADS: Final = {
     "lead.nurture_started": "A nurture sequence begins for",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
+    "quality.degraded": "Worse data",
     "rep.off_rotation": "Off the rotation",
+    "drill.failed": "Drill failed",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",
 }

@@ -21,6 +21,7 @@ from reporting.files import csv_response
 from reporting.views.asked import day_text
 from routing.fairness import Verdict
 from routing.models import Pool
+from routing.moved import RuleMoves, moved_by_rule
 from routing.shares import PoolShares, Share, Shares, shares
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -57,6 +58,10 @@ class Asked:
 
     def found(self) -> Shares:
         return shares(since=self.since, until=self.until, pool_id=self.pool.id if self.pool else None)
+
+    def moves(self) -> list[RuleMoves]:
+        """Of the leads that each rule gave to somebody, how many were moved on later."""
+        return moved_by_rule(since=self.since, until=self.until, pool_id=self.pool.id if self.pool else None)
 
 
 def asked_of(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Asked:
@@ -97,9 +102,31 @@ def fairness(request: TenantRequest) -> HttpResponse:
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
         "csv_url": reverse("reporting:fairness_csv") + (f"?{urlencode(kept)}" if kept else ""),
         "found": [_pool_context(each, asked) for each in found.pools],
+        "moves": [{"moves": each, "url": _rule_url(each, asked)} for each in asked.moves()],
+        "moves_csv": reverse("reporting:moves_csv") + (f"?{urlencode(kept)}" if kept else ""),
         "outside": [(name or "Somebody who left", counted(reasons)) for name, reasons in found.outside],
     }
     return render(request, "reporting/fairness.html", context)
+
+
+def _rule_url(each: RuleMoves, asked: Asked) -> str:
+    """The decisions of a rule, in the log."""
+    days = {"from": asked.first.isoformat(), "to": asked.last.isoformat()}
+    wanted = {**days, "rule": each.rule, "pool": each.pool.slug}
+    return f"{reverse('handoff:decisions')}?{urlencode(wanted)}"
+
+
+@require_safe
+@member_required(Role.MANAGER)
+def moves_csv(request: TenantRequest) -> HttpResponse:
+    """GET /reassignments.csv: leads of each rule that were moved on later, as a file."""
+    asked = _asked(request)
+    head = ["Rule", "Pool", "Given", "Wrong owner", "By hand", "Overdue", "Owner away"]
+    rows = (
+        [each.rule, each.pool.name, each.decisions, each.wrong_owner, each.by_hand, each.breach, each.leave]
+        for each in asked.moves()
+    )
+    return csv_response(f"reassignments-{asked.first}-to-{asked.last}.csv", head, rows)
 
 
 def period_text(asked: Asked) -> str:

@@ -123,11 +123,16 @@ def choose(
     exclude: Collection[str] = (),
     openings: Openings | None = None,
     may_wait: bool = True,
+    offer: bool = False,
 ) -> DecisionResult:
-    """The availability layer: the person of the pool that the rules chose. See `decide`."""
+    """The availability layer: the person of the pool that the rules chose. See `decide`.
+
+    offer: nobody gets it, and whoever of the pool could have may claim it, whatever the pool's strategy.
+    """
     if matched.pool is None:
         return _nobody(matched, "no_rule", None, [])
-    ask = _Question(matched, pools, candidates, openings or Openings(now), now + horizon, exclude, may_wait)
+    limit = now + horizon
+    ask = _Question(matched, pools, candidates, openings or Openings(now), limit, exclude, may_wait, offer)
     first = found = ask.of(matched.pool)
     slug, shown, passed_on = matched.pool, list(first.candidates), list[str]()
     while found.outcome == "unrouted" and found.reason != WAITS_FOR_CLAIM:
@@ -159,6 +164,7 @@ class _Question:
     limit: datetime
     exclude: Collection[str]
     may_wait: bool
+    offer: bool = False
 
     def overflow_of(self, slug: str) -> str | None:
         pool = self.pools.get(slug)
@@ -171,7 +177,7 @@ class _Question:
             return _nobody(self.matched, "pool_missing", slug, [])
         rows = _look_at(pool, self.candidates, self.openings, self.exclude)
         shown = [row[-1] for row in rows]
-        if pool.owner_first and (line := self._account_owner(rows)) is not None:
+        if pool.owner_first and not self.offer and (line := self._account_owner(rows)) is not None:
             member_id = line["member"]
             if line["result"] == "chosen":
                 others = [each for each in shown if each["member"] != member_id]
@@ -186,7 +192,7 @@ class _Question:
         opens_at = group[0][3]
         if opens_at > self.limit and pool.off_hours is not OffHours.ASSIGN and not whenever:
             return replace(_nobody(self.matched, HELD, slug, shown), opens_at=opens_at)
-        if pool.strategy is Strategy.CLAIM and self.may_wait:
+        if self.offer or (pool.strategy is Strategy.CLAIM and self.may_wait):
             for row in group:
                 row[-1]["reason"] = "may_claim"
             return _nobody(self.matched, WAITS_FOR_CLAIM, slug, shown)

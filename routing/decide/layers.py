@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from core.rules import Facts, Rule, Schema, compile_rule
+from routing.territories import tried
 
 DEFAULT_HORIZON_MINUTES: Final = 30
 #: Where the facts say who owns the lead's account: a member's id as text, or None. No rule asks about it.
@@ -39,8 +40,9 @@ class RuleSet:
 
 
 def compile_rule_set(content: Mapping[str, Any], schema: Schema) -> RuleSet:
-    """Compile the stored form (routing.models.RuleSetVersion). Raises core.rules.InvalidRule."""
-    pools = tuple(_layer_rule(item, "pool", schema) for item in content.get("pools", ()))
+    """Compile the stored form (routing.models.RuleSetVersion), territories each as a rule of its own. Raises
+    core.rules.InvalidRule."""
+    pools = tuple(_layer_rule(item, "pool", schema) for _, item in tried(content))
     priorities = tuple(_layer_rule(item, "priority", schema) for item in content.get("priorities", ()))
     rules = [item.rule for item in (*pools, *priorities) if item.rule is not None]
     return RuleSet(

@@ -13,6 +13,7 @@ from core.businesstime import Gap
 from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff
 from sla import ladder
+from sla.drills import promises
 from sla.gaps import leave_gaps, write_gaps
 from sla.models import Pause, Timer
 from sla.policies import load_policy
@@ -45,10 +46,10 @@ def arm_company(
     before or after routing: an unowned handoff's clock carries the ladder until `company_yields_ladder`.
     """
     calendar_version_id = house_calendar_version()
-    promises = _Promises()
+    known = _Promises()
     armed = []
     for handoff, policy, tier in _with_tier(handoffs):
-        for spec in tier.targets:
+        for spec in promises(tier, handoff.drill_seconds):
             begins = begins_at(handoff, spec.target)
             unasked = targets is not None and spec.target not in targets
             if begins is None or unasked or answered_at(handoff, spec.target) is not None:
@@ -56,7 +57,7 @@ def arm_company(
             version_id = None if spec.wall else calendar_version_id
             start = max(begins, since[handoff.id]) if since else begins
             carries = handoff.owner_id is None
-            promise = promises.of(policy, spec, start, version_id, carries=carries)
+            promise = known.of(policy, spec, start, version_id, carries=carries)
             timer = _armed(handoff, promise, spec.target, version_id)
             armed.append(timer)
     insert_timers(armed)
@@ -87,11 +88,11 @@ def arm_owner(
     leave = leave_from(frozenset(members), _day(min(each.started_at for each in assignments)))
     by_handoff = {assignment.handoff_id: assignment for assignment in assignments}
     used = _time_used_before(assignments, handoffs)
-    promises = _Promises()
+    known = _Promises()
     armed = []
     for handoff, policy, tier in _with_tier([handoffs[handoff_id] for handoff_id in by_handoff]):
         assignment = by_handoff[handoff.id]
-        for spec in tier.targets:
+        for spec in promises(tier, handoff.drill_seconds):
             begins = begins_at(handoff, spec.target)
             unasked = spec.target in COMPANY_ONLY or (targets is not None and spec.target not in targets)
             if begins is None or unasked or answered_at(handoff, spec.target) is not None:
@@ -102,10 +103,10 @@ def arm_owner(
             version_id = None if spec.wall else calendars[assignment.member_id]
             away = leave.get(assignment.member_id)
             gaps = leave_gaps(away, since=start) if away and version_id is not None else ()
-            promise = promises.of(policy, spec, start, version_id, carries=True, gaps=gaps)
+            promise = known.of(policy, spec, start, version_id, carries=True, gaps=gaps)
             if assignment.hop and not since and policy.window is not None and spec.target in _WINDOWED:
                 window = _windowed(spec, policy.window)
-                shorter = promises.of(policy, window, start, version_id, carries=True, gaps=gaps)
+                shorter = known.of(policy, window, start, version_id, carries=True, gaps=gaps)
                 promise = min(promise, shorter, key=lambda each: each.plan.due_at)
             plan = promise.plan
             spent = used.get((handoff.id, spec.target), 0) if used else 0

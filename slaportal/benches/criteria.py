@@ -1,6 +1,6 @@
 """How long it takes to say what criteria would make of the last leads: read, judged twice, counted, with
 the reasons of those that change. 10,000 leads with five engagements each, 2,500 accounts, among as many
-older leads.
+older leads. Once with the score as it comes in, and once counted by the draft from ten signals.
 
 The floor is what cannot be left out: the same rows fetched by plain SQL, and nothing done with them.
 
@@ -28,16 +28,16 @@ from tenants.services import create_tenant
 ENGAGEMENTS: Final = 5
 ACCOUNTS: Final = 2_500
 
-_ACCOUNTS_SQL = """
+ACCOUNTS_SQL: Final = """
 insert into leads_account (id, tenant_id, name, domain, website, employees, industry, country, region,
-    is_named, is_customer, is_partner, is_competitor, has_open_opportunity, created_at)
+    tier, compared_name, is_named, is_customer, is_partner, is_competitor, has_open_opportunity, created_at)
 select ('20000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'Company ' || n,
     'company' || n || '.example', '', n %% 3000, 'Software', (array['DE', 'AT', 'FR', 'US'])[1 + n %% 4],
-    '', false,
+    '', '', '', false,
     n %% 10 = 0, false, n %% 50 = 0, n %% 20 = 0, %(now)s
 from generate_series(1, %(accounts)s) n
 """
-_LEADS_SQL = """
+LEADS_SQL: Final = """
 insert into leads_lead (id, tenant_id, email, first_name, last_name, search_name, title, phone, country,
     region, company_name, account_id, source, campaign, channel, score, custom, stage, needs, is_test,
     created_at,
@@ -102,6 +102,25 @@ CONTENT: Final[dict[str, Any]] = {
 }
 
 
+#: The same, with the score that it asks for counted from ten signals that fade.
+COUNTED: Final[dict[str, Any]] = {
+    **CONTENT,
+    "score": {
+        "from": "signals",
+        "signals": [
+            {
+                "name": f"{kind} {half_life}",
+                "when": {"engagements": {"kind": kind, "value": 1}},
+                "points": 20,
+                "half_life_days": half_life,
+            }
+            for kind in (*INTENT_KINDS, "webinar")
+            for half_life in (7, 30)
+        ],
+    },
+}
+
+
 def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) -> dict[str, Any]:
     """Milliseconds of a preview and of its floor, in the same run."""
     size = leads or round(10_000 * scale())
@@ -118,7 +137,7 @@ def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) 
                 "each": ENGAGEMENTS,
                 "last": size,
             }
-            for statement in (_ACCOUNTS_SQL, _LEADS_SQL, _ENGAGEMENTS_SQL):
+            for statement in (ACCOUNTS_SQL, LEADS_SQL, _ENGAGEMENTS_SQL):
                 cursor.execute(statement, said)
             CriteriaVersion.objects.create(
                 number=1,
@@ -132,13 +151,16 @@ def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) 
             cursor.execute("analyze")
         with tenant_scope(tenant.id):
             preview_criteria(CONTENT, last=size, now=now)
-            took, busy, bare = [], [], []
+            took, busy, bare, counted = [], [], [], []
             for _ in range(rounds):
                 start, spent = perf_counter(), process_time()
                 found = preview_criteria(CONTENT, last=size, now=now)
                 took.append((perf_counter() - start) * 1000)
                 busy.append((process_time() - spent) * 1000)
                 bare.append(_floor(said))
+                spent = process_time()
+                preview_criteria(COUNTED, last=size, now=now)
+                counted.append((process_time() - spent) * 1000)
     return {
         "figures": {
             "leads": found.leads,
@@ -150,6 +172,7 @@ def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) 
             "preview_best_ms": min(took),
             "preview_worst_ms": max(took),
             "preview_own_processor_p50_ms": median(busy),
+            "preview_counted_score_own_processor_p50_ms": median(counted),
         },
         "floor": {"plain_sql_p50_ms": median(bare), "plain_sql_best_ms": min(bare)},
         "ratios": {"preview_to_floor": median(took) / median(bare)},

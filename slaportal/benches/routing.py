@@ -1,6 +1,7 @@
-"""How long one decision takes, pure, with 50 rules and 100 reps; and how many a second in batches.
+"""How long one decision takes, pure, with 50 rules and 100 reps and with 500 of both; how many a second in
+batches; and how long leads wait for each other at one pool's lock (see pool_lock).
 
-The floor is what cannot be left out: evaluating the same 50 conditions, and one `min` over 100 ready tuples.
+The floor is what cannot be left out: evaluating the same conditions, and one `min` over as many ready tuples.
 """
 
 from __future__ import annotations
@@ -16,16 +17,23 @@ from core.businesstime import WorkCalendar
 from core.rules import Facts
 from leads.criteria import SCHEMA
 from routing.decide import TURN, Candidate, Openings, PoolView, RuleSet, Seat, compile_rule_set, decide
+from slaportal.benches import pool_lock
 
 NOW = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 RULES, REPS = 50, 100
+MANY_RULES, MANY_REPS = 500, 500
 ZONES = ("Europe/Berlin", "Europe/London", "America/New_York")
 
 
 def run(**options: Any) -> dict[str, Any]:
-    """Figures in microseconds a decision and decisions a second. options: repeat (how many decisions)."""
+    """Figures in microseconds a decision and decisions a second.
+
+    options: repeat (how many decisions); lock (0 leaves out what needs a database).
+    """
     repeat = int(options.get("repeat", 3_000))
     rules, pools, people = rule_set(), pool(), candidates()
+    many = _many(max(50, repeat // 10))
+    locks = pool_lock.run() if int(options.get("lock", 1)) else {"figures": {}, "floor": {}, "ratios": {}}
     single = timed(
         repeat, lambda facts: decide(facts=facts, rule_set=rules, pools=pools, candidates=people, now=NOW)
     )
@@ -43,14 +51,39 @@ def run(**options: Any) -> dict[str, Any]:
             "batch_decisions_per_second": batch_rate(rules, pools, people, repeat),
             "rules": RULES,
             "reps": REPS,
+            "many_decision_p50_us": median(many[0]),
+            "many_decision_p95_us": quantiles(many[0], n=20)[-1],
+            "many_rules": MANY_RULES,
+            "many_reps": MANY_REPS,
+            **locks["figures"],
         },
-        "floor": {"bare_p50_us": median(bare), "bare_p95_us": quantiles(bare, n=20)[-1]},
-        "ratios": {"decision_to_floor": median(single) / median(bare)},
+        "floor": {
+            "bare_p50_us": median(bare),
+            "bare_p95_us": quantiles(bare, n=20)[-1],
+            "many_bare_p50_us": median(many[1]),
+            "many_bare_p95_us": quantiles(many[1], n=20)[-1],
+            **locks["floor"],
+        },
+        "ratios": {
+            "decision_to_floor": median(single) / median(bare),
+            "many_decision_to_floor": median(many[0]) / median(many[1]),
+            **locks["ratios"],
+        },
     }
 
 
-def rule_set() -> RuleSet:
-    """40 pool rules, of which the last takes everybody, and 10 priorities: the longest way, 88 conditions."""
+def _many(repeat: int) -> tuple[list[float], list[float]]:
+    """The same with 500 rules and 500 reps: decisions, and their floor."""
+    rules, pools, people = rule_set(MANY_RULES), pool(MANY_REPS), candidates(MANY_REPS)
+    single = timed(
+        repeat, lambda facts: decide(facts=facts, rule_set=rules, pools=pools, candidates=people, now=NOW)
+    )
+    return single, timed(repeat, floor(rules, people))
+
+
+def rule_set(count: int = RULES) -> RuleSet:
+    """So many rules: all but 10 of pools, of which the last takes everybody, and 10 priorities. The longest
+    way: of 50 rules 88 conditions, of 500 rules 988."""
     pools: list[dict[str, Any]] = [
         {
             "name": f"Band {band}",
@@ -62,7 +95,7 @@ def rule_set() -> RuleSet:
             },
             "pool": "inbound",
         }
-        for band in range(RULES - 10)
+        for band in range(count - 10)
     ]
     priorities = [
         {
@@ -76,8 +109,8 @@ def rule_set() -> RuleSet:
     return compile_rule_set({"pools": pools, "priorities": priorities, "horizon_minutes": 30}, SCHEMA)
 
 
-def candidates() -> dict[str, Candidate]:
-    """100 reps on three calendars: some at their cap, some on leave, most free."""
+def candidates(count: int = REPS) -> dict[str, Candidate]:
+    """So many reps on three calendars: some at their cap, some on leave, most free."""
     week = [("09:00", "17:30")]
     days = ("mon", "tue", "wed", "thu", "fri")
     calendars = [WorkCalendar(zone, dict.fromkeys(days, week)) for zone in ZONES]
@@ -92,12 +125,12 @@ def candidates() -> dict[str, Candidate]:
             cap_per_day=20,
             last_assigned_at=NOW - timedelta(minutes=number),
         )
-        for number in range(REPS)
+        for number in range(count)
     }
 
 
-def pool() -> dict[str, PoolView]:
-    counters = {rep(number): TURN * (number % 3) for number in range(REPS)}
+def pool(count: int = REPS) -> dict[str, PoolView]:
+    counters = {rep(number): TURN * (number % 3) for number in range(count)}
     return {"inbound": PoolView("inbound", [Seat(member_id) for member_id in counters], counters)}
 
 

@@ -24,6 +24,7 @@ from tenants.versions.approving import (
 )
 from tenants.versions.changes import Change, diff
 from tenants.versions.drafts import create_draft, discard_draft, save_draft, start_draft, write_draft
+from tenants.versions.gates import gate_errors, gates
 from tenants.versions.kinds import Kind, Validate, get_kind, kind_of, kinds, register, title_of
 from tenants.versions.orders import (
     approvals_of,
@@ -63,6 +64,8 @@ __all__ = [
     "deciders",
     "diff",
     "discard_draft",
+    "gate_errors",
+    "gates",
     "get_kind",
     "get_order",
     "kind_of",

@@ -16,6 +16,7 @@ from tenants.audit import record_change
 from tenants.context import current_tenant_id
 from tenants.models import ApiKey, Member, Publication, Role, Tenant, VersionedModel
 from tenants.versions.drafts import start_draft
+from tenants.versions.gates import check_gates
 from tenants.versions.kinds import Kind, get_kind, kind_of
 from tenants.versions.orders import UNNEEDED, State, close, get_order, tell, waiting_order
 from tenants.versions.publishing import (
@@ -155,6 +156,7 @@ def ask(
     effective_at: datetime | None = None,
     options: Mapping[str, Any] | None = None,
     beside: int | None = None,
+    gated: bool = True,
 ) -> Publication:
     """Ask that a draft be put in force; the other admins are told. Parameters as those of `publish`.
 
@@ -170,6 +172,8 @@ def ask(
         raise Conflict("Approval is asked for already. Withdraw that request to ask anew.")
     check_against(locked, against, now)
     kind.validate(locked.content)
+    if gated:
+        check_gates(locked)
     if effective_at is not None:
         check_moment(kind, effective_at, now, locked.line)
     else:
@@ -225,6 +229,7 @@ def ask_again(
         effective_at=effective_at,
         options=options,
         beside=beside,
+        gated=False,
     )
 
 

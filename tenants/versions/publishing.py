@@ -19,6 +19,7 @@ from tenants.audit import ENGINE
 from tenants.context import current_tenant_id
 from tenants.models import Member, Publication, Tenant, VersionedModel, VersionState
 from tenants.versions.drafts import create_draft, locked_draft
+from tenants.versions.gates import check_gates
 from tenants.versions.kinds import Kind, Validate, get_kind, kind_of
 from tenants.versions.orders import (
     UNNEEDED,
@@ -52,6 +53,7 @@ def publish(
     effective_at: datetime | None = None,
     options: Mapping[str, Any] | None = None,
     beside: int | None = None,
+    gated: bool = True,
 ) -> V:
     """Put a draft in force and retire the one before it; it never changes again.
 
@@ -59,6 +61,7 @@ def publish(
     effective_at: from when on, at most FURTHEST ahead; until then the version is scheduled. None: at once.
     options:      what the kind is to do when it comes into force.
     beside:       number of the scheduled version that the author knows will replace this one.
+    gated:        False asks no gate (tenants.versions.gates): an earlier version is used again.
 
     Raises StaleVersion where draft or version in force is another one by now; ApprovalNeeded where a second
     person must approve; Conflict where it is no draft any more, and where another is scheduled: for a second
@@ -74,6 +77,8 @@ def publish(
     check_against(locked, against, now)
     if validate is not None:
         validate(locked.content)
+    if gated:
+        check_gates(locked)
     # One that was asked for at the very moment at which second approval was turned off.
     withdraw_asked(locked, why=UNNEEDED, actor=actor, now=now)
     if effective_at is None:
@@ -121,6 +126,7 @@ def roll_back(
         effective_at=effective_at,
         options=options,
         beside=beside,
+        gated=False,
     )
 
 

@@ -44,6 +44,7 @@ PAGES: dict[str, list[str]] = {
         "/board",
         "/unrouted",
         "/needs-data",
+        "/data-quality",
         "/leads/stale",
         "/compliance",
         "/people",

@@ -219,3 +219,22 @@ def test_text_that_is_no_valid_unicode_is_read_without_harm(fact):
     for op in ("contains", "has_word", "matches"):
         expected = "met" if "sales" in fact else "not_met"
         assert state("text", op, "sales", fact) == expected
+
+
+def test_a_value_that_costs_a_look_up_is_read_when_a_rule_asks_for_it() -> None:
+    asked: list[str] = []
+
+    def lists() -> list[str]:
+        asked.append("lists")
+        return ["rivals"]
+
+    schema = Schema([Field("lists", "list", "On list"), Field("title", "text", "Title")])
+    facts = Facts({"lists": lists, "title": "CTO"}, (), datetime(2026, 3, 2, tzinfo=UTC))
+    other = compile_rule({"field": "title", "op": "equals", "value": "cto"}, schema)
+    assert other.matches(facts)
+    assert asked == []
+    rule = compile_rule({"field": "lists", "op": "contains", "value": "Rivals"}, schema)
+    assert rule.matches(facts)
+    assert rule.matches(facts)
+    assert asked == ["lists"]
+    assert rule.explain(facts).leaves[0].seen == ["rivals"]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from core.errors import ValidationFailed
 from handoff.intake import receive_lead
 from leads import accounts
+from leads.account_edit import change_account
+from leads.account_merge import merge_accounts, undo_merge
 from leads.incoming import CompanyIn, LeadIn
-from leads.models import Account
+from leads.models import Account, Lead
+from leads.upsert import upsert_leads
 from tenants.clock import database_clock
 from tests.factories import Org, make_org
 from tests.threads import in_threads
@@ -52,3 +60,103 @@ def test_an_arrival_takes_nothing_back_that_was_said_since_it_read_the_account(
     with org.scope():
         account = Account.objects.get()
         assert (account.name, account.employees, account.industry) == ("Heron plc", 900, "Freight")
+
+
+def wait_until_somebody_waits() -> None:
+    """Until a session of this database waits for another one's lock."""
+    for _ in range(100_000):
+        with connection.cursor() as cursor:
+            cursor.execute("select exists (select 1 from pg_locks where not granted)")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waits.")
+
+
+def test_a_merge_waits_for_leads_that_are_on_their_way_to_the_lost_account(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arrival has found the account when somebody merges it away: the lead ends with the winner."""
+    with org.scope():
+        now = database_clock()
+        lost = Account.objects.create(name="Heron", domain="heron.example", created_at=now)
+        winner = Account.objects.create(name="Heron plc", domain="heron.test", created_at=now)
+    started: list[threading.Thread] = []
+    found = accounts._find_accounts
+
+    def found_and_merged(*wanted: Any) -> Any:
+        answer = found(*wanted)
+        if not started:
+            started.append(threading.Thread(target=in_threads, args=(merge,)))
+            started[0].start()
+            wait_until_somebody_waits()
+        return answer
+
+    def merge() -> None:
+        with org.scope():
+            merge_accounts(winner_id=winner.id, loser_id=lost.id, actor="system", now=database_clock())
+
+    monkeypatch.setattr(accounts, "_find_accounts", found_and_merged)
+    arrives(org)
+    started[0].join()
+    with org.scope():
+        assert Lead.objects.get().account_id == winner.id
+
+
+def test_many_leads_and_many_merges_at_once_leave_no_lead_with_a_lost_account(org: Org) -> None:
+    with org.scope():
+        now = database_clock()
+        firms = [
+            Account.objects.create(name=f"Firm {n}", domain=f"firm{n}.example", created_at=now)
+            for n in range(6)
+        ]
+
+    def bring(number: int) -> Callable[[], None]:
+        def run() -> None:
+            for turn in range(10):
+                items = [
+                    LeadIn(email=f"p{number}-{turn}-{n}@firm{n}.example", company=CompanyIn(employees=turn))
+                    for n in range(6)
+                ]
+                with org.scope():
+                    upsert_leads(items, now=database_clock())
+
+        return run
+
+    def merge_and_undo() -> None:
+        for turn in range(6):
+            with org.scope():
+                merge = merge_accounts(
+                    winner_id=firms[turn % 2].id,
+                    loser_id=firms[2 + turn % 4].id,
+                    actor="system",
+                    now=database_clock(),
+                )
+            if turn < 2:
+                with org.scope():
+                    undo_merge(merge_id=merge.id, actor="system", now=database_clock())
+
+    in_threads(bring(0), bring(1), merge_and_undo)
+    with org.scope():
+        assert Lead.objects.count() == 120
+        assert Lead.objects.filter(account__merged_into__isnull=False).count() == 0
+        assert Account.objects.count() == 6
+
+
+def test_two_who_put_each_other_on_top_make_no_circle(org: Org) -> None:
+    with org.scope():
+        now = database_clock()
+        one = Account.objects.create(name="One", created_at=now)
+        two = Account.objects.create(name="Two", created_at=now)
+
+    def under(child: Account, parent: Account) -> Callable[[], None]:
+        def run() -> None:
+            with suppress(ValidationFailed), org.scope():
+                change_account(
+                    account_id=child.id, changes={"parent": parent.id}, actor="a", now=database_clock()
+                )
+
+        return run
+
+    in_threads(under(one, two), under(two, one))
+    with org.scope():
+        assert Account.objects.filter(parent__isnull=False).count() == 1

@@ -51,7 +51,7 @@ def test_saving_asks_and_another_admin_approves(acme: Org, bea: Member) -> None:
     client = as_(acme.admin)
     assert "Save as version 2 and ask for approval" in text_of(client.get(PAGE))
     done = client.post(PAGE, FORM, follow=True)
-    assert "The other admins are asked to approve it." in text_of(done)
+    assert "The other admins are asked for their approval." in text_of(done)
     assert "Version 2 waits for approval. Ada Acme asked on" in text_of(done)
     assert in_force(acme) == 1
     theirs = as_(bea).get(PAGE)

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from handoff.intake import receive_lead
-from leads import services
+from leads.criteria_drafts import begin_draft
 from leads.criteria_preview import preview_criteria
 from leads.criteria_words import changes, without_changes
 from leads.defaults import DEFAULT_CRITERIA
@@ -26,6 +26,7 @@ from tests.web.test_rule_editor import Controls
 
 pytestmark = pytest.mark.django_db
 DRAFT = "/qualification/draft"
+NOBODY = {"engagements": {"kind": "demo_request", "value": 99}}
 ENGAGED = {"engagements": {"kind": "demo_request", "value": 1}}
 
 
@@ -130,9 +131,12 @@ def test_without_a_condition_on_intent_nothing_is_saved(acme: Org) -> None:
 def test_exclusions_are_added_and_removed_and_the_others_stay(acme: Org) -> None:
     client = as_(acme.admin)
     before = DEFAULT_CRITERIA["exclude"]
+    system = {"actor": "system", "now": database_clock()}
     with acme.scope():
-        services.begin_criteria_draft(actor="system", now=database_clock())
-        services.write_criteria_draft(DEFAULT_CRITERIA, revision=1, actor="system", now=database_clock())
+        draft = begin_draft(**system)
+        versions.save_draft(
+            draft, content=DEFAULT_CRITERIA, expected_revision=1, actor="system", now=database_clock()
+        )
     sent = form_of(client.get(DRAFT))
     fewer = form_of(client.post(DRAFT, {**sent, "do": "remove-exclusion:0"}))
     more = form_of(client.post(DRAFT, {**fewer, "do": "add-exclusion"}))
@@ -201,7 +205,7 @@ def test_where_a_second_admin_must_approve_the_check_asks(acme: Org) -> None:
     client.post(DRAFT, {**form_of(client.post(DRAFT, {**sent, "act": "did:rule"})), "do": "save"})
     assert "Ask for approval" in text_of(client.get(f"{DRAFT}/check"))
     done = client.post(f"{DRAFT}/check", {"revision": "2", "against": "1"}, follow=True)
-    assert "The other admins are asked to approve it." in text_of(done)
+    assert "The other admins are asked for their approval." in text_of(done)
     assert "Version 2 waits for approval" in text_of(client.get(DRAFT))
 
 
@@ -369,3 +373,35 @@ def test_a_preview_by_call_refuses_wrong_content_with_its_place(acme: Org, now: 
     for last in (0, 10_001, "5"):
         body = {"content": content_with(), "last": last}
         assert call(acme, "POST", "criteria/preview", body).json()["errors"][0]["path"] == "/last"
+
+
+def test_a_draft_is_published_by_call_for_a_later_moment_and_judges_from_then_on(acme: Org) -> None:
+    at = database_clock() + timedelta(hours=2)
+    saved = call(acme, "PUT", "criteria/draft", {"content": content_with(rule=NOBODY)})
+    said = {"revision": 1, "effective_at": at.isoformat()}
+    assert call(acme, "POST", "criteria/draft/publish", {**said, "revision": 7}).status_code == 409
+    assert (
+        call(acme, "POST", "criteria/draft/publish", {"revision": 1, "effective_at": "x"}).status_code == 400
+    )
+    done = call(acme, "POST", "criteria/draft/publish", said)
+    assert (done.status_code, done.json()["state"]) == (200, "scheduled")
+    assert done.json()["id"] == saved.json()["id"]
+    assert call(acme, "GET", "criteria").json()["number"] == 1
+    with acme.scope():
+        arrive(acme, at - timedelta(minutes=1), "before@heron.example")
+        arrive(acme, at + timedelta(minutes=1), "after@heron.example")
+        stages = dict(Lead.objects.values_list("email", "stage"))
+    assert stages == {"before@heron.example": "mql", "after@heron.example": "lead"}
+
+
+def test_the_page_publishes_for_a_later_moment_and_says_so(acme: Org) -> None:
+    client = as_(acme.admin)
+    opened(client)
+    sent = {"revision": "1", "against": "1", "when": "later", "effective_at": "2099-01-01T08:00"}
+    refused = client.post(f"{DRAFT}/check", sent)
+    assert refused.status_code == 422
+    assert "400 days" in text_of(refused)
+    at = f"{database_clock() + timedelta(days=2):%Y-%m-%dT%H:%M}"
+    done = client.post(f"{DRAFT}/check", {**sent, "effective_at": at}, follow=True)
+    assert "Version 2 comes into force on" in text_of(done)
+    assert "Version 1, in force since" in text_of(client.get("/qualification"))

@@ -337,7 +337,7 @@ def test_the_page_costs_the_same_for_any_number_of_pools_and_people(
 ) -> None:
     client = as_(acme.admin)
     client.get("/routing")
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(22):
         client.get("/routing")
     with acme.scope():
         for number in range(12):

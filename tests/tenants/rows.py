@@ -48,6 +48,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
         )
     },
     "routing.RuleSetVersion": {"content": Json(_RULES)},
+    "routing.SimulationRun": {"rules": Json(_RULES), "side": "live", "state": "done", "days": 7},
+    "routing.LeadCase": {"facts": Json({"title": "CTO"}), "expects": Json({"qualifies": True})},
     "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
 }

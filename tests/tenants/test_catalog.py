@@ -47,6 +47,10 @@ RESOLVER_TABLES = {
     "sla_clockmove",
     "sla_pause",
     "tenants_publication",
+    "integrations_drill",
+    "integrations_drillplan",
+    "leads_datawait",
+    "routing_simulationrun",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -62,6 +66,9 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_clock_moves()": "ids of tenants",
     "tenants_with_ended_pauses(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_publications(timestamp with time zone)": "ids of tenants",
+    "tenants_with_drills(timestamp with time zone)": "ids of tenants",
+    "tenants_with_due_data(timestamp with time zone)": "ids of tenants",
+    "tenants_with_simulations()": "ids of tenants",
     "outbox_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics(timestamp with time zone)": "counts and one time",
     "engine_metrics_by_tenant(timestamp with time zone)": "slugs with counts, for whoever may scrape",
@@ -71,8 +78,10 @@ RESOLVER_FUNCTIONS = {
 OTHER_INDEXES = {
     "api_key_by_prefix": "resolve_api_key",
     "tenants_member_user_id": "resolve_memberships, resolve_invitations",
+    "data_wait_due_anywhere": "tenants_with_due_data",
     "delivery_due_anywhere": "tenants_with_due_messages",
     "publication_due_anywhere": "tenants_with_due_publications",
+    "drill_plan_due_anywhere": "tenants_with_drills",
     "outbox_pending_anywhere": "tenants_with_due_messages",
     "timer_due_anywhere": "tenants_with_due_timers, engine_metrics",
 }

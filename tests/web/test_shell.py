@@ -20,8 +20,18 @@ pytestmark = pytest.mark.django_db
 EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "Decisions", "SLA tiers", "Calendars"]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
-    "manager": ["Inbox", "Live board", "Unrouted", "Needs data", "People", "Routing", "Fairness", *EVERYBODY],
-    "marketing": ["Needs data", "Qualification", "Routing", *EVERYBODY],
+    "manager": [
+        "Inbox",
+        "Live board",
+        "Unrouted",
+        "Needs data",
+        "People",
+        "Routing",
+        "Data quality",
+        "Fairness",
+        *EVERYBODY,
+    ],
+    "marketing": ["Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
     "executive": ["Routing", *EVERYBODY],
 }
 

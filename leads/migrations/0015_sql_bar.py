@@ -23,7 +23,7 @@ def _begin_with_what_is_known(apps, editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leads", "0010_retry_at"),
+        ("leads", "0014_postal_code"),
         ("tenants", "0013_weekly_caps"),
     ]
 

@@ -1,0 +1,189 @@
+"""What would become of one lead, by the draft or by what is in force: tier, deadlines, pool, person.
+
+The same pure functions as live, on facts of a lead that is there or that somebody types, at a moment that
+they choose. People's leads, limits and turns are as they are now. Nothing is written, locked or counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from core.businesstime import CalendarClosedError, Gap, WorkCalendar, tidy
+from core.errors import Conflict
+from core.rules import Facts
+from leads.criteria import SCHEMA, Criteria, Judgement, compile_content, facts_of, load_criteria
+from leads.models import CriteriaVersion, Engagement, Lead
+from routing.decide import ACCOUNT_OWNER, DecisionResult, RuleSet, compile_rule_set, decide
+from routing.facts import Board, read_loads, read_people, read_pools
+from routing.models import RuleSetVersion
+from sla.services import TierMatch, match_tier
+from sla.targets import Target, label
+from sla.timers import schedule
+from tenants.calendars import house_calendar_version, load_calendar
+from tenants.config import steady_config
+from tenants.versions import version_in_force
+
+NOT_QUALIFIED: Final = "not_qualified"
+NO_RULE_SET: Final = "no_rule_set"
+_SHOWN: Final = (Target.FIRST_TOUCH, Target.DECISION)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A promise of the tier. company: on the organisation's hours; owner: on those of who would get it."""
+
+    target: str
+    label: str
+    company: datetime | None
+    owner: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """judgement: None before criteria are published. tier: None before a policy is. result: None where no
+    rule was asked, for the reason `why_not`: "not_qualified", "nurture" or "no_rule_set"."""
+
+    facts: Facts
+    judgement: Judgement | None
+    tier: TierMatch | None
+    dues: Sequence[Due]
+    result: DecisionResult | None
+    why_not: str = ""
+
+    @property
+    def qualifies(self) -> bool:
+        return self.judgement is not None and self.judgement.qualified and not self.judgement.needs
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What answers are read from: rules and criteria, and the board at a moment."""
+
+    at: datetime
+    rules: RuleSet | None
+    criteria: Criteria | None
+    board: Board
+
+    def answer(self, facts: Facts, *, whatever: bool = False) -> Answer:
+        """What would become of a lead with these facts. whatever: route it whether it qualifies or not."""
+        judged = None
+        if self.criteria is not None:
+            facts = self.criteria.scored(facts)
+            judged = self.criteria.judge(facts)
+        try:
+            tier = match_tier(facts, at=self.at)
+        except Conflict:
+            tier = None
+        if tier is not None:
+            facts = Facts({**facts.values, "sla.tier": tier.tier.slug}, facts.engagements, facts.now)
+            if judged is not None and self.criteria is not None:
+                needs = self.criteria.requirements.lacking(facts.values, tier.tier.slug)
+                judged = replace(judged, needs=needs)
+        why_not = ""
+        if not whatever and (judged is None or not judged.qualified or judged.needs):
+            why_not = NOT_QUALIFIED
+        elif tier is not None and tier.tier.nurture is not None:
+            why_not = "nurture"
+        elif self.rules is None:
+            why_not = NO_RULE_SET
+        result = None
+        if not why_not and self.rules is not None:
+            result = decide(
+                facts=facts,
+                rule_set=self.rules,
+                pools=self.board.pools,
+                candidates=self.board.candidates,
+                now=self.at,
+            )
+        dues = [] if why_not == NOT_QUALIFIED or tier is None else self._dues(tier, result)
+        return Answer(facts, judged, tier, dues, result, why_not)
+
+    def _dues(self, found: TierMatch, result: DecisionResult | None) -> list[Due]:
+        house = load_calendar(house_calendar_version())
+        person = self.board.candidates.get(result.member_id or "") if result else None
+        hours = person.calendar if person else None
+        pool = self.board.pools.get(result.pool or "") if result else None
+        if pool is not None and pool.calendar is not None and result and result.counters_after is not None:
+            hours = pool.calendar
+        dues = []
+        for target in _SHOWN:
+            spec = found.tier.spec(target)
+            if spec is None:
+                continue
+            leave = tidy(_gaps(person.absences)) if person is not None and not spec.wall else ()
+            company = _due(spec, self.at, house)
+            owner = _due(spec, self.at, hours, leave) if person is not None else None
+            dues.append(Due(target, label(target), company, owner))
+        return dues
+
+
+def _gaps(absences: Sequence[tuple[datetime, datetime]]) -> list[Gap]:
+    return [Gap(start, end, "leave") for start, end in absences]
+
+
+def _due(spec: Any, at: datetime, hours: WorkCalendar | None, gaps: Sequence[Any] = ()) -> datetime | None:
+    try:
+        return schedule(spec, at, hours, gaps).due_at
+    except CalendarClosedError:
+        return None
+
+
+def desk(
+    *,
+    at: datetime,
+    now: datetime,
+    rules: Mapping[str, Any] | None = None,
+    criteria: Mapping[str, Any] | None = None,
+    board: Board | None = None,
+) -> Desk:
+    """A desk with the rules and criteria in force now, or with those given as contents. board: as `board_at`
+    gave it, where several desks ask the same people.
+
+    Raises core.rules.InvalidRule and ValidationFailed for a content that makes no sense.
+    """
+    if rules is None:
+        version = version_in_force(RuleSetVersion, now)
+        rules = version.content if version else None
+    compiled = compile_rule_set(rules, SCHEMA) if rules else None
+    return Desk(at, compiled, _criteria(criteria, now), board or board_at(at))
+
+
+def _criteria(content: Mapping[str, Any] | None, now: datetime) -> Criteria | None:
+    if content is not None:
+        return compile_content(content, number=0)
+    version = version_in_force(CriteriaVersion, now)
+    return load_criteria(version) if version else None
+
+
+def board_at(at: datetime, *, others: Iterable[UUID] = ()) -> Board:
+    """Pools, people and what they carry now, seen at a moment: leave and local days are those of then.
+
+    others: members without a seat who matter: who own the accounts of leads.
+    """
+    board = Board(at)
+    with steady_config():
+        read_people(board, read_pools(), others=others)
+    read_loads(board, list(board.candidates), lock=False)
+    return board
+
+
+def account_owner(facts: Facts) -> list[UUID]:
+    """Who owns the account, as `others` of a board."""
+    owner = facts.values.get(ACCOUNT_OWNER)
+    return [UUID(str(owner))] if owner else []
+
+
+def facts_of_lead(lead: Lead, at: datetime) -> Facts:
+    """What is known of a lead now, read at a moment."""
+    did = Engagement.objects.filter(lead_id=lead.id).values_list("kind", "subject", "at")
+    return facts_of(lead, lead.account, list(did), at)
+
+
+def member_id_of(answer: Answer) -> UUID | None:
+    """Who would get it."""
+    result = answer.result
+    return UUID(result.member_id) if result is not None and result.member_id else None

@@ -1,0 +1,80 @@
+"""Which company belongs to which: parents and subsidiaries. Nobody is above itself.
+
+Who changes a parent holds `lock_tree` first, so that two changes cannot close a circle between them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from core.errors import ValidationFailed
+from leads.models import Account
+from tenants.context import current_tenant_id
+
+#: Companies above one another, at most.
+MOST_LEVELS: Final = 10
+
+
+def lock_tree() -> None:
+    """Wait for whoever changes parents, names or domains of accounts by hand, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"accounts:tree:{current_tenant_id()}"])
+
+
+_ABOVE: Final = """
+with recursive above as (
+    select id, name, domain, parent_id, 1 as level from leads_account where tenant_id = %s and id = %s
+    union all
+    select a.id, a.name, a.domain, a.parent_id, level + 1
+    from above join leads_account a on a.tenant_id = %s and a.id = above.parent_id
+    where level <= %s
+)
+select id, name, domain, parent_id from above order by level
+"""
+
+
+def ancestors(account: Account) -> list[Account]:
+    """The companies above this one, its parent first, with name and domain alone. One statement."""
+    if account.parent_id is None:
+        return []
+    tenant_id = str(current_tenant_id())
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOVE, [tenant_id, str(account.parent_id), tenant_id, MOST_LEVELS])
+        return [
+            Account(id=each, name=name, domain=domain, parent_id=parent_id)
+            for each, name, domain, parent_id in cursor.fetchall()
+        ]
+
+
+def check_parent(account: Account, parent_id: UUID) -> Account:
+    """The account that is to be above this one. Raises ValidationFailed at /parent."""
+    parent: Account | None = Account.objects.filter(id=parent_id).first()
+    if parent is None:
+        raise ValidationFailed.at("/parent", "There is no such account.", "invalid_choice")
+    if parent.merged_into_id is not None:
+        raise ValidationFailed.at(
+            "/parent", f"{parent.name} was merged into another account: choose that one.", "merged"
+        )
+    if parent.id == account.id:
+        raise ValidationFailed.at("/parent", "An account cannot be its own parent.", "circle")
+    above = ancestors(parent)
+    if any(each.id == account.id for each in above):
+        way = " below ".join([parent.name, *(each.name for each in above)][: _place(above, account) + 2])
+        text = f"This would close a circle: {way}. Take {account.name} out from above {parent.name} first."
+        raise ValidationFailed.at("/parent", text, "circle")
+    if len(above) + 1 >= MOST_LEVELS:
+        text = f"At most {MOST_LEVELS} companies stand above one another."
+        raise ValidationFailed.at("/parent", text, "too_deep")
+    return parent
+
+
+def _place(above: list[Account], account: Account) -> int:
+    return next(index for index, each in enumerate(above) if each.id == account.id)
+
+
+def is_above(upper_id: UUID, lower: Account) -> bool:
+    """Is that account somewhere above this one?"""
+    return any(each.id == upper_id for each in ancestors(lower))

@@ -1,0 +1,156 @@
+"""A CSV file of a named list as rows with their lines. Pure: nothing here reads a database."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from core.errors import ValidationFailed
+from core.rules.text import fold
+
+MOST_BYTES: Final = 1_000_000
+MOST_ROWS: Final = 5_000
+MOST_COLUMNS: Final = 100
+
+#: What a column may be called, by what it holds.
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "entry": ("entry", "list entry"),
+    "kind": ("kind",),
+    "domain": ("domain", "company domain", "website", "email domain", "e-mail domain"),
+    "email": ("email", "e-mail", "email address", "e-mail address", "mail"),
+    "company": ("company", "company name", "account", "account name", "name", "organisation", "organization"),
+    "owner": ("owner", "owner email", "owner e-mail", "account owner"),
+    "tier": ("tier", "account tier"),
+    "parent": ("parent", "parent account", "subsidiary of"),
+    "employees": ("employees",),
+    "industry": ("industry", "sector"),
+    "country": ("country", "office location"),
+    "region": ("region",),
+    "is_customer": ("customer", "is customer"),
+    "is_partner": ("partner", "is partner"),
+    "is_competitor": ("competitor", "is competitor"),
+    "has_open_opportunity": ("open opportunity", "has open opportunity"),
+    "is_named": ("named", "is named", "named account"),
+}
+#: Columns that say something of the account and not which it is.
+ABOUT_ACCOUNTS: Final = frozenset(COLUMNS) - {"entry", "kind", "domain", "email", "company"}
+_BY_NAME: Final = {name: column for column, names in COLUMNS.items() for name in names}
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its line in the file, and its cells by column, blank ones left out."""
+
+    line: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a file holds. ignored: headings of columns that say nothing to us. encoding: as it was read."""
+
+    rows: list[Row]
+    columns: frozenset[str]
+    ignored: list[str] = field(default_factory=list)
+    encoding: str = "UTF-8"
+
+    @property
+    def sets_accounts(self) -> bool:
+        """Does it say anything of the accounts themselves?"""
+        return bool(self.columns & ABOUT_ACCOUNTS)
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """(text, encoding) of a file: UTF-8 or UTF-16 by its mark, UTF-8, else Latin-1 as Excel writes it. Raises
+    ValidationFailed at /file for what is too large, empty, or no text."""
+    if len(data) > MOST_BYTES:
+        raise ValidationFailed.at(
+            "/file", "The file is larger than 1 MB. Bring it in two parts.", "too_large"
+        )
+    if not data.strip():
+        raise ValidationFailed.at("/file", "The file is empty.", "empty")
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
+    try:
+        text, said = data.decode(encoding), encoding.upper().removesuffix("-SIG")
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8":
+            message = f"The file says that it is {encoding.upper().removesuffix('-SIG')} and is not."
+            raise ValidationFailed.at("/file", f"{message} Save it as CSV UTF-8.", "encoding") from error
+        text, said = data.decode("cp1252", errors="replace"), "Latin-1"
+    found = _CONTROL.search(text)
+    if found is not None or "\ufffd" in text:
+        line = text.count("\n", 0, found.start() if found else text.index("\ufffd")) + 1
+        message = f"This is no text file (line {line}). Export the list as CSV, not as a workbook."
+        raise ValidationFailed.at("/file", message, "encoding", line=line)
+    return text, said
+
+
+def read_table(text: str, encoding: str = "UTF-8") -> Table:
+    """The rows of a file. Its first row names the columns; a file of one column needs no headings. Raises
+    ValidationFailed at /file."""
+    rows = _rows(text)
+    heads = [" ".join(re.split(r"[\s_]+", fold(cell))) for cell in rows[0][1]]
+    known = [_BY_NAME.get(head, "") for head in heads]
+    if not any(column in ("entry", "domain", "email", "company") for column in known):
+        if len(heads) > 1:
+            raise ValidationFailed.at(
+                "/file",
+                "The first row must name the columns: at least one of domain, email or company. It says: "
+                f"{', '.join(cell[:30] or '(blank)' for cell in rows[0][1][:8])}.",
+                "columns",
+            )
+        known, body = ["entry"], rows
+    else:
+        body = rows[1:]
+    twice = sorted({column for column in known if column and known.count(column) > 1})
+    if twice:
+        raise ValidationFailed.at("/file", f"Two columns say {', '.join(twice)}: leave one.", "columns")
+    if not body:
+        raise ValidationFailed.at("/file", "The file has headings and no rows.", "empty")
+    if len(body) > MOST_ROWS:
+        text = f"At most {MOST_ROWS:,} rows at once; this file has {len(body):,}. Bring it in parts."
+        raise ValidationFailed.at("/file", text, "too_many")
+    return Table(
+        rows=[
+            Row(line, {column: cell for column, cell in zip(known, cells, strict=False) if column and cell})
+            for line, cells in body
+        ],
+        columns=frozenset(column for column in known if column),
+        ignored=[
+            cell for cell, column in zip(rows[0][1], known, strict=False) if not column and body is not rows
+        ],
+        encoding=encoding,
+    )
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """(line, cells) of each row that is not blank; cells are trimmed."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(",;\t|", key=first.count) if any(mark in first for mark in ",;\t|") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    found: list[tuple[int, list[str]]] = []
+    line = 1
+    try:
+        for cells in reader:
+            trimmed = [" ".join(cell.split()) for cell in cells]
+            if len(trimmed) > MOST_COLUMNS:
+                raise ValidationFailed.at("/file", f"Line {line}: at most {MOST_COLUMNS} columns.", "columns")
+            if any(trimmed):
+                found.append((line, trimmed))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        text = f"Line {line} cannot be read: {error}. Is a quotation mark left open?"
+        raise ValidationFailed.at("/file", text, "csv", line=line) from error
+    if not found:
+        raise ValidationFailed.at("/file", "The file is empty.", "empty")
+    return found

@@ -1,0 +1,374 @@
+"""Brings a file into a named list: worked out and shown row by row, then done, all of it or nothing.
+
+A list of accounts may also say who owns each, its tier, its flags and what stands above it. Rows find their
+account by domain, else by name; one that is not there yet is made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from core.errors import FieldError, ValidationFailed, pointer
+from core.rules.text import fold
+from leads.account_edit import FLAGS
+from leads.account_tree import MOST_LEVELS, lock_tree
+from leads.accounts import accounts_of_domains
+from leads.list_csv import ABOUT_ACCOUNTS, Row, Table
+from leads.matching import check_domain, registrable_domain
+from leads.models import Account, ListEntry, NamedList
+from leads.named_lists import Entry, get_list, read_entry, write_entries
+from leads.recheck import accounts_changed
+from tenants.audit import record_change
+from tenants.bulk import fresh, insert_rows, update_rows
+from tenants.context import current_tenant_id
+from tenants.models import AuditEntry, Member
+
+NEW, THERE, AGAIN, WRONG = "new", "there", "again", "wrong"
+STATUS_WORDS: Final = {
+    NEW: "New",
+    THERE: "On the list already",
+    AGAIN: "Twice in the file",
+    WRONG: "Wrong",
+}
+_YES: Final = frozenset({"yes", "y", "true", "1", "x", "ja", "oui", "si"})
+_NO: Final = frozenset({"no", "n", "false", "0", "nein", "non"})
+_TEXTS: Final = {"tier": 40, "industry": 80, "country": 60, "region": 60}
+_WRITTEN: Final = ("owner", "parent", "employees", *_TEXTS, *FLAGS)
+_LABELS: Final = {
+    "owner_id": "owner",
+    "parent_id": "parent",
+    "tier": "tier",
+    "employees": "employees",
+    "industry": "industry",
+    "country": "country",
+    "region": "region",
+    **{name: label.lower() for name, label in FLAGS.items()},
+}
+
+
+@dataclass(slots=True)
+class Line:
+    """What becomes of one row. says: changes of its account in words. changes: of columns, {name: value}."""
+
+    line: int
+    shown: str
+    status: str = NEW
+    errors: list[str] = field(default_factory=list)
+    says: list[str] = field(default_factory=list)
+    entry: Entry | None = None
+    account: Account | None = None
+    makes: bool = False
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ListPlan:
+    """What bringing a file in does."""
+
+    lines: list[Line]
+    ignored: Sequence[str] = ()
+    encoding: str = "UTF-8"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows of each status, and accounts made and changed."""
+        found = Counter(line.status for line in self.lines)
+        sound = [line for line in self.lines if line.status != WRONG]
+        made = {line.account.id for line in sound if line.account and line.makes}
+        changed = {line.account.id for line in sound if line.account and line.changes} - made
+        return {
+            **{status: found[status] for status in STATUS_WORDS},
+            "accounts_made": len(made),
+            "accounts_changed": len(changed),
+        }
+
+    @property
+    def does_something(self) -> bool:
+        counts = self.counts
+        return any(counts[name] for name in (NEW, "accounts_made", "accounts_changed"))
+
+
+def plan_import(*, list_id: UUID, table: Table, now: datetime) -> ListPlan:
+    """What bringing the file in would do; nothing is written. Raises NotFound."""
+    return _Planning(get_list(list_id=list_id), table, now).plan()
+
+
+@transaction.atomic
+def import_list(
+    *, list_id: UUID, table: Table, leave_out_wrong: bool = False, actor: str, now: datetime
+) -> ListPlan:
+    """Do what `plan_import` shows, by what is there now. Audited, with an entry for each account that
+    changed.
+
+    Raises NotFound; ValidationFailed with /rows/<index> of each wrong row, unless those are to be left out.
+    """
+    lock_tree()
+    found = get_list(list_id=list_id)
+    planning = _Planning(found, table, now, locks=True)
+    plan = planning.plan()
+    errors = [
+        FieldError(pointer("rows", index), f"Line {line.line}: {line.errors[0]}", "row")
+        for index, line in enumerate(plan.lines)
+        if line.status == WRONG
+    ]
+    if errors and not leave_out_wrong:
+        many = "1 row is" if len(errors) == 1 else f"{len(errors)} rows are"
+        raise ValidationFailed(f"{many} wrong; nothing was brought in.", field_errors=errors[:100])
+    sound = [line for line in plan.lines if line.status != WRONG]
+    write_entries(found, [line.entry for line in sound if line.entry], now=now)
+    _write_accounts(sound, actor=actor, now=now)
+    record_change(
+        actor=actor,
+        action="list.import",
+        object_type="list",
+        object_id=found.id,
+        after=plan.counts,
+        now=now,
+    )
+    return plan
+
+
+def _write_accounts(lines: Sequence[Line], *, actor: str, now: datetime) -> None:
+    made = {line.account.id: line.account for line in lines if line.makes and line.account}
+    changed: dict[UUID, Account] = {}
+    audit: list[AuditEntry] = []
+    before: dict[UUID, dict[str, Any]] = {}
+    after: dict[UUID, dict[str, Any]] = {}
+    for line in lines:
+        if line.account is None:
+            continue
+        for name, value in line.changes.items():
+            account_id = line.account.id
+            before.setdefault(account_id, {}).setdefault(name, _plain(getattr(line.account, name)))
+            after.setdefault(account_id, {})[name] = _plain(value)
+            setattr(line.account, name, value)
+            if account_id not in made:
+                changed[account_id] = line.account
+    insert_rows(list(made.values()))
+    update_rows(list(changed.values()), list(_WRITTEN))
+    accounts_changed(list(changed), now=now)
+    for account_id, said in after.items():
+        was = before[account_id] if account_id not in made else None
+        audit.append(
+            fresh(
+                AuditEntry,
+                tenant_id=current_tenant_id(),
+                at=now,
+                actor=actor,
+                action="account.change",
+                object_type="account",
+                object_id=account_id,
+                before=was,
+                after=said,
+            )
+        )
+    insert_rows(audit)
+    accounts_changed(list(changed), now=now)
+
+
+class _Planning:
+    """One plan while it is made. locks: hold the accounts, to write them."""
+
+    def __init__(self, found: NamedList, table: Table, now: datetime, *, locks: bool = False) -> None:
+        self._list, self._table, self._now, self._locks = found, table, now, locks
+        self._by_domain: dict[str, Account] = {}
+        self._by_name: dict[str, set[UUID]] = {}
+        self._accounts: dict[UUID, Account] = {}
+        self._owners: dict[str, Member] = {}
+        self._new: set[UUID] = set()
+        self._parents: dict[UUID, UUID | None] = {}
+
+    def plan(self) -> ListPlan:
+        lines = [self._line(row) for row in self._table.rows]
+        self._mark_known(lines)
+        if self._table.sets_accounts:
+            self._set_accounts(lines)
+        for line in lines:
+            if line.errors:
+                line.status, line.changes, line.says = WRONG, {}, []
+        return ListPlan(lines, self._table.ignored, self._table.encoding)
+
+    def _line(self, row: Row) -> Line:
+        cells = row.cells
+        named = [(name, cells[name]) for name in ("entry", "domain", "email", "company") if name in cells]
+        shown = named[0][1] if named else ""
+        line = Line(row.line, shown[:100])
+        if not named:
+            line.errors.append("It names no domain, e-mail address or company.")
+            return line
+        name, text = named[0]
+        try:
+            line.entry = read_entry(text, cells.get("kind", "").lower() if name == "entry" else name)
+        except ValidationFailed as refusal:
+            line.errors.append(refusal.message)
+        return line
+
+    def _mark_known(self, lines: Sequence[Line]) -> None:
+        keys = {line.entry.key for line in lines if line.entry}
+        rows = ListEntry.objects.filter(named_list=self._list, key__in=list(keys))
+        there = set(rows.values_list("key", flat=True))
+        seen: set[str] = set()
+        for line in lines:
+            if line.entry is None:
+                continue
+            key = line.entry.key
+            line.status = AGAIN if key in seen else THERE if key in there else NEW
+            seen.add(key)
+
+    # --- Accounts -------------------------------------------------------------------------------------------
+
+    def _set_accounts(self, lines: Sequence[Line]) -> None:
+        about = [
+            (line, row.cells)
+            for line, row in zip(lines, self._table.rows, strict=True)
+            if not line.errors and set(row.cells) & ABOUT_ACCOUNTS
+        ]
+        self._load(about)
+        for line, cells in about:
+            self._find(line, cells)
+        for line, cells in about:
+            if line.account is not None and not line.errors:
+                self._change(line, line.account, cells)
+
+    def _load(self, about: Iterable[tuple[Line, Mapping[str, str]]]) -> None:
+        """The accounts and members that the rows name, and what stands above them."""
+        texts = [text for _, cells in about for text in (*_identity(cells), cells.get("parent", "")) if text]
+        domains = {domain for text in texts if (domain := registrable_domain(text))}
+        self._by_domain = accounts_of_domains(domains) if domains else {}
+        self._accounts = {each.id: each for each in self._by_domain.values()}
+        rows = Account.objects.select_related("merged_into").filter(name__in=sorted(set(texts)))
+        for row in rows:
+            account = row.merged_into or row
+            self._accounts.setdefault(account.id, account)
+            self._by_name.setdefault(row.name, set()).add(account.id)
+        if self._locks:
+            held = Account.objects.filter(id__in=list(self._accounts)).order_by("id")
+            self._accounts = {row.id: row for row in held.select_for_update(of=("self",), no_key=True)}
+        self._parents = {each.id: each.parent_id for each in self._accounts.values()}
+        for _ in range(MOST_LEVELS):
+            above = {each for each in self._parents.values() if each} - self._parents.keys()
+            if not above:
+                break
+            self._parents |= dict(Account.objects.filter(id__in=above).values_list("id", "parent_id"))
+        addresses = {cells["owner"].lower() for _, cells in about if "owner" in cells}
+        members = Member.objects.select_related("user").filter(
+            user__email__in=sorted(addresses), is_active=True
+        )
+        self._owners = {member.user.email.lower(): member for member in members}
+
+    def _find(self, line: Line, cells: Mapping[str, str]) -> None:
+        domain_text, name = _identity(cells)
+        if not domain_text and not name:
+            line.errors.append("An owner, a tier or flags need the account's domain or name in the same row.")
+            return
+        try:
+            domain = check_domain(domain_text, "/domain")
+        except ValidationFailed as refusal:
+            line.errors.append(refusal.message)
+            return
+        found = self._called(line, domain or name)
+        if found is None and not line.errors:
+            found = fresh(
+                Account,
+                tenant_id=current_tenant_id(),
+                name=(name or domain)[:200],
+                domain=domain,
+                created_at=self._now,
+            )
+            self._accounts[found.id] = found
+            self._parents[found.id] = None
+            self._new.add(found.id)
+            if domain:
+                self._by_domain[domain] = found
+            self._by_name.setdefault(found.name, set()).add(found.id)
+            line.makes = True
+            line.says.append("makes the account")
+        line.account = found
+
+    def _called(self, line: Line, text: str) -> Account | None:
+        """The account with this domain or name; more than one is an error of the row."""
+        domain = registrable_domain(text)
+        if domain and domain in self._by_domain:
+            return self._accounts[self._by_domain[domain].id]
+        ids = self._by_name.get(text, set())
+        if len(ids) > 1:
+            line.errors.append(f"Several accounts are called {text[:80]!r}: give the domain.")
+            return None
+        return self._accounts[next(iter(ids))] if ids else None
+
+    def _change(self, line: Line, account: Account, cells: Mapping[str, str]) -> None:
+        wanted: dict[str, Any] = {}
+        for name in FLAGS:
+            if name in cells:
+                said = fold(cells[name])
+                if said not in _YES | _NO:
+                    line.errors.append(f"{FLAGS[name]}: write yes or no, not {cells[name][:40]!r}.")
+                wanted[name] = said in _YES
+        for name, longest in _TEXTS.items():
+            if name in cells:
+                if len(cells[name]) > longest:
+                    line.errors.append(f"{_LABELS[name].capitalize()}: at most {longest} characters.")
+                wanted[name] = cells[name]
+        if "employees" in cells:
+            plain = cells["employees"].replace(",", "").replace(" ", "")
+            if not (plain.isascii() and plain.isdigit() and int(plain[:12]) <= 2_147_483_647):
+                line.errors.append(f"Employees: a whole number, not {cells['employees'][:40]!r}.")
+            else:
+                wanted["employees"] = int(plain)
+        if "owner" in cells:
+            member = self._owners.get(cells["owner"].lower())
+            if member is None:
+                line.errors.append(f"Nobody active here has the e-mail {cells['owner'][:80]}.")
+            else:
+                wanted["owner_id"] = member.id
+        if "parent" in cells:
+            parent = self._called(line, cells["parent"])
+            if parent is None and not line.errors:
+                line.errors.append(f"No account and no row of this file is called {cells['parent'][:80]!r}.")
+            elif parent is not None and self._may_stand(line, account, parent):
+                wanted["parent_id"] = parent.id
+        if line.errors:
+            return
+        line.changes = {name: value for name, value in wanted.items() if getattr(account, name) != value}
+        if "parent_id" in wanted:
+            self._parents[account.id] = wanted["parent_id"]
+        line.says += [self._said(name, value) for name, value in line.changes.items()]
+
+    def _may_stand(self, line: Line, account: Account, parent: Account) -> bool:
+        above: UUID | None = parent.id
+        for _ in range(MOST_LEVELS):
+            if above is None:
+                return True
+            if above == account.id:
+                line.errors.append(f"{parent.name} stands below {account.name}: this would close a circle.")
+                return False
+            above = self._parents.get(above)
+        line.errors.append(f"At most {MOST_LEVELS} companies stand above one another.")
+        return False
+
+    def _said(self, name: str, value: Any) -> str:
+        if name == "owner_id":
+            value = next(each.name for each in self._owners.values() if each.id == value)
+        elif name == "parent_id":
+            value = self._accounts[value].name
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        return f"{_LABELS[name]}: {value}"
+
+
+def _identity(cells: Mapping[str, str]) -> tuple[str, str]:
+    """(domain, name) by which a row names its account."""
+    entry = cells.get("entry", "")
+    domain = cells.get("domain", "") or (entry if " " not in entry and registrable_domain(entry) else "")
+    return domain, cells.get("company", "") or ("" if domain else entry)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value

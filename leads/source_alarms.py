@@ -1,0 +1,143 @@
+"""Alarms about sources whose data became worse: the last days against the weeks before. One episode of a
+source and field is one row and one message to admins and marketing, however often it is looked at and by
+however many engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.urls import reverse
+
+from leads.completeness import MEASURES, SourceData, by_source, measure_words
+from leads.degradation import FEWEST, Tally, has_dropped, has_recovered
+from leads.models import SourceAlarm
+from notifications.context import Context, Row, register
+from notifications.outbox import Message, enqueue
+from tenants.bulk import fresh, insert_rows, update_rows
+from tenants.context import current_tenant_id
+from tenants.models import Member, Role
+
+KIND: Final = "quality.degraded"
+LATELY: Final = timedelta(days=7)
+BEFORE: Final = timedelta(days=28)
+_SUBJECT: Final = "source_alarm:"
+_TOLD: Final = (Role.ADMIN, Role.MARKETING)
+
+
+def watch_sources(now: datetime) -> int:
+    """Begin and end episodes of the tenant in scope, and tell those that begin; how many began."""
+    after = {each.source: each for each in by_source(now - LATELY, now)}
+    before = {each.source: each for each in by_source(now - LATELY - BEFORE, now - LATELY)}
+    lasting = list(SourceAlarm.objects.filter(ended_at__isnull=True).order_by("id"))
+    _end(lasting, after, now)
+    known = {(alarm.source, alarm.field) for alarm in lasting}
+    began = [alarm for alarm in _dropped(before, after, now) if (alarm.source, alarm.field) not in known]
+    new = set(insert_rows(began, conflict="on conflict do nothing", returning=True))
+    told = [alarm for alarm in began if alarm.id in new]
+    if told:
+        people = list(Member.objects.filter(role__in=_TOLD, is_active=True).values_list("id", flat=True))
+        enqueue([_message(alarm, people) for alarm in told], now=now)
+    return len(told)
+
+
+def _dropped(
+    before: Mapping[str, SourceData], after: Mapping[str, SourceData], now: datetime
+) -> list[SourceAlarm]:
+    pairs = [
+        (source, measure, before[source].tally(measure), after[source].tally(measure))
+        for source in after
+        if source in before
+        for measure in MEASURES
+    ]
+    compared = [pair for pair in pairs if pair[2].of >= FEWEST and pair[3].of >= FEWEST]
+    return [
+        fresh(
+            SourceAlarm,
+            tenant_id=current_tenant_id(),
+            source=source,
+            field=measure,
+            began_at=now,
+            before_good=was.good,
+            before_of=was.of,
+            after_good=now_.good,
+            after_of=now_.of,
+        )
+        for source, measure, was, now_ in compared
+        if has_dropped(was, now_, comparisons=len(compared))
+    ]
+
+
+def _end(lasting: Sequence[SourceAlarm], after: Mapping[str, SourceData], now: datetime) -> None:
+    """End what is good again, and what nothing has come of for weeks."""
+    ended = []
+    for alarm in lasting:
+        lately = after[alarm.source].tally(alarm.field) if alarm.source in after else Tally(0, 0)
+        is_silent = lately.of == 0 and now - alarm.began_at > BEFORE
+        if is_silent or has_recovered(alarm.before_good / alarm.before_of, lately):
+            alarm.ended_at = now
+            ended.append(alarm)
+    update_rows(ended, ["ended_at"])
+
+
+def _message(alarm: SourceAlarm, people: Sequence[UUID]) -> Message:
+    return Message(
+        kind=KIND,
+        event_id=alarm.id,
+        subject=f"{_SUBJECT}{alarm.id}",
+        member_ids=people,
+        data={"alarm": str(alarm.id)},
+    )
+
+
+def install() -> None:
+    """Speak for these messages. Called once, when the app is ready."""
+    register("quality.", context_of)
+
+
+def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
+    """The words of each message. See notifications.context."""
+    ids = {row.subject.removeprefix(_SUBJECT) for row in rows}
+    alarms = {str(alarm.id): alarm for alarm in SourceAlarm.objects.filter(id__in=ids)}
+    found = {}
+    for row in rows:
+        alarm = alarms.get(row.subject.removeprefix(_SUBJECT))
+        if alarm is not None:
+            found[row.id] = Context(
+                alarm_words(alarm), alarm_document(alarm), reverse("reporting:data_quality")
+            )
+    return found
+
+
+def alarm_words(alarm: SourceAlarm) -> dict[str, str]:
+    """The placeholders of the message, and the columns of the page."""
+    return {
+        "source": alarm.source or "no source",
+        "measure": measure_words(alarm.field),
+        "after": f"{alarm.after_good:,} of {alarm.after_of:,} leads",
+        "before": f"{alarm.before_good:,} of {alarm.before_of:,}",
+        "after_share": f"{100 * alarm.after_good / alarm.after_of:.0f} %",
+        "before_share": f"{100 * alarm.before_good / alarm.before_of:.0f} %",
+    }
+
+
+def alarm_document(alarm: SourceAlarm) -> dict[str, object]:
+    """An episode as the API answers it."""
+    return {
+        "source": alarm.source,
+        "measure": alarm.field,
+        "began_at": alarm.began_at.isoformat(),
+        "ended_at": alarm.ended_at.isoformat() if alarm.ended_at else None,
+        "before": {"good": alarm.before_good, "of": alarm.before_of},
+        "after": {"good": alarm.after_good, "of": alarm.after_of},
+    }
+
+
+def latest_alarms(*, limit: int = 20) -> list[SourceAlarm]:
+    """Episodes, those that last first, then those that began last."""
+    lasting = list(SourceAlarm.objects.filter(ended_at__isnull=True).order_by("-began_at", "-id")[:limit])
+    over = SourceAlarm.objects.filter(ended_at__isnull=False).order_by("-began_at", "-id")
+    return [*lasting, *over[: limit - len(lasting)]]

@@ -1,0 +1,110 @@
+"""The queue of leads that need data: what is missing or wrong, and who can mend it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from leads.incoming import CompanyIn
+from leads.models import CriteriaVersion
+from tenants import versions
+from tests.factories import Org
+from tests.handoff.conftest import browser
+from tests.handoff.test_readiness import CONTENT, HOLD, came, put_in_force
+from tests.leads.test_criteria_draft import DRAFT, form_of, opened, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+def get(org: Org, path: str) -> dict:
+    answer = Client().get(f"/api/v1/{path}", headers=org.auth)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def test_the_queue_says_what_is_missing_what_is_wrong_and_who_can_mend_it(acme: Org, now: datetime) -> None:
+    tiers = {"demo_request": ["phone", "title"]}
+    put_in_force(acme, now, required_by_tier=tiers, valid=["invalid_phone"])
+    lead = came(acme, now, phone="+49 30 1", source="web")
+    page = text_of(browser(acme.marketing).get("/needs-data"))
+    assert "Title" in page
+    assert "+49301 is no number that exists in DE." in page
+    assert f"{acme.marketing.name} in marketing, managers and admins can fill it in." in page
+    assert "1 lead waits." in page
+    (row,) = get(acme, "needs-data")["results"]
+    assert (row["lead"], row["source"], row["held_until"]) == (str(lead.id), "web", None)
+    assert [(each["field"], each["code"]) for each in row["lacks"]] == [
+        ("phone", "invalid_phone"),
+        ("title", "missing"),
+    ]
+    on_lead = text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+    assert "+49301 is no number that exists in DE." in on_lead
+    assert "Missing: Phone and Title." in on_lead
+
+
+def test_a_lead_goes_from_the_queue_once_it_is_mended(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, required_by_tier={"demo_request": ["phone"]})
+    lead = came(acme, now)
+    mended = Client().patch(
+        f"/api/v1/leads/{lead.id}",
+        {"phone": "+49 30 901820"},
+        content_type="application/json",
+        headers=acme.auth,
+    )
+    assert mended.json()["needs"] == []
+    assert mended.json()["handoff"] is not None
+    assert get(acme, "needs-data") == {"results": [], "next": None}
+
+
+def test_leads_held_for_enrichment_stand_below_with_their_limit(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, hold=HOLD)
+    lead = came(acme, now)
+    page = text_of(browser(acme.marketing).get("/needs-data"))
+    assert "Held for enrichment" in page
+    assert "Phone and Employees" in page
+    (row,) = get(acme, "needs-data/held")["results"]
+    assert row["lead"] == str(lead.id)
+    assert datetime.fromisoformat(row["held_until"]) == now + timedelta(minutes=30)
+    explained = get(acme, f"leads/{lead.id}/explain")["quality"]
+    assert datetime.fromisoformat(explained["held_until"]) == now + timedelta(minutes=30)
+    assert "its clocks start then" in text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+
+
+def test_another_organisation_sees_nothing_of_it(acme: Org, globex: Org, now: datetime) -> None:
+    put_in_force(acme, now, hold=HOLD, required=["title"])
+    lead = came(acme, now)
+    assert get(globex, "needs-data")["results"] == get(globex, "needs-data/held")["results"] == []
+    assert lead.full_name not in text_of(browser(globex.marketing).get("/needs-data"))
+
+
+def test_a_lead_says_how_complete_it_is(acme: Org, now: datetime) -> None:
+    company = CompanyIn(name="Okapi Freight", domain="okapi.example", employees=120, country="DE")
+    lead = came(acme, now, CONTENT, phone="030 1", first_name="Ruth", company=company)
+    found = get(acme, f"leads/{lead.id}")["completeness"]
+    assert (found["known"], found["of"]) == (6, 10)
+    assert found["missing"] == ["last_name", "title", "account.industry"]
+    assert found["invalid"] == ["phone"]
+    assert [each["code"] for each in found["findings"]] == ["invalid_phone"]
+    assert "Data complete: 6 of 10" in text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+
+
+def test_the_draft_takes_tiers_checks_and_a_hold_without_script(acme: Org) -> None:
+    client = browser(acme.admin)
+    sent = opened(client)
+    half = {**sent, "tier:demo_request": ["phone"], "valid": ["invalid_phone"], "hold_minutes": "20"}
+    refused = client.post(DRAFT, {**half, "do": "save"})
+    assert refused.status_code == 422
+    assert "Choose what enrichment brings" in refused.content.decode()
+    kept = form_of(refused)
+    assert kept["tier:demo_request"] == ["phone"]
+    done = client.post(DRAFT, {**kept, "hold_fields": ["account.employees"], "do": "check"}, follow=True)
+    assert "Must be known for tier demo_request: also Phone." in done.content.decode()
+    with acme.scope():
+        draft = versions.open_draft(CriteriaVersion)
+        assert draft is not None
+        assert draft.content["required_by_tier"] == {"demo_request": ["phone"]}
+        assert draft.content["hold"] == {"fields": ["account.employees"], "minutes": 20}
+    again = form_of(client.get(DRAFT))
+    assert (again["hold_minutes"], again["valid"]) == (["20"], ["invalid_phone"])

@@ -1,0 +1,376 @@
+"""A drill from its beginning to its card: by page, API and plan, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from core.errors import Conflict
+from core.signing import sign_webhook
+from handoff.sweep import sweep_tenant
+from integrations.drill import receiver, services
+from integrations.drill.plan import next_run, plan_of
+from integrations.drill.sending import Answer, address_of, as_drilled
+from integrations.models import Drill, DrillPlan, DrillReceipt
+from leads.incoming import LeadIn
+from leads.models import Handoff
+from notifications.channels.base import Dead, Parcel, Rendered, Sent
+from notifications.channels.webhook import WebhookChannel, body_of
+from notifications.models import OutboxMessage, WebhookEndpoint
+from notifications.sending import deliver_round
+from routing.models import Pool, RepLoad
+from sla.models import Timer
+from tenants.clock import fixed_clock
+from tenants.models import ApiKey, Member
+from tests.factories import Org
+from tests.integrations.conftest import Call
+
+pytestmark = pytest.mark.django_db
+
+
+class AtOnce:
+    """A pool of senders that sends here and now, in the transaction of the test."""
+
+    def map(self, work: Callable[..., Any], *lists: Any) -> list[Any]:
+        return [work(*each) for each in zip(*lists, strict=True)]
+
+
+@pytest.fixture(autouse=True)
+def loopback(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """Webhooks to the portal itself arrive at its view, without a network between."""
+
+    def send(self: WebhookChannel, parcel: Parcel, messages: Sequence[Rendered], at: datetime) -> Any:
+        body = body_of(messages[0])
+        headers = sign_webhook(parcel.secrets, message_id=str(parcel.id), timestamp=at, body=body)
+        monkeypatch.setattr(receiver, "database_clock", fixed_clock(at))
+        path = "/" + parcel.address.split("/", 3)[3]
+        answer = Client().post(path, body, content_type="application/json", headers=headers)
+        return Sent() if answer.status_code == 204 else Dead(str(answer.status_code))
+
+    monkeypatch.setattr(WebhookChannel, "send", send)
+    # Keys are judged by the database's clock, which is not the one of the test.
+    monkeypatch.setattr(services, "_KEY_LIFE", timedelta(days=3_650))
+
+
+def over_http(documents: Sequence[Mapping[str, Any]], key: str, once: str) -> Answer:
+    """The leads over the API, as the portal sends them to itself."""
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": once}
+    body = json.dumps({"leads": list(documents)})
+    answer = Client().post("/api/v1/leads/bulk", body, content_type="application/json", headers=headers)
+    return Answer(answer.status_code, answer.json()["results"], 40)
+
+
+def unreachable(documents: Sequence[Mapping[str, Any]], key: str, once: str) -> Answer:
+    return Answer(error="The portal cannot be reached.")
+
+
+def run(org: Org, now: datetime, *, send: Any = over_http, seconds: int = 130) -> Drill:
+    """The engine's ticks, every three seconds, until the drill is over."""
+    for second in range(0, seconds, 3):
+        at = now + timedelta(seconds=second)
+        sweep_tenant(org.id, clock=fixed_clock(at))
+        deliver_round([org.id], clock=fixed_clock(at), pool=AtOnce())  # type: ignore[arg-type]
+        services.carry_on(org.id, clock=fixed_clock(at), send=send)
+        with org.scope():
+            drill = Drill.objects.order_by("-asked_at", "-id").first()
+        assert drill is not None
+        if drill.state in (Drill.State.DONE, Drill.State.CANCELLED):
+            return drill
+    raise AssertionError(f"The drill did not end: {drill.cards}")
+
+
+def as_(member: Member) -> Client:
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+def text_of(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def begin(org: Org, now: datetime, **said: Any) -> Drill:
+    with org.scope():
+        return services.start_drill(actor="system", now=now, **said)
+
+
+def test_its_leads_go_the_whole_way_and_every_step_works(acme: Org, now: datetime, api_clock: Any) -> None:
+    begin(acme, now)
+    drill = run(acme, now)
+    assert drill.passed is True, drill.cards
+    assert [card["name"] for card in drill.cards] == ["Asks for a demo", "Reads prices", "Writes to us"]
+    (demo, *_) = drill.cards
+    found = {line["step"]: (line["result"], line["text"]) for line in demo["lines"]}
+    assert found["received"] == ("ok", "Answered 201.")
+    assert found["webhook"][0] == "ok"
+    assert found["breached"][0] == "ok"
+    assert found["moved"][0] == "ok"
+    with acme.scope():
+        handoff = Handoff.objects.get(lead_id=demo["lead"])
+        timer = Timer.objects.filter(handoff=handoff, target="first_touch", clock="owner").earliest(
+            "started_at"
+        )
+    assert (timer.due_at - timer.started_at, timer.calendar_version_id) == (timedelta(seconds=20), None)
+
+
+def test_it_leaves_nothing_open_no_turn_taken_and_no_key(acme: Org, now: datetime, api_clock: Any) -> None:
+    with acme.scope():
+        counters = Pool.objects.get(id=acme.pool.id).counters
+    begin(acme, now)
+    run(acme, now)
+    with acme.scope():
+        assert not Handoff.objects.exclude(state="closed").exists()
+        assert set(Handoff.objects.values_list("is_test", flat=True)) == {True}
+        assert not Timer.objects.filter(state="running").exists()
+        loads = RepLoad.objects.values_list("open_leads", "leads_today", "leads_this_week")
+        assert set(loads) == {(0, 0, 0)}
+        turns = Pool.objects.get(id=acme.pool.id).counters
+        assert {turns.get(key, 0) for key in {*turns, *counters}} == {0}
+        assert not WebhookEndpoint.objects.filter(is_active=True).exists()
+        assert not ApiKey.objects.filter(name__startswith="Drill", revoked_at__isnull=True).exists()
+
+
+def test_a_portal_that_cannot_be_reached_fails_and_the_admins_hear_it(acme: Org, now: datetime) -> None:
+    begin(acme, now)
+    drill = run(acme, now, send=unreachable)
+    assert drill.passed is False
+    failed = [
+        (line["step"], line["text"])
+        for card in drill.cards
+        for line in card["lines"]
+        if line["result"] == "failed"
+    ]
+    assert set(failed) == {("received", "The portal cannot be reached.")}
+    with acme.scope():
+        told = OutboxMessage.objects.filter(kind="drill.failed", channel="email")
+        assert [row.member_id for row in told] == [acme.admin.id]
+
+
+def test_leads_that_do_not_qualify_are_said_so_with_the_reason(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    begin(acme, now, leads=[{"name": "Reads a page", "kind": "page_view"}])
+    drill = run(acme, now)
+    line = next(line for line in drill.cards[0]["lines"] if line["step"] == "qualified")
+    assert line["result"] == "failed"
+    assert "does not meet the criteria" in line["text"]
+
+
+def test_a_sender_who_only_says_that_it_is_a_drill_gets_an_ordinary_test_lead(
+    acme: Org, now: datetime
+) -> None:
+    drill = begin(acme, now)
+    with acme.scope():
+        said = {"email": address_of(drill.id, 0), "external_system": "slaportal-drill", "test": True}
+        (real,) = as_drilled([LeadIn(**said, external_id=f"{drill.id}:0")])
+        (other,) = as_drilled([LeadIn(**said, external_id=f"{uuid4()}:0")])
+        (untrue,) = as_drilled([LeadIn(**{**said, "test": False}, external_id=f"{drill.id}:0")])
+        (broken,) = as_drilled([LeadIn(**said, external_id="x")])
+    found = [item.drill_seconds for item in (real, other, untrue, broken)]
+    assert found == [20, None, None, None]
+
+
+def test_a_worker_that_died_while_sending_is_followed_by_another_once_its_lease_is_over(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    begin(acme, now)
+
+    def dies(*said: Any) -> Answer:
+        over_http(*said)
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        services.carry_on(acme.id, clock=fixed_clock(now), send=dies)
+    assert not services.carry_on(acme.id, clock=fixed_clock(now + timedelta(seconds=30)), send=over_http)
+    assert services.carry_on(acme.id, clock=fixed_clock(now + timedelta(seconds=61)), send=over_http)
+    with acme.scope():
+        assert Drill.objects.get().state == Drill.State.RUNNING
+        assert Handoff.objects.count() == 3
+
+
+def test_one_at_a_time_and_it_can_be_stopped(acme: Org, now: datetime, api_clock: Any) -> None:
+    drill = begin(acme, now)
+    with acme.scope(), pytest.raises(Conflict):
+        services.start_drill(actor="system", now=now)
+    services.carry_on(acme.id, clock=fixed_clock(now), send=over_http)
+    client = as_(acme.admin)
+    assert "Under way" in text_of(client.get(f"/drill/{drill.id}"))
+    assert "stopped" in text_of(client.post(f"/drill/{drill.id}/stop", follow=True))
+    with acme.scope():
+        assert not Handoff.objects.filter(state="open").exists()
+    assert "This drill is over." in text_of(client.post(f"/drill/{drill.id}/stop", follow=True))
+
+
+def test_an_admin_begins_one_on_the_page_and_others_only_read(acme: Org, now: datetime) -> None:
+    assert as_(acme.manager).post("/drill/start").status_code == 403
+    client = as_(acme.admin)
+    page = client.post("/drill/start", follow=True)
+    assert "Its leads are being sent" in text_of(page)
+    assert "See the one that runs" in text_of(client.get("/drill"))
+    assert "Start a drill" not in text_of(as_(acme.manager).get("/drill"))
+    assert as_(acme.reps[0]).get("/drill").status_code == 403
+
+
+# --- The plan ---
+
+
+def plan_form(**changes: str) -> dict[str, str]:
+    rows = {
+        "leads-TOTAL_FORMS": "2",
+        "leads-INITIAL_FORMS": "0",
+        "leads-0-name": "From France",
+        "leads-0-kind": "demo_request",
+        "leads-0-country": "France",
+        "leads-0-employees": "300",
+    }
+    return {"seconds": "15", "weekday": "1", "at": "09:30", **rows, **changes}
+
+
+def test_the_plan_is_written_and_a_drill_begins_by_itself_at_its_hour(acme: Org, now: datetime) -> None:
+    client = as_(acme.admin)
+    assert client.post("/drill/plan", plan_form()).status_code == 302
+    with acme.scope():
+        plan = DrillPlan.objects.get()
+        assert [lead["name"] for lead in plan.leads] == ["From France"]
+        DrillPlan.objects.update(next_at=now)
+    services.carry_on(acme.id, clock=fixed_clock(now), send=unreachable)
+    with acme.scope():
+        drill = Drill.objects.get()
+        assert (drill.seconds, drill.leads[0]["country"]) == (15, "France")
+        later = DrillPlan.objects.get().next_at
+    assert later is not None
+    assert later > now
+    assert later.astimezone().weekday() is not None
+
+
+def test_next_week_is_counted_by_the_clocks_of_the_organisation(now: datetime) -> None:
+    plan = DrillPlan(weekday=1, minute=9 * 60 + 30)  # Tuesdays
+    first = next_run(plan, "Europe/Berlin", now)
+    assert first is not None
+    assert f"{first:%a %H:%M}" == "Tue 09:30"
+    second = next_run(plan, "Europe/Berlin", first)
+    assert second is not None
+    assert (second.date() - first.date()).days == 7
+    assert next_run(DrillPlan(weekday=None), "Europe/Berlin", now) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seconds": "5"}, "greater than or equal to 10"),
+        ({"leads-0-kind": ""}, "This is required."),
+        (
+            {"leads-0-name": "", "leads-0-kind": "", "leads-0-country": "", "leads-0-employees": ""},
+            "at least one",
+        ),
+        ({"leads-1-name": "From France", "leads-1-kind": "webinar"}, "Another lead is called so."),
+        ({"leads-0-employees": "-1"}, "greater than or equal to 0"),
+        ({"weekday": "9"}, "Select a valid choice"),
+        ({"leads-TOTAL_FORMS": "x"}, "ManagementForm"),
+    ],
+)
+def test_a_wrong_plan_is_refused_beside_its_field(acme: Org, changes: dict[str, str], said: str) -> None:
+    answer = as_(acme.admin).post("/drill/plan", plan_form(**changes))
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    with acme.scope():
+        assert not DrillPlan.objects.exists()
+
+
+# --- The API ---
+
+
+def test_drills_by_call(acme: Org, globex: Org, now: datetime, post: Call, get: Call) -> None:
+    made = post(acme, "drills", {"seconds": 12, "leads": [{"name": "A", "kind": "demo_request"}]})
+    assert made.status_code == 201
+    assert post(acme, "drills", {}).status_code == 409
+    assert get(acme, "drills").json()["results"][0]["id"] == made.json()["id"]
+    assert get(globex, f"drills/{made.json()['id']}").status_code == 404
+    assert get(globex, "drills").json()["results"] == []
+    run(acme, now)
+    found = get(acme, f"drills/{made.json()['id']}").json()
+    assert (found["state"], found["passed"]) == ("done", True)
+    assert found["cards"][0]["lines"][0]["step"] == "received"
+    assert post(acme, f"drills/{made.json()['id']}/stop", {}).status_code == 409
+    wrong = post(globex, "drills", {"leads": [{"name": "", "kind": "x"}], "seconds": 5})
+    assert {each["path"] for each in wrong.json()["errors"]} == {"/leads/0/name", "/seconds"}
+
+
+def test_the_plan_by_call(acme: Org, api_clock: Any, client: Client) -> None:
+    def put(body: dict[str, Any]) -> Any:
+        return client.put(
+            "/api/v1/drills/plan", json.dumps(body), content_type="application/json", headers=acme.auth
+        )
+
+    leads = [{"name": "A", "kind": "demo_request"}]
+    said = {"leads": leads, "seconds": 30, "weekday": 0, "minute": 600}
+    assert put(said).json()["next_at"] is not None
+    assert put({**said, "weekday": None}).json()["next_at"] is None
+    twice = put({**said, "leads": leads * 2})
+    assert (twice.status_code, twice.json()["errors"][0]["path"]) == (400, "/leads/1/name")
+
+
+# --- The receiver ---
+
+
+def test_the_receiver_takes_only_what_is_signed_and_about_the_drill(
+    acme: Org, globex: Org, now: datetime, api_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(acme, now)
+    services.carry_on(acme.id, clock=fixed_clock(now), send=over_http)
+    with acme.scope():
+        endpoint = WebhookEndpoint.objects.get(is_own=True)
+        handoff = Handoff.objects.first()
+        assert handoff is not None
+        from notifications.secrets import signing_secrets
+
+        secrets = signing_secrets(endpoint, now)
+    monkeypatch.setattr(receiver, "database_clock", fixed_clock(now))
+
+    def send(org: Org, body: bytes, **headers: str) -> int:
+        signed = sign_webhook(secrets, message_id="m1", timestamp=now, body=body)
+        path = f"/drill/receiver/{org.id}"
+        return (
+            Client()
+            .post(path, body, content_type="application/json", headers={**signed, **headers})
+            .status_code
+        )
+
+    good = json.dumps({"type": "lead.assigned", "data": {"handoff": str(handoff.id)}}).encode()
+    assert send(acme, good) == 204
+    assert send(acme, good) == 204  # the same message again is the same receipt
+    assert send(acme, good, **{"webhook-signature": "v1,AAAA"}) == 401
+    assert send(globex, good) == 401
+    assert send(acme, b"[]") == 204
+    assert send(acme, b"x" * 60_000) == 413
+    stranger = json.dumps({"type": "lead.assigned", "data": {"handoff": str(uuid4())}}).encode()
+    assert send(acme, stranger) == 204
+    with acme.scope():
+        assert DrillReceipt.objects.filter(kind="lead.assigned", handoff_id=handoff.id).count() == 1
+        assert DrillReceipt.objects.count() == 1
+
+
+def test_the_portals_own_webhook_is_nobodys_to_see_or_change(acme: Org, now: datetime) -> None:
+    begin(acme, now)
+    services.carry_on(acme.id, clock=fixed_clock(now), send=unreachable)
+    with acme.scope():
+        endpoint = WebhookEndpoint.objects.get(is_own=True)
+    client = as_(acme.admin)
+    assert str(endpoint.id) not in client.get("/webhooks").content.decode()
+    assert client.get(f"/webhooks/{endpoint.id}").status_code == 404
+
+
+def test_an_organisation_without_a_plan_drills_with_the_usual_leads(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        assert [lead["kind"] for lead in plan_of(now).leads] == [
+            "demo_request",
+            "pricing_page",
+            "contact_form",
+        ]

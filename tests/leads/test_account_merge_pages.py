@@ -1,0 +1,137 @@
+"""The pages about accounts that are one company, and about what stands above them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from leads.account_compare import compare_accounts, open_pairs
+from leads.account_merge import merge_accounts
+from leads.models import Account, AccountMerge, AccountPair, Lead
+from tests.factories import Org
+from tests.leads.test_account_pages import account, as_, written
+
+pytestmark = pytest.mark.django_db
+
+
+def told(client: Client) -> str:
+    return client.get("/accounts").content.decode()
+
+
+def test_a_parent_is_written_by_its_domain_or_name_and_shown(acme: Org, now: datetime) -> None:
+    heron, chick = account(acme, now, "Heron"), account(acme, now, "Chick")
+    client, address = as_(acme.marketing), f"/accounts/{chick.id}"
+    assert client.post(address, written(client, address, parent="heron.example")).status_code == 302
+    with acme.scope():
+        assert Account.objects.get(id=chick.id).parent_id == heron.id
+    assert "Part of" in client.get(address).content.decode()
+    assert "Chick" in client.get(f"/accounts/{heron.id}").content.decode()
+    for wrong in ("Chick", "Nobody"):
+        refused = client.post(address, written(client, address, parent=wrong))
+        assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["parent"])
+    assert client.post(address, written(client, address, parent="")).status_code == 302
+    with acme.scope():
+        assert Account.objects.get(id=chick.id).parent_id is None
+
+
+def test_an_account_is_merged_after_a_look_at_what_that_does_and_taken_out_again(
+    acme: Org, now: datetime
+) -> None:
+    heron, lost = account(acme, now, "Heron"), account(acme, now, "Heronry", employees=12)
+    with acme.scope():
+        Lead.objects.create(email="a@b.example", account=lost, created_at=now, updated_at=now)
+    client, address = as_(acme.manager), f"/accounts/{lost.id}/merge"
+    shown = client.get(address, {"into": "heron.example"})
+    assert "Employees: 12" in shown.content.decode()
+    assert client.post(address, {"into": str(heron.id)}).url == f"/accounts/{heron.id}"
+    page = client.get(f"/accounts/{heron.id}").content.decode()
+    assert "Heronry" in page
+    assert "Undo until" in page
+    assert "Merged into" in client.get(f"/accounts/{lost.id}").content.decode()
+    assert client.post(f"/accounts/{lost.id}", {"name": "x"}).status_code == 409
+    assert "Heronry" not in [each.name for each in client.get("/accounts").context["found"]]
+    assert [each.name for each in client.get("/accounts", {"q": "heronry"}).context["found"]] == ["Heron"]
+    with acme.scope():
+        merge = AccountMerge.objects.get()
+    assert client.post(f"/accounts/merges/{merge.id}/undo").url == f"/accounts/{lost.id}"
+    with acme.scope():
+        assert Lead.objects.get().account_id == lost.id
+
+
+def test_the_wrong_way_round_is_refused_with_the_right_one(acme: Org, now: datetime) -> None:
+    heron = account(acme, now, "Heron")
+    with acme.scope():
+        nameless = Account.objects.create(name="Heron GmbH", created_at=now)
+    client = as_(acme.manager)
+    refused = client.post(f"/accounts/{heron.id}/merge", {"into": "Heron GmbH"})
+    assert refused.status_code == 422
+    assert f"/accounts/{nameless.id}/merge?into={heron.id}" in refused.content.decode()
+    assert client.get(f"/accounts/{heron.id}/merge", {"into": "Nobody"}).status_code == 200
+
+
+def test_pairs_are_answered_on_their_page(acme: Org, now: datetime) -> None:
+    for name in ("Heron Freight", "Heron Freigth", "Heron Frieght"):
+        account(acme, now, name.replace(" ", ""))
+    with acme.scope():
+        Account.objects.all().update(website="")
+        compare_accounts(acme.id, now=now)
+        pairs = list(open_pairs())
+    assert len(pairs) == 3
+    client = as_(acme.marketing)
+    assert "3 pairs of accounts may be the same" in told(client)
+    assert len(client.get("/accounts/review").context["rows"]) == 3
+    assert client.post(f"/accounts/review/{pairs[0].id}", {"answer": "different"}).status_code == 302
+    assert client.post(f"/accounts/review/{pairs[1].id}", {"answer": "same"}).status_code == 302
+    assert client.post(f"/accounts/review/{pairs[1].id}", {"answer": "same"}).status_code == 302
+    assert client.post(f"/accounts/review/{pairs[2].id}", {}).status_code == 302
+    with acme.scope():
+        assert AccountMerge.objects.count() == 1
+        assert AccountPair.objects.filter(state="different").count() == 1
+
+
+def test_when_to_ask_is_chosen_there(acme: Org, now: datetime) -> None:
+    client = as_(acme.admin)
+    assert client.post("/accounts/review", {"suggest": "on", "threshold": "90"}).status_code == 302
+    assert client.get("/accounts/review").context["form"].initial["threshold"] == 90
+    assert client.post("/accounts/review", {"suggest": "on", "threshold": "5"}).status_code == 422
+
+
+def test_names_are_added_and_removed_on_the_accounts_page(acme: Org, now: datetime) -> None:
+    heron = account(acme, now, "Heron")
+    client, address = as_(acme.marketing), f"/accounts/{heron.id}/names"
+    client.post(address, {"also": "heron-two.example", "kind": "domain"})
+    client.post(address, {"also": "gmail.com", "kind": "domain"})
+    client.post(address, {"also": "Heron Freight", "kind": "name"})
+    with acme.scope():
+        rows = list(Account.objects.filter(merged_into=heron).order_by("name"))
+    assert [row.name for row in rows] == ["Heron Freight", "heron-two.example"]
+    client.post(f"{address}/{rows[0].id}/remove")
+    with acme.scope():
+        assert Account.objects.filter(merged_into=heron).count() == 1
+
+
+def test_a_rep_changes_none_of_it(acme: Org, now: datetime) -> None:
+    heron = account(acme, now, "Heron")
+    client = as_(acme.reps[0])
+    for address in ("/accounts/review", "/accounts/lists", f"/accounts/{heron.id}/merge"):
+        assert client.get(address).status_code == 403
+    assert client.get("/accounts").status_code == 200
+
+
+def test_the_pages_cost_the_same_however_much_there_is(
+    acme: Org, now: datetime, django_assert_max_num_queries: Any
+) -> None:
+    heron = account(acme, now, "Heron")
+    for number in range(30):
+        account(acme, now, f"Kestrels{number:02}", owner_id=acme.reps[0].id, parent=heron)
+    with acme.scope():
+        compare_accounts(acme.id, now=now)
+        for row in Account.objects.filter(domain__endswith="3.example"):
+            merge_accounts(winner_id=heron.id, loser_id=row.id, actor="a", now=now)
+    client = as_(acme.admin)
+    for address in ("/accounts", "/accounts/review", f"/accounts/{heron.id}", "/accounts/lists"):
+        with django_assert_max_num_queries(20):
+            assert client.get(address).status_code == 200

@@ -1,0 +1,208 @@
+"""Saved test leads: run against draft and live, and, where chosen, in the way of a publication."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from leads.models import CriteriaVersion
+from routing.models import LeadCase, RuleSetVersion
+from tenants import versions
+from tenants.models import AuditEntry
+from tests.factories import Org
+from tests.simulation.conftest import GERMANS, call, draft_rules, write_draft
+from tests.tenants.test_sweep_of_routes import fingerprint
+
+pytestmark = pytest.mark.django_db
+
+GERMAN = {"email": "a@firm.example", "source": "germany", "engagements": [{"kind": "demo_request"}]}
+
+
+def case(org: Org, name: str = "A German", facts: Any = GERMAN, **expects: Any) -> Any:
+    made = call(org, "POST", "test-leads", {"name": name, "facts": facts, "expects": expects})
+    assert made.status_code == 201, made.content
+    return made.json()
+
+
+def run(org: Org, side: str) -> list[tuple[str, bool, list[str]]]:
+    answer = call(org, "POST", "test-leads/run", {"rules": side})
+    assert answer.status_code == 200, answer.content
+    return [(each["name"], each["passed"], each["misses"]) for each in answer.json()["results"]]
+
+
+def publish(org: Org, draft: RuleSetVersion) -> Any:
+    return call(org, "POST", "publish", {"revision": draft.revision})
+
+
+class TestRunning:
+    def test_a_case_says_what_was_expected_and_what_came(self, org: Org) -> None:
+        rep = org.reps[2]
+        case(org, qualifies=True, tier="demo_request", pool="german", person=rep.email)
+        write_draft(org, draft_rules(GERMANS))
+        assert run(org, "draft") == [("A German", True, [])]
+        ((_, passed, misses),) = run(org, "live")
+        assert not passed
+        assert misses[0] == "Pool: expected German desk, got Inbound."
+        assert misses[1].startswith(f"Person: expected {rep.name}, got ")
+
+    def test_one_that_is_to_fall_through_passes_when_it_does(self, org: Org) -> None:
+        case(org, "A student", {"title": "Student"}, qualifies=False)
+        assert run(org, "live") == [("A student", True, [])]
+
+    def test_running_writes_nothing(self, org: Org) -> None:
+        case(org, pool="german")
+        before = {key: value for key, value in fingerprint(org).items() if key != "tenants_apikey"}
+        run(org, "live")
+        assert {key: value for key, value in fingerprint(org).items() if key != "tenants_apikey"} == before
+
+    def test_a_draft_of_the_criteria_is_asked_as_well(self, org: Org, now: Any) -> None:
+        case(org, qualifies=True)
+        with org.scope():
+            versions.start_draft(
+                CriteriaVersion,
+                actor="system",
+                now=now,
+                content={"rule": {"field": "lead.score", "op": "at_least", "value": 50}},
+            )
+        assert run(org, "draft") == [
+            ("A German", False, ["Qualification: expected it qualifies, got it does not qualify."])
+        ]
+        assert run(org, "live")[0][1]
+
+    def test_without_a_draft_it_says_so(self, org: Org) -> None:
+        case(org, qualifies=True)
+        assert call(org, "POST", "test-leads/run", {"rules": "draft"}).status_code == 409
+
+
+class TestKeeping:
+    def test_it_is_changed_and_removed_with_an_entry_in_the_audit(self, org: Org) -> None:
+        made = case(org, pool="german")
+        path = f"test-leads/{made['id']}"
+        body = {"name": "Renamed", "facts": made["facts"], "expects": {"pool": "inbound"}, "revision": 1}
+        assert call(org, "PUT", path, body).json()["revision"] == 2
+        assert call(org, "PUT", path, {**body, "name": "Late"}).status_code == 409
+        assert call(org, "DELETE", path).status_code == 204
+        assert call(org, "GET", path).status_code == 404
+        with org.scope():
+            entries = AuditEntry.objects.filter(object_type="leadcase").order_by("at", "id")
+            assert list(entries.values_list("action", flat=True)) == ["created", "changed", "removed"]
+
+    def test_anothers_is_not_there(self, org: Org, globex: Org) -> None:
+        made = case(org, pool="german")
+        assert call(globex, "GET", f"test-leads/{made['id']}").status_code == 404
+        assert call(globex, "GET", "test-leads").json()["results"] == []
+
+    @pytest.mark.parametrize(
+        "change, path",
+        [
+            ({"name": " "}, "/name"),
+            ({"name": "x" * 81}, "/name"),
+            ({"expects": {}}, "/expects"),
+            ({"expects": {"pool": "gone"}}, "/expects/pool"),
+            ({"expects": {"person": "nobody@x.example"}}, "/expects/person"),
+            ({"expects": {"qualifies": False, "pool": "german"}}, "/expects/qualifies"),
+            ({"facts": {"scroe": 5}}, "/facts/scroe"),
+            ({"facts": {"account": {"employees": -1}}}, "/facts/account/employees"),
+        ],
+    )
+    def test_bad_input_is_refused_with_its_place(self, org: Org, change: Any, path: str) -> None:
+        body = {"name": "A German", "facts": GERMAN, "expects": {"qualifies": True}, **change}
+        refused = call(org, "POST", "test-leads", body)
+        assert refused.status_code == 400
+        assert path in [each["path"] for each in refused.json()["errors"]]
+
+    def test_two_are_not_called_alike(self, org: Org) -> None:
+        case(org, pool="german")
+        body = {"name": "a german", "facts": GERMAN, "expects": {"qualifies": True}}
+        refused = call(org, "POST", "test-leads", body)
+        assert refused.json()["errors"][0]["path"] == "/name"
+
+    def test_there_are_so_many_at_most(self, org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("handoff.simulation.cases.MOST_CASES", 1)
+        case(org, pool="german")
+        body = {"name": "Another", "facts": GERMAN, "expects": {"qualifies": True}}
+        assert call(org, "POST", "test-leads", body).status_code == 409
+
+
+class TestTheGate:
+    def test_it_is_off_until_chosen(self, org: Org) -> None:
+        case(org, pool="german")
+        assert call(org, "GET", "test-leads/gate").json() == {"kinds": []}
+        draft = write_draft(org, draft_rules())
+        assert publish(org, draft).status_code == 200
+
+    def test_rules_are_not_published_while_a_test_lead_fails(self, org: Org) -> None:
+        case(org, pool="german")
+        assert call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]}).status_code == 200
+        draft = write_draft(org, draft_rules())
+        refused = publish(org, draft)
+        assert refused.status_code == 400
+        (error,) = refused.json()["errors"]
+        assert error["code"] == "test_lead_failed"
+        assert error["message"] == ("Test lead “A German” fails. Pool: expected German desk, got Inbound.")
+        checked = call(org, "POST", "draft/check").json()
+        assert [each["code"] for each in checked["problems"]] == ["test_lead_failed"]
+        draft = write_draft(org, draft_rules(GERMANS))
+        assert call(org, "POST", "draft/check").json()["problems"] == []
+        assert publish(org, draft).status_code == 200
+
+    def test_going_back_is_not_held_up(self, org: Org) -> None:
+        assert publish(org, write_draft(org, draft_rules(GERMANS))).status_code == 200
+        case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        assert call(org, "POST", f"versions/{org.rule_set.id}/roll-back", {}).status_code == 200
+
+    def test_asking_for_approval_is_held_up_alike(self, org: Org, now: Any) -> None:
+        from tenants.models import Role
+        from tenants.services import add_member
+
+        with org.scope():
+            add_member(tenant=org.tenant, name="Second", email="second@acme.example", role=Role.ADMIN)
+            versions.set_second_approval(kind="routing", on=True, actor="system", now=now)
+        case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        draft = write_draft(org, draft_rules())
+        refused = call(org, "POST", "ask", {"revision": draft.revision})
+        assert refused.status_code == 400
+        assert refused.json()["errors"][0]["code"] == "test_lead_failed"
+
+    def test_the_page_refuses_with_the_cases_by_name(self, org: Org) -> None:
+        case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        draft = write_draft(org, draft_rules())
+        client = Client()
+        client.force_login(org.admin.user)
+        page = client.get("/routing/draft/check").content.decode()
+        assert "Saved test leads" in page
+        assert "“A German” fails" in page
+        sent = {"revision": draft.revision, "against": 1, "when": "now"}
+        refused = client.post("/routing/draft/check", sent)
+        assert refused.status_code == 422
+        assert "“A German” fails" in refused.content.decode()
+        with org.scope():
+            assert versions.published_version(RuleSetVersion).number == 1  # type: ignore[union-attr]
+
+    def test_criteria_are_guarded_where_that_is_chosen(self, org: Org, now: Any) -> None:
+        case(org, qualifies=True)
+        call(org, "PUT", "test-leads/gate", {"kinds": ["criteria"]})
+        content = {"rule": {"field": "lead.score", "op": "at_least", "value": 50}}
+        with org.scope():
+            versions.start_draft(CriteriaVersion, actor="system", now=now, content=content)
+        client = Client()
+        client.force_login(org.admin.user)
+        page = client.get("/qualification/draft/check")
+        assert "“A German” fails" in page.content.decode()
+        refused = client.post("/qualification/draft/check", {"revision": 1, "against": 1})
+        assert refused.status_code == 422
+        # Rules are not: they were not chosen.
+        assert publish(org, write_draft(org, draft_rules())).status_code == 200
+
+    def test_who_chose_it_is_in_the_audit(self, org: Org) -> None:
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        assert call(org, "PUT", "test-leads/gate", {"kinds": ["all"]}).status_code == 400
+        with org.scope():
+            entry = AuditEntry.objects.filter(object_type="routingsettings").get()
+            assert (entry.before, entry.after) == ({"gated": []}, {"gated": ["routing"]})
+            assert LeadCase.objects.count() == 0
