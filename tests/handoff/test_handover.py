@@ -271,6 +271,23 @@ def test_leads_that_wait_are_routed_once_we_route_again(acme: Org, now: datetime
     assert handoff_of(acme, lead).owner is not None
 
 
+def test_somebody_who_takes_no_leads_is_refused_where_the_other_systems_word_is_final(
+    acme: Org, now: datetime
+) -> None:
+    choose(acme, routes=False)
+    lead = new_lead(acme, now, owner=acme.reps[0].email)
+    for owner, code in ((acme.marketing.email, "owns_no_leads"), ("x@y.example", "unknown_member")):
+        refused = Client().post(
+            "/api/v1/leads",
+            {"email": lead.email, "owner": owner},
+            content_type="application/json",
+            headers=acme.auth,
+        )
+        (error,) = refused.json()["errors"]
+        assert (refused.status_code, error["path"], error["code"]) == (400, "/owner", code)
+    assert owner_of(acme, lead) == acme.reps[0]
+
+
 def test_many_owners_change_in_one_call(acme: Org, now: datetime) -> None:
     choose(acme, routes=False)
     leads = [new_lead(acme, now, f"p{n}@crane{n}.example", owner=acme.reps[0].email) for n in range(3)]
