@@ -23,7 +23,7 @@ def _let_resolver_read_no_more(apps: Any, editor: BaseDatabaseSchemaEditor) -> N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("leads", "0015_sql_bar")]
+    dependencies = [("leads", "0016_look_again_each_time")]
 
     operations = [
         migrations.RunPython(_let_resolver_read, _let_resolver_read_no_more),
