@@ -118,6 +118,16 @@ def test_a_score_hands_over_when_it_reaches_the_number(acme: Org, now: datetime)
     assert arrive(acme, now + timedelta(minutes=5), score=90).stage == "mql"
 
 
+def test_a_score_that_rises_anew_counts_though_the_stage_still_stands(acme: Org, now: datetime) -> None:
+    choose(acme, triggers=["outside_stage", "score"], outside_stages=["MQL"], score_from=70)
+    lead = arrive(acme, now, stage="MQL", score=10)
+    refuse(acme, lead, now + timedelta(minutes=1))
+    arrive(acme, now + timedelta(minutes=2), stage="MQL", score=20)
+    assert handoffs(acme, lead) == 1
+    back = arrive(acme, now + timedelta(minutes=3), stage="MQL", score=80)
+    assert (back.stage, back.verdict["trigger"]["by"]) == ("mql", "score")
+
+
 def test_a_form_hands_over_and_our_criteria_may_too(acme: Org, now: datetime) -> None:
     choose(acme, triggers=["criteria", "form"], form_kinds=["webinar"])
     form = arrive(acme, now, engagements=(EngagementIn("webinar", "", now),))
