@@ -156,14 +156,22 @@ def _chosen_owners(items: Sequence[LeadIn]) -> tuple[dict[str, UUID], dict[int, 
     wanted = {item.owner.strip().lower() for item in items if item.owner}
     if not wanted:
         return {}, {}
-    rows = Member.objects.filter(email__in=wanted, is_active=True).values_list("email", "id")
-    owners: dict[str, UUID] = dict(rows)
-    unknown: dict[int, DomainError] = {
-        index: ValidationFailed.at("/owner", "There is no active member with this e-mail.", "unknown_member")
-        for index, item in enumerate(items)
-        if item.owner and item.owner.strip().lower() not in owners
-    }
-    return owners, unknown
+    rows = Member.objects.filter(email__in=wanted, is_active=True)
+    found = {email: (key, profile) for email, key, profile in rows.values_list("email", "id", "profiles")}
+    # Where another system routes, its word is final: somebody who takes no leads is a slip to be heard of.
+    final = not load_setup().enabled
+    unknown: dict[int, DomainError] = {}
+    for index, item in enumerate(items):
+        if not item.owner:
+            continue
+        member = found.get(item.owner.strip().lower())
+        if member is None:
+            text = "There is no active member with this e-mail."
+            unknown[index] = ValidationFailed.at("/owner", text, "unknown_member")
+        elif final and member[1] is None:
+            text = "This member takes no leads: give them working hours under People first."
+            unknown[index] = ValidationFailed.at("/owner", text, "owns_no_leads")
+    return {email: key for email, (key, _) in found.items()}, unknown
 
 
 def _owner_changes(arrivals: Sequence[Arrival], owners: Mapping[str, UUID]) -> list[tuple[Handoff, UUID]]:

@@ -197,7 +197,12 @@ class SimulatedLeadsView(TenantAPIView):
             OpenApiParameter("reason", str),
             OpenApiParameter("tier", str, description="Slug."),
             OpenApiParameter("day", str, description="Of arrival, where the organisation is: 2026-11-17."),
-            OpenApiParameter("moved", str, enum=list(MOVED), description="With somebody else than that."),
+            OpenApiParameter(
+                "moved",
+                str,
+                enum=list(MOVED),
+                description="With somebody else than that; tier: under another one.",
+            ),
             *PAGE_PARAMETERS,
         ],
         responses={200: SIMULATED_LEAD_PAGE},

@@ -97,6 +97,13 @@ def change_account_settings(*, suggest: bool, threshold: int, actor: str, now: d
     return found
 
 
+def tenants_with_names_to_compare() -> list[UUID]:
+    """Organisations with names that are new or changed; by the resolver, before any tenant is set."""
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from tenants_with_names_to_compare()")
+        return [row[0] for row in cursor.fetchall()]
+
+
 def compare_accounts(tenant_id: UUID, *, now: datetime, batch: int = BATCH) -> int:
     """Compare names that are new or changed with those there are; how many were. A handful of statements,
     whatever their number. An account that is called by its domain alone has no name to compare."""

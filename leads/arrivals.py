@@ -78,4 +78,5 @@ class Person:
     qualifies: bool = False
     may_open: bool = False
     steps: list[tuple[str, Stage]] = field(default_factory=list)
-    stood: str = ""  # what handed it over by how it stood before this batch (leads.triggers)
+    # What handed it over by how it stood before this batch (leads.triggers).
+    stood: frozenset[str] = frozenset()

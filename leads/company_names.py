@@ -22,6 +22,7 @@ LEGAL_FORMS: Final = frozenset(_FORMS.split())
 _JOINERS: Final = frozenset({"and", "und", "et", "y", "e", "i", "og", "och", "en"})
 _POLISH: Final = re.compile(r"\bsp\.? ?z ?o\.? ?o\b\.?")
 _INNER: Final = re.compile(r"(?<=\w)[.'’`](?=\w)|(?<=\w)\.(?=\s|$|,)")
+_NUMBER: Final = re.compile(r"\d+")
 _NOT_WORD: Final = re.compile(r"[^\w]+|_+")
 #: Forms up to which every one-letter change is looked for; longer ones are found by an end that is unharmed.
 _SHORT: Final = 9
@@ -69,6 +70,8 @@ def likeness(one: str, other: str) -> int:
         return 0
     if first == second:
         return 100
+    if sorted(_NUMBER.findall(first)) != sorted(_NUMBER.findall(second)):
+        return 0  # "Studio 54" and "Studio 55" are two
     plain = _share(first.replace(" ", ""), second.replace(" ", ""))
     if " " not in first and " " not in second:
         return plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from leads.account_compare import compare_accounts
+from leads.account_compare import compare_accounts, tenants_with_names_to_compare
 from leads.source_alarms import watch_sources
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
@@ -34,7 +34,7 @@ def compare_accounts_tick() -> int:
     An organisation whose turn raises is left for the next tick, and the others go on.
     """
     compared = 0
-    for tenant_id in active_tenants():
+    for tenant_id in tenants_with_names_to_compare():
         try:
             compared += compare_accounts(tenant_id, now=database_clock())
         except Exception:

@@ -72,12 +72,13 @@ class Triggers:
             return False
         return score >= self.score_from
 
-    def standing(self, lead: Lead, score: object) -> str:
-        """Which kind says so by how the lead stands: OUTSIDE, SCORE, or "" for none.
+    def standing(self, lead: Lead, score: object) -> frozenset[str]:
+        """Which kinds say so by how the lead stands: OUTSIDE, SCORE.
 
         score: as the criteria count it, or as it came in.
         """
-        return OUTSIDE if self.stage_says_so(lead) else SCORE if self.score_says_so(score) else ""
+        says = {OUTSIDE: self.stage_says_so(lead), SCORE: self.score_says_so(score)}
+        return frozenset(kind for kind, so in says.items() if so)
 
 
 def _compared(text: str) -> str:
@@ -103,15 +104,19 @@ def triggers_in_force() -> Triggers:
     )
 
 
-def note_change(lead: Lead, before: str, triggers: Triggers, now: datetime, *, score: object) -> None:
-    """Remember when the lead came to stand so that it is handed over. before: `standing` before the arrival.
+def note_change(
+    lead: Lead, before: frozenset[str], triggers: Triggers, now: datetime, *, score: object
+) -> frozenset[str]:
+    """Remember when the lead came to stand so that it is handed over; the kinds that say so since now.
+    before: `standing` before the arrival.
 
     After a handoff has ended what stood before does not open the next: a system that goes on saying "MQL"
     says nothing new.
     """
-    stands = triggers.standing(lead, score)
-    if stands and stands != before:
+    risen = triggers.standing(lead, score) - before
+    if risen:
         lead.triggered_at = now
+    return risen
 
 
 def judge(
@@ -123,10 +128,12 @@ def judge(
     facts: Facts,
     past: Iterable[tuple[str, str | None, datetime]],
     closed_at: datetime | None,
+    risen: frozenset[str] = frozenset(),
 ) -> Judgement | None:
     """The judgement with what hands leads over here; unchanged where that is our criteria alone.
 
-    past: what the lead did since its last handoff ended, at closed_at.
+    past: what the lead did since its last handoff ended, at closed_at. risen: what says so since now, and so
+          is the reason before what said so already.
     """
     if triggers.is_plain:
         return judgement
@@ -134,13 +141,14 @@ def judge(
     excluded = criteria is not None and any(rule.matches(facts) for _, rule in criteria.exclude)
     score = facts.value(SCORE_FIELD)
     stands = triggers.standing(lead, score)
+    stands = stands & risen or stands
     is_new = closed_at is None or (lead.triggered_at is not None and lead.triggered_at >= closed_at)
     form = next((kind for kind, _, _ in past if kind in triggers.forms), "") if FORM in triggers.kinds else ""
     if CRITERIA in triggers.kinds and judgement is not None and judgement.qualified:
         by, text = CRITERIA, "It meets the MQL criteria"
-    elif stands == OUTSIDE and is_new:
+    elif OUTSIDE in stands and is_new:
         by, text = OUTSIDE, f"{system_name(lead.outside_system)} said {lead.outside_stage}"
-    elif triggers.score_says_so(score) and is_new:
+    elif SCORE in stands and is_new:
         by, text = SCORE, f"Its score is {score}, and {triggers.score_from} is enough"
     elif form:
         by, text = FORM, f"It sent a form: {form_name(form)}"

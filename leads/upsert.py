@@ -336,7 +336,7 @@ class Batch:
         lead, facts = person.lead, person.facts
         assert lead is not None
         assert facts is not None
-        note_change(lead, person.stood, self.triggers, self.now, score=facts.value(SCORE_FIELD))
+        risen = note_change(lead, person.stood, self.triggers, self.now, score=facts.value(SCORE_FIELD))
         found = judge_triggers(
             self.triggers,
             judgement,
@@ -345,6 +345,7 @@ class Batch:
             facts=facts,
             past=person.past,
             closed_at=person.closed_at,
+            risen=risen,
         )
         if found is not None:
             lead.verdict = found.verdict

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed
-from core.rules.text import fold
+from core.rules.text import fold, storable
 from routing.territory_check import MOST_TERRITORIES, broken_territories
 
 MOST_BYTES: Final = 1024 * 1024
@@ -60,6 +60,7 @@ def read_file(data: bytes, pools: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
     for number, cells in lines[1:]:
+        cells = [_plain(cell) for cell in cells]
         row, wrong = _row(dict(zip(places, cells, strict=False)), pools, by_name)
         if len(cells) > len(places) and any(cell.strip() for cell in cells[len(places) :]):
             wrong.append("There are more cells than headings: put a cell with the delimiter in quotes.")
@@ -109,7 +110,7 @@ def _text(data: bytes) -> str:
         raise _refused([FieldError("/file", f"The file has more than {MOST_BYTES:,} bytes.", "too_large")])
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         message = (
@@ -117,6 +118,11 @@ def _text(data: bytes) -> str:
             'Save the file as "CSV UTF-8", and send it again.'
         )
         raise _refused([FieldError(f"/lines/{line}", message, "encoding")]) from error
+    if not storable(text):
+        line = text[: text.find("\0")].count("\n") + 1
+        message = f"Line {line} has a character that is no text. Is this a CSV file?"
+        raise _refused([FieldError(f"/lines/{line}", message, "bad_text")])
+    return text
 
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:
@@ -207,6 +213,14 @@ def write_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     return out.getvalue()
 
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t")
+
+
 def _safe(value: Any) -> Any:
     """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
+
+
+def _plain(cell: str) -> str:
+    """A cell as it was before `_safe`."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in _FORMULA else cell

@@ -17,8 +17,8 @@ from tenants.selectors import find_member
 #: What an address may ask of a run's leads, besides its cursor.
 FILTERS: Final = ("member", "live_member", "past_member", "pool", "rule", "reason", "tier", "day", "moved")
 NOBODY: Final = "none"
-#: Against what a lead is with somebody else.
-MOVED: Final = {"live": "live_member", "past": "past_member"}
+#: Against what a lead is with somebody else, or under another tier.
+MOVED: Final = {"live": "live_member", "past": "past_member", "tier": "past_tier"}
 _LONGEST: Final = 254
 
 
@@ -39,7 +39,10 @@ def leads_of(run: SimulationRun, query: Mapping[str, str]) -> QuerySet[Simulated
     if text := _text(query, "moved"):
         if text not in MOVED:
             raise ValidationFailed.at("/moved", f"Use one of: {', '.join(MOVED)}.", "invalid_choice")
-        rows = rows.filter(_differs(MOVED[text])).exclude(reason__in=(OUTSIDE, NURTURED))
+        if text == "tier":
+            rows = rows.exclude(tier=F(MOVED[text]))
+        else:
+            rows = rows.filter(_differs(MOVED[text])).exclude(reason__in=(OUTSIDE, NURTURED))
     return rows
 
 

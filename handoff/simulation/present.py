@@ -109,6 +109,7 @@ def result_of(run: SimulationRun) -> dict[str, Any]:
             for each in told["tiers"]
         ],
         "tier_moves": sum(number for *_, number in told["tier_moves"]),
+        "tier_moves_url": link(moved="tier"),
         "waits": _waits(told["waits"]),
         "days": _days(told["days"], link),
     }

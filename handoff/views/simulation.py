@@ -306,7 +306,12 @@ def _said(query: dict[str, str]) -> list[tuple[str, str]]:
     """The filters in words."""
     ids = [value for value in query.values() if as_uuid(value)]
     names = {str(key): name for key, name in Member.objects.filter(id__in=ids).values_list("id", "name")}
-    known = {"none": "Nobody", "live": "By the rules in force", "past": "From what happened"}
+    known = {
+        "none": "Nobody",
+        "live": "By the rules in force",
+        "past": "From what happened",
+        "tier": "To another tier",
+    }
     return [(name, names.get(value, known.get(value, value))) for name, value in query.items()]
 
 

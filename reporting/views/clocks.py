@@ -13,7 +13,6 @@ from django.views.decorators.http import require_safe
 
 from handoff import clocks
 from reporting import measures, params, selectors
-from reporting.files import csv_response
 from reporting.measures import Verdict
 from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, period_text
@@ -21,6 +20,7 @@ from sla import targets
 from sla.models import Timer
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
+from web.csv_files import csv_response
 from web.pagination import next_url, page_of
 from web.templatetags.sp import DASH
 

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from handoff.words import lower_first
 from reporting import params, selectors
-from reporting.files import csv_response
 from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.clocks import clock_rows
@@ -19,6 +18,7 @@ from reporting.views.filters import filters_of
 from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
+from web.csv_files import csv_response
 from web.pagination import next_url, page_of
 from web.templatetags.sp import DASH, minutes_text, pct, signed
 

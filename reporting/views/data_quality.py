@@ -18,12 +18,12 @@ from leads.completeness import MOST_LEADS, SPOILING, SourceData, by_source, toge
 from leads.quality import COMPLETE
 from leads.source_alarms import alarm_words, latest_alarms
 from reporting import params
-from reporting.files import csv_response
 from reporting.views.asked import day_text
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, Tenant
 from tenants.requests import TenantRequest
+from web.csv_files import csv_response
 
 
 @dataclass(frozen=True, slots=True)

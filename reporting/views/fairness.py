@@ -17,7 +17,6 @@ from django.views.decorators.http import require_safe
 from core.errors import ValidationFailed
 from handoff import words
 from reporting import params
-from reporting.files import csv_response
 from reporting.views.asked import day_text
 from routing.fairness import Verdict
 from routing.models import Pool
@@ -27,6 +26,7 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, Tenant
 from tenants.requests import TenantRequest
+from web.csv_files import csv_response
 
 _LOOKS: Final = {
     Verdict.CHANCE: ("on_target", "Chance"),

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_safe
 
 from handoff.selectors.stale import StaleRow, stale_rows
 from handoff.stale import NAMES, ORDER, asked_of
-from reporting.files import csv_response
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.requests import TenantRequest
+from web.csv_files import csv_response
 
 MOST_ROWS: Final = 20_000
 _HEAD: Final = ("Lead", "Company", "Stage", "Owner", "Team", "Working days", "Allowed", "Last sign of work")

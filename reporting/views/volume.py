@@ -11,13 +11,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
-from reporting.files import csv_response
 from reporting.views.asked import Asked, address, file_name, period_text
 from reporting.views.clocks import PAGE_SIZE
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
+from web.csv_files import csv_response
 from web.pagination import next_url, page_of
 
 _VOLUME_BY: Final = {"source": "Source", "month": "Month", "owner": "Owner"}

@@ -15,9 +15,14 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from handoff.intake import receive_leads
 from handoff.services import Actor, accept_lead, log_touch, reject_lead
+from leads.account_compare import compare_accounts
+from leads.account_edit import change_account
+from leads.account_merge import merge_accounts
+from leads.account_names import add_name
 from leads.defaults import DEFAULT_CRITERIA
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
-from leads.models import CriteriaVersion, Handoff, Lead, SqlBarVersion
+from leads.models import Account, CriteriaVersion, Handoff, Lead, SqlBarVersion
+from leads.named_lists import add_entries, create_list
 from leads.settings import change_upkeep
 from leads.sql_bar import DEFAULT_BAR
 from reporting.tasks import drain_tick
@@ -82,6 +87,24 @@ def policy_draft() -> dict[str, Any]:
     }
 
 
+def _accounts(org: Org, account_id: UUID) -> dict[str, Any]:
+    """Around an account: a parent, another name, one that was merged into it, one that is alike, and a
+    list."""
+    now = database_clock()
+    found = Account.objects.get(id=account_id)
+    top = Account.objects.create(name="Top Group", domain="top-group.example", created_at=now)
+    change_account(account_id=account_id, changes={"parent": top.id, "tier": "A"}, actor="system", now=now)
+    add_name(account_id=account_id, domain="second-domain.example", actor="system", now=now)
+    lost = Account.objects.create(name="Earlier name", created_at=now, employees=12)
+    merge_accounts(winner_id=account_id, loser_id=lost.id, actor="system", now=now)
+    other = Account.objects.create(name=f"{found.name} GmbH", created_at=now, industry="Freight")
+    compare_accounts(org.id, now=now)
+    rivals = create_list(name="Rivals", purpose="competitors", actor="system", now=now)
+    entries = ["rival.example", "ann@rival.example", "Wren Ltd", found.name]
+    add_entries(list_id=rivals.id, texts=entries, actor="system", now=now)
+    return {"other_account": other.id, "list": rivals.id, "parent": top.id}
+
+
 @pytest.fixture
 def brightpath(transactional_db: None) -> Org:
     """An organisation with leads to decide, overdue, accepted, touched and rejected. It never closes."""
@@ -122,6 +145,7 @@ def brightpath(transactional_db: None) -> Org:
         org.extra["leads"] = [lead.id for lead in mine[2:]]
         org.extra["done"] = mine[0].id
         org.extra["account"] = mine[0].account_id
+        org.extra |= _accounts(org, mine[0].account_id)
         start_draft(PolicyVersion, content=policy_draft(), actor=member_actor(org.admin), now=now)
         start_draft(CriteriaVersion, content=criteria_draft(), actor=member_actor(org.admin), now=now)
         start_draft(SqlBarVersion, content=DEFAULT_BAR, actor=member_actor(org.admin), now=now)

@@ -118,6 +118,16 @@ def test_a_score_hands_over_when_it_reaches_the_number(acme: Org, now: datetime)
     assert arrive(acme, now + timedelta(minutes=5), score=90).stage == "mql"
 
 
+def test_a_score_that_rises_anew_counts_though_the_stage_still_stands(acme: Org, now: datetime) -> None:
+    choose(acme, triggers=["outside_stage", "score"], outside_stages=["MQL"], score_from=70)
+    lead = arrive(acme, now, stage="MQL", score=10)
+    refuse(acme, lead, now + timedelta(minutes=1))
+    arrive(acme, now + timedelta(minutes=2), stage="MQL", score=20)
+    assert handoffs(acme, lead) == 1
+    back = arrive(acme, now + timedelta(minutes=3), stage="MQL", score=80)
+    assert (back.stage, back.verdict["trigger"]["by"]) == ("mql", "score")
+
+
 def test_a_form_hands_over_and_our_criteria_may_too(acme: Org, now: datetime) -> None:
     choose(acme, triggers=["criteria", "form"], form_kinds=["webinar"])
     form = arrive(acme, now, engagements=(EngagementIn("webinar", "", now),))
@@ -269,6 +279,23 @@ def test_leads_that_wait_are_routed_once_we_route_again(acme: Org, now: datetime
     assert answer.json()["enabled"] is True
     assert drain_unrouted(acme.id, fixed_clock(now)) == 1
     assert handoff_of(acme, lead).owner is not None
+
+
+def test_somebody_who_takes_no_leads_is_refused_where_the_other_systems_word_is_final(
+    acme: Org, now: datetime
+) -> None:
+    choose(acme, routes=False)
+    lead = new_lead(acme, now, owner=acme.reps[0].email)
+    for owner, code in ((acme.marketing.email, "owns_no_leads"), ("x@y.example", "unknown_member")):
+        refused = Client().post(
+            "/api/v1/leads",
+            {"email": lead.email, "owner": owner},
+            content_type="application/json",
+            headers=acme.auth,
+        )
+        (error,) = refused.json()["errors"]
+        assert (refused.status_code, error["path"], error["code"]) == (400, "/owner", code)
+    assert owner_of(acme, lead) == acme.reps[0]
 
 
 def test_many_owners_change_in_one_call(acme: Org, now: datetime) -> None:

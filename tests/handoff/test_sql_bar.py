@@ -13,9 +13,11 @@ from handoff.services import Actor, accept_lead
 from leads import sql_bar
 from leads.models import Lead, SqlAnswers, SqlBarVersion
 from tenants import versions
-from tenants.clock import fixed_clock
+from tenants.clock import database_clock, fixed_clock
+from tenants.models import Publication
 from tests.factories import Org
 from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of
+from tests.tenants.publications import approval_on
 
 pytestmark = pytest.mark.django_db
 
@@ -312,3 +314,33 @@ def test_pages_of_a_dialog_ask_for_the_chosen_stage(
     assert f'hx-get="/leads/{sal.id}/stage?next=' in sql
     lost = rep.get(f"/leads/{sal.id}/stage?to=lost").content.decode()
     assert "Need confirmed" not in lost
+
+
+# --- Approval, and a later day ---
+
+
+def test_where_a_second_admin_must_approve_publishing_asks(acme: Org, now: datetime) -> None:
+    bea = approval_on(acme, database_clock(), kind="sql_bar")
+    admin = browser(acme.admin)
+    admin.post("/qualification/sql/start")
+    sent = rows(("Budget", "yes_no", "", "yes", "x"))
+    admin.post("/qualification/sql/draft", {**sent, "revision": "1", "do": "check"})
+    page = admin.get("/qualification/sql/draft/check").content.decode()
+    assert "Ask for approval" in page
+    admin.post("/qualification/sql/draft/check", {"revision": "2", "against": "0", "when": "now"})
+    assert Client().get("/api/v1/sql-criteria", headers=acme.auth).json()["number"] == 0
+    with acme.scope():
+        order = Publication.objects.get()
+    assert order.kind == "sql_bar"
+    done = browser(bea).post(f"/publications/{order.id}/approve", {"against": "0"})
+    assert done.status_code == 302
+    assert Client().get("/api/v1/sql-criteria", headers=acme.auth).json()["number"] == 1
+
+
+def test_a_bar_for_a_later_day_asks_from_then_on(acme: Org, now: datetime) -> None:
+    later_on = now + timedelta(days=3)
+    with acme.scope():
+        draft = versions.create_draft(SqlBarVersion, content={"questions": [BUDGET]}, actor="system", now=now)
+        versions.publish(draft, actor="system", now=now, effective_at=later_on)
+        assert sql_bar.bar_in_force(later_on - timedelta(seconds=1)).number == 0
+        assert sql_bar.bar_in_force(later_on).number == 1

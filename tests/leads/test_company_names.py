@@ -46,6 +46,7 @@ def test_legal_form_and_order_of_words_make_no_other_company() -> None:
     assert likeness("Heron GmbH", "HERON, Inc.") == 100
     assert likeness("Bank of Heron", "Heron Bank of") == 100
     assert likeness("Heron", "Heron Logistics") < 70
+    assert likeness("Heron Studio 54", "Heron Studio 55") == 0
     assert likeness("", "Heron") == likeness("--", "--") == 0
 
 

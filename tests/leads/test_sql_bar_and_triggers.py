@@ -140,7 +140,7 @@ def test_our_criteria_alone_change_nothing_and_others_decide_alone(
 ) -> None:
     judgement = Judgement(qualified, True, [], {"met": qualified, "version": 3, "criteria": []})
     lead = Lead(score=score, outside_stage=stage)
-    facts = Facts({}, [], datetime(2026, 11, 17, tzinfo=UTC))
+    facts = Facts({"lead.score": score}, [], datetime(2026, 11, 17, tzinfo=UTC))
     rest: dict[str, Any] = {"criteria": None, "lead": lead, "facts": facts, "past": [], "closed_at": None}
     plain = triggers.Triggers(frozenset({triggers.CRITERIA}))
     assert triggers.judge(plain, judgement, **rest) is judgement

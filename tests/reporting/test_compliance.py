@@ -251,7 +251,7 @@ def test_the_leads_come_as_a_file_too(week: Org) -> None:
     "bad", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "\nx", "\x00=1", "＝1", "＋1", "－1", "＠x", " =1"]
 )
 def test_no_cell_becomes_a_formula(bad: str) -> None:
-    from reporting.files import safe_cell
+    from web.csv_files import safe_cell
 
     cell = safe_cell(bad)
     assert cell.startswith("'")
@@ -259,7 +259,7 @@ def test_no_cell_becomes_a_formula(bad: str) -> None:
 
 
 def test_plain_cells_stay_as_they_are() -> None:
-    from reporting.files import safe_cell
+    from web.csv_files import safe_cell
 
     assert [safe_cell(value) for value in (None, 3, -2.5, "Webinar", "a=b", "")] == [
         "",

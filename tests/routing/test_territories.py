@@ -16,7 +16,9 @@ from leads.criteria import SCHEMA, facts_of
 from leads.models import Account, Lead
 from routing.decide import compile_rule_set, match
 from routing.models import Decision, Pool, PoolSeat, RuleSetVersion
+from routing.rules_check import PoolState
 from routing.rules_words import changes
+from routing.territory_file import read_file, write_rows
 from tenants import versions
 from tenants.clock import database_clock
 from tests.factories import Org
@@ -171,6 +173,10 @@ def test_a_file_is_taken_over_whole_and_comes_out_as_it_went_in(acme: Org) -> No
     out = client.get("/routing/draft/territories.csv").content
     assert upload(client, out, replace="on")["Location"] == PAGE
     assert draft_of(acme).content["territories"] == rows
+    formula = {"name": "=1+1", "countries": ["Peru"], "pool": "inbound"}
+    assert read_file(write_rows([formula]).encode(), {"inbound": PoolState("inbound", "In", True, 1)}) == [
+        formula
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +200,9 @@ def test_a_file_is_taken_over_whole_and_comes_out_as_it_went_in(acme: Org) -> No
         (b"countries\nGermany\n", "The column name is missing"),
         (b'name,countries,pool\n"A,Germany,second\n', "cannot be read"),
         (b"name,countries,pool\n", "no line below its headings"),
+        (b"name,countries,pool\nA\0,Germany,second\n", "Line 2 has a character that is no text"),
+        (b"", "The file is empty"),
+        (b"name,countries,pool\nA,Germany,second,more\n", "There are more cells than headings"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_by_line_and_nothing_of_it_is_taken(

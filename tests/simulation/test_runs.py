@@ -253,6 +253,15 @@ class TestTheApi:
         theirs = call(org, "GET", f"{leads}?member={rep.email}").json()["results"]
         assert {each["member"] for each in theirs} == {str(rep.id)}
 
+    def test_leads_under_another_tier_by_todays_policy_are_found(self, org: Org) -> None:
+        take_in(org, 2)
+        with org.scope():
+            Handoff.objects.filter(lead__email="lead1@firm1.example").update(tier="content")
+        run = simulate(org, "live")
+        assert run.result["tier_moves"] == [["content", "demo_request", 1]]
+        (row,) = call(org, "GET", f"simulations/{run.id}/leads?moved=tier").json()["results"]
+        assert (row["number"], row["past_tier"], row["tier"]) == (2, "content", "demo_request")
+
     def test_it_is_asked_for_over_the_api(self, org: Org) -> None:
         made = call(org, "POST", "simulations", {"rules": "live", "days": 7})
         assert made.status_code == 201
