@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from handoff import words
+from handoff.kept_arrivals import keep, recall
 from leads.criteria import criteria_that_judged
 from leads.lifecycle import Stage
 from leads.models import DataWait, Lead
@@ -32,7 +33,17 @@ def let_through(
     it was, with what it needs.
 
     terms: the tiers of those that qualify, by lead. match: finds them for others.
+    What an earlier arrival said of a lead that waited until now is put into its item.
     """
+    recall(arrivals)
+    through = _ready(arrivals, terms, match, now)
+    keep(arrivals, {arrival.lead.id for arrival in through})
+    return through
+
+
+def _ready(
+    arrivals: Sequence[Arrival], terms: Mapping[UUID, Terms], match: Matching, now: datetime
+) -> list[Arrival]:
     through = [arrival for arrival in arrivals if arrival.qualifies]
     asked = {
         arrival.lead.id: asks

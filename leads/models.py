@@ -128,6 +128,9 @@ class Lead(TenantModel):
     outside_system = models.CharField(max_length=40, blank=True, default="", db_default="")
     triggered_at = models.DateTimeField(null=True)  # since when that stage, or the score, hands it over
     owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
+    # Of the arrival that would hand it over, while it waits for data: owner (e-mail), source, campaign,
+    # channel, test, drill_seconds, as far as the lead does not say the same (handoff.kept_arrivals).
+    kept_arrival = models.JSONField(null=True)
     is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
