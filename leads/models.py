@@ -232,6 +232,15 @@ class SourceAlarm(TenantModel):
         indexes = [models.Index(fields=["tenant", "-began_at"], name="source_alarm_by_time")]
 
 
+class SourceLook(TenantModel):
+    """When the data of sources was compared last: one row a tenant."""
+
+    day = models.DateField(null=True)  # by UTC
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="source_look_once")]
+
+
 class LeadExternalId(TenantModel):
     """The lead's id in an outside system; one lead may have several systems, a system's id names one lead."""
 
