@@ -155,17 +155,17 @@ class Held:
 
 
 def held_leads() -> QuerySet[Lead]:
-    """Leads that are held for enrichment."""
+    """Leads that are held for enrichment, test leads left out."""
     lasting = DataWait.objects.filter(
         lead_id=OuterRef("pk"), kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True
     )
-    found: QuerySet[Lead] = Lead.objects.filter(Exists(lasting)).select_related("account")
+    found: QuerySet[Lead] = Lead.objects.filter(Exists(lasting), is_test=False).select_related("account")
     return found
 
 
 def held_now(*, limit: int) -> list[Held]:
-    """Leads that are held for enrichment, those first that are released first."""
-    rows = DataWait.objects.filter(kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True)
+    """Leads that are held for enrichment, those first that are released first; test leads left out."""
+    rows = DataWait.objects.filter(kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True, lead__is_test=False)
     listed = rows.select_related("lead__account").order_by("due_at", "id")[:limit]
     return [Held(row.lead, row.fields, row.since, row.due_at) for row in listed]
 
