@@ -30,6 +30,7 @@ from sla.findings import Fault, report
 from sla.models import Pause
 from sla.rows import AnyTimer, TimerRow
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder, resume
+from tenants.audit import names_of_actors
 from tenants.bulk import update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
@@ -375,7 +376,7 @@ def _apply(
     stranded = [move for move in news if move.becomes_unrouted]
     _set_retries([move for move in moves if move.becomes_unrouted])
     _end_spans(leaving, now)
-    _start_spans(gaining, now, first=first)
+    _start_spans(gaining, now, actor, first=first)
     _note_unrouted(stranded)
     _set_priorities([move for move in gaining + stranded if move.outcome.decision.pool_id])
     armed = _turn_clocks(gaining, leaving, now, first=first, held=held)
@@ -410,13 +411,15 @@ def _end_spans(leaving: Sequence[_Move], now: datetime) -> None:
                 end_assignments(ending, reason=reason, now=now, clear_owner=not gains)
 
 
-def _start_spans(gaining: Sequence[_Move], now: datetime, *, first: bool) -> None:
+def _start_spans(gaining: Sequence[_Move], now: datetime, actor: str, *, first: bool) -> None:
+    chosen = any(_is_choice(move) for move in gaining)
+    by = names_of_actors([actor])[actor] if chosen else ""
     owners = [
         NewOwner(
             handoff=move.handoff,
             member_id=move.outcome.member_id,
             decision_id=move.outcome.decision.id,
-            reason=_why_you(move),
+            reason=_why_you(move, by),
         )
         for move in gaining
         if move.outcome.member_id is not None
@@ -434,8 +437,13 @@ _WHY_YOU: Final = {
 }
 
 
-def _why_you(move: _Move) -> str:
-    """One sentence for the new owner."""
+def _is_choice(move: _Move) -> bool:
+    """Whether a person, or a program, named the new owner."""
+    return move.outcome.reason == "by_hand"
+
+
+def _why_you(move: _Move, by: str) -> str:
+    """One sentence for the new owner. by: who chose them, where somebody did."""
     outcome = move.outcome
     if outcome.reason in _WHY_YOU:
         sentence = _WHY_YOU[outcome.reason].format(pool=outcome.pool_name, rule=outcome.decision.rule)
@@ -448,7 +456,7 @@ def _why_you(move: _Move) -> str:
     elif outcome.outcome == "fallback":
         sentence = "Nobody else could take it, and you catch what is left."
     else:
-        sentence = "Somebody chose you for it."
+        sentence = f"{by[:1].upper() + by[1:] or 'Somebody'} chose you for it."
     return f"{sentence} {move.why}".strip()
 
 
