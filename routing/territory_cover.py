@@ -176,7 +176,7 @@ class _Search:
                 yield self._pair(next(_bits(earlier)), at)
 
     def _meeting(self, row: Territory) -> int:
-        """Who takes a lead of this territory, itself included: whose sets, prefixes and sizes all meet its."""
+        """Who takes a lead of this territory, itself included: whose sets, prefixes and sizes meet its."""
         found = self.everybody
         for name, takers in self._by_value.items():
             mine = getattr(row, _PART[name])
@@ -415,7 +415,7 @@ def _prefixes_of(rows: Sequence[Territory]) -> dict[str, int]:
 
 
 def _prefix_masks(named: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-    """By each prefix: who names it or one that it begins with, and who names it or one that begins with it."""
+    """By prefix: who names it or one that it begins with, and who names it or one that begins with it."""
     over, under = dict(named), dict(named)
     path: list[str] = []  # prefixes of the one at hand, each the start of the next
     for prefix in [*named, ""]:
