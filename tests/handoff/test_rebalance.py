@@ -131,7 +131,11 @@ def test_one_click_moves_what_the_preview_showed(
     client = browser(acme.manager)
     assert "Rebalance" in text_of(client.get("/board"))
     assert "2 could go on." in text_of(client.get("/rebalance"))
-    shown = client.get(f"/rebalance?person={ann.id}")
+    with CaptureQueriesContext(connection) as caught:
+        shown = client.get(f"/rebalance?person={ann.id}")
+    said = " ".join(query["sql"].lower() for query in caught.captured_queries)
+    assert " for update" not in said
+    assert " for no key update" not in said
     assert "As things stand now: 2 go on" in text_of(shown)
     assert owner_of(acme, leads[0]) == ann
     done = client.post("/rebalance", {"person": str(ann.id), "how": "rules"}, follow=True)
