@@ -25,7 +25,16 @@ from notifications.outbox import Message, enqueue, expire
 from routing.decide import HELD, WAITS_FOR_CLAIM, RuleSet, Strategy
 from routing.facts import Setup, load_setup
 from routing.models import Decision
-from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
+from routing.services import (
+    IF_NOBODY,
+    NEVER,
+    ONLY,
+    QUEUED,
+    RouteOutcome,
+    RouteRequest,
+    route_batch,
+    would_route,
+)
 from sla.findings import Fault, report
 from sla.models import Pause
 from sla.rows import AnyTimer, TimerRow
@@ -123,25 +132,9 @@ def assign_new(
     """
     if not requests:
         return []
-    hints = _active({request.owner_hint for request in requests if request.owner_hint})
     setup = load_setup()
-    facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
-    earlier = {} if trigger == "intake" else _earlier_owners([request.handoff.id for request in requests])
-    outcomes = route_batch(
-        [
-            RouteRequest(
-                handoff=request.handoff,
-                facts=request.facts or facts.get(request.handoff.id),
-                exclude=earlier.get(request.handoff.id, ()),
-                owner_hint=request.owner_hint if request.owner_hint in hints else None,
-                trigger="outside" if request.owner_hint in hints else "",
-            )
-            for request in requests
-        ],
-        trigger=trigger,
-        now=now,
-        setup=setup,
-    )
+    asked = _asked_new(requests, setup, trigger=trigger, now=now)
+    outcomes = route_batch(asked, trigger=trigger, now=now, setup=setup)
     by_hand = trigger != "intake" and actor.startswith("member:")  # somebody asks the rules once more
     moves = [
         _Move(request.handoff, None, outcome, by_hand=by_hand)
@@ -169,33 +162,8 @@ def reassign(
     if not requests:
         return []
     setup = load_setup()
-    _check_by_hand(requests)
-    earlier = _earlier_owners([request.handoff.id for request in requests])
-    missing = [each.handoff for each in requests if each.facts is None and not each.is_chosen]
-    facts = _facts(missing, setup, now)
-    outcomes = route_batch(
-        [
-            RouteRequest(
-                handoff=request.handoff,
-                facts=request.facts or facts.get(request.handoff.id),
-                exclude=earlier[request.handoff.id].union(request.exclude),
-                to_member_id=request.to_member_id,
-                owner_hint=request.outside_id,
-                claimed=request.claimed,
-                stand_in_id=request.stand_in_id,
-                waits_as=_waits_as(request),
-                fallback=_fallback(request, max_hops=setup.max_hops),
-                keep_owner_id=request.handoff.owner_id,
-                may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
-                offer=request.offer,
-                trigger="claimed" if request.claimed else str(request.end_reason),
-            )
-            for request in requests
-        ],
-        trigger="reassigned",
-        now=now,
-        setup=setup,
-    )
+    asked = _asked_again(requests, setup, now=now)
+    outcomes = route_batch(asked, trigger="reassigned", now=now, setup=setup)
     moves = [
         _Move(
             request.handoff,
@@ -208,6 +176,18 @@ def reassign(
         for request, outcome in zip(requests, outcomes, strict=True)
     ]
     return _apply(moves, now=now, actor=actor, first=False, held=held)
+
+
+def would_move(
+    again: Sequence[MoveRequest], new: Sequence[AssignRequest], *, now: datetime
+) -> list[RouteOutcome]:
+    """What `reassign`, and `assign_new` of waiting handoffs after it, would decide as things stand: those of
+    `again`, then those of `new`. Nothing is locked or written, so nobody waits for who only looks.
+    """
+    setup = load_setup()
+    asked = _asked_again(again, setup, now=now) if again else []
+    asked += _asked_new(new, setup, trigger="drain", now=now) if new else []
+    return would_route(asked, trigger="drain", now=now, setup=setup)
 
 
 def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
@@ -242,6 +222,51 @@ def _drain_chunk(ids: Sequence[UUID], clock: Callable[[], datetime]) -> int:
 
 
 # --- What goes into a decision ---
+
+
+def _asked_new(
+    requests: Sequence[AssignRequest], setup: Setup, *, trigger: str, now: datetime
+) -> list[RouteRequest]:
+    """What `assign_new` asks."""
+    hints = _active({request.owner_hint for request in requests if request.owner_hint})
+    facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
+    earlier = {} if trigger == "intake" else _earlier_owners([request.handoff.id for request in requests])
+    return [
+        RouteRequest(
+            handoff=request.handoff,
+            facts=request.facts or facts.get(request.handoff.id),
+            exclude=earlier.get(request.handoff.id, ()),
+            owner_hint=request.owner_hint if request.owner_hint in hints else None,
+            trigger="outside" if request.owner_hint in hints else "",
+        )
+        for request in requests
+    ]
+
+
+def _asked_again(requests: Sequence[MoveRequest], setup: Setup, *, now: datetime) -> list[RouteRequest]:
+    """What `reassign` asks. Raises Conflict as it does."""
+    _check_by_hand(requests)
+    earlier = _earlier_owners([request.handoff.id for request in requests])
+    missing = [each.handoff for each in requests if each.facts is None and not each.is_chosen]
+    facts = _facts(missing, setup, now)
+    return [
+        RouteRequest(
+            handoff=request.handoff,
+            facts=request.facts or facts.get(request.handoff.id),
+            exclude=earlier[request.handoff.id].union(request.exclude),
+            to_member_id=request.to_member_id,
+            owner_hint=request.outside_id,
+            claimed=request.claimed,
+            stand_in_id=request.stand_in_id,
+            waits_as=_waits_as(request),
+            fallback=_fallback(request, max_hops=setup.max_hops),
+            keep_owner_id=request.handoff.owner_id,
+            may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
+            offer=request.offer,
+            trigger="claimed" if request.claimed else str(request.end_reason),
+        )
+        for request in requests
+    ]
 
 
 def _earlier_owners(handoff_ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
