@@ -15,9 +15,20 @@ from django.db import IntegrityError, transaction
 
 from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed
 from handoff import words
-from handoff.simulation.single import Answer, Desk, account_owner, board_at, desk, member_id_of
-from handoff.simulation.typed import check, facts_at, tidy
+from handoff.simulation.single import (
+    HELD,
+    NOT_QUALIFIED,
+    OUTSIDE,
+    Answer,
+    Desk,
+    account_owner,
+    board_at,
+    desk,
+    member_id_of,
+)
+from handoff.simulation.typed import check, facts_at, known_at, tidy
 from leads.models import CriteriaVersion
+from leads.requirements import required_labels
 from routing.facts import Board
 from routing.models import LeadCase, Pool, RoutingSettings, RuleSetVersion
 from sla.models import PolicyVersion
@@ -223,7 +234,7 @@ _LABELS: Final = {"qualifies": "Qualification", "tier": "Tier", "pool": "Pool", 
 
 
 def _run(case: LeadCase, seat: Desk, names: CaseNames, now: datetime) -> CaseResult:
-    answer = seat.answer(facts_at(case.facts, now))
+    answer = seat.answer(facts_at(case.facts, now), known_at(case.facts))
     member = member_id_of(answer)
     got = {
         "qualifies": answer.qualifies,
@@ -239,13 +250,21 @@ def _run(case: LeadCase, seat: Desk, names: CaseNames, now: datetime) -> CaseRes
     ]
     if misses and answer.judgement is not None and answer.judgement.needs:
         misses.append(f"It lacks what a handoff requires: {', '.join(answer.judgement.needs)}.")
+    if misses and answer.waits_for:
+        misses.append(
+            f"It is held for enrichment first: it lacks {words.listed(required_labels(answer.waits_for))}."
+        )
+    if misses and answer.why_not == OUTSIDE:
+        misses.append("Routing is switched off here: another system chooses the owner.")
     return CaseResult(case, got, misses, answer)
 
 
 def reason_words(result: CaseResult) -> str:
     """Why it came out as it did."""
-    if result.got["reason"] == "not_qualified":
+    if result.got["reason"] == NOT_QUALIFIED:
         return "It is not handed over"
+    if result.got["reason"] == HELD:
+        return "It is held for enrichment first"
     return words.say(words.REASONS, result.got["reason"])
 
 

@@ -1,4 +1,5 @@
-"""Facts of a lead as somebody types them: {"title", "country", ..., "account": {...}, "engagements": [...]}.
+"""Facts of a lead as somebody types them: {"title", "country", ..., "stage", "system", "account": {...},
+"engagements": [...]}. stage and system: what another system calls its stage, and which.
 
 The same shape is stored of a saved test lead, sent over the API, and shown by the form. What is left out is
 not known; of an account's flags it is false.
@@ -12,12 +13,13 @@ from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
+from handoff.simulation.single import Known
 from leads.account_facts import Who, lists_of
 from leads.criteria import ACCOUNT_FIELDS, FLAGS, LEAD_FIELDS
 from leads.incoming import COMPANY_LIMITS, LEAD_LIMITS
 from leads.list_use import FIELD as LISTS
 from leads.matching import email_domain, is_free_mail
-from leads.models import Engagement
+from leads.models import Engagement, Lead
 from routing.decide import ACCOUNT_OWNER
 
 MOST_ENGAGEMENTS: Final = 20
@@ -29,6 +31,8 @@ LEAD_TEXTS: Final = {
     for name in LEAD_FIELDS
     if name != "score"
 }
+#: Its stage in another system, and that one's name.
+OUTSIDE_TEXTS: Final = {"stage": LEAD_LIMITS["stage"], "system": LEAD_LIMITS["external_system"]}
 ACCOUNT_TEXTS: Final = {name: COMPANY_LIMITS[name] for name in ACCOUNT_FIELDS if name in COMPANY_LIMITS}
 ACCOUNT_NUMBERS: Final = ("employees", "revenue")
 KIND_LIMIT: Final = int(Engagement._meta.get_field("kind").max_length or 60)
@@ -60,6 +64,12 @@ def facts_at(typed: Mapping[str, Any], at: datetime) -> Facts:
         for each in typed.get("engagements") or ()
     ]
     return Facts(values, did, at)
+
+
+def known_at(typed: Mapping[str, Any]) -> Known:
+    """What is known of a typed lead beside its facts: it never was handed over."""
+    stage, system = typed.get("stage") or "", typed.get("system") or ""
+    return Known(Lead(outside_stage=stage.strip(), outside_system=system.strip()))
 
 
 def tidy(typed: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,6 +76,80 @@ class TestRunning:
         assert call(org, "POST", "test-leads/run", {"rules": "draft"}).status_code == 409
 
 
+def choose(org: Org, **said: Any) -> None:
+    answer = Client().patch("/api/v1/handover", said, content_type="application/json", headers=org.auth)
+    assert answer.status_code == 200, answer.content
+
+
+class TestWhatHandsOver:
+    """As live does: by the stage that another system says, after what is waited for, where we route."""
+
+    def test_the_stage_of_another_system_lets_a_test_lead_through_the_gate(self, org: Org) -> None:
+        choose(org, triggers=["outside_stage"], outside_stages=["hubspot: MQL"])
+        case(
+            org,
+            "Ours",
+            {"email": "b@firm.example", "engagements": [{"kind": "demo_request"}]},
+            qualifies=False,
+        )
+        said = {"email": "a@firm.example", "stage": "mql", "system": "HubSpot"}
+        case(org, "Theirs", said, qualifies=True, pool="inbound")
+        case(org, "Another's", {**said, "system": "salesforce"}, qualifies=False)
+        assert [passed for _, passed, _ in run(org, "live")] == [True, True, True]
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        assert publish(org, write_draft(org, draft_rules())).status_code == 200
+
+    def test_a_score_and_a_form_hand_over_as_well(self, org: Org) -> None:
+        choose(org, triggers=["score", "form"], score_from=70, form_kinds=["webinar"])
+        case(org, "Score", {"email": "a@firm.example", "score": 71}, qualifies=True)
+        case(org, "Form", {"email": "a@firm.example", "engagements": [{"kind": "webinar"}]}, qualifies=True)
+        case(org, "Neither", {"email": "a@firm.example", "score": 69}, qualifies=False)
+        assert [passed for _, passed, _ in run(org, "live")] == [True, True, True]
+
+    def test_one_that_is_held_for_enrichment_says_what_it_waits_for(self, org: Org) -> None:
+        with org.scope():
+            content = {**org.criteria.content, "hold": {"fields": ["account.employees"], "minutes": 15}}
+            CriteriaVersion.objects.update(content=content, number=31)
+        case(org, pool="inbound")
+        case(org, "Known", {**GERMAN, "account": {"employees": 20}}, pool="inbound")
+        assert run(org, "live") == [
+            (
+                "A German",
+                False,
+                [
+                    "Pool: expected Inbound, got no pool.",
+                    "It is held for enrichment first: it lacks Employees.",
+                ],
+            ),
+            ("Known", True, []),
+        ]
+        told = call(org, "POST", "simulations/lead", {"facts": GERMAN}).json()["live"]
+        assert (told["reason"], told["waits_for"]) == ("held", ["account.employees"])
+        assert (told["qualified"], told["deadlines"]) == (True, [])
+
+    def test_where_another_system_routes_no_rule_is_asked(self, org: Org) -> None:
+        choose(org, routes=False)
+        case(org, qualifies=True, tier="demo_request")
+        assert run(org, "live") == [("A German", True, [])]
+        told = call(org, "POST", "simulations/lead", {"facts": GERMAN}).json()["live"]
+        assert (told["reason"], told["pool"]) == ("outside", None)
+
+    def test_one_lead_is_handed_over_as_the_dry_run_says(self, org: Org, now: Any) -> None:
+        choose(org, triggers=["outside_stage"], outside_stages=["MQL"])
+        said = {
+            "email": "ivy@heron.example",
+            "external_system": "hubspot",
+            "external_id": "1",
+            "stage": "MQL",
+        }
+        dry = call(org, "POST", "simulate", {"lead": said}).json()
+        typed = {"email": said["email"], "stage": "MQL", "system": "hubspot"}
+        asked = call(org, "POST", "simulations/lead", {"facts": typed}).json()["live"]
+        names = ("qualified", "tier", "reason", "pool")
+        assert [dry[name] for name in names] == [asked[name] for name in names]
+        assert dry["qualification"]["trigger"] == asked["qualification"]["trigger"]
+
+
 class TestKeeping:
     def test_it_is_changed_and_removed_with_an_entry_in_the_audit(self, org: Org) -> None:
         made = case(org, pool="german")
