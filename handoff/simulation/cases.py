@@ -43,6 +43,7 @@ from tenants.versions import open_draft, version_in_force
 MOST_CASES: Final = 50
 LONGEST_NAME: Final = 80
 FAILED: Final = "test_lead_failed"
+NOT_JUDGED: Final = "test_leads_not_judged"
 #: Kinds of versions that saved test leads may guard.
 GUARDED: Final = {"routing": "routing rules", "criteria": "qualification criteria"}
 EXPECTATIONS: Final = ("qualifies", "tier", "pool", "person")
@@ -172,7 +173,22 @@ def told(case: LeadCase) -> dict[str, Any]:
     return {"name": case.name, "facts": case.facts, "expects": case.expects}
 
 
-def _record(case: LeadCase, action: str, before: Any, after: Any, actor: str, now: datetime) -> None:
+def _record(
+    case: LeadCase,
+    action: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Write down who did what. Of the facts only which of them changed: they may be those of somebody real,
+    and what the record says stays."""
+    old, new = (_leaves(side["facts"]) if side else {} for side in (before, after))
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    before, after = (
+        {**side, "facts": [name for name in names if name in values]} if side else None
+        for side, values in ((before, old), (after, new))
+    )
     record_change(
         actor=actor,
         action=action,
@@ -182,6 +198,12 @@ def _record(case: LeadCase, action: str, before: Any, after: Any, actor: str, no
         after=after,
         now=now,
     )
+
+
+def _leaves(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Typed facts by name: "title", "account.employees", "engagements"."""
+    account = {f"account.{name}": value for name, value in (facts.get("account") or {}).items()}
+    return {name: value for name, value in facts.items() if name != "account"} | account
 
 
 # --- Running them ---
@@ -301,7 +323,8 @@ def set_gate(kinds: Sequence[str], *, actor: str, now: datetime) -> list[str]:
 
 
 def gate_errors(clock: Clock) -> Callable[[VersionedModel], list[FieldError]]:
-    """What stands between a version and its publication because test leads fail: one error for each of them.
+    """What stands between a version and its publication because test leads fail, one error for each of them;
+    or because they cannot be judged, since a part that they are judged by makes no sense.
     For `tenants.versions.gates`.
     """
 
@@ -312,8 +335,9 @@ def gate_errors(clock: Clock) -> Callable[[VersionedModel], list[FieldError]]:
         content = {"rules" if kind == "routing" else "criteria": version.content}
         try:
             results = run_cases(all_cases(), now=clock(), **content)
-        except DomainError:
-            return []  # its own check says what is wrong with it
+        except DomainError as refusal:
+            text = f"The test leads cannot be judged by these {GUARDED[kind]}: {refusal.message}"
+            return [FieldError("", text, NOT_JUDGED)]
         return [
             FieldError("", f"Test lead “{result.case.name}” fails. {' '.join(result.misses)}", FAILED)
             for result in results

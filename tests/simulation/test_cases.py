@@ -163,6 +163,18 @@ class TestKeeping:
             entries = AuditEntry.objects.filter(object_type="leadcase").order_by("at", "id")
             assert list(entries.values_list("action", flat=True)) == ["created", "changed", "removed"]
 
+    def test_the_audit_says_which_facts_changed_and_not_what_they_are(self, org: Org) -> None:
+        facts = {"email": "jane.doe@firm.example", "title": "CTO", "account": {"employees": 5}}
+        made = case(org, facts=facts, qualifies=False)
+        changed = {**facts, "title": "CEO", "account": {"employees": 5, "name": "Firm"}}
+        body = {"name": made["name"], "facts": changed, "expects": made["expects"]}
+        assert call(org, "PUT", f"test-leads/{made['id']}", body).status_code == 200
+        with org.scope():
+            first, second = AuditEntry.objects.filter(object_type="leadcase").order_by("at", "id")
+        assert first.after["facts"] == ["account.employees", "email", "title"]
+        assert (second.before["facts"], second.after["facts"]) == (["title"], ["account.name", "title"])
+        assert "jane" not in str([first.after, second.before, second.after])
+
     def test_anothers_is_not_there(self, org: Org, globex: Org) -> None:
         made = case(org, pool="german")
         assert call(globex, "GET", f"test-leads/{made['id']}").status_code == 404
@@ -221,6 +233,21 @@ class TestTheGate:
         draft = write_draft(org, draft_rules(GERMANS))
         assert call(org, "POST", "draft/check").json()["problems"] == []
         assert publish(org, draft).status_code == 200
+
+    def test_what_cannot_be_judged_is_not_let_through(self, org: Org) -> None:
+        case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        draft = write_draft(org, draft_rules(GERMANS))
+        with org.scope():
+            gone = {"rule": {"field": "lead.gone", "op": "equals", "value": 1}}
+            CriteriaVersion.objects.update(content=gone, number=41)
+        refused = publish(org, draft)
+        assert refused.status_code == 400
+        (error,) = refused.json()["errors"]
+        assert error["code"] == "test_leads_not_judged"
+        assert error["message"].startswith(
+            "The test leads cannot be judged by these routing rules: These criteria are not valid"
+        )
 
     def test_going_back_is_not_held_up(self, org: Org) -> None:
         assert publish(org, write_draft(org, draft_rules(GERMANS))).status_code == 200
