@@ -28,6 +28,7 @@ from leads.incoming import LeadIn
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
+from leads.past import counts
 from leads.people import find_people
 from leads.quality import findings, known_of
 from leads.score import FIELD as SCORE_FIELD
@@ -197,8 +198,7 @@ class Batch:
             person = known[lead_id]
             person.known_events.add((kind, subject, at))
             person.latest = max(person.latest or at, at)
-            # After a closed handoff the lead starts clean: what led to that one cannot open the next.
-            if person.closed_at is None or received_at >= person.closed_at:
+            if counts(received_at, person.closed_at):
                 person.past.append((kind, subject, at))
 
     @staticmethod

@@ -16,7 +16,8 @@ from core.businesstime import CalendarClosedError, Gap, WorkCalendar, tidy
 from core.errors import Conflict
 from core.rules import Facts
 from leads.criteria import SCHEMA, Criteria, Judgement, compile_content, facts_of, load_criteria
-from leads.models import CriteriaVersion, DataWait, Engagement, Lead
+from leads.models import CriteriaVersion, DataWait, Lead
+from leads.past import last_closing, past_of
 from leads.triggers import Triggers, triggers_in_force
 from leads.triggers import judge as judge_triggers
 from routing.decide import ACCOUNT_OWNER, DecisionResult, RuleSet, compile_rule_set, decide
@@ -232,14 +233,13 @@ def account_owner(facts: Facts) -> list[UUID]:
 
 def facts_of_lead(lead: Lead, at: datetime) -> Facts:
     """What is known of a lead now, read at a moment."""
-    did = Engagement.objects.filter(lead_id=lead.id).values_list("kind", "subject", "at")
-    return facts_of(lead, lead.account, list(did), at)
+    return facts_of(lead, lead.account, past_of([lead.id])[lead.id], at)
 
 
 def known_of_lead(lead: Lead, at: datetime) -> Known:
     """A lead that is there."""
     closings = list(lead.handoffs.values_list("closed_at", flat=True))
-    closed_at = max((each for each in closings if each is not None and each <= at), default=None)
+    closed_at = last_closing(closings, at)
     held = DataWait.objects.filter(lead_id=lead.id, kind=DataWait.Kind.ENRICHMENT)
     was_held = any(ended or due_at <= at for ended, due_at in held.values_list("ended_at", "due_at"))
     return Known(lead, closed_at, whatever=bool(closings), was_held=was_held)
