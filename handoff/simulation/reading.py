@@ -212,8 +212,9 @@ def read_world(since: datetime, until: datetime) -> World:
 
 
 def _rotation(pool_id: UUID, since: datetime) -> dict[str, int]:
-    """Where a pool's turns stood: as its last decision before left them; level where none is kept."""
-    turns = Decision.objects.filter(pool_id=pool_id, at__lt=since, reason__in=TURNS)
+    """Where a pool's turns stood: as its last decision before left them; level where none is kept. Of a test
+    lead the turn was given back."""
+    turns = Decision.objects.filter(pool_id=pool_id, at__lt=since, reason__in=TURNS, handoff__is_test=False)
     trace = turns.order_by("-at", "-id").values_list("trace", flat=True).first()
     if trace is None:
         return {}
@@ -228,10 +229,8 @@ def _spans(since: datetime, until: datetime) -> list[Span]:
         handoff__started_at__lt=since,
         started_at__lt=until,
     )
-    columns = ("member_id", "started_at", "ended_at")
-    return [
-        Span(str(member_id), start, end) for member_id, start, end in rows.order_by().values_list(*columns)
-    ]
+    columns = ("member_id", "started_at", "ended_at", "handoff__is_test")
+    return [Span(str(member_id), *rest) for member_id, *rest in rows.order_by().values_list(*columns)]
 
 
 def _deals(until: datetime) -> list[tuple[datetime, str, int]]:
