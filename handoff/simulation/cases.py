@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed
+from core.rules import Facts
 from handoff import words
 from handoff.simulation.single import (
     HELD,
@@ -26,7 +27,7 @@ from handoff.simulation.single import (
     desk,
     member_id_of,
 )
-from handoff.simulation.typed import check, facts_at, known_at, tidy
+from handoff.simulation.typed import Companies, check, facts_at, known_at, tidy
 from leads.models import CriteriaVersion
 from leads.requirements import required_labels
 from routing.facts import Board
@@ -215,8 +216,7 @@ def run_cases(
     now: datetime,
     rules: Mapping[str, Any] | None = None,
     criteria: Mapping[str, Any] | None = None,
-    board: Board | None = None,
-    names: CaseNames | None = None,
+    read: CaseReading | None = None,
 ) -> list[CaseResult]:
     """Run test leads against what is in force, or against contents given. The number of queries does not grow
     with theirs. Raises as `single.desk`.
@@ -224,22 +224,19 @@ def run_cases(
     if not cases:
         return []
     with steady_config():
-        board = board or board_for(cases, now)
-        seat = desk(at=now, now=now, rules=rules, criteria=criteria, board=board)
-        named = names or CaseNames()
-        return [_run(case, seat, named, now) for case in cases]
+        read = read or CaseReading(cases, now)
+        seat = desk(at=now, now=now, rules=rules, criteria=criteria, board=read.board)
+        return [_run(case, facts_at(case.facts, now, read.companies), seat, read) for case in cases]
 
 
-def board_for(cases: Sequence[LeadCase], now: datetime) -> Board:
-    """The people whom these test leads may go to."""
-    owners = [owner for case in cases for owner in account_owner(facts_at(case.facts, now))]
-    return board_at(now, others=owners)
+class CaseReading:
+    """What test leads are run with beside the rules, read once for several runs: their accounts, the people
+    whom they may go to, and pools and people by what cases call them."""
 
-
-class CaseNames:
-    """Pools and people by what cases call them, read once."""
-
-    def __init__(self) -> None:
+    def __init__(self, cases: Sequence[LeadCase], now: datetime) -> None:
+        self.companies = Companies(case.facts for case in cases)
+        facts = [facts_at(case.facts, now, self.companies) for case in cases]
+        self.board: Board = board_at(now, others=[owner for each in facts for owner in account_owner(each)])
         self.pools = dict(Pool.objects.values_list("slug", "name"))
         self.people = {str(key): name for key, name in Member.objects.values_list("id", "name")}
 
@@ -255,8 +252,8 @@ class CaseNames:
 _LABELS: Final = {"qualifies": "Qualification", "tier": "Tier", "pool": "Pool", "person": "Person"}
 
 
-def _run(case: LeadCase, seat: Desk, names: CaseNames, now: datetime) -> CaseResult:
-    answer = seat.answer(facts_at(case.facts, now), known_at(case.facts))
+def _run(case: LeadCase, facts: Facts, seat: Desk, names: CaseReading) -> CaseResult:
+    answer = seat.answer(facts, known_at(case.facts))
     member = member_id_of(answer)
     got = {
         "qualifies": answer.qualifies,

@@ -136,9 +136,9 @@ class FactsForm(forms.Form):
         """What was typed, without what is empty."""
         said = self.cleaned_data
         account = {
-            name: said[f"account_{name}"]
-            for name in (*typed.ACCOUNT_TEXTS, *typed.ACCOUNT_NUMBERS, *FLAGS, "owner")
+            name: said[f"account_{name}"] for name in (*typed.ACCOUNT_TEXTS, *typed.ACCOUNT_NUMBERS, "owner")
         }
+        account |= {flag: True for flag in FLAGS if said[f"account_{flag}"]}
         did = [
             {
                 "kind": said[f"kind_{row}"],

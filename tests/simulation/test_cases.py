@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from leads.models import CriteriaVersion
-from routing.models import LeadCase, RuleSetVersion
+from leads.models import Account, CriteriaVersion
+from routing.models import LeadCase, Pool, RuleSetVersion
 from tenants import versions
 from tenants.models import AuditEntry
 from tests.factories import Org
@@ -133,6 +133,31 @@ class TestWhatHandsOver:
         assert run(org, "live") == [("A German", True, [])]
         told = call(org, "POST", "simulations/lead", {"facts": GERMAN}).json()["live"]
         assert (told["reason"], told["pool"]) == ("outside", None)
+
+    def test_the_account_with_its_domain_says_what_is_above_it_who_owns_it_and_its_flags(
+        self, org: Org, now: Any
+    ) -> None:
+        with org.scope():
+            parent = Account.objects.create(name="Heron Group", is_customer=True, created_at=now)
+            own = {"name": "Heron", "domain": "heron.example", "parent": parent, "owner": org.reps[1]}
+            Account.objects.create(**own, created_at=now, is_partner=True, is_customer=True)
+            Pool.objects.filter(slug="german").update(owner_first=True)
+        asked = {"parent_name": "Heron Group", "parent_is_customer": True}
+        asked |= {"is_partner": True, "is_customer": False}
+        when = {
+            "all": [
+                {"field": f"account.{name}", "op": "equals", "value": value} for name, value in asked.items()
+            ]
+        }
+        write_draft(org, draft_rules({"name": "Group", "when": when, "pool": "german"}))
+        did = [{"kind": "demo_request"}]
+        typed = {"email": "a@heron.example", "engagements": did, "account": {"is_customer": False}}
+        for said, owner in ((typed, org.reps[1]), ({**typed, "email": "a@ibis.example"}, None)):
+            told = call(org, "POST", "simulations/lead", {"facts": said, "rules": "draft"}).json()["draft"]
+            assert told["rule"] == ("Group" if owner else "Everyone")
+            assert owner is None or told["owner"]["id"] == str(owner.id)
+        case(org, "Theirs", typed, pool="german", person=org.reps[1].email)
+        assert run(org, "draft") == [("Theirs", True, [])]
 
     def test_one_lead_is_handed_over_as_the_dry_run_says(self, org: Org, now: Any) -> None:
         choose(org, triggers=["outside_stage"], outside_stages=["MQL"])
