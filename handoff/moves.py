@@ -18,7 +18,8 @@ from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
 from leads.account_facts import Beside
 from leads.criteria import Criteria, facts_of, load_criteria
-from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead
+from leads.models import Assignment, CriteriaVersion, Handoff, Lead
+from leads.past import past_of
 from leads.score import FIELD as SCORE
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
@@ -43,7 +44,7 @@ from tenants.audit import names_of_actors
 from tenants.bulk import update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 EndReason = Assignment.EndReason
 
@@ -320,19 +321,15 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
         return {}
     lead_ids = {handoff.lead_id for handoff in handoffs}
     leads = Lead.objects.select_related("account").in_bulk(lead_ids)
-    past: dict[UUID, list[tuple[str, str, datetime]]] = {lead_id: [] for lead_id in lead_ids}
-    criteria = _criteria_of_score(rule_set)
+    criteria = _criteria_of_score(rule_set, now)
     counts = criteria is not None and criteria.signals is not None and criteria.signals.reads_engagements
-    if rule_set.reads_engagements or counts:
-        rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
-        for lead_id, kind, subject, at in rows:
-            past[lead_id].append((kind, subject, at))
+    past = past_of(lead_ids) if rule_set.reads_engagements or counts else {}
     beside = Beside((lead, lead.account) for lead in leads.values())
     return {
         handoff.id: facts_of(
             leads[handoff.lead_id],
             leads[handoff.lead_id].account,
-            past[handoff.lead_id],
+            past.get(handoff.lead_id, ()),
             now,
             extra={"sla.tier": handoff.tier},
             criteria=criteria,
@@ -342,11 +339,11 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
     }
 
 
-def _criteria_of_score(rule_set: RuleSet) -> Criteria | None:
-    """The criteria in force, where a rule asks for the score that they may count; one query."""
+def _criteria_of_score(rule_set: RuleSet, now: datetime) -> Criteria | None:
+    """The criteria in force now, where a rule asks for the score that they may count; one query."""
     if SCORE not in rule_set.fields:
         return None
-    version = published_version(CriteriaVersion)
+    version = version_in_force(CriteriaVersion, now)
     return load_criteria(version) if version else None
 
 
