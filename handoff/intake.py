@@ -20,6 +20,7 @@ from django.db import transaction
 from core.errors import Conflict, DomainError, ValidationFailed
 from core.rules import Facts
 from handoff import moves, nurture
+from handoff.kept_arrivals import with_kept_owners
 from handoff.readiness import let_through
 from handoff.services import end_nurture
 from handoff.shadow import Telling, through
@@ -136,6 +137,7 @@ def _take(items: Sequence[LeadIn], *, actor: str, clock: Clock) -> list[IntakeRe
     if not arrivals:
         return results
     arrivals = _wake(arrivals)
+    owners = with_kept_owners(arrivals, owners)
     changed = _owner_changes(arrivals, owners)
     if changed and any(arrival.qualifies for arrival in arrivals):
         # Both steps lock rows of people: all at once, in one order.
@@ -215,8 +217,12 @@ def hand_off(
     arrivals: Sequence[Arrival], owners: Mapping[str, UUID], *, actor: str
 ) -> tuple[dict[UUID, Handoff], dict[UUID, Assignment], dict[UUID, list[AnyTimer]]]:
     """Open, route and time the handoffs of those that qualify and that nothing keeps: handoffs by lead;
-    assignments and clocks by handoff."""
+    assignments and clocks by handoff.
+
+    owners: members whom the arrivals name, by e-mail; those that earlier ones named are added.
+    """
     now = arrivals[0].at
+    owners = with_kept_owners(arrivals, owners)
     new = [arrival for arrival in arrivals if arrival.qualifies]
     terms = _terms(new)
     new = let_through(arrivals, terms, _terms, now=now)

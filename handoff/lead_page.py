@@ -102,6 +102,7 @@ class LeadPage:
     pause: Item | None
     moved: str
     may_correct: bool
+    may_judge_again: bool
     broken: list[BrokenClock]
     excuses_used: bool  # of broken clocks: whether anybody here ever asked to excuse one
     measured: bool
@@ -234,6 +235,8 @@ def lead_page(
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
+        may_judge_again=member.role in (Role.ADMIN, Role.MARKETING)
+        and (handoff is None or handoff.state == Handoff.State.CLOSED),
         broken=broken,
         excuses_used=bool(broken) and are_used(),
         measured=handoff is not None

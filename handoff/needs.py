@@ -59,9 +59,10 @@ class Waiting:
 
 
 def leads_waiting() -> QuerySet[Lead]:
-    """Leads that lack something that a handoff asks for. One that sales has already waits for nothing."""
+    """Leads that lack something that a handoff asks for. One that sales has already waits for nothing, and a
+    test lead is nobody's to mend."""
     running = Handoff.objects.filter(lead_id=OuterRef("pk"), state=Handoff.State.OPEN)
-    waiting: QuerySet[Lead] = Lead.objects.exclude(needs=[]).exclude(Exists(running))
+    waiting: QuerySet[Lead] = Lead.objects.filter(is_test=False).exclude(needs=[]).exclude(Exists(running))
     return waiting.select_related("account")
 
 

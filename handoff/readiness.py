@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from handoff import words
+from handoff.kept_arrivals import keep, recall
 from leads.criteria import criteria_that_judged
 from leads.lifecycle import Stage
 from leads.models import DataWait, Lead
@@ -32,7 +33,17 @@ def let_through(
     it was, with what it needs.
 
     terms: the tiers of those that qualify, by lead. match: finds them for others.
+    What an earlier arrival said of a lead that waited until now is put into its item.
     """
+    recall(arrivals)
+    through = _ready(arrivals, terms, match, now)
+    keep(arrivals, {arrival.lead.id for arrival in through})
+    return through
+
+
+def _ready(
+    arrivals: Sequence[Arrival], terms: Mapping[UUID, Terms], match: Matching, now: datetime
+) -> list[Arrival]:
     through = [arrival for arrival in arrivals if arrival.qualifies]
     asked = {
         arrival.lead.id: asks
@@ -144,17 +155,17 @@ class Held:
 
 
 def held_leads() -> QuerySet[Lead]:
-    """Leads that are held for enrichment."""
+    """Leads that are held for enrichment, test leads left out."""
     lasting = DataWait.objects.filter(
         lead_id=OuterRef("pk"), kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True
     )
-    found: QuerySet[Lead] = Lead.objects.filter(Exists(lasting)).select_related("account")
+    found: QuerySet[Lead] = Lead.objects.filter(Exists(lasting), is_test=False).select_related("account")
     return found
 
 
 def held_now(*, limit: int) -> list[Held]:
-    """Leads that are held for enrichment, those first that are released first."""
-    rows = DataWait.objects.filter(kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True)
+    """Leads that are held for enrichment, those first that are released first; test leads left out."""
+    rows = DataWait.objects.filter(kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True, lead__is_test=False)
     listed = rows.select_related("lead__account").order_by("due_at", "id")[:limit]
     return [Held(row.lead, row.fields, row.since, row.due_at) for row in listed]
 

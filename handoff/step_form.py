@@ -24,7 +24,7 @@ _MOST: Final = {"account.revenue": MAX_BIG_INTEGER}
 
 class StepForm(forms.Form):
     """The part of a form that says what a step asks for. asked: the stage whose questions were shown, so that
-    a box that is not ticked can be told from one that was not there."""
+    an answer that was not given can be told from a question that was not there."""
 
     asked = forms.CharField(required=False, widget=forms.HiddenInput, max_length=12)
 
@@ -76,7 +76,13 @@ def _question_field(question: Question) -> forms.Field:
         "required": False,
     }
     if question.answer == "yes_no":
-        return forms.BooleanField(**shared)
+        return forms.TypedChoiceField(
+            choices=[("yes", "Yes"), ("no", "No"), ("", "Not answered")],
+            coerce=_is_yes,
+            empty_value=None,
+            widget=forms.RadioSelect,
+            **shared,
+        )
     if question.answer == "choice":
         return forms.ChoiceField(
             choices=[("", "Not answered"), *((each, each) for each in question.choices)], **shared
@@ -86,6 +92,10 @@ def _question_field(question: Question) -> forms.Field:
     if question.answer == "date":
         return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **shared)
     return forms.CharField(max_length=TEXT, **shared)
+
+
+def _is_yes(value: str) -> bool:
+    return value == "yes"
 
 
 def _owed_field(each: OwedField) -> forms.Field:

@@ -119,8 +119,17 @@ def _still_simulating(now: datetime) -> None:
 
 
 def forget_simulations_tick() -> int:
-    """Remove simulations that were kept long enough; returns how many."""
-    return sum(runs.forget_old(tenant_id, now=database_clock()) for tenant_id in active_tenants())
+    """Remove simulations that were kept long enough; returns how many.
+
+    An organisation whose turn raises is left for the next tick, and the others go on.
+    """
+    count = 0
+    for tenant_id in active_tenants():
+        try:
+            count += runs.forget_old(tenant_id, now=database_clock())
+        except Exception:
+            logger.exception("Forgetting simulations failed.", extra={"tenant": str(tenant_id)})
+    return count
 
 
 def look_after_the_named_tick() -> int:

@@ -19,7 +19,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from leads.degradation import Tally
 from leads.models import Handoff, Lead
-from leads.quality import CHECKS, COMPLETE
+from leads.quality import CHECKS, COMPLETE, INSTEAD
 
 #: Leads of a period that are counted at most, the newest.
 MOST_LEADS: Final = 50_000
@@ -106,8 +106,8 @@ def _is_known(name: str) -> Q:
     if owner:
         path = f"account__{part}"
         return Q(**{f"{path}__isnull": False}) if part == "employees" else Q(**{f"{path}__gt": ""})
-    if name in ("country", "company_name"):
-        instead = "account__country" if name == "country" else "account__name"
+    if name in INSTEAD:
+        instead = INSTEAD[name].replace(".", "__")
         return Q(**{f"{name}__gt": ""}) | Q(**{f"{instead}__gt": ""})
     return Q(**{f"{name}__gt": ""})
 

@@ -129,6 +129,9 @@ class Lead(TenantModel):
     stage_by_system = models.JSONField(null=True)  # {system: what it calls the stage}, the last word of each
     triggered_at = models.DateTimeField(null=True)  # since when that stage, or the score, hands it over
     owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
+    # Of the arrival that would hand it over, while it waits for data: owner (e-mail), source, campaign,
+    # channel, test, drill_seconds, as far as the lead does not say the same (handoff.kept_arrivals).
+    kept_arrival = models.JSONField(null=True)
     is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -228,6 +231,15 @@ class SourceAlarm(TenantModel):
             )
         ]
         indexes = [models.Index(fields=["tenant", "-began_at"], name="source_alarm_by_time")]
+
+
+class SourceLook(TenantModel):
+    """When the data of sources was compared last: one row a tenant."""
+
+    day = models.DateField(null=True)  # by UTC
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="source_look_once")]
 
 
 class LeadExternalId(TenantModel):

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed, pointer
+from leads.criteria import values_of
 from leads.incoming import MAX_CUSTOM_KEYS, storable
 from leads.lifecycle import Stage
 from leads.models import Lead, LeadSettings
+from leads.quality import is_known
 from leads.requirements import REQUIRED_FIELDS
 from leads.sql_bar import Bar
 from tenants.config import configured
@@ -78,18 +80,18 @@ def owed_at(stage: Stage) -> tuple[list[OwedField], list[str]]:
     return fields, [name.removeprefix(SQL) for name in names if name.startswith(SQL)]
 
 
-def value_of(lead: Lead, name: str) -> Any:
-    """What is known of a field that may be owed, "sql." ones apart."""
-    if name.startswith(CUSTOM):
-        return lead.custom.get(name.removeprefix(CUSTOM))
-    if name.startswith("account."):
-        return getattr(lead.account, name.removeprefix("account."), None) if lead.account_id else None
-    return getattr(lead, name)
-
-
 def missing(lead: Lead, fields: Sequence[OwedField]) -> list[OwedField]:
-    """Those of the fields that are not known of the lead."""
-    return [each for each in fields if value_of(lead, each.name) in (None, "", [], {})]
+    """Those of the fields that are not known of the lead (`leads.quality.is_known`)."""
+    if not fields:
+        return []
+    values = values_of(lead, lead.account if lead.account_id else None)
+    return [each for each in fields if not _is_known(lead, values, each)]
+
+
+def _is_known(lead: Lead, values: Mapping[str, object], each: OwedField) -> bool:
+    if each.is_custom:
+        return lead.custom.get(each.name.removeprefix(CUSTOM)) not in (None, "", [], {})
+    return is_known(values, each.name)
 
 
 def read_fields(asked: Sequence[OwedField], said: Mapping[str, Any]) -> dict[str, Any]:

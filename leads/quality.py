@@ -158,7 +158,11 @@ COMPLETE: Final[Mapping[str, str]] = {
     "account.industry": "Industry",
 }
 #: Of a lead's field, the one of its account that stands for it.
-_INSTEAD: Final = {"country": "account.country", "company_name": "account.name"}
+INSTEAD: Final[Mapping[str, str]] = {
+    "country": "account.country",
+    "region": "account.region",
+    "company_name": "account.name",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +209,10 @@ def completeness(values: Mapping[str, object]) -> Completeness:
 
 
 def is_known(values: Mapping[str, object], name: str) -> bool:
-    """Whether a field of COMPLETE has a value."""
+    """Whether a field of COMPLETE, or a handoff requirement, has a value: its own, or that of its account
+    where one stands for it. What is complete, required, waited for, and owed at a stage all ask this."""
     own = values.get(name if "." in name else f"lead.{name}")
     if own not in (None, ""):
         return True
-    instead = _INSTEAD.get(name)
+    instead = INSTEAD.get(name)
     return instead is not None and values.get(instead) not in (None, "")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from core.errors import FieldError, pointer
-from leads.quality import CHECKS, findings, known_of, spoiled
+from leads.quality import CHECKS, findings, is_known, known_of, spoiled
 
 #: What may be asked for before a handoff, with the words for it.
 REQUIRED_FIELDS: Final[dict[str, str]] = {
@@ -80,11 +80,6 @@ class Requirements:
         names = dict.fromkeys((*self.required, *self.by_tier.get(tier or "", ())))
         spoiled_fields = spoiled(findings(known_of(values)), self.valid) if self.valid and names else {}
         return [name for name in names if not is_known(values, name) or name in spoiled_fields]
-
-
-def is_known(values: Mapping[str, object], name: str) -> bool:
-    """Whether a requirement has a value."""
-    return values.get(name if "." in name else f"lead.{name}") not in (None, "")
 
 
 @dataclass(frozen=True, slots=True)

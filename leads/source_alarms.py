@@ -6,15 +6,16 @@ however many engines.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
 from django.urls import reverse
 
 from leads.completeness import MEASURES, SourceData, by_source, measure_words
 from leads.degradation import FEWEST, Tally, has_dropped, has_recovered
-from leads.models import SourceAlarm
+from leads.models import SourceAlarm, SourceLook
 from notifications.context import Context, Row, register
 from notifications.outbox import Message, enqueue
 from tenants.bulk import fresh, insert_rows, update_rows
@@ -26,6 +27,28 @@ LATELY: Final = timedelta(days=7)
 BEFORE: Final = timedelta(days=28)
 _SUBJECT: Final = "source_alarm:"
 _TOLD: Final = (Role.ADMIN, Role.MARKETING)
+
+
+def watch_sources_daily(now: datetime) -> int:
+    """`watch_sources` once a day (by UTC) of the tenant in scope, however many engines ask; 0 where it was
+    done or another engine is at it. A look that raises is none: its day is written with it."""
+    today = now.astimezone(UTC).date()
+    mine = _look_of_today(today)
+    if mine is None:
+        return 0
+    began = watch_sources(now)
+    mine.day = today
+    update_rows([mine], ["day"])
+    return began
+
+
+def _look_of_today(today: date) -> SourceLook | None:
+    """The tenant's row, locked, where it was not looked at today."""
+    if not SourceLook.objects.exists():
+        insert_rows([fresh(SourceLook, tenant_id=current_tenant_id())], conflict="on conflict do nothing")
+    waiting = SourceLook.objects.filter(Q(day__isnull=True) | Q(day__lt=today))
+    found: SourceLook | None = waiting.select_for_update(of=("self",), skip_locked=True).first()
+    return found
 
 
 def watch_sources(now: datetime) -> int:

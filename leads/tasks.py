@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from leads.account_compare import compare_accounts, tenants_with_names_to_compare
-from leads.source_alarms import watch_sources
+from leads.source_alarms import watch_sources_daily
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.selectors import active_tenants
@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 
 
 def watch_sources_tick() -> int:
-    """Look whether the data of a source became worse; how many episodes began.
+    """Look whether the data of a source became worse, once a day for each organisation; how many
+    episodes began.
 
     An organisation whose turn raises is left for the next tick, and the others go on.
     """
@@ -22,7 +23,7 @@ def watch_sources_tick() -> int:
     for tenant_id in active_tenants():
         try:
             with tenant_scope(tenant_id):
-                began += watch_sources(database_clock())
+                began += watch_sources_daily(database_clock())
         except Exception:
             logger.exception("Watching an organisation's sources failed.", extra={"tenant": str(tenant_id)})
     return began

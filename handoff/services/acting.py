@@ -34,17 +34,19 @@ class Actor:
         return cls(member_actor(member), member, oversees=member.role in (Role.MANAGER, Role.ADMIN))
 
 
-def lock_handoff(lead_id: UUID) -> Handoff:
+def lock_handoff(lead_id: UUID, *, all_of_lead: bool = False) -> Handoff:
     """The lead's open handoff, locked; AlreadyDecided when it has only closed ones, NotFound when it has
     none.
 
+    all_of_lead: lock the closed ones too, in the order in which arrivals do: whoever goes on to correct the
+                 lead locks them all, and holding the last one alone would meet an arrival half-way.
     Lead and owner are read after the lock: joined to it they would be as they were before the wait.
     """
-    handoff: Handoff | None = (
-        Handoff.objects.select_for_update(of=("self",))
-        .filter(lead_id=lead_id, state=Handoff.State.OPEN)
-        .first()
-    )
+    wanted = Handoff.objects.select_for_update(of=("self",)).filter(lead_id=lead_id)
+    if not all_of_lead:
+        wanted = wanted.filter(state=Handoff.State.OPEN)
+    found = [each for each in wanted.order_by("id") if each.state == Handoff.State.OPEN]
+    handoff: Handoff | None = found[0] if found else None
     if handoff is not None:
         handoff.lead = Lead.objects.get(id=lead_id)
         return handoff

@@ -49,7 +49,7 @@ def accept_lead(
     fields: what must be known at that step and is not, by name. Raises ValidationFailed at /fields/<name> for
     what is still missing; NotOwner after a reassignment, AlreadyDecided the second time.
     """
-    handoff = lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id, all_of_lead=bool(fields))
     now = clock()
     check_owner(handoff, actor)
     if handoff.owner_id is None:

@@ -51,7 +51,7 @@ def move_to_stage(
         message = f"Use one of: {known}. {hint}".strip()
         raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])
     stage = Stage(to)
-    handoff = lock_handoff(lead_id)
+    handoff = lock_handoff(lead_id, all_of_lead=bool(fields))
     now = clock()
     check_owner(handoff, actor)
     if stage in CLOSING and not why.strip():

@@ -83,18 +83,6 @@ class Migration(migrations.Migration):
             name="invalid",
             field=models.JSONField(null=True),
         ),
-        migrations.AddIndex(
-            model_name="lead",
-            index=models.Index(fields=["tenant", "-created_at", "-id"], name="lead_by_creation"),
-        ),
-        migrations.AddIndex(
-            model_name="lead",
-            index=models.Index(
-                condition=models.Q(("needs", []), _negated=True),
-                fields=["tenant", "-updated_at", "-id"],
-                name="lead_needing_data",
-            ),
-        ),
         migrations.AddField(
             model_name="datawait",
             name="lead",

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
+from handoff.readiness import held_now
 from leads.incoming import CompanyIn
 from leads.models import CriteriaVersion
+from leads.owed import OwedField, missing
 from tenants import versions
 from tests.factories import Org
 from tests.handoff.conftest import browser
@@ -70,6 +72,30 @@ def test_leads_held_for_enrichment_stand_below_with_their_limit(acme: Org, now: 
     explained = get(acme, f"leads/{lead.id}/explain")["quality"]
     assert datetime.fromisoformat(explained["held_until"]) == now + timedelta(minutes=30)
     assert "its clocks start then" in text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+
+
+def test_what_the_account_says_is_known_wherever_it_is_asked(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, required=["country", "company_name", "region"])
+    company = CompanyIn(name="Okapi Freight", domain="okapi.example", country="DE", region="Berlin")
+    came(acme, now, CONTENT, "first@okapi.example", company=company)
+    bare = came(acme, now, company=CompanyIn(domain="okapi.example"))
+    assert (bare.country, bare.company_name, bare.needs, bare.stage) == ("", "", [], "mql")
+    assert {"country", "company_name"}.isdisjoint(get(acme, f"leads/{bare.id}")["completeness"]["missing"])
+    with acme.scope():
+        asked = [OwedField(name, name) for name in ("country", "company_name", "region", "phone")]
+        assert [each.name for each in missing(bare, asked)] == ["phone"]
+
+
+def test_test_leads_are_in_no_queue_and_in_no_count(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, hold=HOLD, required=["title"])
+    came(acme, now, test=True)
+    assert get(acme, "needs-data")["results"] == get(acme, "needs-data/held")["results"] == []
+    real = came(acme, now, email="anna@okapi.example")
+    page = text_of(browser(acme.marketing).get("/needs-data"))
+    assert "1 lead waits." in page
+    assert [row["lead"] for row in get(acme, "needs-data/held")["results"]] == [str(real.id)]
+    with acme.scope():
+        assert [held.lead.id for held in held_now(limit=5)] == [real.id]
 
 
 def test_another_organisation_sees_nothing_of_it(acme: Org, globex: Org, now: datetime) -> None:

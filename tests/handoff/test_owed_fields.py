@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import threading
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
-from handoff.services import Actor, accept_lead
+from handoff.services import Actor, accept_lead, answers, reject_lead
 from leads.models import Lead, SqlAnswers, Touch
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry
 from tests.factories import Org
-from tests.handoff.conftest import browser, handoff_of, owner_of
+from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of
+from tests.handoff.test_intake_races import deadlocks
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +112,7 @@ def test_an_own_field_and_an_answer_are_owed_before_an_opportunity(
         "to": "opportunity",
         "asked": "opportunity",
         "fields_custom.amount": "50000 EUR",
-        "answers_budget": "on",
+        "answers_budget": "yes",
     }
     assert rep.post(f"/leads/{ruth.id}/stage", sent).status_code == 302
     with acme.scope():
@@ -183,3 +187,43 @@ def test_an_admin_chooses_on_the_page_and_it_says_so_in_words(acme: Org, globex:
     assert Client().get("/api/v1/upkeep", headers=globex.auth).json()["owed"] == {}
     with acme.scope():
         assert AuditEntry.objects.filter(action="upkeep_changed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_an_arrival_in_the_middle_of_an_accept_with_fields_meets_no_deadlock(
+    acme: Org, now: datetime, later: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a lead with an older handoff the arrival locks both; so must whoever fills in fields."""
+    program = Actor("key:test", None, oversees=True)
+    lead = new_lead(acme, now)
+    owe(acme, sal=["phone"])
+    with acme.scope():
+        reject_lead(lead_id=lead.id, reason="wrong_title", actor=program, clock=fixed_clock(now))
+    new_lead(acme, later)
+    before = deadlocks()
+    at_work = threading.Event()
+    real = answers.take_step
+
+    def once_it_waits(*said: Any, **more: Any) -> None:
+        at_work.set()
+        with connection.cursor() as cursor:
+            for _ in range(20_000):
+                cursor.execute("select exists(select from pg_locks where not granted)")
+                if cursor.fetchone()[0]:
+                    break
+        real(*said, **more)
+
+    monkeypatch.setattr(answers, "take_step", once_it_waits)
+
+    def accept() -> None:
+        with acme.scope():
+            fields = {"phone": "+49 30 1234567"}
+            accept_lead(lead_id=lead.id, actor=program, clock=fixed_clock(later), fields=fields)
+
+    def arrive() -> None:
+        at_work.wait(30)
+        new_lead(acme, later + timedelta(minutes=1), title="Head of IT")
+
+    in_threads(accept, arrive)
+    assert stage_of(acme, lead) == "sal"
+    assert deadlocks() == before

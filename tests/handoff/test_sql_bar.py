@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -82,13 +83,15 @@ def test_a_new_organisation_asks_the_four_and_refuses_nothing(acme: Org, sal: Le
     page = rep.get(f"/leads/{sal.id}/stage").content.decode()
     for label in ("Need confirmed", "Authority confirmed", "Budget confirmed", "Timeline confirmed"):
         assert label in page
-    assert 'type="checkbox" name="answers_need"' in page
+    assert page.count('type="radio" name="answers_need"') == 3
+    assert len(re.findall(r'name="answers_\w+" value=""[^>]*checked', page)) == 4  # not answered
     assert post(acme, f"leads/{sal.id}/stage", {"to": "sql"}).json()["stage"] == "sql"
 
 
-def test_what_is_ticked_is_kept_with_the_lead_and_shown(acme: Org, sal: Lead) -> None:
+def test_what_is_answered_is_kept_with_the_lead_and_shown(acme: Org, sal: Lead) -> None:
     rep = browser(owner_of(acme, sal))
-    sent = {"to": "sql", "asked": "sql", "answers_need": "on", "answers_budget": "on", "why": ""}
+    sent = {"to": "sql", "asked": "sql", "answers_need": "yes", "answers_budget": "yes", "why": ""}
+    sent["answers_authority"] = "no"
     assert rep.post(f"/leads/{sal.id}/stage", sent).status_code == 302
     page = rep.get(f"/leads/{sal.id}").content.decode()
     assert "2 of 4 met" in page
@@ -98,8 +101,22 @@ def test_what_is_ticked_is_kept_with_the_lead_and_shown(acme: Org, sal: Lead) ->
         ("need", True, True),
         ("authority", False, False),
         ("budget", True, True),
-        ("timeline", False, False),
+        ("timeline", None, None),
     ]
+
+
+def test_what_must_be_no_is_not_met_by_a_question_that_nobody_answered(
+    acme: Org, sal: Lead, now: datetime
+) -> None:
+    rival = {**BUDGET, "key": "rival", "label": "Bound to a rival", "must_be": False}
+    put_in_force(acme, rival, now=now)
+    rep = browser(owner_of(acme, sal))
+    sent = {"to": "sql", "asked": "sql", "why": ""}
+    refused = rep.post(f"/leads/{sal.id}/stage", sent)
+    assert refused.status_code == 422
+    assert "Bound to a rival</a>: Answer it." in refused.content.decode()
+    assert rep.post(f"/leads/{sal.id}/stage", {**sent, "answers_rival": "no"}).status_code == 302
+    assert stage_of(acme, sal) == "sql"
 
 
 def test_what_must_be_and_is_not_keeps_the_lead_a_sal_and_says_where(
@@ -135,7 +152,7 @@ def test_the_page_shows_the_refusal_at_its_question_with_what_was_typed(
     refused = rep.post(f"/leads/{sal.id}/stage", sent)
     page = refused.content.decode()
     assert refused.status_code == 422
-    assert "Budget confirmed</a>: It must be yes." in page
+    assert "Budget confirmed</a>: Answer it." in page
     assert "Seats</a>: It must be at least 50." in page
     assert 'value="20' in page
     assert "They want it" in page

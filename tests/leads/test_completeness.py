@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import comb
 from typing import Any
 
@@ -11,19 +12,22 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoff import tasks
 from leads import completeness as completeness_module
+from leads import source_alarms
 from leads.completeness import by_source
 from leads.criteria import values_of
 from leads.degradation import Tally, chance_of, has_dropped, has_recovered
 from leads.models import Account, Handoff, Lead, SourceAlarm
 from leads.quality import COMPLETE, completeness
-from leads.source_alarms import context_of, watch_sources
+from leads.source_alarms import context_of, watch_sources, watch_sources_daily
 from notifications.context import Row
 from notifications.models import OutboxMessage
 from tests.factories import Org
 from tests.handoff.conftest import browser
 from tests.handoff.test_readiness import came
 from tests.leads.test_criteria_draft import text_of
+from tests.threads import in_threads
 
 NOW = datetime(2026, 11, 17, 9, tzinfo=UTC)
 BAD: dict[str, Any] = {"invalid": ["invalid_phone"]}
@@ -194,6 +198,43 @@ def test_a_source_that_becomes_worse_is_told_once_and_ends_when_it_is_good_again
     assert "Good again" in text_of(browser(acme.marketing).get("/data-quality"))
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_many_engines_compare_the_sources_once_a_day(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[datetime] = []
+
+    def counted(since: datetime, until: datetime) -> list[Any]:
+        looks.append(until)
+        return by_source(since, until)
+
+    monkeypatch.setattr(source_alarms, "by_source", counted)
+
+    def engine(now: datetime) -> None:
+        with acme.scope():
+            watch_sources_daily(now)
+
+    in_threads(*(partial(engine, NOW + timedelta(hours=hour)) for hour in (0, 0, 1, 2)))
+    assert len(looks) == 2  # the last days, and the weeks before
+    engine(NOW + timedelta(days=1))
+    assert len(looks) == 4
+
+
+@pytest.mark.django_db
+def test_a_look_that_raises_is_tried_again_the_same_day(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(acme, 200, NOW - timedelta(days=20))
+    add(acme, 60, NOW - timedelta(days=2), phone="")
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(source_alarms, "by_source", broken)
+    with pytest.raises(RuntimeError), acme.scope():
+        watch_sources_daily(NOW)
+    monkeypatch.undo()
+    with acme.scope():
+        assert watch_sources_daily(NOW) == 1
+        assert watch_sources_daily(NOW) == 0
+
+
 @pytest.mark.django_db
 def test_wrong_values_raise_an_alarm_where_missing_ones_do_not(acme: Org) -> None:
     add(acme, 200, NOW - timedelta(days=20))
@@ -226,3 +267,20 @@ def test_of_a_busy_period_the_newest_leads_count(acme: Org, monkeypatch: pytest.
     with acme.scope():
         (web,) = by_source(NOW - timedelta(days=1), NOW)
     assert (web.leads, web.known["phone"]) == (5, 5)
+
+
+@pytest.mark.django_db
+def test_an_organisation_whose_old_simulations_cannot_be_removed_keeps_nobody_waiting(
+    acme: Org, globex: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def forget(tenant_id: Any, *, now: datetime) -> int:
+        asked.append(tenant_id)
+        if len(asked) == 1:
+            raise RuntimeError
+        return 1
+
+    monkeypatch.setattr(tasks.runs, "forget_old", forget)
+    assert tasks.forget_simulations_tick() == 1
+    assert set(asked) == {acme.id, globex.id}
