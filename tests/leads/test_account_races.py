@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from core.errors import ValidationFailed
 from handoff.intake import receive_lead
@@ -22,7 +21,7 @@ from leads.named_lists import create_list
 from leads.upsert import upsert_leads
 from tenants.clock import database_clock
 from tests.factories import Org, make_org
-from tests.threads import in_threads
+from tests.threads import in_threads, wait_until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,16 +61,6 @@ def test_an_arrival_takes_nothing_back_that_was_said_since_it_read_the_account(
     with org.scope():
         account = Account.objects.get()
         assert (account.name, account.employees, account.industry) == ("Heron plc", 900, "Freight")
-
-
-def wait_until_somebody_waits() -> None:
-    """Until a session of this database waits for another one's lock."""
-    for _ in range(100_000):
-        with connection.cursor() as cursor:
-            cursor.execute("select exists (select 1 from pg_locks where not granted)")
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("Nobody waits.")
 
 
 def test_a_merge_waits_for_leads_that_are_on_their_way_to_the_lost_account(
