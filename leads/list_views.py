@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.errors import Conflict, ValidationFailed
 from leads.list_csv import MOST_BYTES, Table, decode, read_table
+from leads.list_export import list_as_csv
 from leads.list_import import STATUS_WORDS, ListPlan, import_list, plan_import
 from leads.list_use import uses_of
 from leads.models import ListEntry, NamedList
@@ -35,7 +36,6 @@ from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.refusals import status_of, take_errors
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
 
 _editors = member_required(Role.MARKETING, Role.MANAGER)
@@ -269,9 +269,7 @@ def _done(plan: ListPlan) -> str:
 @_editors
 def export(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
     """GET /accounts/lists/<id>/export: its entries as CSV, as an import reads them."""
-    found = get_list(list_id=named_list_id)
-    rows = entries_of(found).order_by("shown", "id").values_list("kind", "shown")
-    return csv_response(f"{found.slug}.csv", ["kind", "entry"], rows)
+    return list_as_csv(get_list(list_id=named_list_id))
 
 
 def _crumbs(found: NamedList | None = None, page: str = "") -> list[dict[str, str]]:
