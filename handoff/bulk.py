@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.errors import NotOwner, ValidationFailed
 from handoff import limits, nurture
-from handoff.moves import AssignRequest, MoveRequest, MoveResult, assign_new, reassign
+from handoff.moves import AssignRequest, MoveRequest, MoveResult, assign_new, reassign, would_move
 from handoff.selectors import teams_of, visible_leads
 from handoff.services import Actor
 from leads.models import Assignment, Handoff, Lead, Touch
@@ -96,13 +96,18 @@ def move_leads(*, lead_ids: Iterable[UUID], wish: Wish, actor: Actor, clock: Clo
 
 
 def preview(*, lead_ids: Iterable[UUID], wish: Wish, actor: Actor, clock: Clock) -> list[Line]:
-    """What `move_leads` would do now: it is done and taken back at once, so that the two cannot differ."""
+    """What `move_leads` would do as things stand, by the same decisions. Nothing is locked or written: who
+    looks holds up nobody's lead.
+    """
     ids = list(dict.fromkeys(lead_ids))
     _check(ids, wish, actor)
-    with transaction.atomic():
-        lines = _move(ids, wish, actor, clock)
-        transaction.set_rollback(True)
-    return lines
+    handoffs = {each.lead_id: each for each in _open(ids)}
+    lines = _left(ids, handoffs, wish, actor)
+    again, new = _requests([handoffs[lead_id] for lead_id in ids if lead_id not in lines], wish)
+    going = [request.handoff for request in again] + [request.handoff for request in new]
+    for handoff, outcome in zip(going, would_move(again, new, now=clock()), strict=True):
+        lines[handoff.lead_id] = _line(handoff.lead_id, outcome.member_id, outcome.reason, handoff.owner_id)
+    return [lines[lead_id] for lead_id in ids]
 
 
 def tally(lines: Sequence[Line]) -> Counter[str]:
@@ -140,36 +145,41 @@ def _overseen(member: Member | None) -> Q:
 
 def _move(ids: Sequence[UUID], wish: Wish, actor: Actor, clock: Clock) -> list[Line]:
     # The leads' rows are read after the lock: an answer that came first is seen.
-    rows = Handoff.objects.filter(lead_id__in=ids, state=Handoff.State.OPEN).order_by("id")
-    handoffs = {each.lead_id: each for each in rows.select_for_update(of=("self",), no_key=True)}
+    rows = _open(ids).select_for_update(of=("self",), no_key=True)
+    handoffs = {each.lead_id: each for each in rows}
     now = clock()
     lines = _left(ids, handoffs, wish, actor)
     going = [handoffs[lead_id] for lead_id in ids if lead_id not in lines]
     owners = {handoff.id: handoff.owner_id for handoff in going}
-    by_rules = wish.to is None and not wish.offer
-    waiting = [each for each in going if by_rules and each.owner_id is None]
-    others = [each for each in going if not (by_rules and each.owner_id is None)]
-    results: list[MoveResult] = []
-    reason = Assignment.EndReason.REASSIGNED
-    why = wish.why.strip()[: limits.MOVE_WHY]
-    if others:
-        results += reassign(
-            [MoveRequest(each, reason, why=why, to_member_id=wish.to, offer=wish.offer) for each in others],
-            now=now,
-            actor=actor.key,
-        )
-    if waiting:
-        requests = [AssignRequest(handoff) for handoff in waiting]
-        results += assign_new(requests, trigger="drain", now=now, actor=actor.key)
+    again, new = _requests(going, wish)
+    results = reassign(again, now=now, actor=actor.key)
+    results += assign_new(new, trigger="drain", now=now, actor=actor.key)
     by_id = {handoff.id: handoff for handoff in going}
     entries: list[AuditEntry] = []
     for result in results:
         handoff, before = by_id[result.handoff_id], owners[result.handoff_id]
         if result.new_member_id != before:
             entries.append(_entry(handoff, before, result, actor, now))
-        lines[handoff.lead_id] = _line(handoff.lead_id, result, before)
+        lines[handoff.lead_id] = _line(handoff.lead_id, result.new_member_id, result.reason, before)
     insert_rows(entries)
     return [lines[lead_id] for lead_id in ids]
+
+
+def _open(lead_ids: Sequence[UUID]) -> QuerySet[Handoff]:
+    return Handoff.objects.filter(lead_id__in=lead_ids, state=Handoff.State.OPEN).order_by("id")
+
+
+def _requests(going: Sequence[Handoff], wish: Wish) -> tuple[list[MoveRequest], list[AssignRequest]]:
+    """What is asked of handoffs that may move: another owner, or (where the rules are to choose) a first."""
+    by_rules = wish.to is None and not wish.offer
+    reason = Assignment.EndReason.REASSIGNED
+    why = wish.why.strip()[: limits.MOVE_WHY]
+    again = [
+        MoveRequest(each, reason, why=why, to_member_id=wish.to, offer=wish.offer)
+        for each in going
+        if each.owner_id is not None or not by_rules
+    ]
+    return again, [AssignRequest(each) for each in going if each.owner_id is None and by_rules]
 
 
 def _entry(
@@ -188,12 +198,12 @@ def _entry(
     )
 
 
-def _line(lead_id: UUID, result: MoveResult, before: UUID | None) -> Line:
-    if result.new_member_id is None:
-        return Line(lead_id, OFFERED if result.reason == "waits_for_claim" else WAITS, result.reason)
-    if result.new_member_id == before:
-        return Line(lead_id, STAYS, result.reason, before)
-    return Line(lead_id, MOVED, result.reason, result.new_member_id)
+def _line(lead_id: UUID, after: UUID | None, reason: str, before: UUID | None) -> Line:
+    if after is None:
+        return Line(lead_id, OFFERED if reason == "waits_for_claim" else WAITS, reason)
+    if after == before:
+        return Line(lead_id, STAYS, reason, before)
+    return Line(lead_id, MOVED, reason, after)
 
 
 def _left(

@@ -69,7 +69,6 @@ def decision_document(decision: Decision) -> dict[str, Any]:
 def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
     """The explanation of a lead's open, or else last, handoff; without one only how it was judged."""
     handoff = last_handoff(lead.id)
-    closed = list(Handoff.objects.filter(lead=lead, closed_at__isnull=False).only("closed_at"))
     assignment = (
         Assignment.objects.filter(handoff=handoff).select_related("member").order_by("-hop").first()
         if handoff
@@ -80,7 +79,7 @@ def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
         "stage": lead.stage,
         "needs": lead.needs,
         "quality": _quality(lead),
-        "score": score_now(lead, closed, now=now).as_dict(),
+        "score": score_now(lead, now=now).as_dict(),
         "qualification": (handoff.verdict if handoff else None) or lead.verdict,
         "assignment": _assignment(assignment),
         "decision": _decision(handoff, assignment),

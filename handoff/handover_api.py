@@ -151,16 +151,23 @@ class UpkeepView(TenantAPIView):
         operation_id="upkeep_change", request=UpkeepInSerializer, responses={200: UpkeepSerializer}
     )
     def patch(self, request: Request) -> Response:
-        """Change what is sent. 400 with the place of each error."""
+        """Change the stages that are sent, and leave the others: an empty list, or null, takes one out. 400
+        with the place of each error."""
         said = strict.read(_read_upkeep, request.data)
         present = _upkeep()
         settings.change_upkeep(
-            owed_fields=said.get("owed", present["owed"]),
-            stale_days=said.get("stale_days", present["stale_days"]),
+            owed_fields=_changed(present["owed"], said.get("owed")),
+            stale_days=_changed(present["stale_days"], said.get("stale_days")),
             actor=self.actor,
             now=self.clock(),
         )
         return Response(_upkeep())
+
+
+def _changed(present: Mapping[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """By stage, what stands with what was said of it."""
+    merged = {**present, **(said or {})}
+    return {stage: value for stage, value in merged.items() if value not in (None, [])}
 
 
 def _upkeep() -> dict[str, Any]:

@@ -191,7 +191,7 @@ def lead_page(
     asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
     verdict = (handoff.verdict if handoff else None) or lead.verdict
-    score = score_now(lead, handoffs, now=now)
+    score = score_now(lead, now=now)
     known = values_of(lead, lead.account)
     contact = [
         _line(lead, name, label) for name, label in _CONTACT if name != "score" or not score.is_counted

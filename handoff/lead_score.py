@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from leads.criteria import criteria_that_judged, facts_of
-from leads.models import Engagement, Handoff, Lead
+from leads.models import Lead
+from leads.past import past_of
 from leads.score import OUTSIDE, SIGNALS, Line
 
 
@@ -34,8 +35,8 @@ class ScoreNow:
         }
 
 
-def score_now(lead: Lead, handoffs: Sequence[Handoff], *, now: datetime) -> ScoreNow:
-    """The score of a lead by the criteria that judged it last. handoffs: all of the lead's.
+def score_now(lead: Lead, *, now: datetime) -> ScoreNow:
+    """The score of a lead by the criteria that judged it last.
 
     One query where it is counted from what the lead did, none where it comes from outside. As when it was
     judged, what led to a handoff that was closed before counts no more.
@@ -43,17 +44,6 @@ def score_now(lead: Lead, handoffs: Sequence[Handoff], *, now: datetime) -> Scor
     criteria = criteria_that_judged(lead)
     if criteria is None or criteria.signals is None:
         return ScoreNow(lead.score)
-    past: list[tuple[str, str | None, datetime]] = []
-    if criteria.signals.reads_engagements:
-        events = Engagement.objects.filter(lead=lead)
-        closed = _closed_before(handoffs)
-        if closed is not None:
-            events = events.filter(received_at__gte=closed)
-        past = list(events.values_list("kind", "subject", "at"))
+    past = past_of([lead.id])[lead.id] if criteria.signals.reads_engagements else []
     lines = criteria.signals.lines(facts_of(lead, lead.account, past, now))
     return ScoreNow(sum(line.points for line in lines), lines, True)
-
-
-def _closed_before(handoffs: Sequence[Handoff]) -> datetime | None:
-    """When the last handoff before the current one, or before now, was closed."""
-    return max((each.closed_at for each in handoffs if each.closed_at is not None), default=None)

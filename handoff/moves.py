@@ -18,22 +18,33 @@ from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
 from leads.account_facts import Beside
 from leads.criteria import Criteria, facts_of, load_criteria
-from leads.models import Assignment, CriteriaVersion, Engagement, Handoff, Lead
+from leads.models import Assignment, CriteriaVersion, Handoff, Lead
+from leads.past import past_of
 from leads.score import FIELD as SCORE
 from leads.services import NewOwner, end_assignments, mark_dirty, start_assignments
 from notifications.outbox import Message, enqueue, expire
 from routing.decide import HELD, WAITS_FOR_CLAIM, RuleSet, Strategy
 from routing.facts import Setup, load_setup
 from routing.models import Decision
-from routing.services import IF_NOBODY, NEVER, ONLY, QUEUED, RouteOutcome, RouteRequest, route_batch
+from routing.services import (
+    IF_NOBODY,
+    NEVER,
+    ONLY,
+    QUEUED,
+    RouteOutcome,
+    RouteRequest,
+    route_batch,
+    would_route,
+)
 from sla.findings import Fault, report
 from sla.models import Pause
 from sla.rows import AnyTimer, TimerRow
 from sla.services import arm_owner, cancel, company_takes_ladder, company_yields_ladder, resume
+from tenants.audit import names_of_actors
 from tenants.bulk import update_rows
 from tenants.context import tenant_scope
 from tenants.models import Member
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 
 EndReason = Assignment.EndReason
 
@@ -122,25 +133,9 @@ def assign_new(
     """
     if not requests:
         return []
-    hints = _active({request.owner_hint for request in requests if request.owner_hint})
     setup = load_setup()
-    facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
-    earlier = {} if trigger == "intake" else _earlier_owners([request.handoff.id for request in requests])
-    outcomes = route_batch(
-        [
-            RouteRequest(
-                handoff=request.handoff,
-                facts=request.facts or facts.get(request.handoff.id),
-                exclude=earlier.get(request.handoff.id, ()),
-                owner_hint=request.owner_hint if request.owner_hint in hints else None,
-                trigger="outside" if request.owner_hint in hints else "",
-            )
-            for request in requests
-        ],
-        trigger=trigger,
-        now=now,
-        setup=setup,
-    )
+    asked = _asked_new(requests, setup, trigger=trigger, now=now)
+    outcomes = route_batch(asked, trigger=trigger, now=now, setup=setup)
     by_hand = trigger != "intake" and actor.startswith("member:")  # somebody asks the rules once more
     moves = [
         _Move(request.handoff, None, outcome, by_hand=by_hand)
@@ -168,33 +163,8 @@ def reassign(
     if not requests:
         return []
     setup = load_setup()
-    _check_by_hand(requests)
-    earlier = _earlier_owners([request.handoff.id for request in requests])
-    missing = [each.handoff for each in requests if each.facts is None and not each.is_chosen]
-    facts = _facts(missing, setup, now)
-    outcomes = route_batch(
-        [
-            RouteRequest(
-                handoff=request.handoff,
-                facts=request.facts or facts.get(request.handoff.id),
-                exclude=earlier[request.handoff.id].union(request.exclude),
-                to_member_id=request.to_member_id,
-                owner_hint=request.outside_id,
-                claimed=request.claimed,
-                stand_in_id=request.stand_in_id,
-                waits_as=_waits_as(request),
-                fallback=_fallback(request, max_hops=setup.max_hops),
-                keep_owner_id=request.handoff.owner_id,
-                may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
-                offer=request.offer,
-                trigger="claimed" if request.claimed else str(request.end_reason),
-            )
-            for request in requests
-        ],
-        trigger="reassigned",
-        now=now,
-        setup=setup,
-    )
+    asked = _asked_again(requests, setup, now=now)
+    outcomes = route_batch(asked, trigger="reassigned", now=now, setup=setup)
     moves = [
         _Move(
             request.handoff,
@@ -207,6 +177,18 @@ def reassign(
         for request, outcome in zip(requests, outcomes, strict=True)
     ]
     return _apply(moves, now=now, actor=actor, first=False, held=held)
+
+
+def would_move(
+    again: Sequence[MoveRequest], new: Sequence[AssignRequest], *, now: datetime
+) -> list[RouteOutcome]:
+    """What `reassign`, and `assign_new` of waiting handoffs after it, would decide as things stand: those of
+    `again`, then those of `new`. Nothing is locked or written, so nobody waits for who only looks.
+    """
+    setup = load_setup()
+    asked = _asked_again(again, setup, now=now) if again else []
+    asked += _asked_new(new, setup, trigger="drain", now=now) if new else []
+    return would_route(asked, trigger="drain", now=now, setup=setup)
 
 
 def drain_unrouted(tenant_id: UUID, clock: Callable[[], datetime]) -> int:
@@ -241,6 +223,51 @@ def _drain_chunk(ids: Sequence[UUID], clock: Callable[[], datetime]) -> int:
 
 
 # --- What goes into a decision ---
+
+
+def _asked_new(
+    requests: Sequence[AssignRequest], setup: Setup, *, trigger: str, now: datetime
+) -> list[RouteRequest]:
+    """What `assign_new` asks."""
+    hints = _active({request.owner_hint for request in requests if request.owner_hint})
+    facts = _facts([request.handoff for request in requests if request.facts is None], setup, now)
+    earlier = {} if trigger == "intake" else _earlier_owners([request.handoff.id for request in requests])
+    return [
+        RouteRequest(
+            handoff=request.handoff,
+            facts=request.facts or facts.get(request.handoff.id),
+            exclude=earlier.get(request.handoff.id, ()),
+            owner_hint=request.owner_hint if request.owner_hint in hints else None,
+            trigger="outside" if request.owner_hint in hints else "",
+        )
+        for request in requests
+    ]
+
+
+def _asked_again(requests: Sequence[MoveRequest], setup: Setup, *, now: datetime) -> list[RouteRequest]:
+    """What `reassign` asks. Raises Conflict as it does."""
+    _check_by_hand(requests)
+    earlier = _earlier_owners([request.handoff.id for request in requests])
+    missing = [each.handoff for each in requests if each.facts is None and not each.is_chosen]
+    facts = _facts(missing, setup, now)
+    return [
+        RouteRequest(
+            handoff=request.handoff,
+            facts=request.facts or facts.get(request.handoff.id),
+            exclude=earlier[request.handoff.id].union(request.exclude),
+            to_member_id=request.to_member_id,
+            owner_hint=request.outside_id,
+            claimed=request.claimed,
+            stand_in_id=request.stand_in_id,
+            waits_as=_waits_as(request),
+            fallback=_fallback(request, max_hops=setup.max_hops),
+            keep_owner_id=request.handoff.owner_id,
+            may_unroute=bool(_waits_as(request)) or request.end_reason == EndReason.REROUTED,
+            offer=request.offer,
+            trigger="claimed" if request.claimed else str(request.end_reason),
+        )
+        for request in requests
+    ]
 
 
 def _earlier_owners(handoff_ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
@@ -294,19 +321,15 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
         return {}
     lead_ids = {handoff.lead_id for handoff in handoffs}
     leads = Lead.objects.select_related("account").in_bulk(lead_ids)
-    past: dict[UUID, list[tuple[str, str, datetime]]] = {lead_id: [] for lead_id in lead_ids}
-    criteria = _criteria_of_score(rule_set)
+    criteria = _criteria_of_score(rule_set, now)
     counts = criteria is not None and criteria.signals is not None and criteria.signals.reads_engagements
-    if rule_set.reads_engagements or counts:
-        rows = Engagement.objects.filter(lead_id__in=lead_ids).values_list("lead_id", "kind", "subject", "at")
-        for lead_id, kind, subject, at in rows:
-            past[lead_id].append((kind, subject, at))
+    past = past_of(lead_ids) if rule_set.reads_engagements or counts else {}
     beside = Beside((lead, lead.account) for lead in leads.values())
     return {
         handoff.id: facts_of(
             leads[handoff.lead_id],
             leads[handoff.lead_id].account,
-            past[handoff.lead_id],
+            past.get(handoff.lead_id, ()),
             now,
             extra={"sla.tier": handoff.tier},
             criteria=criteria,
@@ -316,11 +339,11 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
     }
 
 
-def _criteria_of_score(rule_set: RuleSet) -> Criteria | None:
-    """The criteria in force, where a rule asks for the score that they may count; one query."""
+def _criteria_of_score(rule_set: RuleSet, now: datetime) -> Criteria | None:
+    """The criteria in force now, where a rule asks for the score that they may count; one query."""
     if SCORE not in rule_set.fields:
         return None
-    version = published_version(CriteriaVersion)
+    version = version_in_force(CriteriaVersion, now)
     return load_criteria(version) if version else None
 
 
@@ -375,7 +398,7 @@ def _apply(
     stranded = [move for move in news if move.becomes_unrouted]
     _set_retries([move for move in moves if move.becomes_unrouted])
     _end_spans(leaving, now)
-    _start_spans(gaining, now, first=first)
+    _start_spans(gaining, now, actor, first=first)
     _note_unrouted(stranded)
     _set_priorities([move for move in gaining + stranded if move.outcome.decision.pool_id])
     armed = _turn_clocks(gaining, leaving, now, first=first, held=held)
@@ -410,13 +433,15 @@ def _end_spans(leaving: Sequence[_Move], now: datetime) -> None:
                 end_assignments(ending, reason=reason, now=now, clear_owner=not gains)
 
 
-def _start_spans(gaining: Sequence[_Move], now: datetime, *, first: bool) -> None:
+def _start_spans(gaining: Sequence[_Move], now: datetime, actor: str, *, first: bool) -> None:
+    chosen = any(_is_choice(move) for move in gaining)
+    by = names_of_actors([actor])[actor] if chosen else ""
     owners = [
         NewOwner(
             handoff=move.handoff,
             member_id=move.outcome.member_id,
             decision_id=move.outcome.decision.id,
-            reason=_why_you(move),
+            reason=_why_you(move, by),
         )
         for move in gaining
         if move.outcome.member_id is not None
@@ -434,8 +459,13 @@ _WHY_YOU: Final = {
 }
 
 
-def _why_you(move: _Move) -> str:
-    """One sentence for the new owner."""
+def _is_choice(move: _Move) -> bool:
+    """Whether a person, or a program, named the new owner."""
+    return move.outcome.reason == "by_hand"
+
+
+def _why_you(move: _Move, by: str) -> str:
+    """One sentence for the new owner. by: who chose them, where somebody did."""
     outcome = move.outcome
     if outcome.reason in _WHY_YOU:
         sentence = _WHY_YOU[outcome.reason].format(pool=outcome.pool_name, rule=outcome.decision.rule)
@@ -448,7 +478,7 @@ def _why_you(move: _Move) -> str:
     elif outcome.outcome == "fallback":
         sentence = "Nobody else could take it, and you catch what is left."
     else:
-        sentence = "Somebody chose you for it."
+        sentence = f"{by[:1].upper() + by[1:] or 'Somebody'} chose you for it."
     return f"{sentence} {move.why}".strip()
 
 

@@ -167,7 +167,7 @@ _OF_ANOTHER: Final = (
     ("It was your turn", "It was their turn"),
     ("names you as", "names them as"),
     ("and you catch what is left", "and they catch what is left"),
-    ("Somebody chose you for it", "Somebody chose them for it"),
+    ("chose you for it", "chose them for it"),
 )
 
 

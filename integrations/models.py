@@ -69,6 +69,8 @@ class Drill(TenantModel):
     seconds = models.PositiveSmallIntegerField()  # that the first touch of its leads is promised in
     leads = models.JSONField()  # [{"name", "kind", "country", "employees", "source", "title"}]
     sending_until = models.DateTimeField(null=True)  # a worker sends them; after this another may
+    tries = models.PositiveSmallIntegerField(default=0)  # to send them
+    key_id = models.UUIDField(null=True)  # of the API key that they are sent with
     sent_at = models.DateTimeField(null=True)
     answers = models.JSONField(default=list)  # what the API said of each, see drill.cards.Seen.answer
     closed_at = models.DateTimeField(null=True)

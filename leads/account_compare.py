@@ -33,12 +33,17 @@ _MOST_SHARING: Final = 60
 #: Pairs that one name may bring: a name like everybody's must not fill the list.
 _MOST_PAIRS: Final = 5
 LOWEST: Final = 70
+_FROM_THE_FIRST: Final = UUID(int=0)
 
-_TO_COMPARE = """
+_NAMES = """
 select id, case when name = domain then '' else name end, coalesce(merged_into_id, id) from leads_account
-where tenant_id = %s and not (compared_name = name)
+"""
+# The condition is that of the index account_to_compare and of tenants_with_names_to_compare().
+_TO_COMPARE = f"""
+{_NAMES} where tenant_id = %s and not (compared_name = name)
 order by id limit %s for no key update skip locked
 """
+_AGAIN = f"{_NAMES} where tenant_id = %s and id > %s and compared_name = name order by id limit %s"
 _SHARING = """
 with told as (
     select key from leads_accountkey where tenant_id = %s and key = any(%s) group by key having count(*) <= %s
@@ -81,9 +86,11 @@ def change_account_settings(*, suggest: bool, threshold: int, actor: str, now: d
     if before == after:
         return found
     found.suggest, found.threshold = suggest, threshold
+    if not suggest:
+        found.again_after = None
+    elif not before["suggest"] or threshold < int(before["threshold"]):
+        found.again_after = _FROM_THE_FIRST
     found.save()
-    if suggest and (not before["suggest"] or threshold < int(before["threshold"])):
-        Account.objects.exclude(compared_name="").update(compared_name="")
     AccountPair.objects.filter(state=AccountPair.State.OPEN, likeness__lt=threshold).delete()
     record_change(
         actor=actor,
@@ -98,39 +105,36 @@ def change_account_settings(*, suggest: bool, threshold: int, actor: str, now: d
 
 
 def tenants_with_names_to_compare() -> list[UUID]:
-    """Organisations with names that are new or changed; by the resolver, before any tenant is set."""
+    """Organisations with names that are new or changed, or all compared again; by the resolver, before any
+    tenant is set."""
     with connection.cursor() as cursor:
         cursor.execute("select tenant_id from tenants_with_names_to_compare()")
         return [row[0] for row in cursor.fetchall()]
 
 
 def compare_accounts(tenant_id: UUID, *, now: datetime, batch: int = BATCH) -> int:
-    """Compare names that are new or changed with those there are; how many were. A handful of statements,
-    whatever their number. An account that is called by its domain alone has no name to compare."""
+    """Compare names that are new or changed with those there are, and where the settings ask about more by
+    now, all others again; how many were. A handful of statements, whatever their number. An account that is
+    called by its domain alone has no name to compare."""
     with tenant_scope(tenant_id):
         with connection.cursor() as cursor:
-            cursor.execute(_TO_COMPARE, [str(tenant_id), batch])
-            rows: list[tuple[UUID, str, UUID]] = cursor.fetchall()
-            if not rows:
-                return 0
             # One at a time: two would not see each other's names.
             cursor.execute(
                 "select pg_try_advisory_xact_lock(hashtext(%s))", [f"accounts:compare:{tenant_id}"]
             )
             if not cursor.fetchone()[0]:
                 return 0
+            cursor.execute(_TO_COMPARE, [str(tenant_id), batch])
+            rows: list[tuple[UUID, str, UUID]] = cursor.fetchall()
+        # Held, so that whoever asks about more meanwhile has all names compared from the first on.
+        settings = AccountSettings.objects.select_for_update().first() or AccountSettings()
         keys = {account_id: name_keys(name) for account_id, name, _ in rows}
-        AccountKey.objects.filter(account_id__in=list(keys)).delete()
-        insert_rows(
-            [
-                fresh(AccountKey, tenant_id=tenant_id, account_id=account_id, key=key)
-                for account_id, its in keys.items()
-                for key in sorted(its)
-            ]
-        )
-        settings = account_settings()
-        if settings.suggest:
-            pairs = _alike(rows, keys, settings.threshold)
+        if rows:
+            _keep_keys(keys)
+        again = _again(settings, batch - len(rows))
+        if settings.suggest and (rows or again):
+            keys |= {account_id: name_keys(name) for account_id, name, _ in again}
+            pairs = _alike([*rows, *again], keys, settings.threshold)
             insert_rows(
                 [
                     fresh(
@@ -145,12 +149,38 @@ def compare_accounts(tenant_id: UUID, *, now: datetime, batch: int = BATCH) -> i
                 ],
                 conflict="on conflict do nothing",
             )
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "update leads_account set compared_name = name where tenant_id = %s and id = any(%s::uuid[])",
-                with_arrays([str(tenant_id), list(keys)]),
-            )
-        return len(rows)
+        return len(rows) + len(again)
+
+
+def _keep_keys(keys: Mapping[UUID, Iterable[str]]) -> None:
+    """Write the keys of names that are new or changed, whose accounts are locked."""
+    tenant_id = current_tenant_id()
+    AccountKey.objects.filter(account_id__in=list(keys)).delete()
+    insert_rows(
+        [
+            fresh(AccountKey, tenant_id=tenant_id, account_id=account_id, key=key)
+            for account_id, its in keys.items()
+            for key in sorted(its)
+        ]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update leads_account set compared_name = name where tenant_id = %s and id = any(%s::uuid[])",
+            with_arrays([str(tenant_id), list(keys)]),
+        )
+
+
+def _again(settings: AccountSettings, most: int) -> list[tuple[UUID, str, UUID]]:
+    """The next of the names that are compared again, and a note of how far that is. One that is new comes by
+    itself."""
+    if settings.again_after is None or most <= 0:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_AGAIN, [str(current_tenant_id()), str(settings.again_after), most])
+        rows: list[tuple[UUID, str, UUID]] = cursor.fetchall()
+    settings.again_after = rows[-1][0] if len(rows) == most else None
+    settings.save(update_fields=["again_after"])
+    return rows
 
 
 def _alike(

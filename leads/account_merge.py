@@ -23,6 +23,8 @@ from tenants.audit import record_change
 
 #: How long a merge can be undone.
 UNDO_FOR: Final = timedelta(days=30)
+#: Leads that one merge moves: all of them are locked, and remembered for the undoing.
+MOST_LEADS: Final = 20_000
 _TRIES: Final = 5
 #: What the one that stays takes over where it says nothing itself.
 _FILLED: Final = (
@@ -67,6 +69,7 @@ def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
         for each in Account.objects.select_related("owner", "parent").filter(id__in=[winner_id, loser_id])
     }
     winner, loser = _checked(found, winner_id, loser_id)
+    _check_size(winner, loser)
     return MergePreview(
         winner=winner,
         loser=loser,
@@ -82,10 +85,12 @@ def merge_accounts(*, winner_id: UUID, loser_id: UUID, actor: str, now: datetime
     """Make the loser a part of the winner: leads, subsidiaries, other names and domains move, and the lists
     that name it name the winner through it. Audited.
 
-    Raises NotFound; ValidationFailed at /into for two that cannot be one; Conflict where one of them was
-    merged meanwhile.
+    Raises NotFound; ValidationFailed at /into for two that cannot be one, or more leads than one merge moves;
+    Conflict where one of them was merged meanwhile.
     """
     lock_tree()
+    found = {each.id: each for each in Account.objects.filter(id__in=[winner_id, loser_id])}
+    _check_size(*_checked(found, winner_id, loser_id))
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
@@ -264,6 +269,31 @@ def _checked(found: dict[UUID, Account], winner_id: UUID, loser_id: UUID) -> tup
         text = f"{loser.name} stands above {winner.name}. Merge {winner.name} into {loser.name} instead."
         raise ValidationFailed.at("/into", text, "direction")
     return winner, loser
+
+
+def _check_size(winner: Account, loser: Account) -> None:
+    """Raises ValidationFailed, with a way out, where more leads would move than one merge can."""
+    if not _is_large(loser):
+        return
+    text = f"{loser.name} has more than {MOST_LEADS:,} leads, and one merge moves no more than that."
+    if not _is_large(winner) and _may_swap(winner, loser):
+        text += f" Merge {winner.name} into {loser.name} instead: it has fewer."
+    else:
+        text += f" Keep both, and name {winner.name} as the parent of {loser.name} instead."
+    raise ValidationFailed.at("/into", text, "too_many")
+
+
+def _is_large(account: Account) -> bool:
+    return Lead.objects.filter(account=account).order_by()[: MOST_LEADS + 1].count() > MOST_LEADS
+
+
+def _may_swap(winner: Account, loser: Account) -> bool:
+    """Could the winner be merged into the loser?"""
+    try:
+        _checked({winner.id: winner, loser.id: loser}, loser.id, winner.id)
+    except ValidationFailed:
+        return False
+    return True
 
 
 def _filling(winner: Account, loser: Account) -> dict[str, tuple[Any, Any]]:

@@ -9,10 +9,15 @@ from tenants.models import TenantModel, tenant_fk
 
 class AccountSettings(TenantModel):
     """One row a tenant that chose otherwise: whether names that are alike are looked for, and how alike in
-    percent two must be to be asked about."""
+    percent two must be to be asked about.
+
+    again_after: all names are being compared again, by ascending id of their accounts; those up to this one
+    were. Null while none are.
+    """
 
     suggest = models.BooleanField(default=True)
     threshold = models.PositiveSmallIntegerField(default=80)
+    again_after = models.UUIDField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="account_settings_once")]

@@ -20,6 +20,7 @@ from leads.arrivals import Person
 from leads.incoming import CompanyIn
 from leads.matching import company_domain, normalise_email
 from leads.models import Account
+from leads.recheck import accounts_changed
 from tenants.arrays import with_arrays
 from tenants.bulk import fresh, insert_rows, update_rows
 from tenants.context import current_tenant_id
@@ -56,11 +57,14 @@ def match_accounts(people: Sequence[Person], now: datetime) -> None:
         if person.account is not None:
             person.account, companies = told.setdefault(person.account.id, (person.account, []))
             companies += [item.company for _, item in person.items]
-    _improve_known(told)
+    _improve_known(told, [person.lead.id for person in people if person.lead is not None], now)
 
 
-def _improve_known(told: Mapping[UUID, tuple[Account, list[CompanyIn]]]) -> None:
-    """Write what arrivals say about the accounts that are there already.
+def _improve_known(
+    told: Mapping[UUID, tuple[Account, list[CompanyIn]]], own_leads: Sequence[UUID], now: datetime
+) -> None:
+    """Write what arrivals say about the accounts that are there already, and have their other leads looked at
+    that wait for it. own_leads: those of the arrivals, which are judged anyway.
 
     They were read without a lock, which most arrivals never need: what they say is known. One that says
     something new locks its account, reads it again, and is judged and written by what stands there then, so
@@ -80,6 +84,7 @@ def _improve_known(told: Mapping[UUID, tuple[Account, list[CompanyIn]]]) -> None
         for company in companies:
             _improve_account(account, company)
     update_rows([told[account_id][0] for account_id in news], list(_SAID_OF_IT))
+    accounts_changed(news, now=now, but_leads=own_leads)
 
 
 def account_to_be(person: Person) -> Account | None:
@@ -178,6 +183,13 @@ def accounts_of_domains(domains: Iterable[str]) -> dict[str, Account]:
     return _find_accounts(sorted(domains), [], [])[0]
 
 
+def lock_new_names() -> None:
+    """Names are no unique key: whoever makes accounts by name does so one after the other, and looks for them
+    again once it holds this. Taken before any account is locked to be written."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"accounts:{current_tenant_id()}"])
+
+
 def _make_accounts(
     domains: list[str],
     names: list[str],
@@ -191,9 +203,7 @@ def _make_accounts(
     tenant_id = current_tenant_id()
     title = {domain: name for domain, name in reversed(wanted.values()) if name}
     if names:
-        # Names are no unique key: whoever makes accounts by name does so one after the other.
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"accounts:{tenant_id}"])
+        lock_new_names()
         by_name.update(_find_accounts([], names, [])[1])
     rows = [
         fresh(

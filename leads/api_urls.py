@@ -47,6 +47,7 @@ urlpatterns = [
         list_api.OneEntryView.as_view(),
         name="api-list-entry",
     ),
+    path("lists/<uuid:named_list_id>/export", list_api.ExportListView.as_view(), name="api-list-export"),
     path("lists/<uuid:named_list_id>/import", list_api.ImportListView.as_view(), name="api-list-import"),
     path("accounts/<uuid:account_id>", account_api.OneAccountView.as_view(), name="api-account"),
     path("criteria", criteria_api.CriteriaView.as_view(), name="api-criteria"),

@@ -11,6 +11,7 @@ from leads.criteria import Judgement
 from leads.incoming import LeadIn
 from leads.lifecycle import Stage
 from leads.models import Account, Handoff, Lead
+from leads.triggers import Standing
 
 
 @dataclass(slots=True)
@@ -78,5 +79,5 @@ class Person:
     qualifies: bool = False
     may_open: bool = False
     steps: list[tuple[str, Stage]] = field(default_factory=list)
-    # What handed it over by how it stood before this batch (leads.triggers).
-    stood: frozenset[str] = frozenset()
+    # What said before this batch that it is to be handed over.
+    stood: Standing = frozenset()

@@ -21,6 +21,7 @@ from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, sentences, without_changes
 from leads.models import CriteriaVersion
+from leads.requirements import required_labels
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
@@ -246,13 +247,20 @@ def _answer(
         "current": current,
         "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
         "changes": changes(current.content, version.content) if current else [],
-        "parts": sentences(version.content),
+        "parts": [*sentences(version.content), *_required(version.content)],
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),
         "crumbs": crumbs(context["title"]),
     }
     status = status_of_refusal(refused) if refused else status_of(form)
     return render(request, "leads/criteria_check.html", context, status=status)
+
+
+def _required(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """What every lead must have, as one more part in words."""
+    listed = content.get("required")
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    return [("Must be known", required_labels(names))] if names else []
 
 
 # --- Versions ---

@@ -1,4 +1,4 @@
-"""The API about named lists: what there are, their entries, and CSV that brings them in."""
+"""The API about named lists: what there are, their entries, and CSV that brings them in and out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from core.errors import ValidationFailed
 from leads import strict
 from leads.list_csv import MOST_BYTES, Table, decode, read_table
+from leads.list_export import list_as_csv
 from leads.list_import import STATUS_WORDS, ListPlan, import_list, plan_import
 from leads.list_use import uses_of
 from leads.models import ListEntry, NamedList
@@ -31,6 +33,7 @@ from leads.named_lists import (
 )
 from web.api import TenantAPIView
 from web.pagination import api_page, known_query
+from web.renderers import ApiRenderer
 
 _SCOPES: Mapping[str, str] = {
     "GET": "config:read",
@@ -266,6 +269,23 @@ class ImportListView(TenantAPIView):
         else:
             plan = plan_import(list_id=named_list_id, table=table, now=self.clock())
         return Response(_plan(plan, applies))
+
+
+class CsvRenderer(ApiRenderer):
+    """For whoever accepts nothing but CSV. The file is no rendering; a refusal is JSON, as everywhere."""
+
+    media_type = "text/csv"
+
+
+class ExportListView(TenantAPIView):
+    renderer_classes: ClassVar[list[type[ApiRenderer]]] = [ApiRenderer, CsvRenderer]
+    scopes: ClassVar[Mapping[str, str]] = _SCOPES
+
+    @extend_schema(operation_id="lists_export", responses={(200, "text/csv"): str})
+    def get(self, request: Request, named_list_id: UUID) -> HttpResponse:
+        """The entries of a list as a CSV file, which an import brings in again."""
+        known_query(request)
+        return list_as_csv(get_list(list_id=named_list_id))
 
 
 def _table(text: str) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -11,6 +10,8 @@ from typing import Final
 
 from core.errors import ValidationFailed
 from core.rules.text import fold
+from web.csv_files import plain_cell
+from web.csv_text import NotText, text_of
 
 MOST_BYTES: Final = 1_000_000
 MOST_ROWS: Final = 5_000
@@ -39,12 +40,6 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 #: Columns that say something of the account and not which it is.
 ABOUT_ACCOUNTS: Final = frozenset(COLUMNS) - {"entry", "kind", "domain", "email", "company"}
 _BY_NAME: Final = {name: column for column, names in COLUMNS.items() for name in names}
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_BOMS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +66,18 @@ class Table:
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """(text, encoding) of a file: UTF-8 or UTF-16 by its mark, UTF-8, else Latin-1 as Excel writes it. Raises
-    ValidationFailed at /file for what is too large, empty, or no text."""
+    """(text, encoding) of a file, as `web.csv_text` reads it. Raises ValidationFailed at /file for what is
+    too large, empty, or no text."""
     if len(data) > MOST_BYTES:
         raise ValidationFailed.at(
             "/file", "The file is larger than 1 MB. Bring it in two parts.", "too_large"
         )
     if not data.strip():
         raise ValidationFailed.at("/file", "The file is empty.", "empty")
-    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
     try:
-        text, said = data.decode(encoding), encoding.upper().removesuffix("-SIG")
-    except UnicodeDecodeError as error:
-        if encoding != "utf-8":
-            message = f"The file says that it is {encoding.upper().removesuffix('-SIG')} and is not."
-            raise ValidationFailed.at("/file", f"{message} Save it as CSV UTF-8.", "encoding") from error
-        text, said = data.decode("cp1252", errors="replace"), "Latin-1"
-    found = _CONTROL.search(text)
-    if found is not None or "\ufffd" in text:
-        line = text.count("\n", 0, found.start() if found else text.index("\ufffd")) + 1
-        message = f"This is no text file (line {line}). Export the list as CSV, not as a workbook."
-        raise ValidationFailed.at("/file", message, "encoding", line=line)
-    return text, said
+        return text_of(data)
+    except NotText as error:
+        raise ValidationFailed.at("/file", error.message, "encoding", line=error.line) from error
 
 
 def read_table(text: str, encoding: str = "UTF-8") -> Table:
@@ -142,7 +127,7 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
     line = 1
     try:
         for cells in reader:
-            trimmed = [" ".join(cell.split()) for cell in cells]
+            trimmed = [plain_cell(" ".join(cell.split())) for cell in cells]
             if len(trimmed) > MOST_COLUMNS:
                 raise ValidationFailed.at("/file", f"Line {line}: at most {MOST_COLUMNS} columns.", "columns")
             if any(trimmed):

@@ -15,11 +15,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from core.errors import FieldError, ValidationFailed, pointer
+from core.errors import Conflict, FieldError, ValidationFailed, pointer
 from core.rules.text import fold
 from leads.account_edit import FLAGS
 from leads.account_tree import MOST_LEVELS, lock_tree
-from leads.accounts import accounts_of_domains
+from leads.accounts import accounts_of_domains, lock_new_names
 from leads.list_csv import ABOUT_ACCOUNTS, Row, Table
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, ListEntry, NamedList
@@ -30,6 +30,7 @@ from tenants.bulk import fresh, insert_rows, update_rows
 from tenants.context import current_tenant_id
 from tenants.models import AuditEntry, Member
 
+_TRIES: Final = 5
 NEW, THERE, AGAIN, WRONG = "new", "there", "again", "wrong"
 STATUS_WORDS: Final = {
     NEW: "New",
@@ -107,9 +108,24 @@ def import_list(
     """Do what `plan_import` shows, by what is there now. Audited, with an entry for each account that
     changed.
 
-    Raises NotFound; ValidationFailed with /rows/<index> of each wrong row, unless those are to be left out.
+    Raises NotFound; ValidationFailed with /rows/<index> of each wrong row, unless those are to be left out;
+    Conflict where others keep making the same accounts.
     """
     lock_tree()
+    for _ in range(_TRIES):
+        try:
+            with transaction.atomic():
+                return _import(list_id, table, leave_out_wrong, actor, now)
+        except _Overtaken:
+            continue
+    raise Conflict("Leads of these companies keep coming in at this moment; bring the file in again.")
+
+
+class _Overtaken(Exception):
+    """Somebody else made one of the accounts since the file was planned: it is planned again, with it."""
+
+
+def _import(list_id: UUID, table: Table, leave_out_wrong: bool, actor: str, now: datetime) -> ListPlan:
     found = get_list(list_id=list_id)
     planning = _Planning(found, table, now, locks=True)
     plan = planning.plan()
@@ -151,9 +167,8 @@ def _write_accounts(lines: Sequence[Line], *, actor: str, now: datetime) -> None
             setattr(line.account, name, value)
             if account_id not in made:
                 changed[account_id] = line.account
-    insert_rows(list(made.values()))
-    update_rows(list(changed.values()), list(_WRITTEN))
-    accounts_changed(list(changed), now=now)
+    placed = _insert_accounts(list(made.values()))
+    update_rows([*changed.values(), *placed], list(_WRITTEN))
     for account_id, said in after.items():
         was = before[account_id] if account_id not in made else None
         audit.append(
@@ -171,6 +186,19 @@ def _write_accounts(lines: Sequence[Line], *, actor: str, now: datetime) -> None
         )
     insert_rows(audit)
     accounts_changed(list(changed), now=now)
+
+
+def _insert_accounts(made: Sequence[Account]) -> list[Account]:
+    """Insert new accounts; those that a parent is still to be written of. Raises _Overtaken."""
+    parents = {row.id: row.parent_id for row in made if row.parent_id is not None}
+    for row in made:
+        row.parent_id = None  # which may be one that is there already, under another id
+    if len(insert_rows(made, conflict="on conflict do nothing", returning=True)) < len(made):
+        raise _Overtaken
+    placed = [row for row in made if row.id in parents]
+    for row in placed:
+        row.parent_id = parents[row.id]
+    return placed
 
 
 class _Planning:
@@ -243,11 +271,11 @@ class _Planning:
         domains = {domain for text in texts if (domain := registrable_domain(text))}
         self._by_domain = accounts_of_domains(domains) if domains else {}
         self._accounts = {each.id: each for each in self._by_domain.values()}
-        rows = Account.objects.select_related("merged_into").filter(name__in=sorted(set(texts)))
-        for row in rows:
-            account = row.merged_into or row
-            self._accounts.setdefault(account.id, account)
-            self._by_name.setdefault(row.name, set()).add(account.id)
+        self._load_names(set(texts))
+        nameless = {name for _, cells in about for domain, name in [_identity(cells)] if name and not domain}
+        if self._locks and nameless - self._by_name.keys():
+            lock_new_names()  # before any account is locked, as arrivals do
+            self._load_names(nameless - self._by_name.keys())
         if self._locks:
             held = Account.objects.filter(id__in=list(self._accounts)).order_by("id")
             self._accounts = {row.id: row for row in held.select_for_update(of=("self",), no_key=True)}
@@ -262,6 +290,13 @@ class _Planning:
             user__email__in=sorted(addresses), is_active=True
         )
         self._owners = {member.user.email.lower(): member for member in members}
+
+    def _load_names(self, names: Iterable[str]) -> None:
+        rows = Account.objects.select_related("merged_into").filter(name__in=sorted(names))
+        for row in rows:
+            account = row.merged_into or row
+            self._accounts.setdefault(account.id, account)
+            self._by_name.setdefault(row.name, set()).add(account.id)
 
     def _find(self, line: Line, cells: Mapping[str, str]) -> None:
         domain_text, name = _identity(cells)

@@ -11,11 +11,13 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Value
 
 from core.errors import FieldError, pointer
 from core.rules.text import fold
 from leads.models import NamedList
+from tenants.context import current_tenant_id
 from tenants.models import VersionState
 from tenants.versions.kinds import get_kind, kinds, title_of
 
@@ -73,11 +75,24 @@ def _place(slug: str, number: int, version_id: UUID, state: VersionState) -> str
     return f"{title}, version {number} ({_STATE_WORDS[state]})"
 
 
+def lock_lists(*, shared: bool = False) -> None:
+    """One at a time makes, names and removes lists of an organisation, until the transaction ends. shared: of
+    those who only want them to stay, any number at once."""
+    lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {lock}(hashtext(%s))", [f"lists:{current_tenant_id()}"])
+
+
 def unknown_lists(content: object) -> list[FieldError]:
-    """The places of a content that name a list which there is not; a statement where it names any."""
+    """The places of a content that name a list which there is not; two statements where it names any.
+
+    Until the transaction ends no list is removed: whoever publishes the content by this answer has then
+    written what keeps its lists.
+    """
     named = list(_named(content))
     if not named:
         return []
+    lock_lists(shared=True)
     lists = list(NamedList.objects.order_by("name").values_list("slug", flat=True))
     known = {fold(slug) for slug in lists}
     there = f"There are: {', '.join(lists[:10])}." if lists else "There is none yet: make it under Lists."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.errors import Conflict, ValidationFailed
 from leads.list_csv import MOST_BYTES, Table, decode, read_table
+from leads.list_export import list_as_csv
 from leads.list_import import STATUS_WORDS, ListPlan, import_list, plan_import
 from leads.list_use import uses_of
 from leads.models import ListEntry, NamedList
@@ -74,7 +74,7 @@ class FileForm(forms.Form):
         label="CSV file",
         required=False,
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
-        help_text="1 MB and 5,000 rows at most; UTF-8, UTF-16 or Latin-1.",
+        help_text="1 MB and 5,000 rows at most; in UTF-8 (“CSV UTF-8”) or UTF-16.",
     )
     text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     leave_out_wrong = forms.BooleanField(label="Leave out the rows that are wrong", required=False)
@@ -269,16 +269,7 @@ def _done(plan: ListPlan) -> str:
 @_editors
 def export(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
     """GET /accounts/lists/<id>/export: its entries as CSV, as an import reads them."""
-    found = get_list(list_id=named_list_id)
-    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{found.slug}.csv"'
-    response["Cache-Control"] = "no-store"
-    writer = csv.writer(response)
-    writer.writerow(["kind", "entry"])
-    for kind, shown in entries_of(found).order_by("shown", "id").values_list("kind", "shown"):
-        # No cell may become a formula in a spreadsheet; no entry needs to begin so.
-        writer.writerow([kind, shown.lstrip("=+-@\t\r ＝＋－＠")])
-    return response
+    return list_as_csv(get_list(list_id=named_list_id))
 
 
 def _crumbs(found: NamedList | None = None, page: str = "") -> list[dict[str, str]]:

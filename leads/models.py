@@ -126,6 +126,7 @@ class Lead(TenantModel):
     # What another system calls the stage that it is at, and which system that is.
     outside_stage = models.CharField(max_length=60, blank=True, default="", db_default="")
     outside_system = models.CharField(max_length=40, blank=True, default="", db_default="")
+    stage_by_system = models.JSONField(null=True)  # {system: what it calls the stage}, the last word of each
     triggered_at = models.DateTimeField(null=True)  # since when that stage, or the score, hands it over
     owner = tenant_fk("tenants.Member", null=True)  # of the open handoff
     # Of the arrival that would hand it over, while it waits for data: owner (e-mail), source, campaign,

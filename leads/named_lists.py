@@ -16,7 +16,7 @@ from core.errors import Conflict, FieldError, NotFound, ValidationFailed
 from core.rules.text import fold
 from leads.company_names import normal_name
 from leads.incoming import storable
-from leads.list_use import uses_of
+from leads.list_use import lock_lists, uses_of
 from leads.matching import normalise_email, registrable_domain
 from leads.models import ListEntry, NamedList
 from tenants.audit import record_change
@@ -127,7 +127,7 @@ def _host(text: str) -> str:
 @transaction.atomic
 def create_list(*, name: str, purpose: str, actor: str, now: datetime) -> NamedList:
     """A new list without entries. Audited. Raises ValidationFailed at /name or /purpose."""
-    _lock()
+    lock_lists()
     title = _checked(name, purpose)
     if NamedList.objects.count() >= MOST_LISTS:
         raise ValidationFailed.at(
@@ -144,7 +144,7 @@ def create_list(*, name: str, purpose: str, actor: str, now: datetime) -> NamedL
 def change_list(*, list_id: UUID, name: str, purpose: str, actor: str, now: datetime) -> NamedList:
     """Give a list another name or purpose; rules go on naming it by its slug. Audited. Raises NotFound;
     ValidationFailed at /name or /purpose."""
-    _lock()
+    lock_lists()
     found = get_list(list_id=list_id)
     title = _checked(name, purpose, but=found)
     before = {"name": found.name, "purpose": found.purpose}
@@ -160,7 +160,7 @@ def change_list(*, list_id: UUID, name: str, purpose: str, actor: str, now: date
 def remove_list(*, list_id: UUID, actor: str, now: datetime) -> NamedList:
     """Remove a list with its entries. Audited. Raises NotFound; Conflict, with `used` in words, where rules
     of a draft or of what is in force ask about it."""
-    _lock()
+    lock_lists()
     found = get_list(list_id=list_id)
     used = uses_of([found.slug])[found.slug]
     if used:
@@ -239,12 +239,6 @@ def remove_entry(*, list_id: UUID, entry_id: UUID, actor: str, now: datetime) ->
     shown = entry.shown if entry.kind != Kind.EMAIL else "an e-mail address"
     _record(found, "list.take", {"entry": shown, "kind": entry.kind}, None, actor, now)
     entry.delete()
-
-
-def _lock() -> None:
-    """One at a time makes, names and removes lists of an organisation."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"lists:{current_tenant_id()}"])
 
 
 def _checked(name: str, purpose: str, but: NamedList | None = None) -> str:

@@ -9,41 +9,36 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
-
-from leads.models import DataWait, Handoff, Lead
-from tenants.bulk import fresh, insert_rows
+from tenants.context import current_tenant_id
+from tenants.roundtrips import write
 
 #: Leads of one change; a company with more that all wait at once has another problem.
 MOST: Final = 1_000
 
+_LOOK_AT = """
+insert into leads_datawait (id, tenant_id, lead_id, kind, number, fields, since, due_at, outcome)
+select gen_random_uuid(), l.tenant_id, l.id, 'account', 0, '[]', %s, %s, ''
+from leads_lead l
+where l.tenant_id = %s and l.account_id = any(%s::uuid[]) and not (l.id = any(%s::uuid[]))
+and (not (l.needs = '[]') or exists (
+    select 1 from leads_datawait w
+    where w.tenant_id = l.tenant_id and w.lead_id = l.id and w.kind = 'enrichment' and w.ended_at is null))
+and not exists (
+    select 1 from leads_handoff h where h.tenant_id = l.tenant_id and h.lead_id = l.id and h.state = 'open')
+order by l.id limit %s
+"""
 
-def accounts_changed(account_ids: Collection[UUID], *, now: datetime) -> int:
-    """Have the leads of these accounts looked at that lack something, or are held for enrichment; how many
-    were found.
 
-    A row a change and lead, though one may be waiting already: an engine that is at that one may have read
-    the account as it was before, and a unique key would have two transactions wait for each other.
+def accounts_changed(
+    account_ids: Collection[UUID], *, now: datetime, but_leads: Collection[UUID] = ()
+) -> None:
+    """Have the leads of these accounts looked at that lack something, or are held for enrichment.
+
+    but_leads: those that the caller judges itself.
+    One write that nobody waits for, so it costs an arrival no way of its own. A row a change and lead, though
+    one may be waiting already: an engine that is at that one may have read the account as it was before, and
+    a unique key would have two transactions wait for each other.
     """
-    if not account_ids:
-        return 0
-    held = DataWait.objects.filter(
-        lead_id=OuterRef("pk"), kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True
-    )
-    running = Handoff.objects.filter(lead_id=OuterRef("pk"), state=Handoff.State.OPEN)
-    leads = Lead.objects.filter(~Q(needs=[]) | Exists(held), account_id__in=list(account_ids))
-    found = list(leads.exclude(Exists(running)).order_by("id")[:MOST])
-    insert_rows(
-        [
-            fresh(
-                DataWait,
-                tenant_id=lead.tenant_id,
-                lead_id=lead.id,
-                kind=DataWait.Kind.ACCOUNT,
-                since=now,
-                due_at=now,
-            )
-            for lead in found
-        ]
-    )
-    return len(found)
+    if account_ids:
+        ids = [str(current_tenant_id()), list(account_ids), list(but_leads)]
+        write(_LOOK_AT, [now, now, *ids, MOST])

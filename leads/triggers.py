@@ -30,6 +30,7 @@ KINDS: Final[dict[str, str]] = {
     FORM: "It sent one of these forms",
 }
 MOST_STAGES: Final = 40
+MOST_SYSTEMS: Final = 10  # whose word about a lead is remembered
 MOST_FORMS: Final = 40
 #: Systems that write their names in a way of their own.
 _SYSTEMS: Final = {
@@ -41,6 +42,8 @@ _SYSTEMS: Final = {
     "dynamics": "Dynamics",
 }
 _SIGNS: Final = re.compile(r"[\W_]+")
+#: What says that a lead is to be handed over: (OUTSIDE, system) and (SCORE, "").
+Standing = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +64,53 @@ class Triggers:
         """Our criteria alone, as for everybody who has chosen nothing."""
         return self.kinds == {CRITERIA}
 
-    def stage_says_so(self, lead: Lead) -> bool:
-        if OUTSIDE not in self.kinds or not lead.outside_stage:
+    def stage_says_so(self, system: str, stage: str) -> bool:
+        if OUTSIDE not in self.kinds or not stage:
             return False
-        stage = _compared(lead.outside_stage)
-        return ("", stage) in self.stages or (lead.outside_system.casefold(), stage) in self.stages
+        return not {("", _compared(stage)), (system.casefold(), _compared(stage))}.isdisjoint(self.stages)
 
     def score_says_so(self, score: object) -> bool:
         if SCORE not in self.kinds or self.score_from is None or not isinstance(score, int | float):
             return False
         return score >= self.score_from
 
-    def standing(self, lead: Lead, score: object) -> frozenset[str]:
-        """Which kinds say so by how the lead stands: OUTSIDE, SCORE.
+    def standing(self, lead: Lead, score: object) -> Standing:
+        """What says so by how the lead stands: the last word of each system, the score.
 
         score: as the criteria count it, or as it came in.
         """
-        says = {OUTSIDE: self.stage_says_so(lead), SCORE: self.score_says_so(score)}
-        return frozenset(kind for kind, so in says.items() if so)
+        says = {
+            (OUTSIDE, system.casefold())
+            for system, stage in stages_of(lead).items()
+            if self.stage_says_so(system, stage)
+        }
+        return frozenset(says | ({(SCORE, "")} if self.score_says_so(score) else set()))
 
 
 def _compared(text: str) -> str:
     """A stage's name for comparing: "Marketing Qualified Lead" is "marketingqualifiedlead"."""
     return _SIGNS.sub("", text.casefold())
+
+
+def stages_of(lead: Lead) -> dict[str, str]:
+    """The last word of each system about the lead's stage, by the system as it was written."""
+    found: dict[str, str] = dict(lead.stage_by_system or {})
+    if lead.outside_stage and lead.outside_system.casefold() not in {each.casefold() for each in found}:
+        found[lead.outside_system] = lead.outside_stage
+    return found
+
+
+def note_stage(lead: Lead, system: str, stage: str, *, newer: bool) -> None:
+    """Remember what a system calls the lead's stage. newer: than what is known; else it only fills a gap."""
+    known = stages_of(lead)
+    same = [each for each in known if each.casefold() == system.casefold()]
+    if newer or not same:
+        kept = {each: known[each] for each in known if each not in same}
+        while len(kept) >= MOST_SYSTEMS:
+            del kept[min(kept)]
+        lead.stage_by_system = {**kept, system: stage}
+    if newer or not lead.outside_stage:
+        lead.outside_stage, lead.outside_system = stage, system
 
 
 def _stage_of(entry: str) -> tuple[str, str]:
@@ -105,13 +132,13 @@ def triggers_in_force() -> Triggers:
 
 
 def note_change(
-    lead: Lead, before: frozenset[str], triggers: Triggers, now: datetime, *, score: object
-) -> frozenset[str]:
-    """Remember when the lead came to stand so that it is handed over; the kinds that say so since now.
+    lead: Lead, before: Standing, triggers: Triggers, now: datetime, *, score: object
+) -> Standing:
+    """Remember when the lead came to stand so that it is handed over; what says so since now.
     before: `standing` before the arrival.
 
     After a handoff has ended what stood before does not open the next: a system that goes on saying "MQL"
-    says nothing new.
+    says nothing new, whatever others said meanwhile.
     """
     risen = triggers.standing(lead, score) - before
     if risen:
@@ -128,7 +155,7 @@ def judge(
     facts: Facts,
     past: Iterable[tuple[str, str | None, datetime]],
     closed_at: datetime | None,
-    risen: frozenset[str] = frozenset(),
+    risen: Standing = frozenset(),
 ) -> Judgement | None:
     """The judgement with what hands leads over here; unchanged where that is our criteria alone.
 
@@ -142,13 +169,14 @@ def judge(
     score = facts.value(SCORE_FIELD)
     stands = triggers.standing(lead, score)
     stands = stands & risen or stands
+    system = _speaker(lead, stands)
     is_new = closed_at is None or (lead.triggered_at is not None and lead.triggered_at >= closed_at)
     form = next((kind for kind, _, _ in past if kind in triggers.forms), "") if FORM in triggers.kinds else ""
     if CRITERIA in triggers.kinds and judgement is not None and judgement.qualified:
         by, text = CRITERIA, "It meets the MQL criteria"
-    elif OUTSIDE in stands and is_new:
-        by, text = OUTSIDE, f"{system_name(lead.outside_system)} said {lead.outside_stage}"
-    elif SCORE in stands and is_new:
+    elif system is not None and is_new:
+        by, text = OUTSIDE, f"{system_name(system)} said {stages_of(lead)[system]}"
+    elif (SCORE, "") in stands and is_new:
         by, text = SCORE, f"Its score is {score}, and {triggers.score_from} is enough"
     elif form:
         by, text = FORM, f"It sent a form: {form_name(form)}"
@@ -160,6 +188,12 @@ def judge(
         verdict: dict[str, Any] = {"met": met, "version": 0, "criteria": []}
         return Judgement(qualified=met, fits=True, needs=[], verdict={**verdict, "trigger": told})
     return replace(judgement, qualified=met, verdict={**judgement.verdict, "met": met, "trigger": told})
+
+
+def _speaker(lead: Lead, stands: Standing) -> str | None:
+    """The system whose word hands the lead over: the one that spoke last where several say so."""
+    say_so = [each for each in stages_of(lead) if (OUTSIDE, each.casefold()) in stands]
+    return next((each for each in say_so if each == lead.outside_system), say_so[0] if say_so else None)
 
 
 def system_name(system: str) -> str:

@@ -28,12 +28,13 @@ from leads.incoming import LeadIn
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
 from leads.models import CriteriaVersion, Engagement, Handoff, Lead, LeadExternalId, StageChange
+from leads.past import counts
 from leads.people import find_people
 from leads.quality import findings, known_of
 from leads.score import FIELD as SCORE_FIELD
 from leads.score import shown_score
 from leads.triggers import judge as judge_triggers
-from leads.triggers import note_change, trigger_why, triggers_in_force
+from leads.triggers import note_change, note_stage, trigger_why, triggers_in_force
 from tenants.bulk import fresh, insert_rows, insert_values, update_rows
 from tenants.clock import Clock
 from tenants.context import current_tenant_id
@@ -59,6 +60,7 @@ _CHANGING = (
     "score",
     "outside_stage",
     "outside_system",
+    "stage_by_system",
     "triggered_at",
     "custom",
     "stage",
@@ -154,6 +156,7 @@ class Batch:
         self.people, self.errors = self.find()
         self.load_known()
         match_accounts(self.people, self.now)
+        self.note_standing()
         for person in self.people:
             self.merge(person)
         self.judge()
@@ -197,8 +200,7 @@ class Batch:
             person = known[lead_id]
             person.known_events.add((kind, subject, at))
             person.latest = max(person.latest or at, at)
-            # After a closed handoff the lead starts clean: what led to that one cannot open the next.
-            if person.closed_at is None or received_at >= person.closed_at:
+            if counts(received_at, person.closed_at):
                 person.past.append((kind, subject, at))
 
     @staticmethod
@@ -211,6 +213,24 @@ class Batch:
         ]
         if missed and Handoff.objects.filter(lead_id__in=missed, state=Handoff.State.OPEN).exists():
             raise Raced
+
+    def note_standing(self) -> None:
+        """Note what says already that known leads are to be handed over.
+
+        Of one whose last handoff ended, the verdict may be from before, when all it had done counted: its
+        score is counted anew, so that who raises a hand again says something new.
+        """
+        known = [(each, each.lead) for each in self.people if each.lead is not None]
+        if self.triggers.is_plain or not known:
+            return
+        criteria = load_criteria(self.version) if self.version else None
+        beside = Beside((lead, person.account) for person, lead in known)
+        for person, lead in known:
+            score = shown_score(lead.score, lead.verdict)
+            if person.closed_at is not None and criteria is not None and criteria.signals is not None:
+                facts = facts_of(lead, person.account, person.past, self.now, beside=beside)
+                score = criteria.signals.points(facts)
+            person.stood = self.triggers.standing(lead, score)
 
     # --- The lead itself ------------------------------------------------------------------------------------
 
@@ -226,7 +246,6 @@ class Batch:
                 stage=Stage.SUBSCRIBER,
             )
         lead, address = person.lead, person.lead.email
-        person.stood = self.triggers.standing(lead, shown_score(lead.score, lead.verdict))
         for index, item in person.items:
             # What happened before the last thing we know of only fills gaps.
             newer = person.latest is None or item.occurred_at is None or item.occurred_at >= person.latest
@@ -260,8 +279,8 @@ class Batch:
                 setattr(lead, name, getattr(item, name))
         if item.score is not None and (newer or lead.score is None):
             lead.score = item.score
-        if item.stage and (newer or not lead.outside_stage):
-            lead.outside_stage, lead.outside_system = item.stage.strip(), item.external_system
+        if item.stage.strip():
+            note_stage(lead, item.external_system.strip(), item.stage.strip(), newer=newer)
         if item.custom:
             lead.custom = {**lead.custom, **item.custom} if newer else {**item.custom, **lead.custom}
         if not item.test:

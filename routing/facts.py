@@ -403,6 +403,8 @@ def read_loads(board: Board, member_ids: Iterable[str], *, lock: bool) -> None:
     if lock and len(rows) < len(wanted):
         ensure_loads(map(UUID, wanted))
         rows = _loads(wanted, lock=lock)
+    elif len(rows) < len(wanted):  # who has no row yet has no lead
+        rows += [("", each, 0, None, 0, None, None, 0) for each in wanted.difference(row[1] for row in rows)]
     days = {zone: local_day(zone, board.now) for zone in set(board.zones.values())}
     for row in rows:
         load = Load(*row)

@@ -145,8 +145,10 @@ def state_of(pool: PoolRow) -> PoolState:
 
 
 def hits(now: datetime) -> dict[str, int]:
-    """Decisions of the last 30 days by the name of the rule that chose the pool; one query."""
-    lately = Decision.objects.filter(at__gte=now - timedelta(days=COUNTED_DAYS)).exclude(rule="")
+    """Decisions of the last 30 days by the name of the rule that chose the pool, test leads and drills left
+    out; one query."""
+    since = now - timedelta(days=COUNTED_DAYS)
+    lately = Decision.objects.filter(at__gte=since, handoff__is_test=False).exclude(rule="")
     return dict(lately.values_list("rule").annotate(number=Count("id")).order_by("rule"))
 
 

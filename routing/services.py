@@ -113,18 +113,8 @@ def route_batch(
     """
     if not requests:
         return []
-    setup = setup or reading.load_setup()
-    matches = [_match(setup, request) for request in requests]
-    chosen = {matched.pool for matched in matches if matched is not None and matched.pool is not None}
-    slugs = {slug for pool in chosen for slug in setup.chain(pool)}
-    pools = reading.lock_pools(slugs) if slugs else []
-    board = Board(now)
-    named = _named(requests, setup) | _account_owners(matches, setup)
-    reading.read_people(board, pools, others=named)
-    reading.read_loads(board, board.candidates, lock=True)
-    round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
-    outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
-    round_.give_back_tests()
+    round_, outcomes = _decided(requests, trigger, now, setup or reading.load_setup(), lock=True)
+    board = round_.board
     reading.write_counters([board.pools[slug] for slug in round_.turned])
     reading.write_loads(board.loads.values())
     insert_rows(
@@ -135,6 +125,36 @@ def route_batch(
         ]
     )
     return outcomes
+
+
+def would_route(
+    requests: Sequence[RouteRequest], *, trigger: str, now: datetime, setup: Setup
+) -> list[RouteOutcome]:
+    """What `route_batch` would answer as things stand; nothing is locked or written."""
+    return _decided(requests, trigger, now, setup, lock=False)[1] if requests else []
+
+
+def _decided(
+    requests: Sequence[RouteRequest], trigger: str, now: datetime, setup: Setup, *, lock: bool
+) -> tuple[_Round, list[RouteOutcome]]:
+    """The requests decided, and the board after them."""
+    matches = [_match(setup, request) for request in requests]
+    chosen = {matched.pool for matched in matches if matched is not None and matched.pool is not None}
+    slugs = {slug for pool in chosen for slug in setup.chain(pool)}
+    if not slugs:
+        pools = []
+    elif lock:
+        pools = reading.lock_pools(slugs)
+    else:
+        pools = [pool for pool in reading.read_pools() if pool.slug in slugs]
+    board = Board(now)
+    named = _named(requests, setup) | _account_owners(matches, setup)
+    reading.read_people(board, pools, others=named)
+    reading.read_loads(board, board.candidates, lock=lock)
+    round_ = _Round(setup=setup, board=board, trigger=trigger, now=now, openings=Openings(now))
+    outcomes = [round_.decide(request, matched) for request, matched in zip(requests, matches, strict=True)]
+    round_.give_back_tests()
+    return round_, outcomes
 
 
 def _is_old_news(request: RouteRequest, outcome: RouteOutcome) -> bool:

@@ -18,7 +18,7 @@ from routing.territories import (
     row_of,
     rows_of,
 )
-from routing.territory_cover import all_overlaps, example_words
+from routing.territory_cover import example_words, first_overlaps
 
 MOST_TERRITORIES: Final = 500
 MOST_TEXTS: Final = 500  # of a part of one territory
@@ -161,17 +161,17 @@ def overlapping(content: Mapping[str, Any]) -> list[FieldError]:
     if row_of(content) is None:
         return []
     may_overlap = first_wins(content)
-    found: dict[int, FieldError] = {}
-    for pair in all_overlaps(rows_of(content)):
+    found: list[FieldError] = []
+    for pair in first_overlaps(rows_of(content), whole=may_overlap):
         first, second = pair.names
         where = pointer("territories", pair.second)
-        if not may_overlap:
+        if may_overlap:
+            message = f"Never reached: {first} takes every lead of this one. Move this one up, or remove it."
+            found.append(FieldError(where, message, NEVER_REACHED))
+        else:
             message = (
                 f"{first} takes leads of {second} too, such as: {example_words(pair.example)}. Change one of "
                 "them, or let the one that stands first win."
             )
-            found.setdefault(pair.second, FieldError(where, message, OVERLAPS))
-        elif pair.is_whole:
-            message = f"Never reached: {first} takes every lead of this one. Move this one up, or remove it."
-            found.setdefault(pair.second, FieldError(where, message, NEVER_REACHED))
-    return list(found.values())
+            found.append(FieldError(where, message, OVERLAPS))
+    return found

@@ -10,17 +10,22 @@ apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import accumulate, islice
+from math import inf
+from operator import or_
+from typing import Any, Final, NamedTuple
 
 from core.rules.text import fold
 from routing.territories import LISTS, Territory, read, size_words, texts_of
 
 #: As many overlaps and gaps are shown; how many there are besides is counted of overlaps alone.
 MOST_SHOWN: Final = 100
-#: Groups of values that are looked at for gaps; more are not, and the answer says so.
+#: Groups of values that are looked at for gaps, and values in all; more are not, and the answer says so.
 MOST_STEPS: Final = 50_000
+MOST_VALUES: Final = 500_000
 _DIMENSIONS: Final = ("country", "region", "postal_code", "employees", "industry")
 _PART: Final = {
     "country": "countries",
@@ -83,20 +88,19 @@ class Cover:
 def cover(written: Sequence[Mapping[str, Any]]) -> Cover:
     """Look at territories that are written as they should be (routing.territory_check)."""
     search = _Search(written)
-    pairs = list(search.overlaps())
     gaps = search.gaps()
     return Cover(
-        overlaps=pairs[:MOST_SHOWN],
-        overlaps_found=len(pairs),
+        overlaps=list(islice(search.overlaps(), MOST_SHOWN)),
+        overlaps_found=search.overlaps_found(),
         gaps=sorted(gaps, key=lambda gap: not gap.is_named)[:MOST_SHOWN],
         unknown=search.unknown(),
-        all_looked_at=search.steps <= MOST_STEPS and len(gaps) <= MOST_SHOWN,
+        all_looked_at=not search.is_too_much and len(gaps) <= MOST_SHOWN,
     )
 
 
-def all_overlaps(written: Sequence[Mapping[str, Any]]) -> Iterator[Overlap]:
-    """Every pair of territories that take the same lead, however many there are."""
-    return _Search(written).overlaps()
+def first_overlaps(written: Sequence[Mapping[str, Any]], *, whole: bool = False) -> Iterator[Overlap]:
+    """For each territory, the first of the earlier ones that takes a lead of it (whole: every lead of it)."""
+    return _Search(written).first_overlaps(whole=whole)
 
 
 def example_words(example: Example) -> str:
@@ -110,17 +114,17 @@ def example_words(example: Example) -> str:
     return ", ".join(said) or "any lead"
 
 
-@dataclass(frozen=True, slots=True)
-class _Atom:
+class _Atom(NamedTuple):
     """Values of a dimension that the same territories take, or would: one of them, words for it, and who.
 
-    is_other: a value that nobody names.
+    is_other: a value that nobody names. following: of a prefix, those that may begin with it.
     """
 
     value: str | int
     words: str
     takers: int
     is_other: bool = False
+    following: Sequence[str] = ()
 
 
 class _Search:
@@ -132,7 +136,7 @@ class _Search:
         self.spelt = {
             part: {fold(text): text for each in written for text in texts_of(each, part)} for part in LISTS
         }
-        self.steps = 0
+        self.steps = self.values = 0
         #: Who takes any value of a dimension.
         self.free = {name: self._mask(_is_free(name)) for name in _DIMENSIONS}
         # Who takes any value of a dimension and of all after it.
@@ -144,6 +148,11 @@ class _Search:
             for at, row in enumerate(self.rows):
                 for value in getattr(row, _PART[name]):
                     found[value] = found.get(value, 0) | 1 << at
+        self._prefixes_of = _prefixes_of(self.rows)
+        self._over, self._under = _prefix_masks(self._prefixes_of)
+        sized = [(each.sizes, 1 << at) for at, each in enumerate(self.rows) if each.sizes is not None]
+        self._lows = _Ladder([(low, bit) for (low, _), bit in sized])
+        self._highs = _Ladder([(inf if high is None else high, bit) for (_, high), bit in sized])
 
     def _mask(self, fits: Callable[[Territory], bool]) -> int:
         return sum(1 << at for at, row in enumerate(self.rows) if fits(row))
@@ -153,31 +162,63 @@ class _Search:
     def overlaps(self) -> Iterator[Overlap]:
         """Every pair that has a lead in common, by place."""
         for at, row in enumerate(self.rows):
-            others = self.everybody >> (at + 1) << (at + 1)
-            for name, found in self._by_value.items():
-                mine = getattr(row, _PART[name])
-                if mine:
-                    others &= self.free[name] | _union(found[value] for value in mine)
-            for second in _bits(others):
-                example = self._common(row, self.rows[second])
-                if example is not None:
-                    names = (row.name, self.rows[second].name)
-                    yield Overlap(at, second, names, example, _takes_all(row, self.rows[second]))
+            for second in _bits(self._meeting(row) >> (at + 1)):
+                yield self._pair(at, at + 1 + second)
 
-    def _common(self, one: Territory, two: Territory) -> dict[str, str | int] | None:
-        """A lead that both take, given that their sets meet; None where there is none."""
-        postal = _common_prefix(one.postal, two.postal)
-        low, high = _common_sizes(one, two)
-        if postal is None or (high is not None and low > high):
-            return None
+    def overlaps_found(self) -> int:
+        """How many pairs there are: each is counted from both sides, and each territory meets itself."""
+        return sum(self._meeting(row).bit_count() - 1 for row in self.rows) // 2
+
+    def first_overlaps(self, *, whole: bool) -> Iterator[Overlap]:
+        for at, row in enumerate(self.rows):
+            earlier = (self._takers_of_all(row) if whole else self._meeting(row)) & ((1 << at) - 1)
+            if earlier:
+                yield self._pair(next(_bits(earlier)), at)
+
+    def _meeting(self, row: Territory) -> int:
+        """Who takes a lead of this territory, itself included: whose sets, prefixes and sizes meet its."""
+        found = self.everybody
+        for name, takers in self._by_value.items():
+            mine = getattr(row, _PART[name])
+            if mine:
+                found &= self.free[name] | _union(takers[value] for value in mine)
+        if row.postal:
+            met = _union(self._over[each] | self._under[each] for each in row.postal)
+            found &= self.free["postal_code"] | met
+        if row.sizes is not None:
+            low, high = row.sizes
+            met = self._lows.at_most(inf if high is None else high) & ~self._highs.below(low)
+            found &= self.free["employees"] | met
+        return found
+
+    def _takers_of_all(self, row: Territory) -> int:
+        """Who takes every lead of this territory, itself included."""
+        found = self.everybody
+        for name, takers in self._by_value.items():
+            found &= self.free[name] | _shared(takers[value] for value in getattr(row, _PART[name]))
+        found &= self.free["postal_code"] | _shared(self._over[each] for each in row.postal)
+        if row.sizes is None:
+            return found & self.free["employees"]
+        low, high = row.sizes
+        wide = self._lows.at_most(low) & ~self._highs.below(inf if high is None else high)
+        return found & (self.free["employees"] | wide)
+
+    def _pair(self, first: int, second: int) -> Overlap:
+        one, two = self.rows[first], self.rows[second]
+        is_whole = bool(self._takers_of_all(two) >> first & 1)
+        return Overlap(first, second, (one.name, two.name), self._common(one, two), is_whole)
+
+    def _common(self, one: Territory, two: Territory) -> dict[str, str | int]:
+        """A lead that both take, given that there is one."""
         lead: dict[str, str | int] = {}
         for name in _DIMENSIONS:
             if name == "postal_code":
-                if postal:
-                    lead[name] = self._spell("postal", postal)
+                if one.postal or two.postal:
+                    lead[name] = self._spell("postal", _common_prefix(one.postal, two.postal))
             elif name == "employees":
-                if one.sizes or two.sizes:
-                    lead[name] = low
+                ranges = [sizes for sizes in (one.sizes, two.sizes) if sizes is not None]
+                if ranges:
+                    lead[name] = max(low for low, _ in ranges)
             else:
                 mine, theirs = getattr(one, _PART[name]), getattr(two, _PART[name])
                 values = mine & theirs if mine and theirs else mine | theirs
@@ -189,6 +230,10 @@ class _Search:
         return self.spelt[part].get(folded, folded)
 
     # --- Gaps ---
+
+    @property
+    def is_too_much(self) -> bool:
+        return self.steps > MOST_STEPS or self.values > MOST_VALUES
 
     def gaps(self) -> list[Gap]:
         """Leads with every value known that nobody takes; one more than are shown, at most."""
@@ -218,7 +263,7 @@ class _Search:
         depth: int,
         relevant: int,
         takers: int,
-        words: Mapping[str, str],
+        words: Mapping[str, str | Sequence[_Atom]],
         lead: Example,
         *,
         is_named: bool,
@@ -229,10 +274,11 @@ class _Search:
         relevant: whose values are looked at; takers: who take the values so far (words, lead).
         """
         self.steps += 1
-        if takers & self.free_from[depth] or self.steps > MOST_STEPS:
+        if takers & self.free_from[depth] or self.is_too_much:
             return
         if not takers:
-            yield Gap(words, lead, is_named)
+            said = {name: each if isinstance(each, str) else self._said(each) for name, each in words.items()}
+            yield Gap(said, lead, is_named)
             return
         name = _DIMENSIONS[depth]
         rest: dict[str, Any] = {"skip": skip}
@@ -242,6 +288,7 @@ class _Search:
         groups: dict[int, list[_Atom]] = {}
         for atom in self._atoms(name, relevant):
             groups.setdefault(atom.takers, []).append(atom)
+            self.values += 1
         for mask, atoms in groups.items():
             named = [atom for atom in atoms if not atom.is_other]
             one = (named or atoms)[0]
@@ -249,7 +296,7 @@ class _Search:
                 depth + 1,
                 relevant & mask,
                 takers & mask,
-                {**words, name: _group_words(name, atoms)},
+                {**words, name: atoms},
                 {**lead, name: one.value},
                 is_named=is_named and bool(named),
                 **rest,
@@ -273,25 +320,29 @@ class _Search:
                 yield _Atom(_unlike(_OTHER, values), f"another {_LABELS[name]}", free, is_other=True)
 
     def _prefixes(self, relevant: int) -> Iterator[_Atom]:
-        named: dict[str, int] = {}
-        for at in _bits(relevant):
-            for prefix in self.rows[at].postal:
-                named[prefix] = named.get(prefix, 0) | 1 << at
         free = self.free["postal_code"] & relevant
-        ordered = sorted(named)
+        ordered = [prefix for prefix, who in self._prefixes_of.items() if who & relevant]
         for at, prefix in enumerate(ordered):
             # Of the codes that begin so, this one begins with no longer prefix.
-            takers = _union(named.get(prefix[:end], 0) for end in range(1, len(prefix) + 1))
-            spelt = self._spell("postal", prefix)
-            longer = [each for each in ordered[at + 1 : at + 7] if each.startswith(prefix)]
-            words = f"{spelt}…"
-            if longer:
-                but = ", ".join(self._spell("postal", each) + "…" for each in longer[:5])
-                words += f" but not {but}" + (" …" if len(longer) > 5 else "")
-            yield _Atom(spelt, words, takers | free)
+            takers = self._over[prefix] & relevant | free
+            yield _Atom(self._spell("postal", prefix), "", takers, following=ordered[at + 1 : at + 7])
+        named = frozenset(ordered)
         other = next((each for each in "0123456789abcdefghijklmnopqrstuvwxyz-" if each not in named), None)
         if other is not None:
             yield _Atom(other.upper(), "another postal code", free, is_other=True)
+
+    def _said(self, atoms: Sequence[_Atom]) -> str:
+        """A group of values in words, the first of them."""
+        if isinstance(atoms[0].value, int):
+            return " or ".join(atom.words for atom in atoms[:4]) + (" …" if len(atoms) > 4 else "")
+        said = [atom.words or self._prefix_words(atom) for atom in atoms[:6]]
+        return ", ".join(said) + (f" and {len(atoms) - 6} more" if len(atoms) > 6 else "")
+
+    def _prefix_words(self, atom: _Atom) -> str:
+        prefix = fold(str(atom.value))
+        longer = [self._spell("postal", each) + "…" for each in atom.following if each.startswith(prefix)]
+        but = f" but not {', '.join(longer[:5])}" if longer else ""
+        return f"{atom.value}…{but}{' …' if len(longer) > 5 else ''}"
 
     def _sizes(self, relevant: int) -> Iterator[_Atom]:
         marks = {_LEAST_SIZE}
@@ -317,11 +368,19 @@ def _is_free(name: str) -> Callable[[Territory], bool]:
     return lambda row: not getattr(row, _PART[name])
 
 
-def _union(masks: Iterator[int]) -> int:
+def _union(masks: Iterable[int]) -> int:
     found = 0
     for mask in masks:
         found |= mask
     return found
+
+
+def _shared(masks: Iterable[int]) -> int:
+    """Who is in all of these; nobody where there are none."""
+    found: int | None = None
+    for mask in masks:
+        found = mask if found is None else found & mask
+    return found or 0
 
 
 def _bits(mask: int) -> Iterator[int]:
@@ -331,37 +390,57 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= lowest
 
 
-def _common_prefix(one: Sequence[str], two: Sequence[str]) -> str | None:
-    """A prefix of codes that both take; "" where neither asks, None where no code fits both."""
+class _Ladder:
+    """Who stands at which number: asked for all up to one without looking at each."""
+
+    def __init__(self, stands: Iterable[tuple[float, int]]) -> None:
+        ordered = sorted(stands)
+        self._numbers = [number for number, _ in ordered]
+        self._masks = [0, *accumulate((bit for _, bit in ordered), or_)]
+
+    def at_most(self, number: float) -> int:
+        return self._masks[bisect_right(self._numbers, number)]
+
+    def below(self, number: float) -> int:
+        return self._masks[bisect_left(self._numbers, number)]
+
+
+def _prefixes_of(rows: Sequence[Territory]) -> dict[str, int]:
+    """Who names each prefix; the prefixes are sorted, so that each stands behind those it begins with."""
+    named: dict[str, int] = {}
+    for at, row in enumerate(rows):
+        for prefix in row.postal:
+            named[prefix] = named.get(prefix, 0) | 1 << at
+    return dict(sorted(named.items()))
+
+
+def _prefix_masks(named: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """By prefix: who names it or one that it begins with, and who names it or one that begins with it."""
+    over, under = dict(named), dict(named)
+    path: list[str] = []  # prefixes of the one at hand, each the start of the next
+    for prefix in [*named, ""]:
+        while path and not (prefix and prefix.startswith(path[-1])):
+            done = path.pop()
+            if path:
+                under[path[-1]] |= under[done]
+        if path:
+            over[prefix] |= over[path[-1]]
+        path.append(prefix)
+    return over, under
+
+
+def _common_prefix(one: Sequence[str], two: Sequence[str]) -> str:
+    """A prefix of codes that both take, given that there is one. Both are sorted, and within each no prefix
+    begins with another, so that only the neighbours of a prefix can fit it."""
     if not one or not two:
-        return min((*one, *two), default="")
-    return next(
-        (max(a, b, key=len) for a in one for b in two if a.startswith(b) or b.startswith(a)),
-        None,
-    )
-
-
-def _common_sizes(one: Territory, two: Territory) -> tuple[int, int | None]:
-    ranges = [sizes for sizes in (one.sizes, two.sizes) if sizes is not None]
-    low = max((sizes[0] for sizes in ranges), default=0)
-    highs = [sizes[1] for sizes in ranges if sizes[1] is not None]
-    return low, min(highs, default=None)
-
-
-def _takes_all(wide: Territory, narrow: Territory) -> bool:
-    """Whether every lead of one territory is one of another."""
-    for part in ("countries", "regions", "industries"):
-        mine, theirs = getattr(wide, part), getattr(narrow, part)
-        if mine and not (theirs and theirs <= mine):
-            return False
-    if wide.postal and not (narrow.postal and all(each.startswith(wide.postal) for each in narrow.postal)):
-        return False
-    if wide.sizes is None:
-        return True
-    if narrow.sizes is None:
-        return False
-    (low, high), (least, most) = wide.sizes, narrow.sizes
-    return low <= least and (high is None or (most is not None and most <= high))
+        return min((*one, *two))
+    for each in one:
+        at = bisect_right(two, each)
+        if at and each.startswith(two[at - 1]):
+            return each
+        if at < len(two) and two[at].startswith(each):
+            return two[at]
+    raise AssertionError("No code fits both.")
 
 
 def _unlike(text: str, taken: Mapping[str, int]) -> str:
@@ -371,10 +450,3 @@ def _unlike(text: str, taken: Mapping[str, int]) -> str:
         number += 1
         found = f"{text} {number}"
     return found
-
-
-def _group_words(name: str, atoms: Sequence[_Atom]) -> str:
-    if name == "employees":
-        return " or ".join(atom.words for atom in atoms[:4]) + (" …" if len(atoms) > 4 else "")
-    said = [atom.words for atom in atoms[:6]]
-    return ", ".join(said) + (f" and {len(atoms) - 6} more" if len(atoms) > 6 else "")

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed
-from core.rules.text import fold, storable
+from core.rules.text import fold
 from routing.territory_check import MOST_TERRITORIES, broken_territories
+from web.csv_files import plain_cell, safe_cell
+from web.csv_text import NotText, text_of
 
 MOST_BYTES: Final = 1024 * 1024
 COLUMNS: Final = (
@@ -36,7 +38,6 @@ _ALSO: Final = {
     "zip": "postal",
     "industry": "industries",
 }
-_BOMS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def read_file(data: bytes, pools: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ def read_file(data: bytes, pools: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
     for number, cells in lines[1:]:
-        cells = [_plain(cell) for cell in cells]
+        cells = [plain_cell(cell) for cell in cells]
         row, wrong = _row(dict(zip(places, cells, strict=False)), pools, by_name)
         if len(cells) > len(places) and any(cell.strip() for cell in cells[len(places) :]):
             wrong.append("There are more cells than headings: put a cell with the delimiter in quotes.")
@@ -108,21 +109,10 @@ def _refused(errors: Sequence[FieldError]) -> ValidationFailed:
 def _text(data: bytes) -> str:
     if len(data) > MOST_BYTES:
         raise _refused([FieldError("/file", f"The file has more than {MOST_BYTES:,} bytes.", "too_large")])
-    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
     try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        message = (
-            f"Line {line} has characters that are not UTF-8, so names would be spoilt. "
-            'Save the file as "CSV UTF-8", and send it again.'
-        )
-        raise _refused([FieldError(f"/lines/{line}", message, "encoding")]) from error
-    if not storable(text):
-        line = text[: text.find("\0")].count("\n") + 1
-        message = f"Line {line} has a character that is no text. Is this a CSV file?"
-        raise _refused([FieldError(f"/lines/{line}", message, "bad_text")])
-    return text
+        return text_of(data)[0]
+    except NotText as error:
+        raise _refused([FieldError(f"/lines/{error.line}", error.message, "encoding")]) from error
 
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:
@@ -209,18 +199,5 @@ def write_rows(rows: Iterable[Mapping[str, Any]]) -> str:
         lists = {part: "; ".join(row.get(part) or ()) for part in _LISTS}
         cells = {**lists, "name": row.get("name", ""), "pool": row.get("pool", "")}
         cells |= {"employees_from": low, "employees_to": high}
-        writer.writerow([_safe(cells[name]) for name in COLUMNS])
+        writer.writerow([safe_cell(cells[name]) for name in COLUMNS])
     return out.getvalue()
-
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t")
-
-
-def _safe(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
-
-
-def _plain(cell: str) -> str:
-    """A cell as it was before `_safe`."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in _FORMULA else cell

@@ -19,8 +19,9 @@ from sla.tiers import Policy, TargetSpec, parse_policy
 from sla.timers import Schedule, add_seconds, schedule
 from sla.units import active_units
 from tenants.calendars import load_calendar
+from tenants.clock import Clock, database_clock
 from tenants.context import current_tenant_id
-from tenants.versions import published_version, version_in_force
+from tenants.versions import version_in_force
 
 
 @lru_cache(maxsize=1024)
@@ -45,11 +46,12 @@ def policy_in_force(at: datetime, unit_id: UUID | None = None) -> tuple[UUID, Po
     return version.id, load_policy(version.id)
 
 
-def tiers_in_force() -> list[tuple[str, str]]:
+def tiers_in_force(clock: Clock = database_clock) -> list[tuple[str, str]]:
     """(slug, name) of every tier of the policies in force: of the main one, then of each active unit's."""
     found = []
+    now = clock()
     for unit_id in (None, *(unit.id for unit in active_units())):
-        version = published_version(PolicyVersion, unit_id)
+        version = version_in_force(PolicyVersion, now, unit_id)
         if version is not None:
             found += [(tier.slug, tier.name) for tier in load_policy(version.id).tiers]
     return found

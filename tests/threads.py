@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from django.db import connections
+from django.db import connection, connections
 
 
 def in_threads(*functions: Callable[[], None]) -> None:
@@ -27,3 +27,13 @@ def in_threads(*functions: Callable[[], None]) -> None:
         thread.join()
     if errors:
         raise errors[0]
+
+
+def wait_until_somebody_waits() -> None:
+    """Until a session of this database waits for another one's lock."""
+    for _ in range(100_000):
+        with connection.cursor() as cursor:
+            cursor.execute("select exists (select 1 from pg_locks where not granted)")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waits.")

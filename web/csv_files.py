@@ -23,6 +23,11 @@ def safe_cell(value: Any) -> str:
     return f"'{text}" if lead and lead in _RISKY else text
 
 
+def plain_cell(cell: str) -> str:
+    """A cell as it was before `safe_cell`, so that a file can be taken in again."""
+    return cell[1:] if cell[:1] == "'" and safe_cell(cell[1:]) == cell else cell
+
+
 def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
     """A download. It starts with a byte-order mark, without which Excel misreads what is not ASCII."""
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")

@@ -9,7 +9,7 @@ from handoff.services.acting import Actor, check_owner, lock_handoff
 from handoff.services.answers import Rejected, accept_lead, nurture_lead, reject_lead, undo_accept
 from handoff.services.cycle import end_nurture
 from handoff.services.owners import claim_lead, hand_over, reassign_lead, try_again
-from handoff.services.stages import LATER_STAGES, move_to_stage
+from handoff.services.stages import LATER_STAGES, end_test, move_to_stage
 from handoff.services.steps import Step, step_to
 from handoff.services.touches import log_touch, undo_touch
 
@@ -22,6 +22,7 @@ __all__ = [
     "check_owner",
     "claim_lead",
     "end_nurture",
+    "end_test",
     "hand_over",
     "lock_handoff",
     "log_touch",

@@ -14,7 +14,7 @@ from handoff.services.cycle import close_cycle, come_to, tell
 from handoff.services.steps import take_step
 from leads import services as leads
 from leads.lifecycle import Stage, can_move
-from leads.models import Handoff
+from leads.models import DataWait, Handoff, Lead
 from tenants.clock import Clock
 
 # Stages that `move_to_stage` may be asked for; the others have a call of their own.
@@ -72,3 +72,22 @@ def move_to_stage(
     tell(handoff, "lead.stage_changed", now, stage=str(stage))
     leads.mark_dirty([handoff.id], now)
     return handoff
+
+
+@transaction.atomic
+def end_test(*, lead_id: UUID, why: str, clock: Clock) -> None:
+    """Take a test lead out of everybody's way, whatever sales owes at that step: its handoff ends, or what it
+    waits for before one. Nobody is told. Where it has ended already, nothing happens.
+    """
+    # As everywhere: the handoffs, and then their lead.
+    locked = Handoff.objects.select_for_update(of=("self",)).filter(lead_id=lead_id).order_by("id")
+    handoff = next((each for each in locked if each.state == Handoff.State.OPEN), None)
+    lead = Lead.objects.select_for_update(of=("self",), no_key=True).get(id=lead_id, is_test=True)
+    now = clock()
+    waits = DataWait.objects.filter(lead_id=lead_id, ended_at__isnull=True)
+    waits.update(ended_at=now, outcome=DataWait.Outcome.NOT_QUALIFIED)
+    if can_move(Stage(lead.stage), Stage.DISQUALIFIED):
+        leads.move_stage(lead, Stage.DISQUALIFIED, actor="engine", now=now, why=why, handoff=handoff)
+    if handoff is not None:
+        close_cycle(handoff, Handoff.Outcome.DISQUALIFIED, now)
+        leads.mark_dirty([handoff.id], now)

@@ -12,25 +12,30 @@ from handoff import words
 from handoff.simulation.cases import side_of
 from handoff.simulation.leads import as_uuid
 from handoff.simulation.single import (
+    HELD,
     NO_RULE_SET,
     NOT_QUALIFIED,
+    OUTSIDE,
     Answer,
     account_owner,
     board_at,
     desk,
     facts_of_lead,
+    known_of_lead,
     member_id_of,
 )
-from handoff.simulation.typed import facts_at
+from handoff.simulation.typed import facts_at, known_at
 from leads.matching import normalise_email
-from leads.models import Handoff, Lead
+from leads.models import Lead
 from tenants.config import steady_config
 from tenants.models import Member
 from tenants.selectors import find_member, person_document
 
 #: Why no rule was asked.
 WHY_NOT = {
-    NOT_QUALIFIED: "It is not handed over: it does not meet the MQL criteria, or lacks what they ask for",
+    NOT_QUALIFIED: "It is not handed over: nothing that hands leads over says so, or it lacks something",
+    HELD: "It qualifies, and is held for enrichment first",
+    OUTSIDE: "Another system chooses the owner: routing is switched off here",
     "nurture": "A nurture sequence answers it instead of a person",
     NO_RULE_SET: "No routing rules are published",
 }
@@ -87,7 +92,7 @@ def answers(
     check_moment(at)
     with steady_config():
         facts = facts_of_lead(lead, at) if lead is not None else facts_at(with_owner_id(typed or {}), at)
-        was_handed_over = lead is not None and Handoff.objects.filter(lead_id=lead.id).exists()
+        known = known_of_lead(lead, at) if lead is not None else known_at(typed or {})
         board = board_at(at, others=account_owner(facts))
         found: dict[str, Answer | None] = {}
         for side in sides:
@@ -103,7 +108,7 @@ def answers(
                     raise ValidationFailed.at(f"/{side}", message, "invalid") from refusal
                 broken[side] = message
             else:
-                found[side] = seat.answer(facts, whatever=was_handed_over)
+                found[side] = seat.answer(facts, known)
         return found
 
 
@@ -128,6 +133,7 @@ def document(answer: Answer) -> dict[str, Any]:
     return {
         "qualified": answer.qualifies,
         "needs": judged.needs if judged else [],
+        "waits_for": list(answer.waits_for),
         "qualification": judged.verdict if judged else None,
         "tier": answer.tier.tier.slug if answer.tier else None,
         "deadlines": [

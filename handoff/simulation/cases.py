@@ -14,10 +14,22 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed
+from core.rules import Facts
 from handoff import words
-from handoff.simulation.single import Answer, Desk, account_owner, board_at, desk, member_id_of
-from handoff.simulation.typed import check, facts_at, tidy
+from handoff.simulation.single import (
+    HELD,
+    NOT_QUALIFIED,
+    OUTSIDE,
+    Answer,
+    Desk,
+    account_owner,
+    board_at,
+    desk,
+    member_id_of,
+)
+from handoff.simulation.typed import Companies, check, facts_at, known_at, tidy
 from leads.models import CriteriaVersion
+from leads.requirements import required_labels
 from routing.facts import Board
 from routing.models import LeadCase, Pool, RoutingSettings, RuleSetVersion
 from sla.models import PolicyVersion
@@ -32,6 +44,7 @@ from tenants.versions import open_draft, version_in_force
 MOST_CASES: Final = 50
 LONGEST_NAME: Final = 80
 FAILED: Final = "test_lead_failed"
+NOT_JUDGED: Final = "test_leads_not_judged"
 #: Kinds of versions that saved test leads may guard.
 GUARDED: Final = {"routing": "routing rules", "criteria": "qualification criteria"}
 EXPECTATIONS: Final = ("qualifies", "tier", "pool", "person")
@@ -161,7 +174,22 @@ def told(case: LeadCase) -> dict[str, Any]:
     return {"name": case.name, "facts": case.facts, "expects": case.expects}
 
 
-def _record(case: LeadCase, action: str, before: Any, after: Any, actor: str, now: datetime) -> None:
+def _record(
+    case: LeadCase,
+    action: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Write down who did what. Of the facts only which of them changed: they may be those of somebody real,
+    and what the record says stays."""
+    old, new = (_leaves(side["facts"]) if side else {} for side in (before, after))
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    before, after = (
+        {**side, "facts": [name for name in names if name in values]} if side else None
+        for side, values in ((before, old), (after, new))
+    )
     record_change(
         actor=actor,
         action=action,
@@ -173,6 +201,12 @@ def _record(case: LeadCase, action: str, before: Any, after: Any, actor: str, no
     )
 
 
+def _leaves(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Typed facts by name: "title", "account.employees", "engagements"."""
+    account = {f"account.{name}": value for name, value in (facts.get("account") or {}).items()}
+    return {name: value for name, value in facts.items() if name != "account"} | account
+
+
 # --- Running them ---
 
 
@@ -182,8 +216,7 @@ def run_cases(
     now: datetime,
     rules: Mapping[str, Any] | None = None,
     criteria: Mapping[str, Any] | None = None,
-    board: Board | None = None,
-    names: CaseNames | None = None,
+    read: CaseReading | None = None,
 ) -> list[CaseResult]:
     """Run test leads against what is in force, or against contents given. The number of queries does not grow
     with theirs. Raises as `single.desk`.
@@ -191,22 +224,19 @@ def run_cases(
     if not cases:
         return []
     with steady_config():
-        board = board or board_for(cases, now)
-        seat = desk(at=now, now=now, rules=rules, criteria=criteria, board=board)
-        named = names or CaseNames()
-        return [_run(case, seat, named, now) for case in cases]
+        read = read or CaseReading(cases, now)
+        seat = desk(at=now, now=now, rules=rules, criteria=criteria, board=read.board)
+        return [_run(case, facts_at(case.facts, now, read.companies), seat, read) for case in cases]
 
 
-def board_for(cases: Sequence[LeadCase], now: datetime) -> Board:
-    """The people whom these test leads may go to."""
-    owners = [owner for case in cases for owner in account_owner(facts_at(case.facts, now))]
-    return board_at(now, others=owners)
+class CaseReading:
+    """What test leads are run with beside the rules, read once for several runs: their accounts, the people
+    whom they may go to, and pools and people by what cases call them."""
 
-
-class CaseNames:
-    """Pools and people by what cases call them, read once."""
-
-    def __init__(self) -> None:
+    def __init__(self, cases: Sequence[LeadCase], now: datetime) -> None:
+        self.companies = Companies(case.facts for case in cases)
+        facts = [facts_at(case.facts, now, self.companies) for case in cases]
+        self.board: Board = board_at(now, others=[owner for each in facts for owner in account_owner(each)])
         self.pools = dict(Pool.objects.values_list("slug", "name"))
         self.people = {str(key): name for key, name in Member.objects.values_list("id", "name")}
 
@@ -222,8 +252,8 @@ class CaseNames:
 _LABELS: Final = {"qualifies": "Qualification", "tier": "Tier", "pool": "Pool", "person": "Person"}
 
 
-def _run(case: LeadCase, seat: Desk, names: CaseNames, now: datetime) -> CaseResult:
-    answer = seat.answer(facts_at(case.facts, now))
+def _run(case: LeadCase, facts: Facts, seat: Desk, names: CaseReading) -> CaseResult:
+    answer = seat.answer(facts, known_at(case.facts))
     member = member_id_of(answer)
     got = {
         "qualifies": answer.qualifies,
@@ -239,13 +269,21 @@ def _run(case: LeadCase, seat: Desk, names: CaseNames, now: datetime) -> CaseRes
     ]
     if misses and answer.judgement is not None and answer.judgement.needs:
         misses.append(f"It lacks what a handoff requires: {', '.join(answer.judgement.needs)}.")
+    if misses and answer.waits_for:
+        misses.append(
+            f"It is held for enrichment first: it lacks {words.listed(required_labels(answer.waits_for))}."
+        )
+    if misses and answer.why_not == OUTSIDE:
+        misses.append("Routing is switched off here: another system chooses the owner.")
     return CaseResult(case, got, misses, answer)
 
 
 def reason_words(result: CaseResult) -> str:
     """Why it came out as it did."""
-    if result.got["reason"] == "not_qualified":
+    if result.got["reason"] == NOT_QUALIFIED:
         return "It is not handed over"
+    if result.got["reason"] == HELD:
+        return "It is held for enrichment first"
     return words.say(words.REASONS, result.got["reason"])
 
 
@@ -282,7 +320,8 @@ def set_gate(kinds: Sequence[str], *, actor: str, now: datetime) -> list[str]:
 
 
 def gate_errors(clock: Clock) -> Callable[[VersionedModel], list[FieldError]]:
-    """What stands between a version and its publication because test leads fail: one error for each of them.
+    """What stands between a version and its publication because test leads fail, one error for each of them;
+    or because they cannot be judged, since a part that they are judged by makes no sense.
     For `tenants.versions.gates`.
     """
 
@@ -293,8 +332,9 @@ def gate_errors(clock: Clock) -> Callable[[VersionedModel], list[FieldError]]:
         content = {"rules" if kind == "routing" else "criteria": version.content}
         try:
             results = run_cases(all_cases(), now=clock(), **content)
-        except DomainError:
-            return []  # its own check says what is wrong with it
+        except DomainError as refusal:
+            text = f"The test leads cannot be judged by these {GUARDED[kind]}: {refusal.message}"
+            return [FieldError("", text, NOT_JUDGED)]
         return [
             FieldError("", f"Test lead “{result.case.name}” fails. {' '.join(result.misses)}", FAILED)
             for result in results

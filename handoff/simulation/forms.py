@@ -18,6 +18,7 @@ Choices = Sequence[tuple[str, str]]
 _ROWS: Final = 3  # engagements that an empty form has room for
 _DAY: Final = 24 * 60  # minutes
 _LABELS: Final = {name: field.label for name, field in SCHEMA.by_name.items()}
+_PERSON: Final = (*typed.LEAD_TEXTS, "score", *typed.OUTSIDE_TEXTS)
 _NAMES: Final = {"email": "E-mail", "first_name": "First name", "last_name": "Last name"}
 
 
@@ -81,6 +82,8 @@ class FactsForm(forms.Form):
         super().__init__(data, initial=_initial(facts, given))
         for name, limit in typed.LEAD_TEXTS.items():
             self.fields[name] = _text(_NAMES.get(name) or _LABELS[f"lead.{name}"], limit)
+        self.fields["stage"] = _text("Stage in another system", typed.OUTSIDE_TEXTS["stage"])
+        self.fields["system"] = _text("Which system", typed.OUTSIDE_TEXTS["system"])
         self.fields["score"] = forms.IntegerField(
             label="Score", required=False, min_value=-MAX_INTEGER, max_value=MAX_INTEGER
         )
@@ -114,7 +117,7 @@ class FactsForm(forms.Form):
     @property
     def person_fields(self) -> list[Any]:
         """What is said of the person."""
-        return [self[name] for name in (*typed.LEAD_TEXTS, "score")]
+        return [self[name] for name in _PERSON]
 
     @property
     def account_fields(self) -> list[Any]:
@@ -133,9 +136,9 @@ class FactsForm(forms.Form):
         """What was typed, without what is empty."""
         said = self.cleaned_data
         account = {
-            name: said[f"account_{name}"]
-            for name in (*typed.ACCOUNT_TEXTS, *typed.ACCOUNT_NUMBERS, *FLAGS, "owner")
+            name: said[f"account_{name}"] for name in (*typed.ACCOUNT_TEXTS, *typed.ACCOUNT_NUMBERS, "owner")
         }
+        account |= {flag: True for flag in FLAGS if said[f"account_{flag}"]}
         did = [
             {
                 "kind": said[f"kind_{row}"],
@@ -145,12 +148,12 @@ class FactsForm(forms.Form):
             for row in range(self.rows)
             if said[f"kind_{row}"]
         ]
-        person = {name: said[name] for name in (*typed.LEAD_TEXTS, "score")}
+        person = {name: said[name] for name in _PERSON}
         return typed.tidy({**person, "account": account, "engagements": did})
 
 
 def _initial(facts: Mapping[str, Any], did: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found = {name: facts.get(name) for name in (*typed.LEAD_TEXTS, "score")}
+    found = {name: facts.get(name) for name in _PERSON}
     found |= {f"account_{name}": value for name, value in (facts.get("account") or {}).items()}
     for row, each in enumerate(did):
         days = round((each.get("minutes_ago") or 0) / _DAY, 6)

@@ -7,7 +7,7 @@ wrote down what its rules read, that goes before. What a lead had done by then i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,6 +21,7 @@ from handoff.simulation.replay import OUTSIDE, Arrival, Span, World
 from leads.account_facts import Beside
 from leads.criteria import Criteria, facts_of, load_criteria
 from leads.models import Assignment, CriteriaVersion, Engagement, Handoff
+from leads.past import counts, last_closing
 from routing.facts import Board, read_people, read_pools
 from routing.models import Decision
 from routing.shares import TURNS
@@ -55,7 +56,7 @@ def past_ids(since: datetime, until: datetime, *, with_history: bool = False) ->
 def read_some(ids: Sequence[UUID], *, now: datetime) -> list[Arrival]:
     """These leads in order of arrival, with the tier that the policy in force gives each.
 
-    Four statements, and those that say which policy is in force.
+    Five statements, and those that say which policy is in force.
     """
     with steady_config():
         return _arrivals(ids, now)
@@ -72,7 +73,8 @@ def read_arrivals(
 def _arrivals(ids: Sequence[UUID], now: datetime) -> list[Arrival]:
     rows = Handoff.objects.select_related("lead__account").filter(id__in=ids)
     handoffs = list(rows.defer("verdict", "lead__verdict", "lead__custom").order_by("started_at", "id"))
-    past = _engagements({handoff.lead_id for handoff in handoffs})
+    lead_ids = {handoff.lead_id for handoff in handoffs}
+    past, closings = _engagements(lead_ids), _closings(lead_ids)
     decided = _first_decisions(ids)
     owned = dict[UUID, tuple[UUID, datetime]]()
     firsts = Assignment.objects.filter(handoff_id__in=ids, hop=0)
@@ -81,7 +83,17 @@ def _arrivals(ids: Sequence[UUID], now: datetime) -> list[Arrival]:
     beside = Beside((handoff.lead, handoff.lead.account) for handoff in handoffs)
     version = version_in_force(CriteriaVersion, now)
     criteria = load_criteria(version) if version else None
-    facts = [_facts(handoff, past, decided.get(handoff.id), criteria, beside) for handoff in handoffs]
+    facts = [
+        _facts(
+            handoff,
+            past.get(handoff.lead_id, ()),
+            last_closing(closings.get(handoff.lead_id, ()), handoff.started_at),
+            decided.get(handoff.id),
+            criteria,
+            beside,
+        )
+        for handoff in handoffs
+    ]
     tiers = _tiers(facts, now)
     found = []
     for handoff, known, (tier, nurtured) in zip(handoffs, facts, tiers, strict=True):
@@ -118,6 +130,15 @@ def _engagements(lead_ids: Iterable[UUID]) -> dict[UUID, list[_Did]]:
     return found
 
 
+def _closings(lead_ids: Iterable[UUID]) -> dict[UUID, list[datetime]]:
+    """When handoffs of these leads were closed."""
+    found: dict[UUID, list[datetime]] = defaultdict(list)
+    closed = Handoff.objects.filter(lead_id__in=list(lead_ids), closed_at__isnull=False)
+    for lead_id, closed_at in closed.values_list("lead_id", "closed_at"):
+        found[lead_id].append(closed_at)
+    return found
+
+
 _Decided = tuple[str, str, UUID | None, dict[str, Any] | None]
 
 
@@ -133,7 +154,8 @@ def _first_decisions(ids: Sequence[UUID]) -> dict[UUID, _Decided]:
 
 def _facts(
     handoff: Handoff,
-    past: Mapping[UUID, Sequence[_Did]],
+    past: Sequence[_Did],
+    closed_at: datetime | None,
     decided: _Decided | None,
     criteria: Criteria | None,
     beside: Beside,
@@ -144,8 +166,8 @@ def _facts(
     # Of imported history nobody heard when it happened.
     did = [
         (kind, subject, when)
-        for kind, subject, when, heard in past.get(handoff.lead_id, ())
-        if (when if handoff.is_history else heard) <= at
+        for kind, subject, when, heard in past
+        if (known := when if handoff.is_history else heard) <= at and counts(known, closed_at)
     ]
     facts = facts_of(handoff.lead, handoff.lead.account, did, at, criteria=criteria, beside=beside)
     inputs = decided[3] if decided is not None and decided[0] == "intake" else None
@@ -190,8 +212,9 @@ def read_world(since: datetime, until: datetime) -> World:
 
 
 def _rotation(pool_id: UUID, since: datetime) -> dict[str, int]:
-    """Where a pool's turns stood: as its last decision before left them; level where none is kept."""
-    turns = Decision.objects.filter(pool_id=pool_id, at__lt=since, reason__in=TURNS)
+    """Where a pool's turns stood: as its last decision before left them; level where none is kept. Of a test
+    lead the turn was given back."""
+    turns = Decision.objects.filter(pool_id=pool_id, at__lt=since, reason__in=TURNS, handoff__is_test=False)
     trace = turns.order_by("-at", "-id").values_list("trace", flat=True).first()
     if trace is None:
         return {}
@@ -206,10 +229,8 @@ def _spans(since: datetime, until: datetime) -> list[Span]:
         handoff__started_at__lt=since,
         started_at__lt=until,
     )
-    columns = ("member_id", "started_at", "ended_at")
-    return [
-        Span(str(member_id), start, end) for member_id, start, end in rows.order_by().values_list(*columns)
-    ]
+    columns = ("member_id", "started_at", "ended_at", "handoff__is_test")
+    return [Span(str(member_id), *rest) for member_id, *rest in rows.order_by().values_list(*columns)]
 
 
 def _deals(until: datetime) -> list[tuple[datetime, str, int]]:

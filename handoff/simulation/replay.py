@@ -69,11 +69,15 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A lead of before the period that somebody had in it: given to them, and taken or closed."""
+    """A lead of before the period that somebody had in it: given to them, and taken or closed.
+
+    is_test: it is work that is open, and counts towards no cap of a day or week and no turn, as live.
+    """
 
     member: str
     start: datetime
     end: datetime | None
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +194,11 @@ class _Replay:
             return
         zone = ZoneInfo(self.world.zones[span.member])
         day, today = span.start.astimezone(zone).date(), self.days[self.world.zones[span.member]]
-        person.leads_today += day == today
-        person.leads_this_week += day >= today - timedelta(days=today.weekday())
-        if person.last_assigned_at is None or span.start > person.last_assigned_at:
-            person.last_assigned_at = span.start
+        if not span.is_test:
+            person.leads_today += day == today
+            person.leads_this_week += day >= today - timedelta(days=today.weekday())
+            if person.last_assigned_at is None or span.start > person.last_assigned_at:
+                person.last_assigned_at = span.start
         if span.end is None or span.end > self.world.since:
             person.open_leads += 1
             if span.end is not None:
@@ -237,7 +242,7 @@ class _Replay:
             self.people[member].open_deals = max(0, self.people[member].open_deals + change)
             self.changed |= change < 0
         elif what == _GIVEN:
-            self._count(about.member, at, about.end)
+            self._count(about.member, at, about.end, is_test=about.is_test)
         elif what == _WAKE:
             if about:
                 self._new_day(about, at)
@@ -269,14 +274,15 @@ class _Replay:
         self.outcomes.append(Outcome(None, ""))
         self._decide(place, arrival.at)
 
-    def _count(self, member: str, at: datetime, closes_at: datetime | None) -> None:
+    def _count(self, member: str, at: datetime, closes_at: datetime | None, *, is_test: bool = False) -> None:
         """Count a lead to its owner from now until it is closed."""
         person = self.people.get(member)
         if person is None:
             return
-        person.leads_today += 1
-        person.leads_this_week += 1
-        person.last_assigned_at = at
+        if not is_test:
+            person.leads_today += 1
+            person.leads_this_week += 1
+            person.last_assigned_at = at
         if closes_at is not None and closes_at <= at:
             return
         person.open_leads += 1

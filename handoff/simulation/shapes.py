@@ -58,6 +58,7 @@ class TypedLeadSerializer(serializers.Serializer[Any]):
     phone = _text(typed.LEAD_TEXTS["phone"])
     country = _text(typed.LEAD_TEXTS["country"])
     region = _text(typed.LEAD_TEXTS["region"])
+    postal_code = _text(typed.LEAD_TEXTS["postal_code"])
     source = _text(typed.LEAD_TEXTS["source"])  # type: ignore[assignment]
     campaign = _text(typed.LEAD_TEXTS["campaign"])
     channel = _text(typed.LEAD_TEXTS["channel"])
@@ -65,6 +66,8 @@ class TypedLeadSerializer(serializers.Serializer[Any]):
         min_value=-MAX_INTEGER, max_value=MAX_INTEGER, required=False, allow_null=True
     )
     company_name = _text(typed.LEAD_TEXTS["company_name"])
+    stage = _text(typed.OUTSIDE_TEXTS["stage"], "What another system calls its stage.")
+    system = _text(typed.OUTSIDE_TEXTS["system"], "Which system says so: hubspot, salesforce or another.")
     account = TypedAccountSerializer(required=False, allow_null=True)
     engagements = serializers.ListField(
         child=TypedEngagementSerializer(), max_length=typed.MOST_ENGAGEMENTS, required=False

@@ -16,9 +16,12 @@ from core.businesstime import CalendarClosedError, Gap, WorkCalendar, tidy
 from core.errors import Conflict
 from core.rules import Facts
 from leads.criteria import SCHEMA, Criteria, Judgement, compile_content, facts_of, load_criteria
-from leads.models import CriteriaVersion, Engagement, Lead
+from leads.models import CriteriaVersion, DataWait, Lead
+from leads.past import last_closing, past_of
+from leads.triggers import Triggers, triggers_in_force
+from leads.triggers import judge as judge_triggers
 from routing.decide import ACCOUNT_OWNER, DecisionResult, RuleSet, compile_rule_set, decide
-from routing.facts import Board, read_loads, read_people, read_pools
+from routing.facts import Board, load_setup, read_loads, read_people, read_pools
 from routing.models import RuleSetVersion
 from sla.services import TierMatch, match_tier
 from sla.targets import Target, label
@@ -29,6 +32,8 @@ from tenants.versions import version_in_force
 
 NOT_QUALIFIED: Final = "not_qualified"
 NO_RULE_SET: Final = "no_rule_set"
+HELD: Final = "held"
+OUTSIDE: Final = "outside"
 _SHOWN: Final = (Target.FIRST_TOUCH, Target.DECISION)
 
 
@@ -44,8 +49,9 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """judgement: None before criteria are published. tier: None before a policy is. result: None where no
-    rule was asked, for the reason `why_not`: "not_qualified", "nurture" or "no_rule_set"."""
+    """judgement: None before criteria are published, unless something else hands leads over. tier: None
+    before a policy is. result: None where no rule was asked, for the reason `why_not`: "not_qualified",
+    "held", "nurture", "outside" or "no_rule_set". waits_for: of a lead that is held, what may still come."""
 
     facts: Facts
     judgement: Judgement | None
@@ -53,6 +59,7 @@ class Answer:
     dues: Sequence[Due]
     result: DecisionResult | None
     why_not: str = ""
+    waits_for: Sequence[str] = ()
 
     @property
     def qualifies(self) -> bool:
@@ -60,20 +67,49 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a lead beside its facts.
+
+    lead:      with its stage in other systems. closed_at: when its last handoff ended.
+    whatever:  it is routed whether it qualifies or not, since it was handed over before.
+    was_held:  it waited for enrichment already, as long as that may last.
+    """
+
+    lead: Lead
+    closed_at: datetime | None = None
+    whatever: bool = False
+    was_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
-    """What answers are read from: rules and criteria, and the board at a moment."""
+    """What answers are read from: rules, criteria, what hands leads over, and the board at a moment.
+
+    routes: the rules choose owners here; False: another system does.
+    """
 
     at: datetime
     rules: RuleSet | None
     criteria: Criteria | None
     board: Board
+    triggers: Triggers
+    routes: bool = True
 
-    def answer(self, facts: Facts, *, whatever: bool = False) -> Answer:
-        """What would become of a lead with these facts. whatever: route it whether it qualifies or not."""
+    def answer(self, facts: Facts, known: Known) -> Answer:
+        """What would become of a lead with these facts."""
         judged = None
         if self.criteria is not None:
             facts = self.criteria.scored(facts)
             judged = self.criteria.judge(facts)
+        judged = judge_triggers(
+            self.triggers,
+            judged,
+            criteria=self.criteria,
+            lead=known.lead,
+            facts=facts,
+            past=facts.engagements,
+            closed_at=known.closed_at,
+        )
         try:
             tier = match_tier(facts, at=self.at)
         except Conflict:
@@ -83,11 +119,15 @@ class Desk:
             if judged is not None and self.criteria is not None:
                 needs = self.criteria.requirements.lacking(facts.values, tier.tier.slug)
                 judged = replace(judged, needs=needs)
-        why_not = ""
-        if not whatever and (judged is None or not judged.qualified or judged.needs):
+        why_not, waits_for = "", self._waits_for(facts, known)
+        if not known.whatever and (judged is None or not judged.qualified or judged.needs):
             why_not = NOT_QUALIFIED
+        elif waits_for:
+            why_not = HELD
         elif tier is not None and tier.tier.nurture is not None:
             why_not = "nurture"
+        elif not self.routes:
+            why_not = OUTSIDE
         elif self.rules is None:
             why_not = NO_RULE_SET
         result = None
@@ -99,8 +139,15 @@ class Desk:
                 candidates=self.board.candidates,
                 now=self.at,
             )
-        dues = [] if why_not == NOT_QUALIFIED or tier is None else self._dues(tier, result)
-        return Answer(facts, judged, tier, dues, result, why_not)
+        dues = [] if why_not in (NOT_QUALIFIED, HELD) or tier is None else self._dues(tier, result)
+        return Answer(facts, judged, tier, dues, result, why_not, waits_for if why_not == HELD else ())
+
+    def _waits_for(self, facts: Facts, known: Known) -> list[str]:
+        """What the lead is held for, so that it may still come."""
+        hold = self.criteria.requirements.hold if self.criteria is not None else None
+        if hold is None or known.whatever or known.was_held:
+            return []
+        return hold.lacking(facts.values)
 
     def _dues(self, found: TierMatch, result: DecisionResult | None) -> list[Due]:
         house = load_calendar(house_calendar_version())
@@ -149,7 +196,14 @@ def desk(
         version = version_in_force(RuleSetVersion, now)
         rules = version.content if version else None
     compiled = compile_rule_set(rules, SCHEMA) if rules else None
-    return Desk(at, compiled, _criteria(criteria, now), board or board_at(at))
+    return Desk(
+        at,
+        compiled,
+        _criteria(criteria, now),
+        board or board_at(at),
+        triggers_in_force(),
+        load_setup(lambda: now).enabled,
+    )
 
 
 def _criteria(content: Mapping[str, Any] | None, now: datetime) -> Criteria | None:
@@ -179,8 +233,16 @@ def account_owner(facts: Facts) -> list[UUID]:
 
 def facts_of_lead(lead: Lead, at: datetime) -> Facts:
     """What is known of a lead now, read at a moment."""
-    did = Engagement.objects.filter(lead_id=lead.id).values_list("kind", "subject", "at")
-    return facts_of(lead, lead.account, list(did), at)
+    return facts_of(lead, lead.account, past_of([lead.id])[lead.id], at)
+
+
+def known_of_lead(lead: Lead, at: datetime) -> Known:
+    """A lead that is there."""
+    closings = list(lead.handoffs.values_list("closed_at", flat=True))
+    closed_at = last_closing(closings, at)
+    held = DataWait.objects.filter(lead_id=lead.id, kind=DataWait.Kind.ENRICHMENT)
+    was_held = any(ended or due_at <= at for ended, due_at in held.values_list("ended_at", "due_at"))
+    return Known(lead, closed_at, whatever=bool(closings), was_held=was_held)
 
 
 def member_id_of(answer: Answer) -> UUID | None:

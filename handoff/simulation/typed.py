@@ -1,7 +1,8 @@
-"""Facts of a lead as somebody types them: {"title", "country", ..., "account": {...}, "engagements": [...]}.
+"""Facts of a lead as somebody types them: {"title", "country", ..., "stage", "system", "account": {...},
+"engagements": [...]}. stage and system: what another system calls its stage, and which.
 
 The same shape is stored of a saved test lead, sent over the API, and shown by the form. What is left out is
-not known; of an account's flags it is false.
+not known, but for what `Companies` knows of the account; of its flags it is false.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
+from handoff.simulation.single import Known
 from leads.account_facts import Who, lists_of
 from leads.criteria import ACCOUNT_FIELDS, FLAGS, LEAD_FIELDS
 from leads.incoming import COMPANY_LIMITS, LEAD_LIMITS
 from leads.list_use import FIELD as LISTS
-from leads.matching import email_domain, is_free_mail
-from leads.models import Engagement
+from leads.matching import company_domain, email_domain, is_free_mail
+from leads.models import Account, Engagement, Lead
 from routing.decide import ACCOUNT_OWNER
 
 MOST_ENGAGEMENTS: Final = 20
@@ -29,30 +31,62 @@ LEAD_TEXTS: Final = {
     for name in LEAD_FIELDS
     if name != "score"
 }
+#: Its stage in another system, and that one's name.
+OUTSIDE_TEXTS: Final = {"stage": LEAD_LIMITS["stage"], "system": LEAD_LIMITS["external_system"]}
 ACCOUNT_TEXTS: Final = {name: COMPANY_LIMITS[name] for name in ACCOUNT_FIELDS if name in COMPANY_LIMITS}
 ACCOUNT_NUMBERS: Final = ("employees", "revenue")
 KIND_LIMIT: Final = int(Engagement._meta.get_field("kind").max_length or 60)
 SUBJECT_LIMIT: Final = int(Engagement._meta.get_field("subject").max_length or 200)
 
 
-def facts_at(typed: Mapping[str, Any], at: datetime) -> Facts:
-    """What the rules see of a typed lead that is handed over at a moment."""
+class Companies:
+    """The accounts that typed leads would be matched to by their domains, with what is above each: read at
+    once, for all of them."""
+
+    def __init__(self, leads: Iterable[Mapping[str, Any]]) -> None:
+        domains = {domain for typed in leads if (domain := _company_domain(typed))}
+        rows = Account.objects.filter(domain__in=domains) if domains else Account.objects.none()
+        above = rows.exclude(domain="").select_related("parent", "merged_into__parent")
+        self._by_domain: dict[str, Account] = {row.domain: row.merged_into or row for row in above}
+
+    def of(self, typed: Mapping[str, Any]) -> Account | None:
+        """The account of one of the leads."""
+        return self._by_domain.get(_company_domain(typed))
+
+
+def _company_domain(typed: Mapping[str, Any]) -> str:
+    given = (typed.get("account") or {}).get("domain") or ""
+    return company_domain(given=given, email=typed.get("email") or "")
+
+
+def facts_at(typed: Mapping[str, Any], at: datetime, companies: Companies | None = None) -> Facts:
+    """What the rules see of a typed lead that is handed over at a moment.
+
+    What is typed of its account stands. Of the account with its domain, where we have one, come the owner and
+    the flags that are not typed, and what is above it. companies: of many leads at once.
+    """
     account: Mapping[str, Any] = typed.get("account") or {}
+    stored = (companies or Companies([typed])).of(typed)
+    parent = stored.parent if stored is not None else None
     domain = email_domain(typed.get("email") or "")
     values: dict[str, object] = {f"lead.{name}": typed.get(name) for name in LEAD_FIELDS}
     values["lead.email_domain"] = domain
     values["lead.free_email"] = is_free_mail(domain) if domain else None
     values |= {f"account.{name}": account.get(name) for name in ACCOUNT_FIELDS}
-    values |= {f"account.{flag}": bool(account.get(flag)) for flag in FLAGS}
+    for flag in FLAGS:
+        values[f"account.{flag}"] = bool(account[flag] if flag in account else getattr(stored, flag, False))
+    values["account.parent_name"] = parent.name if parent is not None else None
+    values["account.parent_is_customer"] = parent is not None and parent.is_customer
     for name in ("country", "region"):
         values[f"place.{name}"] = typed.get(name) or account.get(name)
-    values[ACCOUNT_OWNER] = account.get("owner")
+    owner_id = stored.owner_id if stored is not None else None
+    values[ACCOUNT_OWNER] = account.get("owner") or (str(owner_id) if owner_id else None)
     who = Who(
         typed.get("email") or "",
         typed.get("company_name") or "",
-        None,
-        account.get("name") or "",
-        account.get("domain") or "",
+        stored.id if stored is not None else None,
+        account.get("name") or (stored.name if stored is not None else ""),
+        account.get("domain") or (stored.domain if stored is not None else ""),
     )
     values[LISTS] = lambda: lists_of([who])[0]  # read where a rule asks
     did = [
@@ -60,6 +94,12 @@ def facts_at(typed: Mapping[str, Any], at: datetime) -> Facts:
         for each in typed.get("engagements") or ()
     ]
     return Facts(values, did, at)
+
+
+def known_at(typed: Mapping[str, Any]) -> Known:
+    """What is known of a typed lead beside its facts: it never was handed over."""
+    stage, system = typed.get("stage") or "", typed.get("system") or ""
+    return Known(Lead(outside_stage=stage.strip(), outside_system=system.strip()))
 
 
 def tidy(typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +125,7 @@ def tidy(typed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or value is False or value == ""
+    return value is None or value == ""
 
 
 def check(typed: Mapping[str, Any], members: Iterable[str]) -> None:

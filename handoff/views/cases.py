@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import Conflict, DomainError, StaleVersion, ValidationFailed
 from handoff.simulation import cases
 from handoff.simulation.forms import CaseForm, GateForm
-from handoff.simulation.typed import facts_at
 from handoff.views import base
 from handoff.views.simulation import owner_choices
 from routing.models import LeadCase, Pool
@@ -49,8 +48,7 @@ def _page(request: TenantRequest, *, gate: GateForm | None = None, status: int =
 def _read_page(request: TenantRequest, gate: GateForm | None, status: int) -> HttpResponse:
     now = base.reading_clock()
     found = cases.all_cases()
-    board = cases.board_for(found, now) if found else None
-    names = cases.CaseNames() if found else None
+    read = cases.CaseReading(found, now) if found else None
     sides: list[dict[str, Any]] = []
     results: dict[str, dict[UUID, cases.CaseResult]] = {}
     for side in ("draft", "live"):
@@ -58,9 +56,7 @@ def _read_page(request: TenantRequest, gate: GateForm | None, status: int) -> Ht
         if contents is None:
             continue
         try:
-            ran = cases.run_cases(
-                found, now=now, rules=contents.rules, criteria=contents.criteria, board=board, names=names
-            )
+            ran = cases.run_cases(found, now=now, rules=contents.rules, criteria=contents.criteria, read=read)
             wrong = ""
         except DomainError as refusal:
             ran, wrong = [], refusal.message
@@ -87,14 +83,13 @@ def _read_page(request: TenantRequest, gate: GateForm | None, status: int) -> Ht
 
 def _described(case: LeadCase) -> dict[str, Any]:
     """What is known of a test lead in a line."""
-    values = facts_at(case.facts, case.saved_at).values
     account = case.facts.get("account") or {}
     parts = [
         case.facts.get("title"),
         account.get("name") or case.facts.get("company_name"),
         f"{account['employees']:,} employees" if account.get("employees") is not None else None,
         case.facts.get("country") or account.get("country"),
-        f"source {values['lead.source']}" if values.get("lead.source") else None,
+        f"source {case.facts['source']}" if case.facts.get("source") else None,
     ]
     parts += [each["kind"].replace("_", " ") for each in case.facts.get("engagements") or ()]
     return {"about": ", ".join(str(part) for part in parts if part) or "Nothing is known of it"}

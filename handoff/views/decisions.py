@@ -11,17 +11,19 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from core.errors import ValidationFailed
 from handoff import decision_log, words
 from handoff.selectors import visible_leads
 from handoff.views import base
 from handoff.views.base import reader
-from routing.decisions import LOOKED_THROUGH
+from routing.decisions import LOOKED_THROUGH, Search
 from routing.models import Pool, RuleSetVersion
 from routing.territories import tried
 from tenants.models import Member, RepProfile, Role
+from tenants.refusals import REFUSED
 from tenants.requests import TenantRequest
 from tenants.versions import published_version
-from web.pagination import next_url
+from web.pagination import Page, next_url
 
 
 @never_cache
@@ -34,20 +36,26 @@ def log(request: TenantRequest) -> HttpResponse:
         return _mine(request)
     now = base.reading_clock()
     query = {name: value for name in decision_log.FILTERS if (value := request.GET.get(name, "").strip())}
-    wanted = decision_log.read_search(query, tenant=request.tenant, leads=visible_leads(member))
-    page, rows = decision_log.log_page(wanted, member=member, cursor=request.GET.get("cursor", ""))
+    refused = ""
+    try:
+        wanted = decision_log.read_search(query, tenant=request.tenant, leads=visible_leads(member))
+        page, rows = decision_log.log_page(wanted, member=member, cursor=request.GET.get("cursor", ""))
+    except ValidationFailed as refusal:
+        refused = " ".join(error.message for error in refusal.field_errors) or refusal.message
+        wanted, page, rows = Search(), Page([], ""), []
     context = {
+        "refused": refused,
         "rows": rows,
         "query": query,
         "candidate": _name(wanted.candidate),
-        "fields": _fields(query, member),
+        "fields": _fields({} if refused else query, member),
         "following": next_url(request, page.next),
         "looked_through": LOOKED_THROUGH if wanted.candidate and page.next else 0,
         "sits": RepProfile.objects.filter(member=member).exists(),
         "crumbs": [{"label": "Insight"}, {"label": "Decisions"}],
         "now": now,
     }
-    return render(request, "handoff/decisions.html", context)
+    return render(request, "handoff/decisions.html", context, status=REFUSED if refused else 200)
 
 
 @never_cache

@@ -66,7 +66,7 @@ def _wish(chosen: rebalance.Suggestion, how: str, **more: Any) -> bulk.Wish:
 
 
 def _opened(request: TenantRequest, chosen: rebalance.Suggestion, how: str, now: Any) -> dict[str, Any]:
-    """What would become of somebody's leads, by doing it and taking it back."""
+    """What would become of somebody's leads, as things stand; nothing is written."""
     lines = bulk.preview(
         lead_ids=[handoff.lead_id for handoff in chosen.leads],
         wish=_wish(chosen, how),

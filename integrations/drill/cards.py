@@ -78,19 +78,19 @@ class Seen:
     """Everything that was seen of one lead by a moment.
 
     answer:    what the API said, {"status", "ms", "error"}; error is why it was not asked.
-    started_at: when its handoff began; None where it has none. stage, needs, judged: what the criteria said.
+    started_at: when its handoff began; None where it has none. judged: what the criteria said.
+    held:      it waits for enrichment before it is handed over.
     owners:    who had it, in order. waits: the reason for which nobody has it; allowed: it is to wait as the
                pool is set up (it is closed, or people claim).
     due_at:    of the first clock for the first touch. nurtured: a sequence answers it. shadow: of its owner.
-    ladder:    percents of the policy's steps with what they do, up to the deadline. moves: the policy takes
-               the lead from its owner at the deadline.
+    ladder:    percents of the policy's steps with what they do, up to the deadline.
     receipts:  kinds of the drill's webhooks that arrived, with when.
     """
 
     answer: Mapping[str, Any]
     started_at: datetime | None = None
-    stage: str = ""
     judged: str = ""
+    held: bool = False
     owners: Sequence[str] = ()
     waits: str = ""
     allowed: bool = False
@@ -117,7 +117,7 @@ def card_of(seen: Seen, *, over: bool) -> list[Line]:
     if seen.nurtured:
         return [*lines, *_left_out(list(STEPS)[2:], "A nurture sequence answers it instead of a person.")]
     open_result = Result.FAILED if over else Result.WAITING
-    lines.append(_routed(seen, open_result))
+    lines.append(_routed(seen))
     lines.append(_clock(seen))
     if not seen.owners:
         why = "Nobody had it."
@@ -170,12 +170,14 @@ def _received(seen: Seen) -> Line:
 
 
 def _qualified(seen: Seen) -> Line:
+    if seen.started_at is None and seen.held:
+        return Line("qualified", Result.LEFT_OUT, seen.judged)
     if seen.started_at is None:
         return Line("qualified", Result.FAILED, seen.judged or "It did not become an MQL.")
     return Line("qualified", Result.OK, seen.judged)
 
 
-def _routed(seen: Seen, open_result: Result) -> Line:
+def _routed(seen: Seen) -> Line:
     if seen.owners:
         return Line("routed", Result.OK, f"To {seen.owners[0]}.")
     if seen.allowed:

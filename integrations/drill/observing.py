@@ -13,7 +13,7 @@ from handoff.shadow import gate_of
 from integrations.drill.cards import Fired, Seen, Told
 from integrations.drill.sending import SYSTEM
 from integrations.models import Drill
-from leads.models import Assignment, Handoff, Lead, LeadExternalId
+from leads.models import Assignment, DataWait, Handoff, Lead, LeadExternalId
 from leads.requirements import required_labels
 from notifications.models import OutboxMessage
 from routing.decide import HELD, WAITS_FOR_CLAIM
@@ -23,6 +23,8 @@ from sla.targets import Target
 from tenants.models import Member
 
 _CHANNELS: Final = {"email": "e-mail", "inapp": "the app", "webhook": "webhook"}
+#: Why a lead has no owner that is no fault: its pool is closed, or people claim, or another system routes.
+_AS_SET_UP: Final = (HELD, WAITS_FOR_CLAIM, "outside")
 _DEADLINE: Final = 100
 _UNMET: Final = 3  # criteria named of a lead that does not qualify
 
@@ -52,20 +54,20 @@ def see(drill: Drill) -> list[Seen]:
         answer: Mapping[str, Any] = drill.answers[place] if place < len(drill.answers) else {}
         lead, handoff = leads.get(place), handoffs.get(place)
         if lead is None or handoff is None:
-            found.append(Seen(answer, judged=_why_not(lead)))
+            held = _hold_of(lead)
+            found.append(Seen(answer, judged=_why_not(lead, held), held=held is not None))
             continue
         spans, timer = owners.get(handoff.id, []), timers.get(handoff.id)
         found.append(
             Seen(
                 answer=answer,
                 started_at=handoff.started_at,
-                stage=lead.stage,
                 judged=_why(handoff),
                 owners=[span.member.name for span in spans],
                 waits=f"{words.say(words.REASONS, handoff.unrouted_reason)}."
                 if handoff.unrouted_reason
                 else "",
-                allowed=handoff.unrouted_reason in (HELD, WAITS_FOR_CLAIM),
+                allowed=handoff.unrouted_reason in _AS_SET_UP,
                 due_at=timer.due_at if timer else None,
                 nurtured=is_nurtured(handoff),
                 shadow=gate.holds(spans[0].member_id if spans else None),
@@ -140,12 +142,23 @@ def _why(handoff: Handoff) -> str:
     return f"By version {version} of the criteria.{tier}" if version else tier.strip()
 
 
-def _why_not(lead: Lead | None) -> str:
+def _hold_of(lead: Lead | None) -> DataWait | None:
+    lasting = DataWait.objects.filter(lead=lead, ended_at=None, kind=DataWait.Kind.ENRICHMENT)
+    found: DataWait | None = lasting.first() if lead is not None else None
+    return found
+
+
+def _why_not(lead: Lead | None, held: DataWait | None) -> str:
     """Why a lead did not become an MQL, in words."""
     if lead is None:
         return "It never arrived."
+    if held is not None:
+        return f"It is held for enrichment: {', '.join(required_labels(held.fields))}."
     if lead.needs:
         return f"It waits for data: {', '.join(required_labels(lead.needs))}."
+    trigger = (lead.verdict or {}).get("trigger")
+    if trigger:
+        return f"{trigger['text']}."
     lines = (lead.verdict or {}).get("criteria", [])
     unmet = [str(line.get("label")) for line in lines if line.get("state") != "met"][:_UNMET]
     return f"It does not meet the criteria: {'; '.join(unmet)}." if unmet else "No criteria are in force."

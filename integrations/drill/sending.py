@@ -13,6 +13,7 @@ from django.conf import settings
 
 from integrations.models import Drill
 from leads.incoming import LeadIn
+from leads.triggers import CRITERIA, FORM, OUTSIDE, SCORE, Triggers, triggers_in_force
 
 #: What says that a lead is one of a drill: its outside id is "<drill>:<place>".
 SYSTEM: Final = "slaportal-drill"
@@ -68,10 +69,16 @@ def post(documents: Sequence[Mapping[str, Any]], key: str, once: str) -> Answer:
 
 
 def documents_of(drill: Drill) -> list[dict[str, Any]]:
-    """The leads of a drill as they are posted."""
+    """The leads of a drill as they are posted, with what hands leads over here where that is not our
+    criteria: a stage of another system, a score, a form.
+    """
+    triggers = triggers_in_force()
     found = []
     for place, lead in enumerate(drill.leads):
         company = {"name": f"Drill {place + 1}", "country": lead["country"], "employees": lead["employees"]}
+        kind = lead["kind"]
+        if triggers.kinds == {FORM} and triggers.forms:
+            kind = kind if kind in triggers.forms else min(triggers.forms)
         found.append(
             {
                 "email": address_of(drill.id, place),
@@ -83,10 +90,24 @@ def documents_of(drill: Drill) -> list[dict[str, Any]]:
                 "source": lead["source"],
                 "test": True,
                 "company": {name: value for name, value in company.items() if value not in (None, "")},
-                "engagements": [{"kind": lead["kind"]}],
+                "engagements": [{"kind": kind}],
+                **_said_by_others(triggers),
             }
         )
     return found
+
+
+def _said_by_others(triggers: Triggers) -> dict[str, Any]:
+    """What another system would say of a lead that is to be handed over."""
+    if CRITERIA in triggers.kinds:
+        return {}
+    said: dict[str, Any] = {}
+    stage = next((name for name in triggers.named if ":" not in name), "")
+    if OUTSIDE in triggers.kinds and stage:
+        said["stage"] = stage
+    if SCORE in triggers.kinds and triggers.score_from is not None:
+        said["score"] = triggers.score_from
+    return said
 
 
 def address_of(drill_id: UUID, place: int) -> str:

@@ -15,16 +15,15 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from uuid_utils.compat import uuid7
 
-from core.errors import Conflict, DomainError, NotFound, ValidationFailed
+from core.errors import Conflict, NotFound, ValidationFailed
 from handoff.intake import receive_leads
-from handoff.services import Actor, move_to_stage
+from handoff.services import end_test
 from integrations.drill import observing
 from integrations.drill.cards import Line, as_json, card_of, has_passed, is_settled
 from integrations.drill.plan import LONGEST, SHORTEST, check_leads, next_run, plan_of
 from integrations.drill.sending import Answer, Post, as_drilled, documents_of, post
 from integrations.models import Drill, DrillPlan
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
-from leads.lifecycle import IN_HANDOFF, Stage
 from notifications import outbox
 from notifications.addresses import own_receiver
 from notifications.models import WebhookEndpoint
@@ -40,6 +39,7 @@ logger = logging.getLogger(__name__)
 PATIENCE: Final = timedelta(seconds=75)
 _LEASE: Final = timedelta(seconds=60)
 _KEY_LIFE: Final = timedelta(minutes=10)
+_MOST_TRIES: Final = 3
 _KINDS: Final = ["lead.assigned", "lead.moved", "timer.breached", "timer.escalated"]
 _OVER: Final = "The drill is over"
 KEPT: Final = 200  # cards of an organisation; older ones go
@@ -114,21 +114,27 @@ def tenants_with_drills(now: datetime) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def carry_on(tenant_id: UUID, *, clock: Clock = database_clock, send: Post = post) -> bool:
-    """Take an organisation's drill one step on; whether there was anything to do."""
+def look_on(tenant_id: UUID, *, clock: Clock = database_clock) -> bool:
+    """Begin an organisation's drill whose hour has come, and judge the one that runs; whether one runs."""
     with tenant_scope(tenant_id):
         _begin_planned(clock())
-    claimed = _claim(tenant_id, clock)
-    if claimed is not None:
-        drill, key = claimed
-        _send(tenant_id, drill, key, send, clock)
-        return True
-    with tenant_scope(tenant_id):
         running = Drill.objects.select_for_update(skip_locked=True, of=("self",))
         found = running.filter(state=Drill.State.RUNNING).first()
         if found is not None:
             _look(found, clock)
         return found is not None
+
+
+def send_on(tenant_id: UUID, *, clock: Clock = database_clock, send: Post = post) -> bool:
+    """Send the leads of the drill that waits for it; whether there was one. It may take as long as an answer
+    of the portal does, so those that run are looked at first.
+    """
+    claimed = _claim(tenant_id, clock)
+    if claimed is None:
+        return False
+    drill, key = claimed
+    _send(tenant_id, drill, key, send, clock)
+    return True
 
 
 def _begin_planned(now: datetime) -> None:
@@ -145,28 +151,47 @@ def _begin_planned(now: datetime) -> None:
 
 
 def _claim(tenant_id: UUID, clock: Clock) -> tuple[Drill, str] | None:
-    """The drill whose leads are to be sent, with a key for it: for this worker alone for a while."""
+    """The drill whose leads are to be sent, with a key for it: for this worker alone for a while. One that
+    could not be sent several times has failed.
+    """
     with tenant_scope(tenant_id):
         now = clock()
         asked = Drill.objects.select_for_update(skip_locked=True, of=("self",))
         drill = asked.filter(state=Drill.State.ASKED).first()
         if drill is None or (drill.sending_until is not None and drill.sending_until > now):
             return None
-        drill.sending_until = now + _LEASE
-        drill.save(update_fields=["sending_until"])
+        _forget_key(drill, now)
+        if drill.tries >= _MOST_TRIES:
+            _give_up(drill, clock)
+            return None
         _open_receiver(tenant_id, now)
-        _, key = create_api_key(
+        row, key = create_api_key(
             tenant=Tenant.objects.get(id=tenant_id),
-            name=_key_name(drill),
+            name=f"Drill of {drill.asked_at:%Y-%m-%d %H:%M}",
             scopes=["leads:write"],
             now=now,
             expires_at=now + _KEY_LIFE,
         )
+        drill.sending_until, drill.tries, drill.key_id = now + _LEASE, drill.tries + 1, row.id
+        drill.save(update_fields=["sending_until", "tries", "key_id"])
         return drill, key
 
 
-def _key_name(drill: Drill) -> str:
-    return f"Drill of {drill.asked_at:%Y-%m-%d %H:%M}"
+def _forget_key(drill: Drill, now: datetime) -> None:
+    """The key of a drill opens nothing any more, and is in no list."""
+    for row in ApiKey.objects.filter(id=drill.key_id) if drill.key_id else ():
+        revoke_api_key(key=row, actor=SYSTEM, now=now)
+        row.delete()
+    drill.key_id = None
+
+
+def _give_up(drill: Drill, clock: Clock) -> None:
+    """Every worker that was to send its leads died or failed."""
+    drill.answers = [{"error": f"Its leads could not be sent in {_MOST_TRIES} tries."}] * len(drill.leads)
+    cards = [card_of(seen, over=True) for seen in observing.see(drill)]
+    drill.cards, drill.state, drill.passed = _documents(drill, cards), Drill.State.DONE, False
+    _end(drill, clock)
+    _tell_admins(drill, clock())
 
 
 def _open_receiver(tenant_id: UUID, now: datetime) -> None:
@@ -185,24 +210,29 @@ def _send(tenant_id: UUID, drill: Drill, key: str, send: Post, clock: Clock) -> 
     """Post the leads, outside of every transaction, and note what the API said. What cannot be reached over
     HTTP is taken in all the same: the rest of the way is worth a look.
     """
-    documents = documents_of(drill)
+    with tenant_scope(tenant_id):
+        documents = documents_of(drill)
     answer = send(documents, key, f"drill-{drill.id}")
     with tenant_scope(tenant_id):
         locked, now = get_drill(drill.id, lock=True), clock()
-        for row in ApiKey.objects.filter(name=_key_name(drill), revoked_at__isnull=True):
-            revoke_api_key(key=row, actor=SYSTEM, now=now)
         if locked.state != Drill.State.ASKED:
-            return  # stopped meanwhile, or a worker that was slower than its lease
+            # Stopped meanwhile: what arrived after that is nobody's work. Or this worker was slower than its
+            # lease, and another looks after them.
+            if locked.state == Drill.State.CANCELLED:
+                _close_leads(locked, clock)
+            return
+        _forget_key(locked, now)
         if answer.error:
-            items = as_drilled([_as_item(document) for document in documents])
+            items = as_drilled([as_item(document) for document in documents])
             receive_leads(items=items, actor=SYSTEM, clock=clock)
         now = clock()
         locked.answers = _answers(answer, len(documents))
         locked.state, locked.sent_at, locked.sending_until = Drill.State.RUNNING, now, None
-        locked.save(update_fields=["answers", "state", "sent_at", "sending_until"])
+        locked.save(update_fields=["answers", "state", "sent_at", "sending_until", "key_id"])
 
 
-def _as_item(document: Mapping[str, Any]) -> LeadIn:
+def as_item(document: Mapping[str, Any]) -> LeadIn:
+    """A lead as it is posted, for whoever takes it in without the API."""
     rest = {name: value for name, value in document.items() if name not in ("company", "engagements")}
     engagements = tuple(EngagementIn(**each) for each in document["engagements"])
     return LeadIn(**rest, company=CompanyIn(**document["company"]), engagements=engagements)
@@ -251,20 +281,16 @@ def _documents(drill: Drill, cards: Sequence[Sequence[Line]]) -> list[dict[str, 
 
 def _end(drill: Drill, clock: Clock) -> None:
     """Close the leads, which nobody need work, and the receiver."""
-    engine = Actor("engine", None, oversees=True)
-    for lead in observing.leads_of(drill).values():
-        if lead.stage not in IN_HANDOFF:
-            continue
-        try:
-            with transaction.atomic():
-                move_to_stage(
-                    lead_id=lead.id, to=str(Stage.DISQUALIFIED), why=_OVER, actor=engine, clock=clock
-                )
-        except DomainError:  # somebody answered it for good meanwhile
-            logger.info("A lead of a drill was closed by somebody else.", exc_info=True)
+    _close_leads(drill, clock)
     WebhookEndpoint.objects.filter(is_own=True).update(is_active=False)
     drill.closed_at = clock()
-    drill.save(update_fields=["state", "passed", "cards", "closed_at"])
+    _forget_key(drill, drill.closed_at)
+    drill.save(update_fields=["state", "passed", "cards", "answers", "closed_at", "key_id"])
+
+
+def _close_leads(drill: Drill, clock: Clock) -> None:
+    for lead in observing.leads_of(drill).values():
+        end_test(lead_id=lead.id, why=_OVER, clock=clock)
 
 
 def _tell_admins(drill: Drill, now: datetime) -> None:
@@ -280,4 +306,13 @@ def _tell_admins(drill: Drill, now: datetime) -> None:
     outbox.enqueue([message], now=now)
 
 
-__all__ = ["PATIENCE", "carry_on", "get_drill", "start_drill", "stop_drill", "tenants_with_drills"]
+__all__ = [
+    "PATIENCE",
+    "as_item",
+    "get_drill",
+    "look_on",
+    "send_on",
+    "start_drill",
+    "stop_drill",
+    "tenants_with_drills",
+]

@@ -42,6 +42,8 @@ class Migration(migrations.Migration):
                 ("seconds", models.PositiveSmallIntegerField()),
                 ("leads", models.JSONField()),
                 ("sending_until", models.DateTimeField(null=True)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("key_id", models.UUIDField(null=True)),
                 ("sent_at", models.DateTimeField(null=True)),
                 ("answers", models.JSONField(default=list)),
                 ("closed_at", models.DateTimeField(null=True)),

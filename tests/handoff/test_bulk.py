@@ -17,7 +17,7 @@ from handoff import bulk
 from handoff.moves import drain_unrouted
 from handoff.services import Actor, accept_lead, claim_lead, log_touch
 from leads.models import Assignment, Handoff, Lead
-from routing.models import Decision
+from routing.models import Decision, RepLoad
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, Member, Team
 from tests.factories import Org
@@ -82,6 +82,35 @@ def test_a_dry_run_says_the_same_and_writes_nothing(acme: Org, leads: list[Lead]
         assert Decision.objects.count() == decisions
     _, done = call(acme, {"leads": ids(leads), "why": "Again."})
     assert done["results"] == tried["results"]
+
+
+def test_a_look_at_what_would_become_of_leads_locks_and_writes_nothing(
+    acme: Org, leads: list[Lead], now: datetime
+) -> None:
+    with acme.scope():
+        RepLoad.objects.filter(member=acme.reps[2]).delete()
+        with CaptureQueriesContext(connection) as caught:
+            lines = bulk.preview(
+                lead_ids=[lead.id for lead in leads],
+                wish=bulk.Wish(why="Too many."),
+                actor=Actor.person(acme.manager),
+                clock=fixed_clock(now + timedelta(minutes=1)),
+            )
+    assert bulk.tally(lines) == {"moved": 6}
+    said = [" ".join(query["sql"].lower().split()) for query in caught.captured_queries]
+    assert not [sql for sql in said if " for update" in sql or " for no key update" in sql]
+    assert not [sql for sql in said if sql.startswith(("insert", "update", "delete", "lock"))]
+
+
+def test_a_dry_run_is_right_of_waiting_leads_among_others_too(
+    acme: Org, leads: list[Lead], now: datetime
+) -> None:
+    later = now + timedelta(minutes=1)
+    run(acme, leads[1:3], later, offer=True)
+    _, tried = call(acme, {"leads": ids(leads), "why": "Again.", "dry_run": True})
+    _, done = call(acme, {"leads": ids(leads), "why": "Again."})
+    assert done["results"] == tried["results"]
+    assert {line["outcome"] for line in done["results"]} == {"moved"}
 
 
 def test_what_was_answered_or_moved_since_it_was_looked_at_is_left_alone(

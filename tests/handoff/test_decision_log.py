@@ -304,7 +304,7 @@ class TestWhoMayKnow:
         client = browser(sales)
         assert client.get(f"/decisions?candidate={org.reps[0].id}").context["rows"] == []
         assert client.get(f"/decisions?member={org.reps[0].id}").context["rows"] == []
-        assert client.get("/decisions?lead=lead0@customer.example").status_code == 400
+        assert client.get("/decisions?lead=lead0@customer.example").status_code == 422
         assert client.get(f"/decisions/{made[0].id}").status_code == 404
 
     def test_marketing_reads_everything(self, org: Org, now: datetime) -> None:

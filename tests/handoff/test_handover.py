@@ -17,7 +17,7 @@ from routing.models import Decision, RepLoad, RoutingSettings
 from sla.models import Timer
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, VersionState
-from tests.factories import Org
+from tests.factories import Org, engaged
 from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of, someone_else
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +102,42 @@ def test_what_stood_before_does_not_open_the_next_handoff(acme: Org, now: dateti
     arrive(acme, now + timedelta(minutes=3), stage="Nurture")
     back = arrive(acme, now + timedelta(minutes=4), stage="MQL")
     assert (back.stage, handoffs(acme, lead)) == ("mql", 2)
+
+
+def test_a_system_that_repeats_its_stage_says_nothing_new_whatever_another_says(
+    acme: Org, now: datetime
+) -> None:
+    choose(acme, triggers=["outside_stage"], outside_stages=["MQL"])
+    hubspot = {"external_system": "hubspot", "external_id": "1"}
+    salesforce = {"external_system": "salesforce", "external_id": "2"}
+    lead = arrive(acme, now, **hubspot, stage="MQL")
+    refuse(acme, lead, now + timedelta(minutes=1))
+    for minute in (2, 4):
+        arrive(acme, now + timedelta(minutes=minute), **salesforce, stage="Open")
+        back = arrive(acme, now + timedelta(minutes=minute + 1), **hubspot, stage="mql")
+        assert (back.stage, handoffs(acme, lead)) == ("rejected", 1)
+    back = arrive(acme, now + timedelta(minutes=6), **salesforce, stage="MQL")
+    assert (back.stage, back.verdict["trigger"]["text"]) == ("mql", "Salesforce said MQL")
+
+
+def test_who_raises_a_hand_again_after_a_refusal_is_handed_over_by_the_score_of_signals(
+    acme: Org, now: datetime
+) -> None:
+    demo = {"name": "Demo", "when": engaged("demo_request"), "points": 80, "half_life_days": None}
+    with acme.scope():
+        score = {"from": "signals", "signals": [demo]}
+        CriteriaVersion.objects.update(content={**acme.criteria.content, "score": score}, number=51)
+    choose(acme, triggers=["score"], score_from=70)
+    lead = arrive(acme, now, engagements=(EngagementIn("demo_request", "", now),))
+    assert lead.stage == "mql"
+    refuse(acme, lead, now + timedelta(minutes=1))
+    late = now + timedelta(days=60)
+    assert arrive(acme, late).stage == "rejected"
+    back = arrive(acme, late, engagements=(EngagementIn("demo_request", "", late),))
+    assert (back.stage, handoffs(acme, lead)) == ("mql", 2)
+    refuse(acme, lead, late + timedelta(minutes=1))
+    # The same demo request, sent once more, is none.
+    assert arrive(acme, late + timedelta(minutes=2)).stage == "rejected"
 
 
 def test_a_score_hands_over_when_it_reaches_the_number(acme: Org, now: datetime) -> None:

@@ -16,6 +16,7 @@ from handoff.intake import receive_lead
 from handoff.trial import try_lead
 from leads.account_edit import change_account
 from leads.account_merge import merge_accounts
+from leads.corrections import correct_lead, said_of
 from leads.criteria import check_content, check_publishable
 from leads.criteria_drafts import publish_criteria
 from leads.criteria_words import changes
@@ -337,5 +338,39 @@ def test_a_merge_that_fills_the_account_in_sends_the_leads_that_waited(acme: Org
         )
         assert lead.account_id is not None
         merge_accounts(winner_id=lead.account_id, loser_id=other.id, actor="member:test", now=now)
+    assert look_again(acme.id, clock=fixed_clock(now)) == 1
+    assert len(handoffs(acme, lead)) == 1
+
+
+def test_a_colleague_who_says_what_was_missing_of_the_company_sends_the_leads_that_waited(
+    acme: Org, now: datetime
+) -> None:
+    put_in_force(acme, now, **NEEDS_SIZE)
+    lead = came(acme, now)
+    said = CompanyIn(domain="okapi.example", employees=500)
+    came(acme, now, kind=CONTENT, email="tim@okapi.example", company=said)
+    assert look_again(acme.id, clock=fixed_clock(now)) == 1
+    assert stored(acme, lead).stage == "mql"
+    came(acme, now, kind=CONTENT, email="tim@okapi.example", company=said)
+    with acme.scope():
+        assert not DataWait.objects.exists()  # what he says is known by now
+
+
+def test_whoever_says_it_of_his_own_company_is_not_looked_at_twice(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, **NEEDS_SIZE)
+    lead = came(acme, now)
+    came(acme, now, company=CompanyIn(domain="okapi.example", employees=500))
+    assert len(handoffs(acme, lead)) == 1
+    with acme.scope():
+        assert not DataWait.objects.exists()
+
+
+def test_a_correction_of_a_colleague_ends_the_hold_of_those_who_waited_for_the_same(
+    acme: Org, now: datetime
+) -> None:
+    put_in_force(acme, now, hold={"fields": ["account.employees"], "minutes": 30})
+    lead, colleague = came(acme, now), came(acme, now, kind=CONTENT, email="tim@okapi.example")
+    with acme.scope():
+        correct_lead(colleague, said_of({"company.employees": 500}), now=now, clock=fixed_clock(now))
     assert look_again(acme.id, clock=fixed_clock(now)) == 1
     assert len(handoffs(acme, lead)) == 1

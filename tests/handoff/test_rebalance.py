@@ -95,6 +95,33 @@ def test_above_the_teams_mean_counts_where_it_is_set(acme: Org, leads: list[Lead
     assert len(one.leads) == 6 - int(one.mean * 1.5)
 
 
+def test_of_many_leads_those_that_wait_longest_are_read_and_the_others_counted(
+    acme: Org, leads: list[Lead], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = acme.reps[:2]
+    give_all(acme, ann, now)
+    with acme.scope():
+        for number, lead in enumerate(leads):
+            Handoff.objects.filter(lead=lead).update(started_at=now - timedelta(hours=number))
+        Handoff.objects.filter(lead=leads[0]).update(owner=ben)
+    away(acme, ann, now)
+    away(acme, ben, now)
+    monkeypatch.setattr(rebalance, "MOST_SUGGESTED", 2)
+    hers, his = found(acme, now)
+    assert (hers.person.member, hers.untouched) == (ann, 5)
+    assert [each.lead_id for each in hers.leads] == [leads[5].id, leads[4].id]
+    assert (his.untouched, [each.lead_id for each in his.leads]) == (1, [leads[0].id])
+
+
+def test_test_leads_are_nobodys_burden(acme: Org, leads: list[Lead], now: datetime) -> None:
+    give_all(acme, acme.reps[0], now)
+    away(acme, acme.reps[0], now)
+    with acme.scope():
+        Handoff.objects.filter(lead__in=leads[1:]).update(is_test=True)
+    (one,) = found(acme, now)
+    assert (one.untouched, [each.lead_id for each in one.leads]) == (1, [leads[0].id])
+
+
 def test_one_click_moves_what_the_preview_showed(
     acme: Org, leads: list[Lead], now: datetime, at_hand: Callable[[datetime], None]
 ) -> None:
@@ -104,7 +131,11 @@ def test_one_click_moves_what_the_preview_showed(
     client = browser(acme.manager)
     assert "Rebalance" in text_of(client.get("/board"))
     assert "2 could go on." in text_of(client.get("/rebalance"))
-    shown = client.get(f"/rebalance?person={ann.id}")
+    with CaptureQueriesContext(connection) as caught:
+        shown = client.get(f"/rebalance?person={ann.id}")
+    said = " ".join(query["sql"].lower() for query in caught.captured_queries)
+    assert " for update" not in said
+    assert " for no key update" not in said
     assert "As things stand now: 2 go on" in text_of(shown)
     assert owner_of(acme, leads[0]) == ann
     done = client.post("/rebalance", {"person": str(ann.id), "how": "rules"}, follow=True)

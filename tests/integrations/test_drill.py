@@ -14,18 +14,20 @@ from django.test import Client
 
 from core.errors import Conflict
 from core.signing import sign_webhook
+from handoff.intake import receive_leads
 from handoff.sweep import sweep_tenant
 from integrations.drill import receiver, services
 from integrations.drill.plan import next_run, plan_of
 from integrations.drill.sending import Answer, address_of, as_drilled
 from integrations.models import Drill, DrillPlan, DrillReceipt
+from leads.criteria_drafts import publish_criteria
 from leads.incoming import LeadIn
-from leads.models import Handoff
+from leads.models import CriteriaVersion, DataWait, Handoff, Lead, LeadSettings
 from notifications.channels.base import Dead, Parcel, Rendered, Sent
 from notifications.channels.webhook import WebhookChannel, body_of
 from notifications.models import OutboxMessage, WebhookEndpoint
 from notifications.sending import deliver_round
-from routing.models import Pool, RepLoad
+from routing.models import Pool, RepLoad, RoutingSettings
 from sla.models import Timer
 from tenants.clock import fixed_clock
 from tenants.models import ApiKey, Member
@@ -77,13 +79,19 @@ def run(org: Org, now: datetime, *, send: Any = over_http, seconds: int = 130) -
         at = now + timedelta(seconds=second)
         sweep_tenant(org.id, clock=fixed_clock(at))
         deliver_round([org.id], clock=fixed_clock(at), pool=AtOnce())  # type: ignore[arg-type]
-        services.carry_on(org.id, clock=fixed_clock(at), send=send)
+        carry_on(org, at, send)
         with org.scope():
             drill = Drill.objects.order_by("-asked_at", "-id").first()
         assert drill is not None
         if drill.state in (Drill.State.DONE, Drill.State.CANCELLED):
             return drill
     raise AssertionError(f"The drill did not end: {drill.cards}")
+
+
+def carry_on(org: Org, at: datetime, send: Any) -> bool:
+    """One tick of the engine."""
+    looked = services.look_on(org.id, clock=fixed_clock(at))
+    return services.send_on(org.id, clock=fixed_clock(at), send=send) or looked
 
 
 def as_(member: Member) -> Client:
@@ -187,9 +195,9 @@ def test_a_worker_that_died_while_sending_is_followed_by_another_once_its_lease_
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        services.carry_on(acme.id, clock=fixed_clock(now), send=dies)
-    assert not services.carry_on(acme.id, clock=fixed_clock(now + timedelta(seconds=30)), send=over_http)
-    assert services.carry_on(acme.id, clock=fixed_clock(now + timedelta(seconds=61)), send=over_http)
+        carry_on(acme, now, dies)
+    assert not carry_on(acme, now + timedelta(seconds=30), over_http)
+    assert carry_on(acme, now + timedelta(seconds=61), over_http)
     with acme.scope():
         assert Drill.objects.get().state == Drill.State.RUNNING
         assert Handoff.objects.count() == 3
@@ -199,7 +207,7 @@ def test_one_at_a_time_and_it_can_be_stopped(acme: Org, now: datetime, api_clock
     drill = begin(acme, now)
     with acme.scope(), pytest.raises(Conflict):
         services.start_drill(actor="system", now=now)
-    services.carry_on(acme.id, clock=fixed_clock(now), send=over_http)
+    carry_on(acme, now, over_http)
     client = as_(acme.admin)
     assert "Under way" in text_of(client.get(f"/drill/{drill.id}"))
     assert "stopped" in text_of(client.post(f"/drill/{drill.id}/stop", follow=True))
@@ -216,6 +224,88 @@ def test_an_admin_begins_one_on_the_page_and_others_only_read(acme: Org, now: da
     assert "See the one that runs" in text_of(client.get("/drill"))
     assert "Start a drill" not in text_of(as_(acme.manager).get("/drill"))
     assert as_(acme.reps[0]).get("/drill").status_code == 403
+
+
+def criteria_in(org: Org, now: datetime, **parts: Any) -> None:
+    """The criteria with these parts besides, in force."""
+    with org.scope():
+        content = {**CriteriaVersion.objects.get(state="published").content, **parts}
+        publish_criteria(content, based_on=1, actor="system", now=now)
+
+
+def test_its_leads_are_closed_whatever_sales_owes_at_that_step(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    with acme.scope():
+        LeadSettings.objects.update_or_create(defaults={"owed": {"disqualified": ["phone"]}})
+    begin(acme, now)
+    run(acme, now)
+    with acme.scope():
+        assert not Handoff.objects.exclude(state="closed").exists()
+
+
+def test_a_lead_that_is_held_is_left_out_and_never_handed_over_after_the_drill(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    criteria_in(acme, now, hold={"fields": ["phone"], "minutes": 5})
+    begin(acme, now)
+    drill = run(acme, now)
+    line = next(line for line in drill.cards[0]["lines"] if line["step"] == "qualified")
+    assert (line["result"], line["text"]) == ("left_out", "It is held for enrichment: Phone.")
+    assert drill.passed is True
+    with acme.scope():
+        assert not DataWait.objects.filter(ended_at=None).exists()
+        assert set(Lead.objects.values_list("stage", flat=True)) == {"disqualified"}
+
+
+def test_one_that_is_stopped_while_its_leads_are_on_their_way_leaves_none_of_them_open(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    drill = begin(acme, now)
+
+    def lands_late(documents: Sequence[Mapping[str, Any]], key: str, once: str) -> Answer:
+        with acme.scope():
+            services.stop_drill(drill_id=drill.id, actor="system", clock=fixed_clock(now))
+            items = [services.as_item(document) for document in documents]
+            receive_leads(items=items, actor="key:drill", clock=fixed_clock(now))
+        return Answer(200)
+
+    carry_on(acme, now, lands_late)
+    with acme.scope():
+        assert Drill.objects.get().state == Drill.State.CANCELLED
+        assert Handoff.objects.count() == 3
+        assert not Handoff.objects.exclude(state="closed").exists()
+
+
+def test_one_whose_leads_cannot_be_sent_ends_as_failed(acme: Org, now: datetime) -> None:
+    begin(acme, now)
+
+    def dies(*said: Any) -> Answer:
+        raise SystemExit
+
+    for minutes in range(3):
+        with pytest.raises(SystemExit):
+            carry_on(acme, now + timedelta(minutes=2 * minutes), dies)
+    carry_on(acme, now + timedelta(minutes=6), dies)
+    with acme.scope():
+        drill = Drill.objects.get()
+        assert (drill.state, drill.passed) == (Drill.State.DONE, False)
+        assert not ApiKey.objects.filter(name__startswith="Drill").exists()
+        services.start_drill(actor="system", now=now)
+
+
+def test_where_another_system_says_what_is_handed_over_and_who_gets_it_that_is_no_fault(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    with acme.scope():
+        LeadSettings.objects.update_or_create(
+            defaults={"triggers": ["outside_stage"], "outside_stages": ["MQL"]}
+        )
+        RoutingSettings.objects.update(enabled=False)
+    begin(acme, now)
+    drill = run(acme, now)
+    found = {line["step"]: line["result"] for line in drill.cards[0]["lines"]}
+    assert (found["qualified"], found["routed"]) == ("ok", "left_out")
 
 
 # --- The plan ---
@@ -240,7 +330,7 @@ def test_the_plan_is_written_and_a_drill_begins_by_itself_at_its_hour(acme: Org,
         plan = DrillPlan.objects.get()
         assert [lead["name"] for lead in plan.leads] == ["From France"]
         DrillPlan.objects.update(next_at=now)
-    services.carry_on(acme.id, clock=fixed_clock(now), send=unreachable)
+    carry_on(acme, now, unreachable)
     with acme.scope():
         drill = Drill.objects.get()
         assert (drill.seconds, drill.leads[0]["country"]) == (15, "France")
@@ -324,7 +414,7 @@ def test_the_receiver_takes_only_what_is_signed_and_about_the_drill(
     acme: Org, globex: Org, now: datetime, api_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(acme, now)
-    services.carry_on(acme.id, clock=fixed_clock(now), send=over_http)
+    carry_on(acme, now, over_http)
     with acme.scope():
         endpoint = WebhookEndpoint.objects.get(is_own=True)
         handoff = Handoff.objects.first()
@@ -359,7 +449,7 @@ def test_the_receiver_takes_only_what_is_signed_and_about_the_drill(
 
 def test_the_portals_own_webhook_is_nobodys_to_see_or_change(acme: Org, now: datetime) -> None:
     begin(acme, now)
-    services.carry_on(acme.id, clock=fixed_clock(now), send=unreachable)
+    carry_on(acme, now, unreachable)
     with acme.scope():
         endpoint = WebhookEndpoint.objects.get(is_own=True)
     client = as_(acme.admin)

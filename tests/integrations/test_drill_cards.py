@@ -31,7 +31,6 @@ LADDER = [(50, ["remind_owner"]), (80, ["warn_manager"]), (100, ["tell_manager",
 ALL_WELL = Seen(
     answer={"status": 201, "ms": 120},
     started_at=NOW,
-    stage="mql",
     judged="By version 1 of the criteria.",
     owners=["Rhea", "Remo"],
     due_at=after(20),

@@ -115,3 +115,19 @@ def test_csv_is_tried_before_it_is_brought_in(acme: Org, now: datetime) -> None:
     assert (
         call(acme, "POST", address, {"csv": "colour,shape\nred,round"}).json()["errors"][0]["path"] == "/csv"
     )
+
+
+def test_a_list_goes_out_as_the_file_that_brings_it_in_again(acme: Org, globex: Org, now: datetime) -> None:
+    first, second = (call(acme, "POST", "/lists", {"name": name}).json()["id"] for name in ("One", "Two"))
+    entries = {"entries": ["a.example", "ann@b.example", "=Heron Ltd"]}
+    call(acme, "POST", f"/lists/{first}/entries", entries)
+    headers = {**acme.auth, "Accept": "text/csv"}
+    file = Client().get(f"/api/v1/lists/{first}/export", headers=headers)
+    assert (file.status_code, file["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    text = file.content.decode("utf-8-sig")
+    assert text.splitlines() == ["kind,entry", "company,Heron Ltd", "domain,a.example", "email,ann@b.example"]
+    done = call(acme, "POST", f"/lists/{second}/import", {"csv": text, "apply": True}).json()
+    assert done["counts"]["new"] == 3
+    assert call(acme, "GET", f"/lists/{first}/export?q=a").status_code == 400
+    foreign = Client().get(f"/api/v1/lists/{first}/export", headers={**globex.auth, "Accept": "text/csv"})
+    assert (foreign.status_code, foreign["Content-Type"]) == (404, "application/problem+json")

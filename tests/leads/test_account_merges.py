@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from core.errors import Conflict, ValidationFailed
 from handoff.intake import receive_lead
-from leads.account_compare import answer_pair, change_account_settings, compare_accounts, open_pairs
+from leads import account_merge
+from leads.account_compare import (
+    answer_pair,
+    change_account_settings,
+    compare_accounts,
+    open_pairs,
+    tenants_with_names_to_compare,
+)
 from leads.account_edit import change_account
 from leads.account_merge import UNDO_FOR, merge_accounts, preview_merge, undo_merge
 from leads.account_names import add_name, remove_name
@@ -122,6 +130,42 @@ def test_the_threshold_decides_and_nothing_is_asked_where_it_is_off(in_acme: Org
     assert open_pairs().count() == 1
     with pytest.raises(ValidationFailed):
         change_account_settings(suggest=True, threshold=20, actor="a", now=now)
+
+
+def test_asking_about_more_compares_all_names_again_bit_by_bit_and_writes_no_account(
+    in_acme: Org, now: datetime
+) -> None:
+    for number in range(5):
+        account(now, f"Heron{'abcde'[number]}", f"heron{number}.example")
+    change_account_settings(suggest=True, threshold=95, actor="a", now=now)
+    compare_accounts(in_acme.id, now=now)
+    assert tenants_with_names_to_compare() == []
+    change_account_settings(suggest=True, threshold=80, actor="a", now=now)
+    assert not Account.objects.filter(compared_name="").exists()
+    assert tenants_with_names_to_compare() == [in_acme.id]
+    turns = []
+    while tenants_with_names_to_compare():
+        turns.append(compare_accounts(in_acme.id, now=now, batch=2))
+    assert turns == [2, 2, 1]
+    assert open_pairs().count() == 10
+
+
+def test_a_setting_that_changes_while_names_are_compared_again_starts_over_or_ends_it(
+    in_acme: Org, now: datetime
+) -> None:
+    for letter in "abcde":
+        account(now, f"Heron{letter}", f"heron{letter}.example")
+    change_account_settings(suggest=True, threshold=99, actor="a", now=now)
+    compare_accounts(in_acme.id, now=now)
+    change_account_settings(suggest=True, threshold=95, actor="a", now=now)
+    compare_accounts(in_acme.id, now=now, batch=4)
+    change_account_settings(suggest=True, threshold=80, actor="a", now=now)
+    while tenants_with_names_to_compare():
+        compare_accounts(in_acme.id, now=now, batch=4)
+    assert open_pairs().count() == 10
+    change_account_settings(suggest=True, threshold=75, actor="a", now=now)
+    change_account_settings(suggest=False, threshold=75, actor="a", now=now)
+    assert tenants_with_names_to_compare() == []
 
 
 def test_accounts_called_by_their_domains_are_not_taken_for_alike(in_acme: Org, now: datetime) -> None:
@@ -240,6 +284,28 @@ def test_what_cannot_be_one_is_refused(in_acme: Org, now: datetime) -> None:
         merge_accounts(winner_id=one.id, loser_id=nameless.id, actor="a", now=now)
     with pytest.raises(Conflict):
         change_account(account_id=nameless.id, changes={"employees": 5}, actor="a", now=now)
+
+
+def test_more_leads_than_one_merge_moves_are_refused_with_the_way_out(
+    in_acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_merge, "MOST_LEADS", 2)
+    large, small = account(now, "Large", "large.example"), account(now, "Small", "small.example")
+    for name in ("ann", "bob", "carl"):
+        arrives(now, f"{name}@large.example")
+    for merge in (preview_merge, partial(merge_accounts, actor="a", now=now)):
+        with pytest.raises(ValidationFailed, match="Merge Small into Large instead") as refused:
+            merge(winner_id=small.id, loser_id=large.id)
+        assert (refused.value.field_errors[0].path, refused.value.field_errors[0].code) == (
+            "/into",
+            "too_many",
+        )
+    nameless = account(now, "Nameless")
+    for name in ("dan", "eve", "fay"):
+        arrives(now, f"{name}@gmail.com", name="Nameless")
+    with pytest.raises(ValidationFailed, match="name Large as the parent of Nameless instead"):
+        merge_accounts(winner_id=large.id, loser_id=nameless.id, actor="a", now=now)
+    merge_accounts(winner_id=large.id, loser_id=small.id, actor="a", now=now)
 
 
 def test_a_parent_swallowed_by_its_child_leaves_no_circle(in_acme: Org, now: datetime) -> None:

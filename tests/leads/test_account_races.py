@@ -8,19 +8,20 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from core.errors import ValidationFailed
 from handoff.intake import receive_lead
-from leads import accounts
+from leads import accounts, list_import
 from leads.account_edit import change_account
 from leads.account_merge import merge_accounts, undo_merge
 from leads.incoming import CompanyIn, LeadIn
+from leads.list_csv import read_table
 from leads.models import Account, Lead
+from leads.named_lists import create_list
 from leads.upsert import upsert_leads
 from tenants.clock import database_clock
 from tests.factories import Org, make_org
-from tests.threads import in_threads
+from tests.threads import in_threads, wait_until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,16 +61,6 @@ def test_an_arrival_takes_nothing_back_that_was_said_since_it_read_the_account(
     with org.scope():
         account = Account.objects.get()
         assert (account.name, account.employees, account.industry) == ("Heron plc", 900, "Freight")
-
-
-def wait_until_somebody_waits() -> None:
-    """Until a session of this database waits for another one's lock."""
-    for _ in range(100_000):
-        with connection.cursor() as cursor:
-            cursor.execute("select exists (select 1 from pg_locks where not granted)")
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("Nobody waits.")
 
 
 def test_a_merge_waits_for_leads_that_are_on_their_way_to_the_lost_account(
@@ -160,3 +151,62 @@ def test_two_who_put_each_other_on_top_make_no_circle(org: Org) -> None:
     in_threads(under(one, two), under(two, one))
     with org.scope():
         assert Account.objects.filter(parent__isnull=False).count() == 1
+
+
+def brings(org: Org, text: str) -> list_import.ListPlan:
+    """Bring a file into a new list."""
+    with org.scope():
+        now = database_clock()
+        found = create_list(name="Ours", purpose="named", actor="a", now=now)
+        return list_import.import_list(list_id=found.id, table=read_table(text), actor="a", now=now)
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
+    """Once an import has been planned and before it makes accounts, do this once."""
+    real, done = list_import.write_entries, []
+
+    def and_then(*said: Any, **more: Any) -> int:
+        answer = real(*said, **more)
+        if not done:
+            done.append(True)
+            do()
+        return answer
+
+    monkeypatch.setattr(list_import, "write_entries", and_then)
+
+
+def test_a_file_takes_the_account_that_an_arrival_made_at_the_same_moment(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its domain, also where another row of the file stands below it."""
+    meanwhile(monkeypatch, lambda: in_threads(lambda: arrives(org, name="Heron", country="DE")))
+    plan = brings(org, "domain,tier,parent\nheron.example,A,\nwren.example,B,heron.example\n")
+    assert (plan.counts["accounts_made"], plan.counts["accounts_changed"]) == (1, 1)
+    with org.scope():
+        heron, wren = Account.objects.order_by("domain")
+        assert (heron.name, heron.country, heron.tier) == ("Heron", "DE", "A")
+        assert (wren.tier, wren.parent_id) == ("B", heron.id)
+        assert Lead.objects.get().account_id == heron.id
+
+
+def test_a_file_and_an_arrival_that_name_a_company_at_once_make_one_account(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def comes() -> None:
+        with org.scope():
+            item = LeadIn(email="ann@gmail.com", company=CompanyIn(name="Heron"))
+            receive_lead(item=item, actor="system", clock=database_clock)
+
+    rival = threading.Thread(target=in_threads, args=(comes,))
+
+    def starts() -> None:
+        rival.start()
+        wait_until_somebody_waits()
+
+    meanwhile(monkeypatch, starts)
+    brings(org, "company,tier\nHeron,A\n")
+    rival.join()
+    with org.scope():
+        account = Account.objects.get()
+        assert (account.name, account.tier) == ("Heron", "A")
+        assert Lead.objects.get().account_id == account.id

@@ -66,10 +66,11 @@ def test_a_list_in_use_says_where_and_stays(acme: Org, now: datetime) -> None:
 def test_a_file_is_shown_first_and_then_brought_in(acme: Org, now: datetime) -> None:
     found = made(acme, now, "rival.example")
     client, address = as_(acme.marketing), f"/accounts/lists/{found.id}/import"
-    file = SimpleUploadedFile(
-        "a.csv", "domain;tier\nrival.example;A\nmüller.example;B\nx;C\n".encode("latin-1")
-    )
-    page = client.post(address, {"file": file})
+    text = "domain;tier\nrival.example;A\nmüller.example;B\nx;C\n"
+    spoilt = client.post(address, {"file": SimpleUploadedFile("a.csv", text.encode("cp1252"))})
+    assert spoilt.status_code == 422
+    assert "Line 3 has characters that are not UTF-8" in spoilt.content.decode()
+    page = client.post(address, {"file": SimpleUploadedFile("a.csv", text.encode("utf-16"))})
     assert page.status_code == 200
     assert page.context["counts"] == {
         "new": 1,
@@ -79,7 +80,7 @@ def test_a_file_is_shown_first_and_then_brought_in(acme: Org, now: datetime) -> 
         "accounts_made": 2,
         "accounts_changed": 0,
     }
-    assert "Latin-1" in page.content.decode()
+    assert "UTF-16" in page.content.decode()
     assert shown(acme) == ["rival.example"]
     text = page.context["file_text"]
     assert client.post(address, {"text": text, "do": "apply"}).status_code == 422
@@ -103,14 +104,17 @@ def test_a_file_that_is_no_list_is_refused_at_its_field(acme: Org, now: datetime
 
 
 def test_what_is_brought_out_can_be_brought_in_again(acme: Org, now: datetime) -> None:
-    found = made(acme, now, "rival.example", "ann@x.example", "Wren, Inc. Ltd")
+    found = made(acme, now, "rival.example", "ann@x.example", "Wren, Inc. Ltd", "+Plus Ltd", "＝is")
     client = as_(acme.admin)
     file = client.get(f"/accounts/lists/{found.id}/export")
     assert file["Content-Disposition"] == 'attachment; filename="rivals.csv"'
     other = made(acme, now, name="Other")
     sent = {"file": SimpleUploadedFile("rivals.csv", file.content)}
     page = client.post(f"/accounts/lists/{other.id}/import", sent)
-    assert (page.context["counts"]["new"], page.context["counts"]["wrong"]) == (3, 0)
+    assert (page.context["counts"]["new"], page.context["counts"]["wrong"]) == (5, 0)
+    assert b"'+Plus Ltd" in file.content
+    client.post(f"/accounts/lists/{other.id}/import", {"text": page.context["file_text"], "do": "apply"})
+    assert client.get(f"/accounts/lists/{other.id}/export").content == file.content
 
 
 def test_a_list_costs_the_same_for_two_entries_and_for_five_hundred(

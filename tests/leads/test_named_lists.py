@@ -220,7 +220,6 @@ def test_a_file_of_one_column_needs_no_headings(in_acme: Org, now: datetime) -> 
     [
         ("Müller".encode(), "UTF-8", "Müller"),
         ("Müller".encode("utf-8-sig"), "UTF-8", "Müller"),
-        ("Müller".encode("latin-1"), "Latin-1", "Müller"),
         ("Müller".encode("utf-16"), "UTF-16", "Müller"),
     ],
 )
@@ -235,6 +234,15 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(ValidationFailed) as refused:
         decode(data)
     assert refused.value.field_errors[0].path == "/file"
+
+
+def test_a_file_in_another_encoding_is_refused_with_its_line_and_the_way_out() -> None:
+    for data, line in (
+        ("domain\nmüller.example".encode("cp1252"), 2),
+        (b"\xff\xfea\x00\n\x00\x00\xd8b\x00", 2),
+    ):
+        with pytest.raises(ValidationFailed, match=f'Line {line} has .* Save the file as "CSV UTF-8"'):
+            decode(data)
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,17 @@ def test_routing_sees_the_counted_score_too(acme: Org, now: datetime) -> None:
         )
         handoff = Handoff.objects.get(lead=lead)
         found = _facts([handoff], load_setup(fixed_clock(now)), now + timedelta(days=7))
+        soon = versions.start_draft(
+            CriteriaVersion,
+            actor="system",
+            now=now,
+            content=content(counted(signal("Demo request", DEMO, 40))),
+        )
+        versions.publish(soon, actor="system", now=now, effective_at=now + timedelta(days=6))
+        then = _facts([handoff], load_setup(fixed_clock(now)), now + timedelta(days=7))
     assert found[handoff.id].number("lead.score") == 20
+    # Of criteria that came into force on their day, before the engine wrote so.
+    assert then[handoff.id].number("lead.score") == 40
 
 
 @pytest.mark.django_db

@@ -127,7 +127,29 @@ ANY = triggers.Triggers(
     ],
 )
 def test_stages_are_compared_without_case_blanks_and_signs(stage: str, system: str, says: bool) -> None:
-    assert ANY.stage_says_so(Lead(outside_stage=stage, outside_system=system)) is says
+    lead = Lead(outside_stage=stage, outside_system=system)
+    assert ANY.stage_says_so(system, stage) is says
+    assert bool(ANY.standing(lead, None)) is says
+
+
+@given(
+    said=st.lists(st.tuples(st.sampled_from(["", "HubSpot", "hubspot", "salesforce"]), st.sampled_from("ab")))
+)
+def test_of_each_system_the_last_word_is_remembered(said: list[tuple[str, str]]) -> None:
+    lead = Lead()
+    for system, stage in said:
+        triggers.note_stage(lead, system, stage, newer=True)
+    last = {system.casefold(): stage for system, stage in said}
+    assert {system.casefold(): stage for system, stage in triggers.stages_of(lead).items()} == last
+    assert len(triggers.stages_of(lead)) == len(last)
+
+
+def test_so_many_systems_are_remembered_at_most() -> None:
+    lead = Lead()
+    for number in range(30):
+        triggers.note_stage(lead, f"system {number}", "MQL", newer=True)
+    assert len(triggers.stages_of(lead)) == triggers.MOST_SYSTEMS
+    assert triggers.stages_of(lead)["system 29"] == "MQL"
 
 
 @given(

@@ -110,11 +110,19 @@ def test_the_rules_are_said_in_words_with_their_pools_priorities_and_horizon(acm
     assert "at most 3 times. After that Fay Acme gets it." in text
 
 
-def test_a_rule_shows_how_often_it_decided_in_thirty_days(acme: Org) -> None:
+def test_a_rule_shows_how_often_it_decided_about_real_leads_in_thirty_days(acme: Org) -> None:
     now = database_clock()
     with acme.scope():
-        handoff = make_handoffs(acme, 1, now=now)[0]
-        for days, rule in ((1, "Everyone"), (29, "Everyone"), (31, "Everyone"), (1, ""), (1, "Another")):
+        real = make_handoffs(acme, 1, now=now)[0]
+        tried = make_handoffs(acme, 1, now=now, prefix="test", is_test=True)[0]
+        for days, rule, handoff in (
+            (1, "Everyone", real),
+            (29, "Everyone", real),
+            (31, "Everyone", real),
+            (1, "", real),
+            (1, "Another", real),
+            (1, "Everyone", tried),
+        ):
             Decision.objects.create(
                 handoff=handoff,
                 at=now - timedelta(days=days),

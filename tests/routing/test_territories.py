@@ -173,10 +173,13 @@ def test_a_file_is_taken_over_whole_and_comes_out_as_it_went_in(acme: Org) -> No
     out = client.get("/routing/draft/territories.csv").content
     assert upload(client, out, replace="on")["Location"] == PAGE
     assert draft_of(acme).content["territories"] == rows
-    formula = {"name": "=1+1", "countries": ["Peru"], "pool": "inbound"}
-    assert read_file(write_rows([formula]).encode(), {"inbound": PoolState("inbound", "In", True, 1)}) == [
-        formula
+    formulas = [
+        {"name": name, "countries": ["Peru"], "pool": "inbound"} for name in ("=1+1", "＝2", "'t Hof")
     ]
+    file = write_rows(formulas)
+    assert "\n'＝2," in file
+    for encoding in ("utf-8", "utf-16"):
+        assert read_file(file.encode(encoding), {"inbound": PoolState("inbound", "In", True, 1)}) == formulas
 
 
 @pytest.mark.parametrize(

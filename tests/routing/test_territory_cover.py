@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.rules import Facts, compile_rule
 from leads.criteria import SCHEMA
 from routing.territories import asks_nothing, rule_of
-from routing.territory_cover import cover
+from routing.territory_cover import cover, first_overlaps
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 COUNTRIES, REGIONS, INDUSTRIES = ("Germany", "france"), ("North", "Süd"), ("Software", "Steel")
@@ -65,6 +65,11 @@ def every_lead(countries: list[str]) -> list[dict[str, Any]]:
     ]
 
 
+def _first(pairs: set[tuple[int, int]]) -> dict[int, int]:
+    """By the second of pairs, the least first."""
+    return {second: first for first, second in sorted(pairs, reverse=True)}
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(territories(), min_size=1, max_size=4))
 def test_what_is_said_of_territories_is_what_trying_every_lead_finds(rows: list[dict[str, Any]]) -> None:
@@ -81,6 +86,10 @@ def test_what_is_said_of_territories_is_what_trying_every_lead_finds(rows: list[
         # Of sizes beyond those tried, one may take what the other does not.
         if each.is_whole:
             assert all(each.first in who for who in tried if each.second in who)
+    assert {each.second: each.first for each in first_overlaps(rows)} == _first(pairs)
+    wholes = {(each.first, each.second) for each in found.overlaps if each.is_whole}
+    assert {each.second: each.first for each in first_overlaps(rows, whole=True)} == _first(wholes)
+    assert found.overlaps_found == len(pairs)
     wanted = [] if not rows else every_lead([*used, *others])
     left = any(not takers(rules, lead) for lead in wanted if lead["employees"])
     assert bool(found.gaps) is left
@@ -149,3 +158,35 @@ def test_five_hundred_territories_are_looked_at_in_a_bounded_number_of_steps() -
     assert found.overlaps == []
     assert len(found.gaps) == 100
     assert not found.all_looked_at
+
+
+def test_as_many_territories_and_prefixes_as_there_may_be_are_compared_one_territory_at_a_time() -> None:
+    """Each with each, prefix by prefix, this took minutes."""
+    rows = [
+        {
+            "name": f"T{number}",
+            "countries": ["Germany"],
+            "postal": [f"{number % 250 * 39 + at:05d}" for at in range(39)],
+            "pool": "a",
+        }
+        for number in range(500)
+    ]
+    found = cover(rows)
+    assert found.overlaps_found == 250
+    assert [(each.first, each.second) for each in found.overlaps] == [(at, at + 250) for at in range(100)]
+    assert dict(found.overlaps[1].example) == {"country": "Germany", "postal_code": "00039"}
+    assert [each.second for each in first_overlaps(rows, whole=True)] == list(range(250, 500))
+
+
+def test_what_is_left_between_long_prefixes_is_said_with_what_is_not_meant() -> None:
+    rows = [
+        {"name": "Small", "postal": ["8"], "employees": [1, 9], "pool": "a"},
+        {"name": "Munich", "postal": ["80", "81"], "pool": "a"},
+        {"name": "Large", "employees": [10, None], "pool": "a"},
+        {"name": "Elsewhere", "postal": list("012345679abcdefghijklmnopqrstuvwxyz"), "pool": "a"},
+    ]
+    assert [dict(gap.values) for gap in cover(rows[:1]).gaps] == [
+        {"postal_code": "8…", "employees": "10 employees or more"},
+        {"postal_code": "another postal code"},
+    ]
+    assert cover(rows[:2]).gaps[0].values["postal_code"] == "8… but not 80…, 81…"

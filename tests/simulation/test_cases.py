@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from leads.models import CriteriaVersion
-from routing.models import LeadCase, RuleSetVersion
+from leads.models import Account, CriteriaVersion
+from routing.models import LeadCase, Pool, RuleSetVersion
 from tenants import versions
 from tenants.models import AuditEntry
 from tests.factories import Org
@@ -76,6 +76,105 @@ class TestRunning:
         assert call(org, "POST", "test-leads/run", {"rules": "draft"}).status_code == 409
 
 
+def choose(org: Org, **said: Any) -> None:
+    answer = Client().patch("/api/v1/handover", said, content_type="application/json", headers=org.auth)
+    assert answer.status_code == 200, answer.content
+
+
+class TestWhatHandsOver:
+    """As live does: by the stage that another system says, after what is waited for, where we route."""
+
+    def test_the_stage_of_another_system_lets_a_test_lead_through_the_gate(self, org: Org) -> None:
+        choose(org, triggers=["outside_stage"], outside_stages=["hubspot: MQL"])
+        case(
+            org,
+            "Ours",
+            {"email": "b@firm.example", "engagements": [{"kind": "demo_request"}]},
+            qualifies=False,
+        )
+        said = {"email": "a@firm.example", "stage": "mql", "system": "HubSpot"}
+        case(org, "Theirs", said, qualifies=True, pool="inbound")
+        case(org, "Another's", {**said, "system": "salesforce"}, qualifies=False)
+        assert [passed for _, passed, _ in run(org, "live")] == [True, True, True]
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        assert publish(org, write_draft(org, draft_rules())).status_code == 200
+
+    def test_a_score_and_a_form_hand_over_as_well(self, org: Org) -> None:
+        choose(org, triggers=["score", "form"], score_from=70, form_kinds=["webinar"])
+        case(org, "Score", {"email": "a@firm.example", "score": 71}, qualifies=True)
+        case(org, "Form", {"email": "a@firm.example", "engagements": [{"kind": "webinar"}]}, qualifies=True)
+        case(org, "Neither", {"email": "a@firm.example", "score": 69}, qualifies=False)
+        assert [passed for _, passed, _ in run(org, "live")] == [True, True, True]
+
+    def test_one_that_is_held_for_enrichment_says_what_it_waits_for(self, org: Org) -> None:
+        with org.scope():
+            content = {**org.criteria.content, "hold": {"fields": ["account.employees"], "minutes": 15}}
+            CriteriaVersion.objects.update(content=content, number=31)
+        case(org, pool="inbound")
+        case(org, "Known", {**GERMAN, "account": {"employees": 20}}, pool="inbound")
+        assert run(org, "live") == [
+            (
+                "A German",
+                False,
+                [
+                    "Pool: expected Inbound, got no pool.",
+                    "It is held for enrichment first: it lacks Employees.",
+                ],
+            ),
+            ("Known", True, []),
+        ]
+        told = call(org, "POST", "simulations/lead", {"facts": GERMAN}).json()["live"]
+        assert (told["reason"], told["waits_for"]) == ("held", ["account.employees"])
+        assert (told["qualified"], told["deadlines"]) == (True, [])
+
+    def test_where_another_system_routes_no_rule_is_asked(self, org: Org) -> None:
+        choose(org, routes=False)
+        case(org, qualifies=True, tier="demo_request")
+        assert run(org, "live") == [("A German", True, [])]
+        told = call(org, "POST", "simulations/lead", {"facts": GERMAN}).json()["live"]
+        assert (told["reason"], told["pool"]) == ("outside", None)
+
+    def test_the_account_with_its_domain_says_what_is_above_it_who_owns_it_and_its_flags(
+        self, org: Org, now: Any
+    ) -> None:
+        with org.scope():
+            parent = Account.objects.create(name="Heron Group", is_customer=True, created_at=now)
+            own = {"name": "Heron", "domain": "heron.example", "parent": parent, "owner": org.reps[1]}
+            Account.objects.create(**own, created_at=now, is_partner=True, is_customer=True)
+            Pool.objects.filter(slug="german").update(owner_first=True)
+        asked = {"parent_name": "Heron Group", "parent_is_customer": True}
+        asked |= {"is_partner": True, "is_customer": False}
+        when = {
+            "all": [
+                {"field": f"account.{name}", "op": "equals", "value": value} for name, value in asked.items()
+            ]
+        }
+        write_draft(org, draft_rules({"name": "Group", "when": when, "pool": "german"}))
+        did = [{"kind": "demo_request"}]
+        typed = {"email": "a@heron.example", "engagements": did, "account": {"is_customer": False}}
+        for said, owner in ((typed, org.reps[1]), ({**typed, "email": "a@ibis.example"}, None)):
+            told = call(org, "POST", "simulations/lead", {"facts": said, "rules": "draft"}).json()["draft"]
+            assert told["rule"] == ("Group" if owner else "Everyone")
+            assert owner is None or told["owner"]["id"] == str(owner.id)
+        case(org, "Theirs", typed, pool="german", person=org.reps[1].email)
+        assert run(org, "draft") == [("Theirs", True, [])]
+
+    def test_one_lead_is_handed_over_as_the_dry_run_says(self, org: Org, now: Any) -> None:
+        choose(org, triggers=["outside_stage"], outside_stages=["MQL"])
+        said = {
+            "email": "ivy@heron.example",
+            "external_system": "hubspot",
+            "external_id": "1",
+            "stage": "MQL",
+        }
+        dry = call(org, "POST", "simulate", {"lead": said}).json()
+        typed = {"email": said["email"], "stage": "MQL", "system": "hubspot"}
+        asked = call(org, "POST", "simulations/lead", {"facts": typed}).json()["live"]
+        names = ("qualified", "tier", "reason", "pool")
+        assert [dry[name] for name in names] == [asked[name] for name in names]
+        assert dry["qualification"]["trigger"] == asked["qualification"]["trigger"]
+
+
 class TestKeeping:
     def test_it_is_changed_and_removed_with_an_entry_in_the_audit(self, org: Org) -> None:
         made = case(org, pool="german")
@@ -88,6 +187,18 @@ class TestKeeping:
         with org.scope():
             entries = AuditEntry.objects.filter(object_type="leadcase").order_by("at", "id")
             assert list(entries.values_list("action", flat=True)) == ["created", "changed", "removed"]
+
+    def test_the_audit_says_which_facts_changed_and_not_what_they_are(self, org: Org) -> None:
+        facts = {"email": "jane.doe@firm.example", "title": "CTO", "account": {"employees": 5}}
+        made = case(org, facts=facts, qualifies=False)
+        changed = {**facts, "title": "CEO", "account": {"employees": 5, "name": "Firm"}}
+        body = {"name": made["name"], "facts": changed, "expects": made["expects"]}
+        assert call(org, "PUT", f"test-leads/{made['id']}", body).status_code == 200
+        with org.scope():
+            first, second = AuditEntry.objects.filter(object_type="leadcase").order_by("at", "id")
+        assert first.after["facts"] == ["account.employees", "email", "title"]
+        assert (second.before["facts"], second.after["facts"]) == (["title"], ["account.name", "title"])
+        assert "jane" not in str([first.after, second.before, second.after])
 
     def test_anothers_is_not_there(self, org: Org, globex: Org) -> None:
         made = case(org, pool="german")
@@ -147,6 +258,21 @@ class TestTheGate:
         draft = write_draft(org, draft_rules(GERMANS))
         assert call(org, "POST", "draft/check").json()["problems"] == []
         assert publish(org, draft).status_code == 200
+
+    def test_what_cannot_be_judged_is_not_let_through(self, org: Org) -> None:
+        case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        draft = write_draft(org, draft_rules(GERMANS))
+        with org.scope():
+            gone = {"rule": {"field": "lead.gone", "op": "equals", "value": 1}}
+            CriteriaVersion.objects.update(content=gone, number=41)
+        refused = publish(org, draft)
+        assert refused.status_code == 400
+        (error,) = refused.json()["errors"]
+        assert error["code"] == "test_leads_not_judged"
+        assert error["message"].startswith(
+            "The test leads cannot be judged by these routing rules: These criteria are not valid"
+        )
 
     def test_going_back_is_not_held_up(self, org: Org) -> None:
         assert publish(org, write_draft(org, draft_rules(GERMANS))).status_code == 200

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,6 +139,17 @@ def test_a_lead_that_nobody_can_take_goes_out_as_soon_as_one_closes() -> None:
     world = world_of([(None, 1, 1, None)], (Strategy.WEIGHTED, OffHours.ASSIGN))
     (outcome,) = replay(world, arrivals_of([(10 * 60, 10, None)]), RULES).outcomes
     assert outcome.given_at == START + timedelta(hours=30)  # when the one from before is closed
+
+
+@pytest.mark.parametrize("is_test", [True, False])
+def test_a_test_lead_of_before_is_open_work_and_counts_towards_no_cap_of_a_day(is_test: bool) -> None:
+    world = world_of([(1, 2, 1, None)], (Strategy.WEIGHTED, OffHours.ASSIGN))
+    span = Span("m0", START + timedelta(hours=9), START + timedelta(hours=40), is_test)
+    world = replace(world, since=START + timedelta(hours=10), spans=[span])
+    first, second = arrivals_of([(11 * 60, 10, None), (35 * 60, 10, None)])
+    found = replay(world, [first, second], RULES)
+    assert (found.outcomes[0].given_at == first.at) is is_test
+    assert found.most_open["m0"] == 2
 
 
 def test_the_month_says_where_its_rhythm_comes_from_and_keeps_its_limits() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import Conflict
 from handoff.simulation import runs
+from handoff.simulation.reading import read_world
 from handoff.tasks import simulate_tick
 from leads.models import Handoff
 from routing.models import Pool, PoolSeat, SimulatedLead, SimulationRun
@@ -138,6 +139,15 @@ class TestWhatItSays:
         with org.scope():
             Handoff.objects.filter(lead__email="lead0@firm0.example").update(is_test=True)
         assert simulate(org, "live").result["leads"] == 1
+
+    def test_a_test_lead_of_before_takes_no_turn(self, org: Org) -> None:
+        take_in(org, 2)
+        with org.scope():
+            level = read_world(TUESDAY + timedelta(minutes=5), TUESDAY + timedelta(hours=2))
+            Handoff.objects.filter(lead__email="lead1@firm1.example").update(is_test=True)
+            world = read_world(TUESDAY + timedelta(hours=1), TUESDAY + timedelta(hours=2))
+        assert sorted(span.is_test for span in world.spans) == [False, True]
+        assert world.pools["inbound"].counters == level.pools["inbound"].counters != {}
 
 
 class TestTheWork:

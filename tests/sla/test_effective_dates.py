@@ -15,10 +15,11 @@ from core.errors import Conflict, StaleVersion, ValidationFailed
 from core.rules import Facts
 from handoff.tasks import audit_tick, publish_due_tick
 from sla.models import ClockMove, Finding, PolicyVersion
+from sla.policies import tiers_in_force
 from sla.services import match_tier
 from tenants import versions
 from tenants.audit import member_actor
-from tenants.clock import database_clock
+from tenants.clock import database_clock, fixed_clock
 from tenants.config import steady_config
 from tenants.context import tenant_scope
 from tenants.models import AuditEntry, Member, Publication
@@ -74,6 +75,17 @@ def test_from_its_instant_on_leads_get_it_before_the_engine_came_round(acme: Org
         assert policy_of_a_lead(now + HOUR) == 2
         version.refresh_from_db()
         assert version.state == "scheduled", "nobody has written so yet"
+
+
+def test_its_tiers_are_those_that_criteria_may_name_from_its_instant_on(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        version = schedule(acme, now, now + HOUR)
+        content = {**version.content, "tiers": [*version.content["tiers"]]}
+        content["tiers"][0] = {**content["tiers"][0], "slug": "from_monday"}
+        PolicyVersion.objects.filter(id=version.id).update(content=content)
+        for at, known in ((now, False), (now + HOUR, True)):
+            slugs = [slug for slug, _ in tiers_in_force(fixed_clock(at))]
+            assert ("from_monday" in slugs) is known
 
 
 def test_the_engine_writes_so_once_as_of_its_instant(acme: Org, now: datetime) -> None:

@@ -48,6 +48,7 @@ RESOLVER_TABLES = {
     "sla_pause",
     "tenants_publication",
     "leads_account",
+    "leads_accountsettings",
     "integrations_drill",
     "integrations_drillplan",
     "leads_datawait",
