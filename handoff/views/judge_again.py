@@ -32,7 +32,7 @@ class JudgeAgainForm(forms.Form):
         label="Which leads",
         choices=[(each, f"The last {each:,}") for each in reversed(_LASTS)],
         coerce=int,
-        empty_value=MOST,
+        empty_value=MOST,  # type: ignore[arg-type]
         required=False,
         help_text="Real leads, those heard of latest. A lead that sales has is left alone.",
     )

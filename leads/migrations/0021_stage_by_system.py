@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("leads", "0017_names_to_compare")]
+    dependencies = [("leads", "0020_signs_of_work")]
 
     operations = [
         migrations.AddField(

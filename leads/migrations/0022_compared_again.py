@@ -25,7 +25,7 @@ def _let_resolver_read_no_more(apps: Any, editor: BaseDatabaseSchemaEditor) -> N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("leads", "0017_names_to_compare")]
+    dependencies = [("leads", "0021_stage_by_system")]
 
     operations = [
         migrations.AddField("accountsettings", "again_after", models.UUIDField(null=True)),
