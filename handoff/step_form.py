@@ -33,7 +33,9 @@ class StepForm(forms.Form):
         self.step = step
         self.was_asked = self.data.get("asked", "") if self.is_bound else ""
         for question in step.questions if step else ():
-            self.fields[_ANSWER + question.key] = _question_field(question)
+            field: Any = _question_field(question)
+            field.note = "needed" if step and (question.must or question.key in step.needed) else ""
+            self.fields[_ANSWER + question.key] = field
         for each in step.fields if step else ():
             self.fields[_FIELD + each.name] = _owed_field(each)
 

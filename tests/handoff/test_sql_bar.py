@@ -114,6 +114,7 @@ def test_what_must_be_no_is_not_met_by_a_question_that_nobody_answered(
     sent = {"to": "sql", "asked": "sql", "why": ""}
     refused = rep.post(f"/leads/{sal.id}/stage", sent)
     assert refused.status_code == 422
+    assert "(needed)" in refused.content.decode()
     assert "Bound to a rival</a>: Answer it." in refused.content.decode()
     assert rep.post(f"/leads/{sal.id}/stage", {**sent, "answers_rival": "no"}).status_code == 302
     assert stage_of(acme, sal) == "sql"
