@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from handoff.judge_again import judge_again, last_leads
 from handoff.services import Actor, reject_lead
@@ -199,3 +201,18 @@ def test_what_is_no_number_of_leads_is_refused_at_its_field(acme: Org) -> None:
     refused = browser(acme.admin).post(PAGE, {"last": "7", "do": "judge"})
     assert refused.status_code == 422
     assert "7 is not one of the available choices" in refused.content.decode()
+
+
+def test_many_leads_cost_no_more_statements_than_a_few(acme: Org, now: datetime) -> None:
+    def statements(number: int) -> int:
+        put_in_force(acme, now)
+        for place in range(number):
+            viewer(acme, now, f"p{place}@crane{number}x{place}.example")
+        put_in_force(acme, now, **PAGE_VIEWS)
+        with acme.scope(), CaptureQueriesContext(connection) as asked:
+            found = judge_again(last_leads(number), actor="system", clock=fixed_clock(now), dry_run=True)
+            assert found.handed_over == number
+        return len(asked)
+
+    few = statements(4)
+    assert statements(40) <= few + 2
