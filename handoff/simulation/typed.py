@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed
@@ -40,11 +41,12 @@ SUBJECT_LIMIT: Final = int(Engagement._meta.get_field("subject").max_length or 2
 
 
 class Companies:
-    """The accounts that typed leads would be matched to by their domains, with what is above each: read at
-    once, for all of them."""
+    """The accounts that typed leads would be matched to by their domains, with what is above each, and the
+    named lists that each lead is on: read at once for all of them, the lists where a rule asks."""
 
     def __init__(self, leads: Iterable[Mapping[str, Any]]) -> None:
-        domains = {domain for typed in leads if (domain := _company_domain(typed))}
+        self._leads = list(leads)
+        domains = {domain for typed in self._leads if (domain := _company_domain(typed))}
         rows = Account.objects.filter(domain__in=domains) if domains else Account.objects.none()
         above = rows.exclude(domain="").select_related("parent", "merged_into__parent")
         self._by_domain: dict[str, Account] = {row.domain: row.merged_into or row for row in above}
@@ -52,6 +54,26 @@ class Companies:
     def of(self, typed: Mapping[str, Any]) -> Account | None:
         """The account of one of the leads."""
         return self._by_domain.get(_company_domain(typed))
+
+    def lists(self, typed: Mapping[str, Any]) -> list[str]:
+        """The slugs of the lists that one of the leads is on."""
+        return self._lists[id(typed)]
+
+    @cached_property
+    def _lists(self) -> dict[int, list[str]]:
+        found = lists_of([self._who(typed) for typed in self._leads])
+        return {id(typed): its for typed, its in zip(self._leads, found, strict=True)}
+
+    def _who(self, typed: Mapping[str, Any]) -> Who:
+        account: Mapping[str, Any] = typed.get("account") or {}
+        stored = self.of(typed)
+        return Who(
+            typed.get("email") or "",
+            typed.get("company_name") or "",
+            stored.id if stored is not None else None,
+            account.get("name") or (stored.name if stored is not None else ""),
+            account.get("domain") or (stored.domain if stored is not None else ""),
+        )
 
 
 def _company_domain(typed: Mapping[str, Any]) -> str:
@@ -66,7 +88,8 @@ def facts_at(typed: Mapping[str, Any], at: datetime, companies: Companies | None
     the flags that are not typed, and what is above it. companies: of many leads at once.
     """
     account: Mapping[str, Any] = typed.get("account") or {}
-    stored = (companies or Companies([typed])).of(typed)
+    known = companies or Companies([typed])
+    stored = known.of(typed)
     parent = stored.parent if stored is not None else None
     domain = email_domain(typed.get("email") or "")
     values: dict[str, object] = {f"lead.{name}": typed.get(name) for name in LEAD_FIELDS}
@@ -81,14 +104,7 @@ def facts_at(typed: Mapping[str, Any], at: datetime, companies: Companies | None
         values[f"place.{name}"] = typed.get(name) or account.get(name)
     owner_id = stored.owner_id if stored is not None else None
     values[ACCOUNT_OWNER] = account.get("owner") or (str(owner_id) if owner_id else None)
-    who = Who(
-        typed.get("email") or "",
-        typed.get("company_name") or "",
-        stored.id if stored is not None else None,
-        account.get("name") or (stored.name if stored is not None else ""),
-        account.get("domain") or (stored.domain if stored is not None else ""),
-    )
-    values[LISTS] = lambda: lists_of([who])[0]  # read where a rule asks
+    values[LISTS] = lambda: known.lists(typed)  # read where a rule asks
     did = [
         (each["kind"], each.get("subject") or "", at - timedelta(minutes=each.get("minutes_ago") or 0))
         for each in typed.get("engagements") or ()

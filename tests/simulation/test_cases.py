@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from leads.models import Account, CriteriaVersion
 from routing.models import LeadCase, Pool, RuleSetVersion
@@ -158,6 +160,19 @@ class TestWhatHandsOver:
             assert owner is None or told["owner"]["id"] == str(owner.id)
         case(org, "Theirs", typed, pool="german", person=org.reps[1].email)
         assert run(org, "draft") == [("Theirs", True, [])]
+
+    def test_many_cost_as_many_queries_as_one_though_rules_ask_for_lists(self, org: Org) -> None:
+        when = {"field": "lead.lists", "op": "contains", "value": "vip"}
+        write_draft(org, draft_rules({"name": "VIP", "when": when, "pool": "german"}))
+        asked = []
+        for count in (1, 5):
+            for number in range(count):
+                case(org, f"{count} {number}", {**GERMAN, "email": f"a@firm{number}.example"}, qualifies=True)
+            run(org, "draft")
+            with CaptureQueriesContext(connection) as caught:
+                run(org, "draft")
+            asked.append(len(caught))
+        assert asked[0] == asked[1]
 
     def test_one_lead_is_handed_over_as_the_dry_run_says(self, org: Org, now: Any) -> None:
         choose(org, triggers=["outside_stage"], outside_stages=["MQL"])
