@@ -71,7 +71,7 @@ class ListsSerializer(serializers.Serializer[Any]):
 class EntriesInSerializer(serializers.Serializer[Any]):
     entries = serializers.ListField(child=serializers.CharField(max_length=254), max_length=MOST_BY_HAND)
     kind = serializers.ChoiceField(
-        ListEntry.Kind.choices, required=False, help_text="Left out, each is told by how it is written."
+        ListEntry.Kind.values, required=False, help_text="Left out, each is told by how it is written."
     )
 
 
@@ -82,7 +82,7 @@ class EntriesDoneSerializer(serializers.Serializer[Any]):
 
 class EntrySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    kind = serializers.ChoiceField(ListEntry.Kind.choices)
+    kind = serializers.ChoiceField(ListEntry.Kind.values)
     entry = serializers.CharField()
     added_at = serializers.DateTimeField()
 

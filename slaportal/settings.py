@@ -286,6 +286,18 @@ SPECTACULAR_SETTINGS = {
         "StageEnum": "leads.models.Stage.values",
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
+        "ListEntryKindEnum": ["domain", "email", "company"],
+        "ClockStatusEnum": [
+            "on_time",
+            "at_risk",
+            "overdue",
+            "paused",
+            "closed_hours",
+            "met",
+            "missed",
+            "cancelled",
+        ],
+        "ListRowStatusEnum": ["new", "there", "again", "wrong"],
     },
 }
 

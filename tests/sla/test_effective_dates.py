@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -223,9 +224,14 @@ def test_nobody_whom_a_version_in_force_by_the_clock_names_leaves(acme: Org) -> 
             _is_not_named_by_the_policy(acme.director)
 
 
-def test_only_policies_are_published_for_a_later_day(acme: Org, now: datetime) -> None:
+def test_a_kind_that_knows_no_later_day_is_published_at_once_or_not(
+    acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from leads.models import CriteriaVersion
+    from tenants.versions import kinds
 
+    undated = replace(versions.get_kind("criteria"), dated=False)
+    monkeypatch.setitem(kinds._kinds, "criteria", undated)
     with acme.scope():
         draft = versions.start_draft(CriteriaVersion, actor="x", now=now)
         with pytest.raises(ValidationFailed, match="comes into force at once"):
