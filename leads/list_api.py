@@ -278,7 +278,7 @@ class CsvRenderer(ApiRenderer):
 
 
 class ExportListView(TenantAPIView):
-    renderer_classes: ClassVar[list[type[ApiRenderer]]] = [ApiRenderer, CsvRenderer]
+    renderer_classes = (ApiRenderer, CsvRenderer)
     scopes: ClassVar[Mapping[str, str]] = _SCOPES
 
     @extend_schema(operation_id="lists_export", responses={(200, "text/csv"): str})
