@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce
 
 from core.errors import FieldError, NotFound, StaleVersion, ValidationFailed
 from leads.account_names import keep_website, locked_account
@@ -18,6 +18,7 @@ from leads.account_tree import check_parent, lock_tree
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account
 from leads.recheck import accounts_changed
+from leads.text_search import begins, is_one_of
 from tenants.audit import record_change
 from tenants.models import Member
 
@@ -50,12 +51,10 @@ def find_accounts(*, text: str = "", flag: str = "") -> QuerySet[Account]:
     """Accounts whose name or domain begins with `text`, whatever its case, by another name of theirs too;
     flag: only those that carry it. Those that were merged away are left out."""
     found: QuerySet[Account] = Account.objects.select_related("owner", "parent").filter(merged_into=None)
-    wanted = text.strip().lower()
+    wanted = text.strip()
     if wanted:
-        begins = Q(lower_name__startswith=wanted) | Q(domain__startswith=wanted)
-        others = Account.objects.annotate(lower_name=Lower("name")).filter(begins, merged_into__isnull=False)
-        found = found.annotate(lower_name=Lower("name"))
-        found = found.filter(begins | Q(id__in=others.values("merged_into_id")))
+        named = Account.objects.filter(Q(begins("lower_name", wanted)) | Q(begins("domain", wanted)))
+        found = found.filter(is_one_of("id", named.values_list(Coalesce("merged_into_id", "id"))))
     if flag in FLAGS:
         found = found.filter(**{flag: True})
     return found

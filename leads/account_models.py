@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from leads import text_search
 from tenants.models import TenantModel, tenant_fk
 
 
@@ -118,10 +119,15 @@ class ListEntry(TenantModel):
     kind = models.CharField(max_length=7, choices=Kind.choices)
     key = models.CharField(max_length=260)
     shown = models.CharField(max_length=254)
+    lower_shown = text_search.lower_of("shown")
     added_at = models.DateTimeField()
 
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "named_list", "key"], name="list_entry_once")
         ]
-        indexes = [models.Index(fields=["tenant", "key"], name="list_entry_by_key")]
+        indexes = [
+            models.Index(fields=["tenant", "key"], name="list_entry_by_key"),
+            models.Index(fields=["tenant", "named_list", "shown", "id"], name="list_entry_by_shown"),
+            text_search.index_of("named_list", "lower_shown", name="list_entry_by_text"),
+        ]

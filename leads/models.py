@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from leads import text_search
 from leads.lifecycle import Stage
 from tenants.models import TenantModel, VersionedModel, tenant_fk
 
@@ -45,6 +46,7 @@ class LeadSettings(TenantModel):
 
 class Account(TenantModel):
     name = models.CharField(max_length=200)
+    lower_name = text_search.lower_of("name")
     domain = models.CharField(max_length=253, blank=True)  # registrable domain, lower case
     website = models.CharField(max_length=300, blank=True)
     employees = models.PositiveIntegerField(null=True)
@@ -74,6 +76,8 @@ class Account(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "name"], name="account_by_name"),
+            text_search.index_of("lower_name", name="account_by_lower_name"),
+            text_search.index_of("domain", name="account_by_domain_text"),
             models.Index(
                 fields=["tenant", "merged_into"],
                 condition=Q(merged_into__isnull=False),

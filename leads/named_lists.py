@@ -19,6 +19,7 @@ from leads.incoming import storable
 from leads.list_use import lock_lists, uses_of
 from leads.matching import normalise_email, registrable_domain
 from leads.models import ListEntry, NamedList
+from leads.text_search import begins
 from tenants.audit import record_change
 from tenants.bulk import fresh, insert_rows
 from tenants.context import current_tenant_id
@@ -58,9 +59,9 @@ def get_list(*, list_id: UUID) -> NamedList:
 
 
 def entries_of(found: NamedList, *, text: str = "") -> QuerySet[ListEntry]:
-    """The entries of a list that begin with a text."""
+    """The entries of a list that begin with a text, whatever its case."""
     rows: QuerySet[ListEntry] = ListEntry.objects.filter(named_list=found)
-    return rows.filter(shown__istartswith=text.strip()) if text.strip() else rows
+    return rows.filter(begins("lower_shown", text.strip())) if text.strip() else rows
 
 
 def get_entry(*, named_list: NamedList, entry_id: UUID) -> ListEntry:

@@ -55,7 +55,7 @@ class _Column:
 @cache
 def _columns(model: type[models.Model], names: tuple[str, ...] = ()) -> tuple[_Column, ...]:
     """The columns of these fields, by name or attribute, in that order; without names all stored ones."""
-    stored: list[Any] = list(model._meta.local_concrete_fields)
+    stored = _stored(model)
     chosen: list[Any] = [model._meta.get_field(name) for name in names] if names else stored
     columns = []
     for field in chosen:
@@ -64,6 +64,11 @@ def _columns(model: type[models.Model], names: tuple[str, ...] = ()) -> tuple[_C
         array_type = "text" if is_json or db_type == "varchar" else db_type
         columns.append(_Column(field.attname, str(field.column), array_type, is_json))
     return tuple(columns)
+
+
+def _stored(model: type[models.Model]) -> list[Any]:
+    """The fields that a row brings: not those that the database works out of others."""
+    return [each for each in model._meta.local_concrete_fields if not each.generated]
 
 
 def _listed(columns: Sequence[_Column]) -> str:
@@ -75,7 +80,7 @@ def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], tuple[tuple[st
     """What a new instance has where nothing is said: constants, (attribute, maker) pairs; how many fields."""
     constants: dict[str, Any] = {}
     makers: list[tuple[str, Any]] = []
-    stored: Sequence[Any] = model._meta.local_concrete_fields
+    stored = _stored(model)
     for each in stored:
         if callable(each.default) and each.has_default():
             makers.append((each.attname, each.default))
@@ -140,8 +145,7 @@ def _scalar(value: Any) -> Any:
 @cache
 def _stored_names(model: type[models.Model]) -> tuple[str, ...]:
     """The attributes of all stored fields but the tenant."""
-    stored: Sequence[Any] = model._meta.local_concrete_fields
-    return tuple(each.attname for each in stored if each.attname != "tenant_id")
+    return tuple(each.attname for each in _stored(model) if each.attname != "tenant_id")
 
 
 def insert_rows(rows: Sequence[models.Model], *, conflict: str = "", returning: bool = False) -> list[Any]:

@@ -30,7 +30,7 @@ def search(*, member: Member, text: str, limit: int = 50) -> list[Lead]:
     )
     by_name = Lead.objects.alias(begins=_starts_with(F("search_name"), wanted)).filter(begins=True)
     ids.update(seen.filter(id__in=by_name.values("id")).values_list("id", flat=True)[:limit])
-    named = Account.objects.alias(begins=_starts_with(Func(F("name"), function="lower"), wanted))
+    named = Account.objects.alias(begins=_starts_with(F("lower_name"), wanted))
     found = named.filter(Q(begins=True) | Q(domain=wanted)).values_list("id", "merged_into_id")[:limit]
     accounts = [merged_into or account_id for account_id, merged_into in found]
     ids.update(seen.filter(account_id__in=accounts).values_list("id", flat=True)[:limit])

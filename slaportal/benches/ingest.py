@@ -230,7 +230,8 @@ def _twin_of(model: type[Model]) -> str:
 
 
 def _columns_of(model: type[Model]) -> str:
-    return ", ".join(f'"{field.column}"' for field in model._meta.local_concrete_fields)
+    stored = [field for field in model._meta.local_concrete_fields if not field.generated]
+    return ", ".join(f'"{field.column}"' for field in stored)
 
 
 def _rows_of(tenant: Tenant, model: type[Model]) -> io.StringIO:

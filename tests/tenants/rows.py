@@ -103,7 +103,7 @@ def required_values(model: type[models.Model], rows: Rows) -> dict[str, Any]:
     """Column values of a new row of `model`; compulsory references go to the tenant's own rows."""
     values: dict[str, Any] = {"id": uuid.uuid4(), "tenant_id": rows.org.id}
     for field in model._meta.local_concrete_fields:
-        if field.name in ("id", "tenant"):
+        if field.name in ("id", "tenant") or field.generated:
             continue
         if isinstance(field, models.ForeignKey):
             if is_tenant_model(field.related_model):
