@@ -62,7 +62,7 @@ def pool_states() -> dict[str, PoolState]:
 
 def check_usable(content: object) -> None:
     """Raises ValidationFailed for rules that cannot be in force, as things are now."""
-    _refuse(broken(content, pool_states()))
+    _refuse([*broken(content, pool_states()), *unknown_lists(content)])
 
 
 def check_publishable(content: object) -> None:
