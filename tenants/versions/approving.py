@@ -218,6 +218,7 @@ def ask_again(
     Raises as `ask`, and Conflict where another draft is open.
     """
     check_reusable(to)
+    settle(type(to), now, to.line)  # its locks, before the draft stamps the organisation's row
     draft = start_draft(type(to), actor=actor, now=now, content=to.content, copy_of=to.number, line=to.line)
     return ask(
         draft,
