@@ -51,7 +51,9 @@ def take_the_last_out() -> None:
     remove_seat(seat_id=seat.id, actor="system", clock=database_clock)
 
 
-def one_within_the_other(org: Org, first: Callable[[], None], second: Callable[[], None]) -> list[DomainError]:
+def one_within_the_other(
+    org: Org, first: Callable[[], None], second: Callable[[], None]
+) -> list[DomainError]:
     """The refusals of the second, which begins once the first is done and not committed."""
     refused: list[DomainError] = []
 
