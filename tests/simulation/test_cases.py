@@ -230,6 +230,7 @@ class TestKeeping:
             ({"name": "x" * 81}, "/name"),
             ({"expects": {}}, "/expects"),
             ({"expects": {"pool": "gone"}}, "/expects/pool"),
+            ({"expects": {"tier": "platinum"}}, "/expects/tier"),
             ({"expects": {"person": "nobody@x.example"}}, "/expects/person"),
             ({"expects": {"qualifies": False, "pool": "german"}}, "/expects/qualifies"),
             ({"facts": {"scroe": 5}}, "/facts/scroe"),
@@ -263,13 +264,14 @@ class TestTheGate:
         assert publish(org, draft).status_code == 200
 
     def test_rules_are_not_published_while_a_test_lead_fails(self, org: Org) -> None:
-        case(org, pool="german")
+        made = case(org, pool="german")
         assert call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]}).status_code == 200
         draft = write_draft(org, draft_rules())
         refused = publish(org, draft)
         assert refused.status_code == 400
         (error,) = refused.json()["errors"]
         assert error["code"] == "test_lead_failed"
+        assert error["path"] == f"/test_leads/{made['id']}"
         assert error["message"] == ("Test lead “A German” fails. Pool: expected German desk, got Inbound.")
         checked = call(org, "POST", "draft/check").json()
         assert [each["code"] for each in checked["problems"]] == ["test_lead_failed"]
