@@ -24,6 +24,7 @@ from handoff.services import Actor
 from leads.models import Account, Assignment, Handoff
 from routing import settings as routing
 from routing.models import PoolSeat, RoutingSettings
+from routing.pool_use import take_from_pools
 from tenants.audit import record_change
 from tenants.clock import Clock
 from tenants.models import Member, RepProfile, Role, Team
@@ -135,6 +136,7 @@ def depart(
     if actor.member is not None and actor.member.id == member.id:
         raise Conflict("Somebody else must switch you off.")
     heir = _receiver(successor, member, path="/successor") if successor else None
+    take_from_pools()
     held = standing(member)
     if held.needs_successor and heir is None:
         what = ["catches what nobody takes"] if held.is_fallback else []

@@ -8,6 +8,7 @@ class RoutingConfig(AppConfig):
     def ready(self) -> None:
         """Say that the rules are versioned, and may be published for a later day."""
         from routing.models import RuleSetVersion
+        from routing.pool_use import let_pools_stay
         from routing.rules_check import check_usable
         from tenants.versions import Kind, register
 
@@ -20,5 +21,6 @@ class RoutingConfig(AppConfig):
                 check="routing:rules_check",
                 validate=check_usable,
                 dated=True,
+                hold=let_pools_stay,
             )
         )

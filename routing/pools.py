@@ -18,6 +18,7 @@ from django.utils.text import slugify
 from core.errors import Conflict, FieldError, ValidationFailed
 from routing.decide import OffHours, Strategy
 from routing.models import Pool
+from routing.pool_use import take_from_pools
 from routing.settings import locked_pool, slugs_in_use
 from tenants.audit import record_change
 from tenants.clock import Clock
@@ -90,6 +91,8 @@ def change_pool(*, pool_id: UUID, changes: Mapping[str, Any], actor: str, clock:
     Raises NotFound, ValidationFailed with the places of all that is wrong, and Conflict where a pool that is
     needed would be switched off.
     """
+    if not changes.get("is_active", True):
+        take_from_pools()
     _hold_pools()
     pool = locked_pool(pool_id)
     before = PoolSettings.of(pool)

@@ -13,6 +13,7 @@ from django.db import transaction
 from core.errors import Conflict, NotFound, ValidationFailed
 from routing.facts import load_setup
 from routing.models import Pool, PoolSeat, RoutingSettings
+from routing.pool_use import take_from_pools
 from tenants.audit import record_change
 from tenants.clock import Clock
 from tenants.models import Member, RepProfile
@@ -73,6 +74,7 @@ def remove_seat(*, seat_id: UUID, actor: str, clock: Clock) -> None:
 
     Raises Conflict where a pool that the rules use would be left without anybody active.
     """
+    take_from_pools()
     seat = _seat_under_lock(seat_id)
     others = list(
         PoolSeat.objects.filter(pool_id=seat.pool_id)

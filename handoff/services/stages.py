@@ -11,7 +11,7 @@ from django.db import transaction
 from core.errors import FieldError, ValidationFailed
 from handoff.services.acting import Actor, check_owner, lock_handoff
 from handoff.services.cycle import close_cycle, come_to, tell
-from handoff.services.steps import take_step
+from handoff.services.steps import add_to_step, take_step
 from leads import services as leads
 from leads.lifecycle import Stage, can_move
 from leads.models import DataWait, Handoff, Lead
@@ -41,7 +41,8 @@ def move_to_stage(
 ) -> Handoff:
     """Report a later stage: SQL, opportunity, won, lost, disqualified. The last three end the handoff.
 
-    answers: to the SQL criteria, by key. fields: what the step asks for and is not known, by name.
+    answers: to the SQL criteria, by key. fields: what the step asks for and is not known, by name. Of a lead
+    that is there already they are kept as well: what was answered last counts.
     Raises ValidationFailed for another stage, and with each place where the step asks for more
     (`steps.take_step`); StageError where the lifecycle has no such step.
     """
@@ -60,6 +61,10 @@ def move_to_stage(
         )
     if handoff.lead.stage != stage and can_move(Stage(handoff.lead.stage), stage):
         take_step(
+            handoff, stage, fields=fields or {}, answers=answers or {}, actor=actor, now=now, clock=clock
+        )
+    elif handoff.lead.stage == stage and (fields or answers):
+        add_to_step(
             handoff, stage, fields=fields or {}, answers=answers or {}, actor=actor, now=now, clock=clock
         )
     moved = leads.move_stage(handoff.lead, stage, actor=actor.key, now=now, why=why, handoff=handoff)

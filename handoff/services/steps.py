@@ -92,6 +92,48 @@ def take_step(
         _keep_answers(handoff, step, judged.rows, actor=actor, now=now)
 
 
+def add_to_step(
+    handoff: Handoff,
+    at: Stage,
+    *,
+    fields: Mapping[str, Any],
+    answers: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    clock: Clock,
+) -> None:
+    """What is said of a lead that took the step before: answers stand beside and in place of earlier ones, in
+    a row of their own, and fields that are not known yet are filled in. Nothing else is asked for.
+
+    Raises ValidationFailed as `take_step` where something is said that the step does not ask, or falls short.
+    """
+    owed_fields, keys = owed.owed_at(at)
+    bar = sql_bar.bar_in_force(now)
+    asked = [each for each in bar.questions if at == Stage.SQL or each.key in keys]
+    said = owed.read_fields(owed_fields, fields)
+    answered = sql_bar.read_answers(asked, answers)
+    judged = sql_bar.judge([each for each in asked if each.key in answered], answered)
+    if judged.problems:
+        told = " ".join(f"{label}: {lower_first(each.message)}" for label, each in judged.problems)
+        raise ValidationFailed(
+            f"This lead would not be {at.label} by that. {told}",
+            field_errors=[each for _, each in judged.problems],
+            stage=str(at),
+        )
+    missing = tuple(each for each in owed.missing(handoff.lead, owed_fields) if each.name in said)
+    if missing:
+        new = {each.name: said[each.name] for each in missing}
+        _fill_in(handoff, missing, new, actor=actor, now=now, clock=clock)
+    if not judged.rows:
+        return
+    last = sql_bar.answers_of(handoff.id)
+    before = list(last.answers) if last else sql_bar.judge(asked, {}).rows
+    said_rows = {row["key"]: row for row in judged.rows}
+    rows = [said_rows.pop(row["key"], row) for row in before] + list(said_rows.values())
+    if last is None or last.version_id != bar.id or rows != before:
+        _write_answers(handoff, Step(at, bar), rows, actor=actor, now=now)
+
+
 def _fill_in(
     handoff: Handoff,
     asked: Sequence[OwedField],
@@ -154,6 +196,12 @@ def _keep_answers(
         last = sql_bar.answers_of(handoff.id)
         new = {row["key"] for row in rows}
         rows = [*(row for row in (last.answers if last else []) if row["key"] not in new), *rows]
+    _write_answers(handoff, step, rows, actor=actor, now=now)
+
+
+def _write_answers(
+    handoff: Handoff, step: Step, rows: list[dict[str, Any]], *, actor: Actor, now: datetime
+) -> None:
     insert_rows(
         [
             SqlAnswers(

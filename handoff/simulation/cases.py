@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed
+from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed, pointer
 from core.rules import Facts
 from handoff import words
 from handoff.simulation.single import (
@@ -98,7 +98,7 @@ def save_case(
     """
     Tenant.objects.select_for_update(no_key=True).get(id=current_tenant_id())
     now = clock()
-    expected = _checked(name, facts, expects, case_id)
+    expected = _checked(name, facts, expects, case_id, now)
     if case_id is None:
         if LeadCase.objects.count() >= MOST_CASES:
             raise Conflict(f"There are {MOST_CASES} test leads already, the most there can be: remove one.")
@@ -126,14 +126,15 @@ def save_case(
 
 @transaction.atomic
 def remove_case(case_id: UUID, *, actor: str, now: datetime) -> None:
-    """Forget a test lead. Raises NotFound."""
+    """Forget a test lead. Raises NotFound, also where somebody else did so at the same moment."""
+    Tenant.objects.select_for_update(no_key=True).get(id=current_tenant_id())
     case = get_case(case_id)
     _record(case, "removed", told(case), None, actor, now)
     case.delete()
 
 
 def _checked(
-    name: str, facts: Mapping[str, Any], expects: Mapping[str, Any], case_id: UUID | None
+    name: str, facts: Mapping[str, Any], expects: Mapping[str, Any], case_id: UUID | None, now: datetime
 ) -> dict[str, Any]:
     """What is expected, as it is stored. Raises ValidationFailed."""
     errors = []
@@ -146,6 +147,11 @@ def _checked(
         errors.append(FieldError("/expects", "Expect at least one thing of it.", "required"))
     if "pool" in wanted and not Pool.objects.filter(slug=wanted["pool"]).exists():
         errors.append(FieldError("/expects/pool", "There is no such pool.", "unknown_pool"))
+    tiers = [slug for slug, _ in tier_choices(now)] if "tier" in wanted else []
+    if "tier" in wanted and wanted["tier"] not in tiers:
+        there = f"There are: {', '.join(tiers)}." if tiers else "No policy is in force."
+        message = f"No policy in force has this tier. {there}"
+        errors.append(FieldError("/expects/tier", message, "unknown_tier"))
     owners = _owners()
     if "person" in wanted and str(wanted["person"]) not in owners:
         errors.append(FieldError("/expects/person", "Choose somebody who owns leads.", "unknown_member"))
@@ -320,8 +326,9 @@ def set_gate(kinds: Sequence[str], *, actor: str, now: datetime) -> list[str]:
 
 
 def gate_errors(clock: Clock) -> Callable[[VersionedModel], list[FieldError]]:
-    """What stands between a version and its publication because test leads fail, one error for each of them;
-    or because they cannot be judged, since a part that they are judged by makes no sense.
+    """What stands between a version and its publication because test leads fail, one error for each of them
+    (at /test_leads/<id>, which is no place of the version); or because they cannot be judged, since a part
+    that they are judged by makes no sense.
     For `tenants.versions.gates`.
     """
 
@@ -336,7 +343,11 @@ def gate_errors(clock: Clock) -> Callable[[VersionedModel], list[FieldError]]:
             text = f"The test leads cannot be judged by these {GUARDED[kind]}: {refusal.message}"
             return [FieldError("", text, NOT_JUDGED)]
         return [
-            FieldError("", f"Test lead “{result.case.name}” fails. {' '.join(result.misses)}", FAILED)
+            FieldError(
+                pointer("test_leads", str(result.case.id)),
+                f"Test lead “{result.case.name}” fails. {' '.join(result.misses)}",
+                FAILED,
+            )
             for result in results
             if not result.passed
         ]

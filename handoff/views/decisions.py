@@ -22,7 +22,7 @@ from routing.territories import tried
 from tenants.models import Member, RepProfile, Role
 from tenants.refusals import REFUSED
 from tenants.requests import TenantRequest
-from tenants.versions import published_version
+from tenants.versions import version_in_force
 from web.pagination import Page, next_url
 
 
@@ -136,7 +136,7 @@ def _fields(query: dict[str, str], member: Member) -> list[dict[str, Any]]:
     if seen is not None:
         people = people.filter(id__in=seen)
     names = [(str(key), name) for key, name in people.order_by("name", "id").values_list("id", "name")]
-    version = published_version(RuleSetVersion)
+    version = version_in_force(RuleSetVersion, base.reading_clock())
     rules = [rule["name"] for _, rule in tried(version.content)] if version else []
     pools = Pool.objects.order_by("name", "id").values_list("slug", "name")
     alike = [code for code in _REASONS if words.REASONS[code] == words.REASONS["weighted_round_robin"]]

@@ -34,6 +34,7 @@ from tenants.versions.publishing import (
 
 V = TypeVar("V", bound=VersionedModel)
 NOTE: Final = 300
+UNGATED: Final = "ungated"  # of an order's options: an earlier version, used again
 FEWEST: Final = 2  # active admins, for one to ask and another to approve
 
 
@@ -194,7 +195,11 @@ def ask(
         actor=actor,
         now=now,
         effective_at=effective_at,
-        options={**(options or {}), **({"beside": beside} if beside is not None else {})},
+        options={
+            **(options or {}),
+            **({"beside": beside} if beside is not None else {}),
+            **({} if gated else {UNGATED: True}),
+        },
         asker=asker,
     )
     tell(order, "asked", actor=actor, now=now)
@@ -218,6 +223,7 @@ def ask_again(
     Raises as `ask`, and Conflict where another draft is open.
     """
     check_reusable(to)
+    settle(type(to), now, to.line)  # its locks, before the draft stamps the organisation's row
     draft = start_draft(type(to), actor=actor, now=now, content=to.content, copy_of=to.number, line=to.line)
     return ask(
         draft,
@@ -260,7 +266,8 @@ def approve(
 ) -> VersionedModel:
     """Say yes: the version is in force at once, or from the moment that was asked for.
 
-    A moment that has passed meanwhile is at once. Raises NotFound; PermissionDenied for a program and for
+    A moment that has passed meanwhile is at once. The gates are asked as they are now, but not of an earlier
+    version that is used again. Raises NotFound; PermissionDenied for a program and for
     whoever had a hand in it; Conflict where it is decided or withdrawn, and as `publish`.
     """
     version, order = _lock_order(order_id, now)
@@ -269,6 +276,8 @@ def approve(
     locked = lock(version, now=now, expected_revision=order.revision)
     check_against(locked, against, now)
     kind.validate(locked.content)
+    if not order.options.get(UNGATED):
+        check_gates(locked)
     if order.effective_at is not None and order.effective_at > now:
         check_moment(kind, order.effective_at, now, locked.line)
         close(order, State.SCHEDULED, actor=actor, now=now)

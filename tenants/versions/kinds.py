@@ -28,6 +28,8 @@ class Kind:
     dated:   whether a version may be published for a later day: everything that asks for what is in force
              must ask by the instant then (`version_in_force`).
     arrived: called when a version came into force, in the same transaction.
+    hold:    called before a version is locked and checked to come into force: keeps what it names until the
+             transaction ends.
     """
 
     slug: str
@@ -38,6 +40,7 @@ class Kind:
     validate: Validate
     dated: bool = False
     arrived: Arrived | None = None
+    hold: Callable[[], None] | None = None
 
 
 _kinds: dict[str, Kind] = {}

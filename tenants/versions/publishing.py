@@ -1,8 +1,9 @@
 """Putting a version in force, at once or from a later instant on.
 
-Locks, in this order, everywhere: the version in force, the version that is to come, the order, then what the
-kind does next. So two who publish, approve, cancel or bring into force take turns, where it is in one line;
-two lines wait for each other only at the organisation's row, which every change of configuration stamps.
+Locks, in this order, everywhere: what the kind holds (`Kind.hold`), the version in force, the version that is
+to come, the order, then what the kind does next. So two who publish, approve, cancel or bring into force take
+turns, where it is in one line; two lines wait for each other only at the organisation's row, which every
+change of configuration stamps.
 """
 
 from __future__ import annotations
@@ -292,6 +293,7 @@ def settle(model: type[V], now: datetime, line: UUID | None = None) -> V | None:
     """Put the scheduled version of a line in force whose time has come, where it passes its check; exactly
     once, whoever else does so. What was in force is locked afterwards in any case.
     """
+    _hold(kind_of(model))
     version, order, error = _due(model, now, line)
     if version is None or order is None or error is not None:
         return None
@@ -306,6 +308,8 @@ def bring_due(kind: Kind, now: datetime) -> tuple[VersionedModel | None, Publica
     """
     due = Publication.objects.filter(kind=kind.slug, state=State.SCHEDULED, effective_at__lte=now)
     first = due.order_by("effective_at", "id").first()
+    if first is not None:
+        _hold(kind)
     version, order, error = _due(kind.model, now, first.line if first else None)
     if version is None or order is None:
         return None, None
@@ -315,6 +319,11 @@ def bring_due(kind: Kind, now: datetime) -> tuple[VersionedModel | None, Publica
     version.save(update_fields=["state"])
     close(order, State.HELD, actor=ENGINE, now=now, why=error)
     return None, order
+
+
+def _hold(kind: Kind) -> None:
+    if kind.hold is not None:
+        kind.hold()
 
 
 def _arrive(version: V, order: Publication, now: datetime) -> V:

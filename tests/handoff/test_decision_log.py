@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from routing.models import Decision, Pool, PoolSeat, RuleSetVersion
 from routing.services import RouteRequest, route_batch
 from routing.tasks import forget_decisions_tick
 from routing.traces import candidates_of
+from tenants import versions
 from tenants.audit import SYSTEM
 from tenants.clock import database_clock
 from tenants.models import AuditEntry, Member, RepProfile, Role, Team
@@ -221,6 +223,18 @@ class TestWhole:
         for told in ("Germany", "Known", "Demo request", "Out", "routing rules 2 and SLA policy 1", "0 → 1"):
             assert told in page, told
         assert "1234567" not in page
+
+    def test_the_rules_to_choose_from_are_those_whose_moment_has_come(
+        self, org: Org, now: datetime, at_hand: Callable[[datetime], None]
+    ) -> None:
+        begins = now + timedelta(hours=1)
+        content = {"pools": [{"name": "New house rule", "when": None, "pool": "inbound"}], "priorities": []}
+        with org.scope():
+            draft = versions.start_draft(RuleSetVersion, actor=SYSTEM, now=now, content=content)
+            versions.publish(draft, actor=SYSTEM, now=now, effective_at=begins)
+        for moment, there in ((now, False), (begins, True)):
+            at_hand(moment)
+            assert ("New house rule" in browser(org.admin).get("/decisions").content.decode()) is there
 
     def test_what_was_read_is_cleared_alone(self, org: Org, globex: Org, now: datetime) -> None:
         made, other = decide(org, 2, now=now)

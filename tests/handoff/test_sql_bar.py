@@ -178,6 +178,40 @@ def test_an_answer_that_is_none_is_refused_with_its_place(
     assert (path, code) in [(each["path"], each["code"]) for each in refused.json()["errors"]]
 
 
+def test_a_lead_that_is_an_sql_already_takes_new_answers_and_none_that_are_no_answers(
+    acme: Org, sal: Lead, now: datetime
+) -> None:
+    put_in_force(acme, BUDGET, SEATS, PRODUCT, now=now)
+    stage = f"leads/{sal.id}/stage"
+    post(acme, stage, {"to": "sql", "answers": {"budget": True, "seats": 80}})
+    refused = post(acme, stage, {"to": "sql", "answers": {"budget": [[]], "zzz": {"a": 1}, "n": 5}})
+    assert refused.status_code == 400
+    assert {each["path"] for each in refused.json()["errors"]} == {
+        "/answers/budget",
+        "/answers/zzz",
+        "/answers/n",
+    }
+    short = post(acme, stage, {"to": "sql", "answers": {"seats": 20}})
+    assert [(each["path"], each["code"]) for each in short.json()["errors"]] == [
+        ("/answers/seats", "not_met")
+    ]
+    for _ in range(2):  # the second time it says nothing new
+        assert (
+            post(acme, stage, {"to": "sql", "answers": {"seats": 90, "product": "Cloud"}}).status_code == 200
+        )
+    said = Client().get(f"/api/v1/leads/{sal.id}", headers=acme.auth).json()["sql"]
+    assert [(each["key"], each["value"]) for each in said["answers"]] == [
+        ("budget", True),
+        ("seats", 90),
+        ("product", "Cloud"),
+    ]
+    assert said["met"] is True
+    with acme.scope():
+        assert SqlAnswers.objects.filter(lead=sal).count() == 2
+        sal.refresh_from_db()
+    assert sal.stage == "sql"
+
+
 def test_answers_keep_the_version_that_asked(acme: Org, sal: Lead, now: datetime) -> None:
     first = put_in_force(acme, BUDGET, now=now)
     post(acme, f"leads/{sal.id}/stage", {"to": "sql", "answers": {"budget": True}})

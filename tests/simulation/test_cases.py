@@ -12,9 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from leads.models import Account, CriteriaVersion
 from routing.models import LeadCase, Pool, RuleSetVersion
 from tenants import versions
-from tenants.models import AuditEntry
+from tenants.audit import member_actor
+from tenants.clock import database_clock
+from tenants.models import AuditEntry, Publication
 from tests.factories import Org
 from tests.simulation.conftest import GERMANS, call, draft_rules, write_draft
+from tests.tenants.publications import approval_on
 from tests.tenants.test_sweep_of_routes import fingerprint
 
 pytestmark = pytest.mark.django_db
@@ -227,6 +230,7 @@ class TestKeeping:
             ({"name": "x" * 81}, "/name"),
             ({"expects": {}}, "/expects"),
             ({"expects": {"pool": "gone"}}, "/expects/pool"),
+            ({"expects": {"tier": "platinum"}}, "/expects/tier"),
             ({"expects": {"person": "nobody@x.example"}}, "/expects/person"),
             ({"expects": {"qualifies": False, "pool": "german"}}, "/expects/qualifies"),
             ({"facts": {"scroe": 5}}, "/facts/scroe"),
@@ -260,13 +264,14 @@ class TestTheGate:
         assert publish(org, draft).status_code == 200
 
     def test_rules_are_not_published_while_a_test_lead_fails(self, org: Org) -> None:
-        case(org, pool="german")
+        made = case(org, pool="german")
         assert call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]}).status_code == 200
         draft = write_draft(org, draft_rules())
         refused = publish(org, draft)
         assert refused.status_code == 400
         (error,) = refused.json()["errors"]
         assert error["code"] == "test_lead_failed"
+        assert error["path"] == f"/test_leads/{made['id']}"
         assert error["message"] == ("Test lead “A German” fails. Pool: expected German desk, got Inbound.")
         checked = call(org, "POST", "draft/check").json()
         assert [each["code"] for each in checked["problems"]] == ["test_lead_failed"]
@@ -308,6 +313,46 @@ class TestTheGate:
         refused = call(org, "POST", "ask", {"revision": draft.revision})
         assert refused.status_code == 400
         assert refused.json()["errors"][0]["code"] == "test_lead_failed"
+
+    def test_what_was_asked_for_before_the_test_lead_was_written_is_not_approved_while_it_fails(
+        self, org: Org, now: Any
+    ) -> None:
+        other = approval_on(org, now, "routing")
+        draft = write_draft(org, draft_rules())
+        asked = call(org, "POST", "ask", {"revision": draft.revision})
+        assert asked.status_code in (200, 201, 202), asked.content
+        made = case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        client = Client()
+        client.force_login(other.user)
+        with org.scope():
+            order = Publication.objects.get()
+        page = client.post(f"/publications/{order.id}/approve", {"against": "1"}, follow=True)
+        assert "“A German” fails" in page.content.decode()
+        with org.scope():
+            assert versions.published_version(RuleSetVersion).number == 1  # type: ignore[union-attr]
+            order.refresh_from_db()
+        assert order.state == "asked"
+        body = {"name": "A German", "facts": GERMAN, "expects": {"pool": "inbound"}}
+        assert call(org, "PUT", f"test-leads/{made['id']}", body).status_code == 200
+        client.post(f"/publications/{order.id}/approve", {"against": "1"})
+        with org.scope():
+            assert versions.published_version(RuleSetVersion).number == 2  # type: ignore[union-attr]
+
+    def test_going_back_is_approved_whatever_they_say(self, org: Org, now: Any) -> None:
+        assert publish(org, write_draft(org, draft_rules(GERMANS))).status_code == 200
+        other = approval_on(org, now, "routing")
+        case(org, pool="german")
+        call(org, "PUT", "test-leads/gate", {"kinds": ["routing"]})
+        with org.scope():
+            old = RuleSetVersion.objects.get(id=org.rule_set.id)
+            by = {"actor": member_actor(org.admin), "now": database_clock()}
+            order = versions.ask_again(old, asker=org.admin, **by)
+        client = Client()
+        client.force_login(other.user)
+        client.post(f"/publications/{order.id}/approve", {"against": "2"})
+        with org.scope():
+            assert versions.published_version(RuleSetVersion).number == 3  # type: ignore[union-attr]
 
     def test_the_page_refuses_with_the_cases_by_name(self, org: Org) -> None:
         case(org, pool="german")
