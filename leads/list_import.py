@@ -31,6 +31,7 @@ from tenants.context import current_tenant_id
 from tenants.models import AuditEntry, Member
 
 _TRIES: Final = 5
+_LARGEST: Final = 2_147_483_647
 NEW, THERE, AGAIN, WRONG = "new", "there", "again", "wrong"
 STATUS_WORDS: Final = {
     NEW: "New",
@@ -352,11 +353,11 @@ class _Planning:
                     line.errors.append(f"{_LABELS[name].capitalize()}: at most {longest} characters.")
                 wanted[name] = cells[name]
         if "employees" in cells:
-            plain = cells["employees"].replace(",", "").replace(" ", "")
-            if not (plain.isascii() and plain.isdigit() and int(plain[:12]) <= 2_147_483_647):
+            many = _whole_number(cells["employees"])
+            if many is None:
                 line.errors.append(f"Employees: a whole number, not {cells['employees'][:40]!r}.")
             else:
-                wanted["employees"] = int(plain)
+                wanted["employees"] = many
         if "owner" in cells:
             member = self._owners.get(cells["owner"].lower())
             if member is None:
@@ -403,6 +404,15 @@ def _identity(cells: Mapping[str, str]) -> tuple[str, str]:
     entry = cells.get("entry", "")
     domain = cells.get("domain", "") or (entry if " " not in entry and registrable_domain(entry) else "")
     return domain, cells.get("company", "") or ("" if domain else entry)
+
+
+def _whole_number(text: str) -> int | None:
+    """A number as somebody wrote it, where its column can hold it."""
+    plain = text.replace(",", "").replace(" ", "")
+    if not (plain.isascii() and plain.isdigit()):
+        return None
+    digits = plain.lstrip("0")[:11] or "0"  # one more than the column holds, however long the number is
+    return int(digits) if int(digits) <= _LARGEST else None
 
 
 def _plain(value: Any) -> Any:

@@ -300,6 +300,19 @@ def test_a_wrong_row_says_what_is_wrong_with_it(in_acme: Org, now: datetime, row
     assert says in line.errors[0]
 
 
+@pytest.mark.parametrize("many", ["000000000000999999999999", "9" * 5_012, "2147483648", "-1", "٣"])
+def test_a_number_of_employees_that_cannot_be_kept_is_a_wrong_row(
+    in_acme: Org, now: datetime, many: str
+) -> None:
+    found = made(now, name="Named")
+    text = f"company,employees\nZed,{many}\nNil,{'0' * 5_000}7\n"
+    wrong, right = planned(found, text, now).lines
+    assert (wrong.status, right.status) == ("wrong", "new")
+    assert "a whole number" in wrong.errors[0]
+    import_list(list_id=found.id, table=read_table(text), leave_out_wrong=True, actor="a", now=now)
+    assert list(Account.objects.values_list("name", "employees")) == [("Nil", 7)]
+
+
 def test_two_rows_that_close_a_circle_are_told_at_the_second(in_acme: Org, now: datetime) -> None:
     found = made(now, name="Named")
     lines = planned(found, "domain,parent\na.example,b.example\nb.example,a.example\n", now).lines
