@@ -212,16 +212,17 @@ class _Planning:
         self._accounts: dict[UUID, Account] = {}
         self._owners: dict[str, Member] = {}
         self._new: set[UUID] = set()
+        self._wrong: set[str] = set()
         self._parents: dict[UUID, UUID | None] = {}
 
     def plan(self) -> ListPlan:
         lines = [self._line(row) for row in self._table.rows]
-        self._mark_known(lines)
         if self._table.sets_accounts:
             self._set_accounts(lines)
         for line in lines:
             if line.errors:
                 line.status, line.changes, line.says = WRONG, {}, []
+        self._mark_known(lines)
         return ListPlan(lines, self._table.ignored, self._table.encoding)
 
     def _line(self, row: Row) -> Line:
@@ -245,7 +246,7 @@ class _Planning:
         there = set(rows.values_list("key", flat=True))
         seen: set[str] = set()
         for line in lines:
-            if line.entry is None:
+            if line.entry is None or line.status == WRONG:
                 continue
             key = line.entry.key
             line.status = AGAIN if key in seen else THERE if key in there else NEW
@@ -260,11 +261,31 @@ class _Planning:
             if not line.errors and set(row.cells) & ABOUT_ACCOUNTS
         ]
         self._load(about)
+        for _ in range(MOST_LEVELS + 2):  # each row that turns wrong may make one below its account wrong
+            if not self._settle(about):
+                return
+            about = [(line, cells) for line, cells in about if not line.errors]
+        for line, _ in about:
+            if line.makes or line.changes.get("parent_id") in self._new:
+                line.errors.append("Too many rows that this one builds on are wrong: put those right first.")
+
+    def _settle(self, about: Sequence[tuple[Line, Mapping[str, str]]]) -> bool:
+        """Say what becomes of these rows as if they were all there are; whether one turned wrong whose
+        account others may have built on, so that those are to be asked again without it."""
+        kept = self._by_domain, self._by_name, self._accounts, self._parents
+        self._by_domain, self._accounts, self._parents = dict(kept[0]), dict(kept[2]), dict(kept[3])
+        self._by_name = {name: set(ids) for name, ids in kept[1].items()}
         for line, cells in about:
+            line.account, line.makes, line.changes, line.says = None, False, {}, []
             self._find(line, cells)
         for line, cells in about:
             if line.account is not None and not line.errors:
                 self._change(line, line.account, cells)
+        again = [line for line, _ in about if line.errors and line.makes]
+        if again:
+            self._wrong |= {text for line, cells in about if line.errors for text in _called_by(cells)}
+            self._by_domain, self._by_name, self._accounts, self._parents = kept
+        return bool(again)
 
     def _load(self, about: Iterable[tuple[Line, Mapping[str, str]]]) -> None:
         """The accounts and members that the rows name, and what stands above them."""
@@ -367,7 +388,12 @@ class _Planning:
         if "parent" in cells:
             parent = self._called(line, cells["parent"])
             if parent is None and not line.errors:
-                line.errors.append(f"No account and no row of this file is called {cells['parent'][:80]!r}.")
+                called = cells["parent"]
+                line.errors.append(
+                    f"The row that would make {called[:80]!r}, its parent, is wrong."
+                    if (registrable_domain(called) or called) in self._wrong
+                    else f"No account and no row of this file is called {called[:80]!r}."
+                )
             elif parent is not None and self._may_stand(line, account, parent):
                 wanted["parent_id"] = parent.id
         if line.errors:
@@ -404,6 +430,11 @@ def _identity(cells: Mapping[str, str]) -> tuple[str, str]:
     entry = cells.get("entry", "")
     domain = cells.get("domain", "") or (entry if " " not in entry and registrable_domain(entry) else "")
     return domain, cells.get("company", "") or ("" if domain else entry)
+
+
+def _called_by(cells: Mapping[str, str]) -> set[str]:
+    """What a row's account is called by others, in one spelling of domains."""
+    return {registrable_domain(text) or text for text in _identity(cells) if text}
 
 
 def _whole_number(text: str) -> int | None:

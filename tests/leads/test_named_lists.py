@@ -313,10 +313,37 @@ def test_a_number_of_employees_that_cannot_be_kept_is_a_wrong_row(
     assert list(Account.objects.values_list("name", "employees")) == [("Nil", 7)]
 
 
+def test_a_row_below_a_wrong_row_is_wrong_itself_and_so_on_down(in_acme: Org, now: datetime) -> None:
+    found = made(now, name="Named")
+    rows = "Grand,,Child,\nWrong,nobody@x.example,,\nChild,,Wrong,\nSound,,,A\nBelow,,Sound,\n"
+    text = f"company,owner,parent,tier\n{rows}"
+    lines = planned(found, text, now).lines
+    assert [line.status for line in lines] == ["wrong", "wrong", "wrong", "new", "new"]
+    assert lines[2].errors == ["The row that would make 'Wrong', its parent, is wrong."]
+    import_list(list_id=found.id, table=read_table(text), leave_out_wrong=True, actor="a", now=now)
+    assert set(ListEntry.objects.values_list("shown", flat=True)) == {"Sound", "Below"}
+    assert list(Account.objects.order_by("name").values_list("name", "parent__name")) == [
+        ("Below", "Sound"),
+        ("Sound", None),
+    ]
+
+
+def test_the_first_sound_row_makes_the_account(in_acme: Org, now: datetime) -> None:
+    found = made(now, name="Named")
+    rows = "heron.example,Wrong,nobody@x.example,\nheron.example,Heron,,A\nchick.example,Chick,,B\n"
+    text = f"domain,company,owner,tier\n{rows}"
+    assert [line.status for line in planned(found, text, now).lines] == ["wrong", "new", "new"]
+    plan = import_list(list_id=found.id, table=read_table(text), leave_out_wrong=True, actor="a", now=now)
+    assert (plan.counts["accounts_made"], plan.counts["accounts_changed"]) == (2, 0)
+    assert set(Account.objects.values_list("name", "tier")) == {("Heron", "A"), ("Chick", "B")}
+
+
 def test_two_rows_that_close_a_circle_are_told_at_the_second(in_acme: Org, now: datetime) -> None:
     found = made(now, name="Named")
     lines = planned(found, "domain,parent\na.example,b.example\nb.example,a.example\n", now).lines
-    assert [line.status for line in lines] == ["new", "wrong"]
+    assert [line.status for line in lines] == ["wrong", "wrong"]
+    assert "its parent, is wrong" in lines[0].errors[0]
+    assert "close a circle" in lines[1].errors[0]
 
 
 def test_a_file_of_two_thousand_accounts_takes_a_fixed_number_of_statements(
