@@ -23,7 +23,7 @@ from leads.accounts import accounts_of_domains, lock_new_names
 from leads.list_csv import ABOUT_ACCOUNTS, Row, Table
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, ListEntry, NamedList
-from leads.named_lists import Entry, get_list, read_entry, write_entries
+from leads.named_lists import Entry, get_list, locked_list, read_entry, write_entries
 from leads.recheck import accounts_changed
 from tenants.audit import record_change
 from tenants.bulk import fresh, insert_rows, update_rows
@@ -127,7 +127,7 @@ class _Overtaken(Exception):
 
 
 def _import(list_id: UUID, table: Table, leave_out_wrong: bool, actor: str, now: datetime) -> ListPlan:
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id)
     planning = _Planning(found, table, now, locks=True)
     plan = planning.plan()
     errors = [

@@ -58,6 +58,16 @@ def get_list(*, list_id: UUID) -> NamedList:
     return found
 
 
+def locked_list(*, list_id: UUID, to_remove: bool = False) -> NamedList:
+    """A list that stays until the transaction ends, and whose entries nobody else writes meanwhile. Raises
+    NotFound, also for one that somebody else was just removing."""
+    rows = NamedList.objects.select_for_update(no_key=not to_remove)
+    found: NamedList | None = rows.filter(id=list_id).first()
+    if found is None:
+        raise NotFound("There is no such list.")
+    return found
+
+
 def entries_of(found: NamedList, *, text: str = "") -> QuerySet[ListEntry]:
     """The entries of a list that begin with a text, whatever its case."""
     rows: QuerySet[ListEntry] = ListEntry.objects.filter(named_list=found)
@@ -162,7 +172,7 @@ def remove_list(*, list_id: UUID, actor: str, now: datetime) -> NamedList:
     """Remove a list with its entries. Audited. Raises NotFound; Conflict, with `used` in words, where rules
     of a draft or of what is in force ask about it."""
     lock_lists()
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id, to_remove=True)
     used = uses_of([found.slug])[found.slug]
     if used:
         text = f"Rules ask about {found.name}: {'; '.join(used)}. Take it out there first."
@@ -186,7 +196,7 @@ def add_entries(
 
     Raises NotFound; ValidationFailed with /entries/<index> of each that is none.
     """
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id)
     if len(texts) > MOST_BY_HAND:
         text = f"At most {MOST_BY_HAND} at once; a file brings more."
         raise ValidationFailed.at("/entries", text, "too_many")
@@ -207,8 +217,7 @@ def add_entries(
 
 
 def write_entries(found: NamedList, entries: Iterable[Entry], *, now: datetime) -> int:
-    """Write entries that are not on the list yet; how many were new. The caller is in a transaction."""
-    NamedList.objects.select_for_update(no_key=True).get(id=found.id)
+    """Write entries that are not on the list yet; how many were new. The caller has the list locked."""
     once = {entry.key: entry for entry in entries}
     there = ListEntry.objects.filter(named_list=found).count()
     known = set(ListEntry.objects.filter(named_list=found, key__in=list(once)).values_list("key", flat=True))
@@ -235,7 +244,7 @@ def write_entries(found: NamedList, entries: Iterable[Entry], *, now: datetime) 
 @transaction.atomic
 def remove_entry(*, list_id: UUID, entry_id: UUID, actor: str, now: datetime) -> None:
     """Take an entry off a list. Audited. Raises NotFound."""
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id)
     entry = get_entry(named_list=found, entry_id=entry_id)
     shown = entry.shown if entry.kind != Kind.EMAIL else "an e-mail address"
     _record(found, "list.take", {"entry": shown, "kind": entry.kind}, None, actor, now)
