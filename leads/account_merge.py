@@ -16,7 +16,15 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from core.errors import Conflict, NotFound, ValidationFailed
-from leads.account_tree import is_above, lock_tree
+from leads.account_tree import (
+    MOST_LEVELS,
+    ancestors,
+    children_by_parent,
+    is_above,
+    levels_below,
+    lock_tree,
+    parents_around,
+)
 from leads.models import Account, AccountMerge, AccountPair, Lead
 from leads.recheck import accounts_changed
 from tenants.audit import record_change
@@ -70,6 +78,7 @@ def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
     }
     winner, loser = _checked(found, winner_id, loser_id)
     _check_size(winner, loser)
+    _check_depth(winner, loser)
     return MergePreview(
         winner=winner,
         loser=loser,
@@ -90,7 +99,9 @@ def merge_accounts(*, winner_id: UUID, loser_id: UUID, actor: str, now: datetime
     """
     lock_tree()
     found = {each.id: each for each in Account.objects.filter(id__in=[winner_id, loser_id])}
-    _check_size(*_checked(found, winner_id, loser_id))
+    pair = _checked(found, winner_id, loser_id)
+    _check_size(*pair)
+    _check_depth(*pair)
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
@@ -281,6 +292,22 @@ def _check_size(winner: Account, loser: Account) -> None:
     else:
         text += f" Keep both, and name {winner.name} as the parent of {loser.name} instead."
     raise ValidationFailed.at("/into", text, "too_many")
+
+
+def _check_depth(winner: Account, loser: Account) -> None:
+    """Raises ValidationFailed where more would stand above one another than may, and than do already."""
+    children = children_by_parent(parents_around([winner.id, loser.id]))
+    above = [len(ancestors(each)) for each in (winner, loser)]
+    below = [levels_below(each.id, children) for each in (winner, loser)]
+    filled = _filling(winner, loser)
+    over = above[1] if "parent_id" in filled else above[0]
+    highest = over + 1 + max(below)
+    if highest > max(MOST_LEVELS, above[0] + 1 + below[0], above[1] + 1 + below[1]):
+        text = (
+            f"More than {MOST_LEVELS} companies would stand above one another: {winner.name} would stand "
+            f"between those above it and those below {loser.name}. Change their parents first."
+        )
+        raise ValidationFailed.at("/into", text, "too_deep")
 
 
 def _is_large(account: Account) -> bool:

@@ -18,7 +18,14 @@ from django.db import transaction
 from core.errors import Conflict, FieldError, ValidationFailed, pointer
 from core.rules.text import fold
 from leads.account_edit import FLAGS
-from leads.account_tree import MOST_LEVELS, lock_tree
+from leads.account_tree import (
+    MOST_LEVELS,
+    TOO_DEEP,
+    children_by_parent,
+    levels_below,
+    lock_tree,
+    parents_around,
+)
 from leads.accounts import accounts_of_domains, lock_new_names
 from leads.list_csv import ABOUT_ACCOUNTS, Row, Table
 from leads.matching import check_domain, registrable_domain
@@ -214,6 +221,7 @@ class _Planning:
         self._new: set[UUID] = set()
         self._wrong: set[str] = set()
         self._parents: dict[UUID, UUID | None] = {}
+        self._children: dict[UUID, set[UUID]] = {}
 
     def plan(self) -> ListPlan:
         lines = [self._line(row) for row in self._table.rows]
@@ -275,6 +283,7 @@ class _Planning:
         kept = self._by_domain, self._by_name, self._accounts, self._parents
         self._by_domain, self._accounts, self._parents = dict(kept[0]), dict(kept[2]), dict(kept[3])
         self._by_name = {name: set(ids) for name, ids in kept[1].items()}
+        self._children = children_by_parent(self._parents)
         for line, cells in about:
             line.account, line.makes, line.changes, line.says = None, False, {}, []
             self._find(line, cells)
@@ -302,11 +311,8 @@ class _Planning:
             held = Account.objects.filter(id__in=list(self._accounts)).order_by("id")
             self._accounts = {row.id: row for row in held.select_for_update(of=("self",), no_key=True)}
         self._parents = {each.id: each.parent_id for each in self._accounts.values()}
-        for _ in range(MOST_LEVELS):
-            above = {each for each in self._parents.values() if each} - self._parents.keys()
-            if not above:
-                break
-            self._parents |= dict(Account.objects.filter(id__in=above).values_list("id", "parent_id"))
+        if any("parent" in cells for _, cells in about):
+            self._parents = parents_around(self._accounts) | self._parents
         addresses = {cells["owner"].lower() for _, cells in about if "owner" in cells}
         members = Member.objects.select_related("user").filter(
             user__email__in=sorted(addresses), is_active=True
@@ -400,20 +406,31 @@ class _Planning:
             return
         line.changes = {name: value for name, value in wanted.items() if getattr(account, name) != value}
         if "parent_id" in wanted:
-            self._parents[account.id] = wanted["parent_id"]
+            self._place(account.id, wanted["parent_id"])
         line.says += [self._said(name, value) for name, value in line.changes.items()]
 
     def _may_stand(self, line: Line, account: Account, parent: Account) -> bool:
+        if self._parents.get(account.id) == parent.id:
+            return True
+        way: set[UUID] = set()
         above: UUID | None = parent.id
-        for _ in range(MOST_LEVELS):
-            if above is None:
-                return True
+        while above is not None and above not in way:
             if above == account.id:
                 line.errors.append(f"{parent.name} stands below {account.name}: this would close a circle.")
                 return False
+            way.add(above)
             above = self._parents.get(above)
-        line.errors.append(f"At most {MOST_LEVELS} companies stand above one another.")
-        return False
+        if len(way) + levels_below(account.id, self._children) >= MOST_LEVELS:
+            line.errors.append(TOO_DEEP)
+            return False
+        return True
+
+    def _place(self, account_id: UUID, parent_id: UUID) -> None:
+        was = self._parents.get(account_id)
+        if was is not None:
+            self._children.get(was, set()).discard(account_id)
+        self._parents[account_id] = parent_id
+        self._children.setdefault(parent_id, set()).add(account_id)
 
     def _said(self, name: str, value: Any) -> str:
         if name == "owner_id":
