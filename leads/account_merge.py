@@ -174,7 +174,8 @@ def _merge(winner_id: UUID, loser_id: UUID, *, actor: str, now: datetime) -> Acc
 @transaction.atomic
 def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     """Make two accounts of one again, as they were: what moved goes back unless it went elsewhere since, what
-    the winner took over is given up unless somebody changed it since. Leads that came in afterwards stay.
+    the winner took over is given up unless somebody changed it since or another merge gives it too. Leads
+    that came in afterwards stay.
 
     Raises NotFound; Conflict for one that was undone, is too old, or under a later merge. Audited.
     """
@@ -198,7 +199,7 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     given = {
         name: before
         for name, (before, after) in moved["filled"].items()
-        if _text(getattr(winner, name)) == after
+        if _text(getattr(winner, name)) == after and not _given_by_another(merge, name, before, after)
     }
     if given:
         Account.objects.filter(id=winner.id).update(**given)
@@ -219,6 +220,21 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
         now=now,
     )
     return merge
+
+
+def _given_by_another(merge: AccountMerge, name: str, before: Any, after: Any) -> bool:
+    """Does another merge that still is give the winner the same? Then it is that one's from now on, and its
+    undoing takes it back."""
+    if before not in (None, "", False):
+        return False  # a parent that was swallowed: nobody gave that
+    rows = AccountMerge.objects.select_related("loser").filter(winner_id=merge.winner_id, undone_at=None)
+    for other in rows.exclude(id=merge.id).select_for_update(of=("self",)).order_by("id"):
+        if _text(getattr(other.loser, name)) == after:
+            filled = {**other.moved.get("filled", {}), name: [before, after]}
+            other.moved = {**other.moved, "filled": filled}
+            other.save(update_fields=["moved"])
+            return True
+    return False
 
 
 def get_merge(*, merge_id: UUID, lock: bool = False) -> AccountMerge:

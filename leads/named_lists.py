@@ -17,7 +17,7 @@ from core.rules.text import fold
 from leads.company_names import normal_name
 from leads.incoming import storable
 from leads.list_use import lock_lists, uses_of
-from leads.matching import normalise_email, registrable_domain
+from leads.matching import is_free_mail, normalise_email, registrable_domain
 from leads.models import ListEntry, NamedList
 from leads.text_search import begins
 from tenants.audit import record_change
@@ -107,6 +107,12 @@ def read_entry(text: str, kind: str = "") -> Entry:
         if not host:
             text = f"{shown[:80]!r} is no domain. Write it like acme.com."
             raise ValidationFailed.at("/entry", text, "invalid_domain")
+        if is_free_mail(host):
+            text = (
+                f"People of many companies have an address at {host}, so it stands for none of them. Write "
+                "their e-mail addresses, or the company's name."
+            )
+            raise ValidationFailed.at("/entry", text, "free_mail")
         return Entry(Kind.DOMAIN, f"d:{host}", host)
     name = normal_name(shown)
     if not name:
@@ -124,8 +130,7 @@ def _guess(text: str) -> str:
 
 def _host(text: str) -> str:
     """The host of a domain, an address's end or a page, as the lists keep it; "" for none. Part of a
-    company's domain may be an entry ("alumni.uni.example"), and so may a domain where anybody gets an
-    address."""
+    company's domain may be an entry ("alumni.uni.example")."""
     rest = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text.strip().lower()).lstrip("@")
     host = re.split(r"[/?#:]", rest, maxsplit=1)[0].removesuffix(".")
     top = registrable_domain(host)

@@ -253,6 +253,24 @@ def test_undo_gives_everything_back_but_what_came_or_changed_since(in_acme: Org,
         undo_merge(merge_id=merge.id, actor="a", now=now)
 
 
+@pytest.mark.parametrize("first_undone", [0, 1])
+def test_what_two_merges_give_stays_until_both_are_undone(
+    in_acme: Org, now: datetime, first_undone: int
+) -> None:
+    heron = account(now, "Heron", "heron.example")
+    merges = []
+    for name, tier in (("One", "A"), ("Two", "B")):
+        lost = account(now, name, is_competitor=True, industry="Freight", tier=tier)
+        merges.append(merge_accounts(winner_id=heron.id, loser_id=lost.id, actor="a", now=now))
+    undo_merge(merge_id=merges[first_undone].id, actor="a", now=now)
+    heron.refresh_from_db()
+    assert (heron.is_competitor, heron.industry) == (True, "Freight")
+    assert heron.tier == ("" if first_undone == 0 else "A")
+    undo_merge(merge_id=merges[1 - first_undone].id, actor="a", now=now)
+    heron.refresh_from_db()
+    assert (heron.is_competitor, heron.industry, heron.tier) == (False, "", "")
+
+
 def test_a_chain_of_merges_finds_the_last_and_is_undone_from_its_end(in_acme: Org, now: datetime) -> None:
     one, two = account(now, "One", "one.example"), account(now, "Two", "two.example")
     three = account(now, "Three", "three.example")

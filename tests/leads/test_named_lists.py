@@ -59,7 +59,6 @@ def who(email: str = "", company: str = "", account: Account | None = None) -> W
         ("Acme.COM", "domain", "d:acme.com"),
         ("https://www.acme.com/x", "domain", "d:acme.com"),
         ("@mail.acme.com", "domain", "d:mail.acme.com"),
-        ("gmail.com", "domain", "d:gmail.com"),
         ("Ann@Acme.com", "email", "e:ann@acme.com"),
         ("Heron Freight GmbH", "company", "n:heron freight"),
         ("Müller", "company", "n:muller"),
@@ -68,6 +67,21 @@ def who(email: str = "", company: str = "", account: Account | None = None) -> W
 def test_an_entry_is_told_by_how_it_is_written(text: str, kind: str, key: str) -> None:
     found = read_entry(text)
     assert (found.kind, found.key) == (kind, key)
+
+
+@pytest.mark.parametrize("text", ["gmail.com", "https://www.gmail.com/", "@GMAIL.com"])
+def test_a_domain_where_anybody_gets_an_address_is_refused_at_its_place(
+    in_acme: Org, now: datetime, text: str
+) -> None:
+    found = made(now)
+    with pytest.raises(ValidationFailed) as refused:
+        add_entries(list_id=found.id, texts=["rival.example", text], actor="a", now=now)
+    (error,) = refused.value.field_errors
+    assert (error.path, error.code) == ("/entries/1", "free_mail")
+    assert "stands for none of them" in error.message
+    (line,) = planned(found, f"domain\n{text}\n", now).lines
+    assert line.status == "wrong"
+    assert read_entry("ann@gmail.com").key == "e:ann@gmail.com"
 
 
 @pytest.mark.parametrize("text", ["", "  ", "a@b", "---", "x" * 300])
