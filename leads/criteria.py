@@ -49,6 +49,9 @@ ENGAGEMENT_KINDS: Final[dict[str, str]] = {
     "email_reply": "E-mail reply",
     "live_chat": "Live chat",
 }
+#: Every lead is judged by all of them, and its verdict says so of each.
+MOST_EXCLUSIONS: Final = 50
+MOST_CONDITIONS: Final = 2_000
 #: The engagement that is kept of an arrival which names none.
 ARRIVAL: Final = "arrival"
 
@@ -312,6 +315,9 @@ def check_content(content: object) -> list[FieldError]:
     if not isinstance(exclude, list):
         errors.append(FieldError("/exclude", "Exclusions are a list.", "wrong_type"))
         exclude = []
+    if len(exclude) > MOST_EXCLUSIONS:
+        text = f"At most {MOST_EXCLUSIONS} exclusions; these are {len(exclude):,}. Put several into one."
+        return [*errors, FieldError("/exclude", text, "max_length")]
     for position, entry in enumerate(exclude):
         path = pointer("exclude", position)
         if not isinstance(entry, dict) or set(entry) != {"name", "when"}:
@@ -323,7 +329,24 @@ def check_content(content: object) -> list[FieldError]:
     errors += check_requirements(content)
     if "score" in content:
         errors += check_score(content["score"], SCHEMA)
+    asked = _conditions(content)
+    if not errors and asked > MOST_CONDITIONS:
+        text = f"At most {MOST_CONDITIONS:,} conditions in all; these are {asked:,}."
+        errors.append(FieldError("", text, "max_length"))
     return errors
+
+
+def _conditions(said: object) -> int:
+    """How many conditions stand in a content, whatever its form."""
+    waiting, found = [said], 0
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            found += "field" in part or "engagements" in part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return found
 
 
 def _tree_errors(tree: object, path: str) -> list[FieldError]:

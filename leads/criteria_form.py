@@ -12,15 +12,13 @@ from django import forms
 from django.http import QueryDict
 
 from leads import score_form
-from leads.criteria import ENGAGEMENT_KINDS
+from leads.criteria import ENGAGEMENT_KINDS, MOST_EXCLUSIONS
 from leads.incoming import MAX_INTEGER, storable
 from leads.list_schema import schema_with_lists
 from leads.requirements_form import RequirementsForm
 from leads.score_form import ScoreDraft, read_score, score_draft_of
 from web.rule_editor import Editing, RuleEditor
 
-#: Exclusions that a page may have; the language itself knows no limit but that of the body.
-MOST_EXCLUSIONS: Final = 50
 _ACTS: Final = ("add-exclusion", "remove-exclusion", *score_form.ACTS)
 _NO_INTENT: Final = "Say what shows intent: without a condition nothing qualifies."
 _NO_CONDITION: Final = "Say who is excluded, or remove the exclusion."

@@ -178,7 +178,7 @@ def _question_errors(said: Mapping[str, Any], path: str) -> list[FieldError]:
             errors.append(
                 FieldError(f"{path}/{name}", f"A {name} has {least} to {most} characters.", "length")
             )
-    if said.get("answer") not in ANSWERS:
+    if not isinstance(said.get("answer"), str) or said["answer"] not in ANSWERS:
         errors.append(FieldError(f"{path}/answer", f"Use one of: {', '.join(ANSWERS)}.", "invalid_choice"))
         return errors
     if not isinstance(said.get("must", False), bool):

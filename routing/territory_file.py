@@ -123,7 +123,10 @@ def _lines(text: str) -> list[tuple[int, list[str]]]:
     try:
         found = [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
-        message = f"Line {reader.line_num} cannot be read: a quotation mark is not closed, or stands alone."
+        why = "a quotation mark is not closed, or stands alone"
+        if "field limit" in str(error):
+            why = "a cell is too long, or a quotation mark is not closed"
+        message = f"Line {reader.line_num} cannot be read: {why}."
         raise _refused([FieldError(f"/lines/{reader.line_num}", message, "csv")]) from error
     return [(number, cells) for number, cells in found if any(cell.strip() for cell in cells)]
 

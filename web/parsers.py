@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from core.errors import ValidationFailed, pointer
 from web.problems import BodyTooLarge, MalformedBody
 
-MAX_DEPTH = 32
+#: A rule of 20 levels takes two each, and stands inside of a content inside of a body.
+MAX_DEPTH = 64
 # Escapes that may spell what PostgreSQL cannot store: the NUL character and halves of surrogate pairs.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -23,7 +24,8 @@ _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 class StrictJSONParser(JSONParser):
     """JSON objects only. Refused, with the place: duplicate members, NaN and Infinity, numbers beyond a
-    double, NUL characters, halves of surrogate pairs, nesting deeper than 32, and bodies over the limit."""
+    double, NUL characters, halves of surrogate pairs, nesting deeper than MAX_DEPTH, and bodies over the
+    limit."""
 
     def parse(
         self,

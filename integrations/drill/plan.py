@@ -13,6 +13,7 @@ from core.errors import FieldError, ValidationFailed, pointer
 from integrations.models import DrillPlan
 from leads.incoming import COMPANY_LIMITS, ENGAGEMENT_LIMITS, LEAD_LIMITS, MAX_INTEGER, storable
 from tenants.audit import record_change
+from tenants.bulk import fresh, insert_rows
 from tenants.models import Tenant
 
 MOST_LEADS: Final = 10
@@ -65,7 +66,9 @@ def change_plan(
         errors += _number_errors("weekday", weekday, 0, 6)
     if errors:
         raise ValidationFailed(errors[0].message, field_errors=errors)
-    plan = DrillPlan.objects.select_for_update().first() or plan_of(now)
+    first = fresh(DrillPlan, tenant_id=tenant.id, changed_at=now, changed_by="")
+    insert_rows([first], conflict="on conflict do nothing")  # of several at once, all but one find it there
+    plan = DrillPlan.objects.select_for_update().get()
     before = _audited(plan) if plan.changed_by else None
     plan.leads, plan.seconds, plan.weekday, plan.minute = checked, seconds, weekday, minute
     plan.next_at = next_run(plan, tenant.time_zone, now)

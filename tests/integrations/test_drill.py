@@ -17,7 +17,7 @@ from core.signing import sign_webhook
 from handoff.intake import receive_leads
 from handoff.sweep import sweep_tenant
 from integrations.drill import receiver, services
-from integrations.drill.plan import next_run, plan_of
+from integrations.drill.plan import change_plan, next_run, plan_of
 from integrations.drill.sending import Answer, address_of, as_drilled
 from integrations.models import Drill, DrillPlan, DrillReceipt
 from leads.criteria_drafts import publish_criteria
@@ -29,10 +29,11 @@ from notifications.models import OutboxMessage, WebhookEndpoint
 from notifications.sending import deliver_round
 from routing.models import Pool, RepLoad, RoutingSettings
 from sla.models import Timer
-from tenants.clock import fixed_clock
+from tenants.clock import database_clock, fixed_clock
 from tenants.models import ApiKey, Member
-from tests.factories import Org
+from tests.factories import Org, make_org
 from tests.integrations.conftest import Call
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -464,3 +465,25 @@ def test_an_organisation_without_a_plan_drills_with_the_usual_leads(acme: Org, n
             "pricing_page",
             "contact_form",
         ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_who_write_the_first_plan_at_once_write_one() -> None:
+    now = database_clock()
+    org = make_org("acme", now=now)
+
+    def write() -> None:
+        with org.scope():
+            change_plan(
+                tenant=org.tenant,
+                leads=[{"name": "A", "kind": "demo_request"}],
+                seconds=20,
+                weekday=None,
+                minute=540,
+                actor="system",
+                now=now,
+            )
+
+    in_threads(*[write] * 6)
+    with org.scope():
+        assert DrillPlan.objects.count() == 1

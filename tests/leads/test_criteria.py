@@ -110,3 +110,13 @@ def test_content_that_is_no_object_is_refused():
 def test_every_field_of_the_schema_but_the_tier_has_a_fact():
     facts = facts_of(Lead(email="a@acme.com"), Account(name="A"), [], NOW)
     assert set(SCHEMA.by_name) - set(facts.values) == {"sla.tier"}
+
+
+def test_more_exclusions_or_conditions_than_every_lead_can_be_judged_by_are_refused():
+    asked = {"field": "lead.title", "op": "equals", "value": "CTO"}
+    many = {**DEFAULT_CRITERIA, "exclude": [{"name": f"E{number}", "when": asked} for number in range(51)]}
+    assert [(each.path, each.code) for each in check_content(many)] == [("/exclude", "max_length")]
+    wide = {"any": [asked] * 1_001}
+    both = {**DEFAULT_CRITERIA, "fit": wide, "rule": wide, "exclude": []}
+    assert [(each.path, each.code) for each in check_content(both)] == [("", "max_length")]
+    assert check_content({**both, "fit": None}) == []
