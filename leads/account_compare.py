@@ -80,7 +80,7 @@ def change_account_settings(*, suggest: bool, threshold: int, actor: str, now: d
         raise ValidationFailed(
             "This cannot be so.", field_errors=[FieldError("/threshold", text, "out_of_range")]
         )
-    found = AccountSettings.objects.select_for_update().first() or AccountSettings()
+    found = _locked_settings()
     before = {"suggest": found.suggest, "threshold": found.threshold}
     after = {"suggest": suggest, "threshold": threshold}
     if before == after:
@@ -101,6 +101,18 @@ def change_account_settings(*, suggest: bool, threshold: int, actor: str, now: d
         after=after,
         now=now,
     )
+    return found
+
+
+def _locked_settings() -> AccountSettings:
+    """The organisation's row, made by whoever comes first of several."""
+    rows = AccountSettings.objects.select_for_update()
+    found: AccountSettings | None = rows.first()
+    if found is None:
+        insert_rows(
+            [fresh(AccountSettings, tenant_id=current_tenant_id())], conflict="on conflict do nothing"
+        )
+        found = rows.get()
     return found
 
 

@@ -16,7 +16,15 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from core.errors import Conflict, NotFound, ValidationFailed
-from leads.account_tree import is_above, lock_tree
+from leads.account_tree import (
+    MOST_LEVELS,
+    ancestors,
+    children_by_parent,
+    is_above,
+    levels_below,
+    lock_tree,
+    parents_around,
+)
 from leads.models import Account, AccountMerge, AccountPair, Lead
 from leads.recheck import accounts_changed
 from tenants.audit import record_change
@@ -70,6 +78,7 @@ def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
     }
     winner, loser = _checked(found, winner_id, loser_id)
     _check_size(winner, loser)
+    _check_depth(winner, loser)
     return MergePreview(
         winner=winner,
         loser=loser,
@@ -90,7 +99,9 @@ def merge_accounts(*, winner_id: UUID, loser_id: UUID, actor: str, now: datetime
     """
     lock_tree()
     found = {each.id: each for each in Account.objects.filter(id__in=[winner_id, loser_id])}
-    _check_size(*_checked(found, winner_id, loser_id))
+    pair = _checked(found, winner_id, loser_id)
+    _check_size(*pair)
+    _check_depth(*pair)
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
@@ -163,7 +174,8 @@ def _merge(winner_id: UUID, loser_id: UUID, *, actor: str, now: datetime) -> Acc
 @transaction.atomic
 def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     """Make two accounts of one again, as they were: what moved goes back unless it went elsewhere since, what
-    the winner took over is given up unless somebody changed it since. Leads that came in afterwards stay.
+    the winner took over is given up unless somebody changed it since or another merge gives it too. Leads
+    that came in afterwards stay.
 
     Raises NotFound; Conflict for one that was undone, is too old, or under a later merge. Audited.
     """
@@ -187,7 +199,7 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     given = {
         name: before
         for name, (before, after) in moved["filled"].items()
-        if _text(getattr(winner, name)) == after
+        if _text(getattr(winner, name)) == after and not _given_by_another(merge, name, before, after)
     }
     if given:
         Account.objects.filter(id=winner.id).update(**given)
@@ -208,6 +220,21 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
         now=now,
     )
     return merge
+
+
+def _given_by_another(merge: AccountMerge, name: str, before: Any, after: Any) -> bool:
+    """Does another merge that still is give the winner the same? Then it is that one's from now on, and its
+    undoing takes it back."""
+    if before not in (None, "", False):
+        return False  # a parent that was swallowed: nobody gave that
+    rows = AccountMerge.objects.select_related("loser").filter(winner_id=merge.winner_id, undone_at=None)
+    for other in rows.exclude(id=merge.id).select_for_update(of=("self",)).order_by("id"):
+        if _text(getattr(other.loser, name)) == after:
+            filled = {**other.moved.get("filled", {}), name: [before, after]}
+            other.moved = {**other.moved, "filled": filled}
+            other.save(update_fields=["moved"])
+            return True
+    return False
 
 
 def get_merge(*, merge_id: UUID, lock: bool = False) -> AccountMerge:
@@ -281,6 +308,22 @@ def _check_size(winner: Account, loser: Account) -> None:
     else:
         text += f" Keep both, and name {winner.name} as the parent of {loser.name} instead."
     raise ValidationFailed.at("/into", text, "too_many")
+
+
+def _check_depth(winner: Account, loser: Account) -> None:
+    """Raises ValidationFailed where more would stand above one another than may, and than do already."""
+    children = children_by_parent(parents_around([winner.id, loser.id]))
+    above = [len(ancestors(each)) for each in (winner, loser)]
+    below = [levels_below(each.id, children) for each in (winner, loser)]
+    filled = _filling(winner, loser)
+    over = above[1] if "parent_id" in filled else above[0]
+    highest = over + 1 + max(below)
+    if highest > max(MOST_LEVELS, above[0] + 1 + below[0], above[1] + 1 + below[1]):
+        text = (
+            f"More than {MOST_LEVELS} companies would stand above one another: {winner.name} would stand "
+            f"between those above it and those below {loser.name}. Change their parents first."
+        )
+        raise ValidationFailed.at("/into", text, "too_deep")
 
 
 def _is_large(account: Account) -> bool:

@@ -83,7 +83,8 @@ def _check_free(taken: Account | None, account: Account, path: str, text: str) -
 
 def keep_website(account: Account, website: str, *, now: datetime) -> None:
     """Let a website at another domain than the account's name the account too. The tree is locked. Raises
-    ValidationFailed at /website for one that is none, or another account's."""
+    ValidationFailed at /website for one that is none, or another account's; Conflict for one that came and
+    went meanwhile."""
     site = registrable_domain(website)
     if not site:
         message = "This is no website. Write it like https://www.acme.com, or leave it empty."
@@ -96,7 +97,12 @@ def keep_website(account: Account, website: str, *, now: datetime) -> None:
     if taken is not None and account.id in (taken.id, taken.merged_into_id):
         return
     _check_free(taken, account, "/website", site)
-    Account.objects.create(name=site, domain=site, merged_into=account, created_at=now)
+    try:
+        with transaction.atomic():
+            Account.objects.create(name=site, domain=site, merged_into=account, created_at=now)
+    except IntegrityError as error:  # an arrival made it since
+        _check_free(Account.objects.filter(domain=site).first(), account, "/website", site)
+        raise Conflict("Somebody else took this domain at the same moment. Try again.") from error
 
 
 @transaction.atomic

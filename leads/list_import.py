@@ -18,12 +18,19 @@ from django.db import transaction
 from core.errors import Conflict, FieldError, ValidationFailed, pointer
 from core.rules.text import fold
 from leads.account_edit import FLAGS
-from leads.account_tree import MOST_LEVELS, lock_tree
+from leads.account_tree import (
+    MOST_LEVELS,
+    TOO_DEEP,
+    children_by_parent,
+    levels_below,
+    lock_tree,
+    parents_around,
+)
 from leads.accounts import accounts_of_domains, lock_new_names
 from leads.list_csv import ABOUT_ACCOUNTS, Row, Table
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, ListEntry, NamedList
-from leads.named_lists import Entry, get_list, read_entry, write_entries
+from leads.named_lists import Entry, get_list, locked_list, read_entry, write_entries
 from leads.recheck import accounts_changed
 from tenants.audit import record_change
 from tenants.bulk import fresh, insert_rows, update_rows
@@ -31,6 +38,7 @@ from tenants.context import current_tenant_id
 from tenants.models import AuditEntry, Member
 
 _TRIES: Final = 5
+_LARGEST: Final = 2_147_483_647
 NEW, THERE, AGAIN, WRONG = "new", "there", "again", "wrong"
 STATUS_WORDS: Final = {
     NEW: "New",
@@ -126,7 +134,7 @@ class _Overtaken(Exception):
 
 
 def _import(list_id: UUID, table: Table, leave_out_wrong: bool, actor: str, now: datetime) -> ListPlan:
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id)
     planning = _Planning(found, table, now, locks=True)
     plan = planning.plan()
     errors = [
@@ -211,16 +219,18 @@ class _Planning:
         self._accounts: dict[UUID, Account] = {}
         self._owners: dict[str, Member] = {}
         self._new: set[UUID] = set()
+        self._wrong: set[str] = set()
         self._parents: dict[UUID, UUID | None] = {}
+        self._children: dict[UUID, set[UUID]] = {}
 
     def plan(self) -> ListPlan:
         lines = [self._line(row) for row in self._table.rows]
-        self._mark_known(lines)
         if self._table.sets_accounts:
             self._set_accounts(lines)
         for line in lines:
             if line.errors:
                 line.status, line.changes, line.says = WRONG, {}, []
+        self._mark_known(lines)
         return ListPlan(lines, self._table.ignored, self._table.encoding)
 
     def _line(self, row: Row) -> Line:
@@ -244,7 +254,7 @@ class _Planning:
         there = set(rows.values_list("key", flat=True))
         seen: set[str] = set()
         for line in lines:
-            if line.entry is None:
+            if line.entry is None or line.status == WRONG:
                 continue
             key = line.entry.key
             line.status = AGAIN if key in seen else THERE if key in there else NEW
@@ -259,11 +269,32 @@ class _Planning:
             if not line.errors and set(row.cells) & ABOUT_ACCOUNTS
         ]
         self._load(about)
+        for _ in range(MOST_LEVELS + 2):  # each row that turns wrong may make one below its account wrong
+            if not self._settle(about):
+                return
+            about = [(line, cells) for line, cells in about if not line.errors]
+        for line, _ in about:
+            if line.makes or line.changes.get("parent_id") in self._new:
+                line.errors.append("Too many rows that this one builds on are wrong: put those right first.")
+
+    def _settle(self, about: Sequence[tuple[Line, Mapping[str, str]]]) -> bool:
+        """Say what becomes of these rows as if they were all there are; whether one turned wrong whose
+        account others may have built on, so that those are to be asked again without it."""
+        kept = self._by_domain, self._by_name, self._accounts, self._parents
+        self._by_domain, self._accounts, self._parents = dict(kept[0]), dict(kept[2]), dict(kept[3])
+        self._by_name = {name: set(ids) for name, ids in kept[1].items()}
+        self._children = children_by_parent(self._parents)
         for line, cells in about:
+            line.account, line.makes, line.changes, line.says = None, False, {}, []
             self._find(line, cells)
         for line, cells in about:
             if line.account is not None and not line.errors:
                 self._change(line, line.account, cells)
+        again = [line for line, _ in about if line.errors and line.makes]
+        if again:
+            self._wrong |= {text for line, cells in about if line.errors for text in _called_by(cells)}
+            self._by_domain, self._by_name, self._accounts, self._parents = kept
+        return bool(again)
 
     def _load(self, about: Iterable[tuple[Line, Mapping[str, str]]]) -> None:
         """The accounts and members that the rows name, and what stands above them."""
@@ -280,11 +311,8 @@ class _Planning:
             held = Account.objects.filter(id__in=list(self._accounts)).order_by("id")
             self._accounts = {row.id: row for row in held.select_for_update(of=("self",), no_key=True)}
         self._parents = {each.id: each.parent_id for each in self._accounts.values()}
-        for _ in range(MOST_LEVELS):
-            above = {each for each in self._parents.values() if each} - self._parents.keys()
-            if not above:
-                break
-            self._parents |= dict(Account.objects.filter(id__in=above).values_list("id", "parent_id"))
+        if any("parent" in cells for _, cells in about):
+            self._parents = parents_around(self._accounts) | self._parents
         addresses = {cells["owner"].lower() for _, cells in about if "owner" in cells}
         members = Member.objects.select_related("user").filter(
             user__email__in=sorted(addresses), is_active=True
@@ -352,11 +380,11 @@ class _Planning:
                     line.errors.append(f"{_LABELS[name].capitalize()}: at most {longest} characters.")
                 wanted[name] = cells[name]
         if "employees" in cells:
-            plain = cells["employees"].replace(",", "").replace(" ", "")
-            if not (plain.isascii() and plain.isdigit() and int(plain[:12]) <= 2_147_483_647):
+            many = _whole_number(cells["employees"])
+            if many is None:
                 line.errors.append(f"Employees: a whole number, not {cells['employees'][:40]!r}.")
             else:
-                wanted["employees"] = int(plain)
+                wanted["employees"] = many
         if "owner" in cells:
             member = self._owners.get(cells["owner"].lower())
             if member is None:
@@ -366,27 +394,43 @@ class _Planning:
         if "parent" in cells:
             parent = self._called(line, cells["parent"])
             if parent is None and not line.errors:
-                line.errors.append(f"No account and no row of this file is called {cells['parent'][:80]!r}.")
+                called = cells["parent"]
+                line.errors.append(
+                    f"The row that would make {called[:80]!r}, its parent, is wrong."
+                    if (registrable_domain(called) or called) in self._wrong
+                    else f"No account and no row of this file is called {called[:80]!r}."
+                )
             elif parent is not None and self._may_stand(line, account, parent):
                 wanted["parent_id"] = parent.id
         if line.errors:
             return
         line.changes = {name: value for name, value in wanted.items() if getattr(account, name) != value}
         if "parent_id" in wanted:
-            self._parents[account.id] = wanted["parent_id"]
+            self._place(account.id, wanted["parent_id"])
         line.says += [self._said(name, value) for name, value in line.changes.items()]
 
     def _may_stand(self, line: Line, account: Account, parent: Account) -> bool:
+        if self._parents.get(account.id) == parent.id:
+            return True
+        way: set[UUID] = set()
         above: UUID | None = parent.id
-        for _ in range(MOST_LEVELS):
-            if above is None:
-                return True
+        while above is not None and above not in way:
             if above == account.id:
                 line.errors.append(f"{parent.name} stands below {account.name}: this would close a circle.")
                 return False
+            way.add(above)
             above = self._parents.get(above)
-        line.errors.append(f"At most {MOST_LEVELS} companies stand above one another.")
-        return False
+        if len(way) + levels_below(account.id, self._children) >= MOST_LEVELS:
+            line.errors.append(TOO_DEEP)
+            return False
+        return True
+
+    def _place(self, account_id: UUID, parent_id: UUID) -> None:
+        was = self._parents.get(account_id)
+        if was is not None:
+            self._children.get(was, set()).discard(account_id)
+        self._parents[account_id] = parent_id
+        self._children.setdefault(parent_id, set()).add(account_id)
 
     def _said(self, name: str, value: Any) -> str:
         if name == "owner_id":
@@ -403,6 +447,20 @@ def _identity(cells: Mapping[str, str]) -> tuple[str, str]:
     entry = cells.get("entry", "")
     domain = cells.get("domain", "") or (entry if " " not in entry and registrable_domain(entry) else "")
     return domain, cells.get("company", "") or ("" if domain else entry)
+
+
+def _called_by(cells: Mapping[str, str]) -> set[str]:
+    """What a row's account is called by others, in one spelling of domains."""
+    return {registrable_domain(text) or text for text in _identity(cells) if text}
+
+
+def _whole_number(text: str) -> int | None:
+    """A number as somebody wrote it, where its column can hold it."""
+    plain = text.replace(",", "").replace(" ", "")
+    if not (plain.isascii() and plain.isdigit()):
+        return None
+    digits = plain.lstrip("0")[:11] or "0"  # one more than the column holds, however long the number is
+    return int(digits) if int(digits) <= _LARGEST else None
 
 
 def _plain(value: Any) -> Any:

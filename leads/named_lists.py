@@ -17,7 +17,7 @@ from core.rules.text import fold
 from leads.company_names import normal_name
 from leads.incoming import storable
 from leads.list_use import lock_lists, uses_of
-from leads.matching import normalise_email, registrable_domain
+from leads.matching import is_free_mail, normalise_email, registrable_domain
 from leads.models import ListEntry, NamedList
 from leads.text_search import begins
 from tenants.audit import record_change
@@ -53,6 +53,16 @@ def all_lists() -> list[NamedList]:
 def get_list(*, list_id: UUID) -> NamedList:
     """A list of this organisation. Raises NotFound."""
     found: NamedList | None = NamedList.objects.filter(id=list_id).first()
+    if found is None:
+        raise NotFound("There is no such list.")
+    return found
+
+
+def locked_list(*, list_id: UUID, to_remove: bool = False) -> NamedList:
+    """A list that stays until the transaction ends, and whose entries nobody else writes meanwhile. Raises
+    NotFound, also for one that somebody else was just removing."""
+    rows = NamedList.objects.select_for_update(no_key=not to_remove)
+    found: NamedList | None = rows.filter(id=list_id).first()
     if found is None:
         raise NotFound("There is no such list.")
     return found
@@ -97,6 +107,12 @@ def read_entry(text: str, kind: str = "") -> Entry:
         if not host:
             text = f"{shown[:80]!r} is no domain. Write it like acme.com."
             raise ValidationFailed.at("/entry", text, "invalid_domain")
+        if is_free_mail(host):
+            text = (
+                f"People of many companies have an address at {host}, so it stands for none of them. Write "
+                "their e-mail addresses, or the company's name."
+            )
+            raise ValidationFailed.at("/entry", text, "free_mail")
         return Entry(Kind.DOMAIN, f"d:{host}", host)
     name = normal_name(shown)
     if not name:
@@ -114,8 +130,7 @@ def _guess(text: str) -> str:
 
 def _host(text: str) -> str:
     """The host of a domain, an address's end or a page, as the lists keep it; "" for none. Part of a
-    company's domain may be an entry ("alumni.uni.example"), and so may a domain where anybody gets an
-    address."""
+    company's domain may be an entry ("alumni.uni.example")."""
     rest = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text.strip().lower()).lstrip("@")
     host = re.split(r"[/?#:]", rest, maxsplit=1)[0].removesuffix(".")
     top = registrable_domain(host)
@@ -162,7 +177,7 @@ def remove_list(*, list_id: UUID, actor: str, now: datetime) -> NamedList:
     """Remove a list with its entries. Audited. Raises NotFound; Conflict, with `used` in words, where rules
     of a draft or of what is in force ask about it."""
     lock_lists()
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id, to_remove=True)
     used = uses_of([found.slug])[found.slug]
     if used:
         text = f"Rules ask about {found.name}: {'; '.join(used)}. Take it out there first."
@@ -186,7 +201,7 @@ def add_entries(
 
     Raises NotFound; ValidationFailed with /entries/<index> of each that is none.
     """
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id)
     if len(texts) > MOST_BY_HAND:
         text = f"At most {MOST_BY_HAND} at once; a file brings more."
         raise ValidationFailed.at("/entries", text, "too_many")
@@ -207,8 +222,7 @@ def add_entries(
 
 
 def write_entries(found: NamedList, entries: Iterable[Entry], *, now: datetime) -> int:
-    """Write entries that are not on the list yet; how many were new. The caller is in a transaction."""
-    NamedList.objects.select_for_update(no_key=True).get(id=found.id)
+    """Write entries that are not on the list yet; how many were new. The caller has the list locked."""
     once = {entry.key: entry for entry in entries}
     there = ListEntry.objects.filter(named_list=found).count()
     known = set(ListEntry.objects.filter(named_list=found, key__in=list(once)).values_list("key", flat=True))
@@ -235,7 +249,7 @@ def write_entries(found: NamedList, entries: Iterable[Entry], *, now: datetime) 
 @transaction.atomic
 def remove_entry(*, list_id: UUID, entry_id: UUID, actor: str, now: datetime) -> None:
     """Take an entry off a list. Audited. Raises NotFound."""
-    found = get_list(list_id=list_id)
+    found = locked_list(list_id=list_id)
     entry = get_entry(named_list=found, entry_id=entry_id)
     shown = entry.shown if entry.kind != Kind.EMAIL else "an e-mail address"
     _record(found, "list.take", {"entry": shown, "kind": entry.kind}, None, actor, now)

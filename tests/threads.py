@@ -29,11 +29,11 @@ def in_threads(*functions: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def wait_until_somebody_waits() -> None:
-    """Until a session of this database waits for another one's lock."""
+def wait_until_somebody_waits(many: int = 1) -> None:
+    """Until so many sessions of this database wait for another one's lock."""
     for _ in range(100_000):
         with connection.cursor() as cursor:
-            cursor.execute("select exists (select 1 from pg_locks where not granted)")
-            if cursor.fetchone()[0]:
+            cursor.execute("select count(distinct pid) from pg_locks where not granted")
+            if cursor.fetchone()[0] >= many:
                 return
     raise AssertionError("Nobody waits.")

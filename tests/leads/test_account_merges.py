@@ -22,7 +22,10 @@ from leads.account_edit import change_account
 from leads.account_merge import UNDO_FOR, merge_accounts, preview_merge, undo_merge
 from leads.account_names import add_name, remove_name
 from leads.incoming import CompanyIn, LeadIn
+from leads.list_csv import read_table
+from leads.list_import import plan_import
 from leads.models import Account, AccountMerge, AccountPair, Lead
+from leads.named_lists import create_list
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry
 from tests.factories import Org
@@ -250,6 +253,24 @@ def test_undo_gives_everything_back_but_what_came_or_changed_since(in_acme: Org,
         undo_merge(merge_id=merge.id, actor="a", now=now)
 
 
+@pytest.mark.parametrize("first_undone", [0, 1])
+def test_what_two_merges_give_stays_until_both_are_undone(
+    in_acme: Org, now: datetime, first_undone: int
+) -> None:
+    heron = account(now, "Heron", "heron.example")
+    merges = []
+    for name, tier in (("One", "A"), ("Two", "B")):
+        lost = account(now, name, is_competitor=True, industry="Freight", tier=tier)
+        merges.append(merge_accounts(winner_id=heron.id, loser_id=lost.id, actor="a", now=now))
+    undo_merge(merge_id=merges[first_undone].id, actor="a", now=now)
+    heron.refresh_from_db()
+    assert (heron.is_competitor, heron.industry) == (True, "Freight")
+    assert heron.tier == ("" if first_undone == 0 else "A")
+    undo_merge(merge_id=merges[1 - first_undone].id, actor="a", now=now)
+    heron.refresh_from_db()
+    assert (heron.is_competitor, heron.industry, heron.tier) == (False, "", "")
+
+
 def test_a_chain_of_merges_finds_the_last_and_is_undone_from_its_end(in_acme: Org, now: datetime) -> None:
     one, two = account(now, "One", "one.example"), account(now, "Two", "two.example")
     three = account(now, "Three", "three.example")
@@ -349,6 +370,55 @@ def test_at_most_ten_stand_above_one_another(in_acme: Org, now: datetime) -> Non
         lowest = account(now, str(number), parent=lowest)
     one_more = account(now, "one more")
     assert _refusal(one_more, lowest, now).field_errors[0].code == "too_deep"
+
+
+def _chain(now: datetime, letter: str, many: int) -> list[Account]:
+    made: list[Account] = []
+    for number in range(many):
+        made.append(account(now, f"{letter}{number}", parent=made[-1] if made else None))
+    return made
+
+
+def test_those_below_count_with_those_above(in_acme: Org, now: datetime) -> None:
+    upper, lower = _chain(now, "U", 6), _chain(now, "D", 5)
+    assert _refusal(lower[0], upper[5], now).field_errors[0].code == "too_deep"
+    lists = create_list(name="Named", purpose="named", actor="a", now=now)
+    table = read_table("company,parent\nD0,U5\n")
+    (line,) = plan_import(list_id=lists.id, table=table, now=now).lines
+    assert "At most 10" in line.errors[0]
+    change_account(account_id=lower[0].id, changes={"parent": upper[4].id}, actor="a", now=now)
+    assert _refusal(upper[0], account(now, "Top"), now).field_errors[0].code == "too_deep"
+
+
+def test_a_merge_puts_no_more_above_one_another_than_may_stand_there(in_acme: Org, now: datetime) -> None:
+    upper, lower = _chain(now, "U", 6), _chain(now, "D", 6)
+    with pytest.raises(ValidationFailed) as refused:
+        merge_accounts(winner_id=upper[5].id, loser_id=lower[0].id, actor="a", now=now)
+    assert [(each.path, each.code) for each in refused.value.field_errors] == [("/into", "too_deep")]
+    merge_accounts(winner_id=upper[5].id, loser_id=lower[5].id, actor="a", now=now)
+
+
+def test_no_circle_is_closed_in_a_tree_that_is_higher_than_may_be(in_acme: Org, now: datetime) -> None:
+    """As one that was made before heights were counted."""
+    chain = _chain(now, "C", 25)
+    with pytest.raises(ValidationFailed, match="stands above"):
+        merge_accounts(winner_id=chain[24].id, loser_id=chain[0].id, actor="a", now=now)
+    assert _refusal(chain[0], chain[24], now).field_errors[0].code == "circle"
+    lists = create_list(name="Named", purpose="named", actor="a", now=now)
+    table = read_table("company,parent\nC0,C24\n")
+    (line,) = plan_import(list_id=lists.id, table=table, now=now).lines
+    assert "close a circle" in line.errors[0]
+
+
+def test_a_circle_that_is_there_already_is_followed_once(in_acme: Org, now: datetime) -> None:
+    chain = _chain(now, "C", 3)
+    Account.objects.filter(id=chain[0].id).update(parent=chain[2])
+    lists = create_list(name="Named", purpose="named", actor="a", now=now)
+    table = read_table("company,parent\nOutside,C1\n")
+    assert plan_import(list_id=lists.id, table=table, now=now).counts["accounts_made"] == 1
+    outside = account(now, "Outside")
+    change_account(account_id=outside.id, changes={"parent": chain[1].id}, actor="a", now=now)
+    change_account(account_id=chain[0].id, changes={"parent": None}, actor="a", now=now)
 
 
 def test_pairs_of_merged_accounts_are_not_asked_about(in_acme: Org, now: datetime) -> None:

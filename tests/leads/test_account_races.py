@@ -11,15 +11,16 @@ import pytest
 
 from core.errors import ValidationFailed
 from handoff.intake import receive_lead
-from leads import accounts, list_import
+from leads import account_compare, account_names, accounts, list_import
 from leads.account_edit import change_account
 from leads.account_merge import merge_accounts, undo_merge
 from leads.incoming import CompanyIn, LeadIn
 from leads.list_csv import read_table
-from leads.models import Account, Lead
+from leads.models import Account, AccountSettings, Lead
 from leads.named_lists import create_list
 from leads.upsert import upsert_leads
 from tenants.clock import database_clock
+from tenants.models import AuditEntry
 from tests.factories import Org, make_org
 from tests.threads import in_threads, wait_until_somebody_waits
 
@@ -151,6 +152,56 @@ def test_two_who_put_each_other_on_top_make_no_circle(org: Org) -> None:
     in_threads(under(one, two), under(two, one))
     with org.scope():
         assert Account.objects.filter(parent__isnull=False).count() == 1
+
+
+def test_a_website_whose_domain_an_arrival_makes_meanwhile_is_refused_at_its_place(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with org.scope():
+        wren = Account.objects.create(name="Wren", domain="wren.example", created_at=database_clock())
+    real, done = account_names._check_free, []
+
+    def and_then(*said: Any) -> None:
+        real(*said)
+        if not done:
+            done.append(True)
+            in_threads(lambda: arrives(org, name="Heron"))
+
+    monkeypatch.setattr(account_names, "_check_free", and_then)
+    with pytest.raises(ValidationFailed) as refused, org.scope():
+        change_account(
+            account_id=wren.id, changes={"website": "heron.example"}, actor="a", now=database_clock()
+        )
+    (error,) = refused.value.field_errors
+    assert (error.path, error.code) == ("/website", "taken")
+    assert "Heron has this already" in error.message
+
+
+def test_several_who_save_the_first_settings_at_once_come_one_after_the_other(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = threading.Barrier(4)
+    real = account_compare.insert_rows
+
+    def together(*said: Any, **more: Any) -> Any:
+        everybody.wait()
+        return real(*said, **more)
+
+    monkeypatch.setattr(account_compare, "insert_rows", together)
+
+    def save(threshold: int) -> Callable[[], None]:
+        def run() -> None:
+            with org.scope():
+                account_compare.change_account_settings(
+                    suggest=True, threshold=threshold, actor="a", now=database_clock()
+                )
+
+        return run
+
+    in_threads(*map(save, (81, 82, 83, 84)))
+    with org.scope():
+        assert AccountSettings.objects.get().threshold in (81, 82, 83, 84)
+        assert AuditEntry.objects.filter(action="account.settings").count() == 4
 
 
 def brings(org: Org, text: str) -> list_import.ListPlan:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from core.errors import Conflict, ValidationFailed
+from core.errors import Conflict, NotFound, ValidationFailed
 from leads import criteria, named_lists
 from leads.criteria_drafts import publish_criteria
-from leads.models import CriteriaVersion, NamedList
-from leads.named_lists import create_list, remove_list
+from leads.list_csv import read_table
+from leads.list_import import import_list
+from leads.models import CriteriaVersion, ListEntry, NamedList
+from leads.named_lists import add_entries, create_list, remove_entry, remove_list
 from tenants.clock import database_clock
 from tenants.versions import published_version
 from tests.factories import Org, make_org
@@ -89,3 +91,46 @@ def test_a_version_is_refused_whose_list_is_being_removed(org: Org, monkeypatch:
         remove_list(list_id=rivals.id, actor="a", now=database_clock())
     rival.join()
     assert refused[0].field_errors[0].code == "unknown_list"
+
+
+def test_whoever_comes_second_to_a_list_that_is_being_removed_finds_none(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries by hand, a file, an entry that goes, and another removal: all began while it was there."""
+    rivals, refused = made(org), []
+    with org.scope():
+        add_entries(list_id=rivals.id, texts=["heron.example"], actor="a", now=database_clock())
+        entry = ListEntry.objects.get()
+
+    def second(do: Any, **said: Any) -> threading.Thread:
+        def run() -> None:
+            with pytest.raises(NotFound) as refusal, org.scope():
+                do(list_id=rivals.id, actor="a", now=database_clock(), **said)
+            refused.append(refusal.value)
+
+        return threading.Thread(target=in_threads, args=(run,))
+
+    table = read_table("company,tier\nHeron,A\n")
+    seconds = [
+        second(add_entries, texts=["wren.example"]),
+        second(import_list, table=table),
+        second(remove_entry, entry_id=entry.id),
+        second(remove_list),
+    ]
+    real = named_lists._record
+
+    def and_then(found: NamedList, action: str, *said: Any) -> None:
+        real(found, action, *said)
+        if action == "list.remove":
+            for each in seconds:
+                each.start()
+            wait_until_somebody_waits(4)
+
+    monkeypatch.setattr(named_lists, "_record", and_then)
+    with org.scope():
+        remove_list(list_id=rivals.id, actor="a", now=database_clock())
+    for each in seconds:
+        each.join()
+    assert len(refused) == 4
+    with org.scope():
+        assert not ListEntry.objects.exists()

@@ -59,7 +59,6 @@ def who(email: str = "", company: str = "", account: Account | None = None) -> W
         ("Acme.COM", "domain", "d:acme.com"),
         ("https://www.acme.com/x", "domain", "d:acme.com"),
         ("@mail.acme.com", "domain", "d:mail.acme.com"),
-        ("gmail.com", "domain", "d:gmail.com"),
         ("Ann@Acme.com", "email", "e:ann@acme.com"),
         ("Heron Freight GmbH", "company", "n:heron freight"),
         ("Müller", "company", "n:muller"),
@@ -68,6 +67,21 @@ def who(email: str = "", company: str = "", account: Account | None = None) -> W
 def test_an_entry_is_told_by_how_it_is_written(text: str, kind: str, key: str) -> None:
     found = read_entry(text)
     assert (found.kind, found.key) == (kind, key)
+
+
+@pytest.mark.parametrize("text", ["gmail.com", "https://www.gmail.com/", "@GMAIL.com"])
+def test_a_domain_where_anybody_gets_an_address_is_refused_at_its_place(
+    in_acme: Org, now: datetime, text: str
+) -> None:
+    found = made(now)
+    with pytest.raises(ValidationFailed) as refused:
+        add_entries(list_id=found.id, texts=["rival.example", text], actor="a", now=now)
+    (error,) = refused.value.field_errors
+    assert (error.path, error.code) == ("/entries/1", "free_mail")
+    assert "stands for none of them" in error.message
+    (line,) = planned(found, f"domain\n{text}\n", now).lines
+    assert line.status == "wrong"
+    assert read_entry("ann@gmail.com").key == "e:ann@gmail.com"
 
 
 @pytest.mark.parametrize("text", ["", "  ", "a@b", "---", "x" * 300])
@@ -300,10 +314,50 @@ def test_a_wrong_row_says_what_is_wrong_with_it(in_acme: Org, now: datetime, row
     assert says in line.errors[0]
 
 
+@pytest.mark.parametrize("many", ["000000000000999999999999", "9" * 5_012, "2147483648", "-1", "٣"])
+def test_a_number_of_employees_that_cannot_be_kept_is_a_wrong_row(
+    in_acme: Org, now: datetime, many: str
+) -> None:
+    found = made(now, name="Named")
+    text = f"company,employees\nZed,{many}\nNil,{'0' * 5_000}7\n"
+    wrong, right = planned(found, text, now).lines
+    assert (wrong.status, right.status) == ("wrong", "new")
+    assert "a whole number" in wrong.errors[0]
+    import_list(list_id=found.id, table=read_table(text), leave_out_wrong=True, actor="a", now=now)
+    assert list(Account.objects.values_list("name", "employees")) == [("Nil", 7)]
+
+
+def test_a_row_below_a_wrong_row_is_wrong_itself_and_so_on_down(in_acme: Org, now: datetime) -> None:
+    found = made(now, name="Named")
+    rows = "Grand,,Child,\nWrong,nobody@x.example,,\nChild,,Wrong,\nSound,,,A\nBelow,,Sound,\n"
+    text = f"company,owner,parent,tier\n{rows}"
+    lines = planned(found, text, now).lines
+    assert [line.status for line in lines] == ["wrong", "wrong", "wrong", "new", "new"]
+    assert lines[2].errors == ["The row that would make 'Wrong', its parent, is wrong."]
+    import_list(list_id=found.id, table=read_table(text), leave_out_wrong=True, actor="a", now=now)
+    assert set(ListEntry.objects.values_list("shown", flat=True)) == {"Sound", "Below"}
+    assert list(Account.objects.order_by("name").values_list("name", "parent__name")) == [
+        ("Below", "Sound"),
+        ("Sound", None),
+    ]
+
+
+def test_the_first_sound_row_makes_the_account(in_acme: Org, now: datetime) -> None:
+    found = made(now, name="Named")
+    rows = "heron.example,Wrong,nobody@x.example,\nheron.example,Heron,,A\nchick.example,Chick,,B\n"
+    text = f"domain,company,owner,tier\n{rows}"
+    assert [line.status for line in planned(found, text, now).lines] == ["wrong", "new", "new"]
+    plan = import_list(list_id=found.id, table=read_table(text), leave_out_wrong=True, actor="a", now=now)
+    assert (plan.counts["accounts_made"], plan.counts["accounts_changed"]) == (2, 0)
+    assert set(Account.objects.values_list("name", "tier")) == {("Heron", "A"), ("Chick", "B")}
+
+
 def test_two_rows_that_close_a_circle_are_told_at_the_second(in_acme: Org, now: datetime) -> None:
     found = made(now, name="Named")
     lines = planned(found, "domain,parent\na.example,b.example\nb.example,a.example\n", now).lines
-    assert [line.status for line in lines] == ["new", "wrong"]
+    assert [line.status for line in lines] == ["wrong", "wrong"]
+    assert "its parent, is wrong" in lines[0].errors[0]
+    assert "close a circle" in lines[1].errors[0]
 
 
 def test_a_file_of_two_thousand_accounts_takes_a_fixed_number_of_statements(
