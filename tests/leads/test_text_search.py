@@ -49,7 +49,7 @@ def test_an_account_is_found_by_how_any_of_its_names_or_domains_begins(org: Org,
     with org.scope():
         plan = find_accounts(text="Her").order_by("name", "id").explain()
     assert plan.count("~>=~ 'her'") == 2  # once by name, once by domain
-    assert "Seq Scan" not in plan
+    assert "Seq Scan on leads_account" not in plan
 
 
 def test_the_entries_of_a_list_are_found_and_paged_by_an_index(org: Org, now: datetime) -> None:

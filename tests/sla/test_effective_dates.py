@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -228,10 +229,9 @@ def test_a_kind_that_knows_no_later_day_is_published_at_once_or_not(
     acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from leads.models import CriteriaVersion
-    from tenants.versions import kinds
 
-    undated = replace(versions.get_kind("criteria"), dated=False)
-    monkeypatch.setitem(kinds._kinds, "criteria", undated)
+    known = import_module("tenants.versions.kinds")._kinds
+    monkeypatch.setitem(known, "criteria", replace(versions.get_kind("criteria"), dated=False))
     with acme.scope():
         draft = versions.start_draft(CriteriaVersion, actor="x", now=now)
         with pytest.raises(ValidationFailed, match="comes into force at once"):
