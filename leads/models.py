@@ -452,6 +452,53 @@ class SqlAnswers(TenantModel):
         ]
 
 
+class Opportunity(TenantModel):
+    """A deal that came of a lead. A lead, and a handoff, may have several; an outside system's id names one.
+
+    What was first forecast is kept beside what is forecast now, so that the two can be held against the
+    outcome. Amounts in a currency other than the organisation's are kept and told, but added to no sum.
+    """
+
+    class Outcome(models.TextChoices):
+        WON = "won", "Won"
+        LOST = "lost", "Lost"
+
+    lead = tenant_fk("leads.Lead", related_name="opportunities", on_delete=models.CASCADE)
+    # The one that led to it; null: it is known of a lead that never was handed over.
+    handoff = tenant_fk("leads.Handoff", null=True, related_name="opportunities", on_delete=models.CASCADE)
+    external_system = models.CharField(max_length=40, blank=True)
+    external_id = models.CharField(max_length=120, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    currency = models.CharField(max_length=3)  # ISO 4217
+    close_date = models.DateField(null=True)  # expected; of a closed one, when it closed
+    first_amount = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    first_close_date = models.DateField(null=True)
+    owner = tenant_fk("tenants.Member", null=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=4, choices=Outcome.choices, blank=True)  # blank while it is open
+    updated_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "external_system", "external_id"],
+                condition=~Q(external_id=""),
+                name="opportunity_external_id_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome="", closed_at__isnull=True) | Q(~Q(outcome=""), closed_at__isnull=False),
+                name="opportunity_closed_with_outcome",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "lead", "-opened_at"], name="opportunity_by_lead"),
+            models.Index(fields=["tenant", "handoff"], name="opportunity_by_handoff"),
+            models.Index(fields=["tenant", "-opened_at", "-id"], name="opportunity_by_time"),
+        ]
+
+
 class DirtyHandoff(TenantModel):
     """A handoff whose numbers changed; written in the changing transaction, drained by reporting.
 
@@ -490,6 +537,7 @@ __all__ = [
     "LeadExternalId",
     "ListEntry",
     "NamedList",
+    "Opportunity",
     "StageChange",
     "Touch",
 ]

@@ -80,6 +80,15 @@ RANGES: Final = (
 )
 NEVER: Final = "Never"
 
+#: Sizes of companies by employees: slug, how it is called, and the first number that is too many (the last
+#: has none). As reported by statistics offices for small, medium and large firms.
+SEGMENTS: Final[Mapping[str, tuple[str, int | None]]] = {
+    "small": ("Under 50 employees", 50),
+    "medium": ("50 to 249 employees", 250),
+    "large": ("250 to 999 employees", 1_000),
+    "enterprise": ("1,000 employees and more", None),
+}
+
 #: Where the width of buckets changes, and the widths before the first end, between, and after the last.
 BUCKET_ENDS: Final = (120, *(300 * 2**octave for octave in range(23)))
 BUCKET_WIDTHS: Final = (1, 4, *(10 * 2**octave for octave in range(23)))

@@ -99,6 +99,78 @@ class TargetFact(TenantModel):
         ]
 
 
+class HandoffFact(TenantModel):
+    """One handoff with all that became of it. `id` is the handoff's id. Rebuilt whole where it is dirty.
+
+    Instants are as they were recorded: a deal that is won without anybody having said SQL has no `sql_at`
+    (reporting.measures says what counts as reached). Test leads have none.
+    """
+
+    lead_id = models.UUIDField()
+    number = models.PositiveIntegerField()  # of the lead's handoffs
+    is_history = models.BooleanField(default=False)
+    # Who owned it when it was answered, else who owns it, else the last who did, and that person's team.
+    member_id = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True)
+    source = models.CharField(max_length=80, blank=True)
+    campaign = models.CharField(max_length=120, blank=True)
+    channel = models.CharField(max_length=80, blank=True)
+    segment = models.CharField(max_length=12, blank=True)  # of measures.SEGMENTS; blank: size not known
+    tier = models.CharField(max_length=60, blank=True)
+    tier_name = models.CharField(max_length=80, blank=True)
+    criteria_number = models.PositiveIntegerField(null=True)  # version that judged it
+    lacks = ArrayField(models.CharField(max_length=40), default=list)  # of leads.quality.COMPLETE
+
+    created_at = models.DateTimeField()  # the lead's
+    started_at = models.DateTimeField()  # MQL
+    assigned_at = models.DateTimeField(null=True)  # had an owner for the first time
+    first_touch_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)  # sales' first standing answer
+    accepted_at = models.DateTimeField(null=True)
+    sql_at = models.DateTimeField(null=True)
+    opportunity_at = models.DateTimeField(null=True)
+    won_at = models.DateTimeField(null=True)
+    lost_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    decision = models.CharField(max_length=8, blank=True)  # of feedback.Disposition.Kind
+    reason = models.CharField(max_length=40, blank=True)  # slug that the last standing answer gave
+    reason_side = models.CharField(max_length=10, blank=True)
+    outcome = models.CharField(max_length=12, blank=True)  # of leads.Handoff.Outcome
+
+    touches = models.PositiveSmallIntegerField(default=0)  # by people
+    moves = models.PositiveSmallIntegerField(default=0)  # to another owner
+    wrong_owner_moves = models.PositiveSmallIntegerField(default=0)  # of these: refused as not theirs
+    # The company's clocks of first touch and of the decision: verdict as TargetFact's, working seconds of
+    # answered ones.
+    touch_verdict = models.CharField(max_length=9, blank=True)
+    touch_seconds = models.PositiveIntegerField(null=True)
+    decision_verdict = models.CharField(max_length=9, blank=True)
+    decision_seconds = models.PositiveIntegerField(null=True)
+
+    # Of its opportunities in the organisation's currency; null: none of them has an amount.
+    amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
+    won_amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "started_at"], name="handoff_fact_of_period"),
+            models.Index(fields=["tenant", "member_id", "started_at"], name="handoff_fact_by_member"),
+            models.Index(fields=["tenant", "source", "started_at"], name="handoff_fact_by_source"),
+            models.Index(
+                fields=["tenant", "campaign", "started_at"],
+                condition=~models.Q(campaign=""),
+                name="handoff_fact_by_campaign",
+            ),
+            models.Index(
+                fields=["tenant", "decided_at"],
+                condition=~models.Q(reason=""),
+                name="handoff_fact_with_reason",
+            ),
+            models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+        ]
+
+
 class RollUp(TenantModel):
     """Facts counted together: the clocks that started on one day, or in one week, and have the same values
     in the columns of one cube (reporting.rollups). Only there where it counts something.

@@ -73,6 +73,8 @@ class Tenant(models.Model):
     is_active = models.BooleanField(default=True)
     # Share of targets met that both sides signed for, in percent; 85 unless set.
     target_percent = models.PositiveSmallIntegerField(default=85)
+    # Amounts are told in this currency; ISO 4217.
+    currency = models.CharField(max_length=3, default="EUR", db_default="EUR")
     # The tenant's own business calendar: company clocks run on it.
     calendar_id = models.UUIDField(null=True)
     # Of leads that nobody owns and of people without a team.

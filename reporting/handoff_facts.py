@@ -1,0 +1,146 @@
+"""Build the facts of handoffs: one row each, from what the record says. See `reporting.facts`, which calls
+this in its own transaction, after the facts of clocks that it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from leads.completeness import SPOILING
+from leads.quality import COMPLETE, INSTEAD
+from reporting.measures import SEGMENTS
+from tenants.context import current_tenant_id
+
+
+def _segment(column: str) -> str:
+    sizes = [f"when {column} < {below} then '{slug}'" for slug, (_, below) in SEGMENTS.items() if below]
+    last = list(SEGMENTS)[-1]
+    return f"case when {column} is null then '' {' '.join(sizes)} else '{last}' end"
+
+
+def _lacks() -> str:
+    """The fields of COMPLETE that a lead has not, or has a value for that cannot be true, as an array; what
+    `leads.completeness` counts by source."""
+    parts = []
+    for name in COMPLETE:
+        known = _is_known(name)
+        spoiled = ", ".join(f"'{code}'" for code in SPOILING.get(name, ()))
+        bad = f" or l.invalid ?| array[{spoiled}]" if spoiled else ""
+        parts.append(f"case when not ({known}){bad} then '{name}' end")
+    return f"array_remove(array[{', '.join(parts)}]::varchar[], null)"
+
+
+def _is_known(name: str) -> str:
+    def has(path: str) -> str:
+        owner, _, part = path.rpartition(".")
+        if part == "employees":
+            return "account.employees is not null"
+        return f"coalesce({'account' if owner else 'l'}.{part}, '') <> ''"
+
+    return " or ".join(has(path) for path in (name, INSTEAD.get(name)) if path)
+
+
+# Imported history has no answers of its own: what was accepted, or ended so, says it.
+_INSERT: Final = """
+insert into reporting_handofffact (id, tenant_id, lead_id, number, is_history, member_id, team_id, source,
+    campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at, assigned_at,
+    first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at, decision,
+    reason, reason_side, outcome, touches, moves, wrong_owner_moves, touch_verdict, touch_seconds,
+    decision_verdict, decision_seconds, amount, won_amount)
+select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
+    h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
+    l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
+    h.opportunity_at, coalesce(steps.won_at, deals.won_at), coalesce(steps.lost_at, deals.lost_at),
+    h.closed_at, coalesce(answer.kind, ''), coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
+    coalesce(made.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0), coalesce(spans.refused, 0),
+    coalesce(touch.verdict, ''), touch.business_seconds, coalesce(decision.verdict, ''),
+    decision.business_seconds, deals.amount, deals.won_amount
+from leads_handoff h
+join leads_lead l on l.tenant_id = h.tenant_id and l.id = h.lead_id
+join tenants_tenant tenant on tenant.id = h.tenant_id
+left join leads_account account on account.tenant_id = h.tenant_id and account.id = l.account_id
+left join leads_criteriaversion criteria
+    on criteria.tenant_id = h.tenant_id and criteria.id = h.criteria_version_id
+left join lateral (
+    select d.kind, d.at from feedback_disposition d
+     where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
+    union all
+    select 'accepted', h.accepted_at where h.is_history and h.accepted_at is not null
+    union all
+    select h.outcome, h.closed_at
+     where h.is_history and h.accepted_at is null and h.outcome in ('rejected', 'nurture')
+    order by at limit 1
+) answer on true
+left join lateral (
+    select r.slug, r.side from feedback_disposition d
+    join feedback_reason r on r.tenant_id = d.tenant_id and r.id = d.reason_id
+     where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
+     order by d.at desc limit 1
+) given on true
+left join lateral (
+    select min(a.started_at) as first_at, count(distinct a.member_id) as owners,
+        count(*) filter (where a.end_reason = 'rerouted') as refused
+      from leads_assignment a where a.tenant_id = h.tenant_id and a.handoff_id = h.id
+) spans on true
+cross join lateral (
+    select coalesce(
+        (select a.member_id from leads_assignment a
+          where a.tenant_id = h.tenant_id and a.handoff_id = h.id and answer.at is not null
+            and a.started_at <= answer.at and (a.ended_at is null or answer.at <= a.ended_at)
+          order by a.hop desc limit 1),
+        h.owner_id,
+        (select a.member_id from leads_assignment a
+          where a.tenant_id = h.tenant_id and a.handoff_id = h.id order by a.hop desc limit 1)
+    ) as member_id
+) who
+left join tenants_member member on member.tenant_id = h.tenant_id and member.id = who.member_id
+left join lateral (
+    select count(*) as touches from leads_touch t
+     where t.tenant_id = h.tenant_id and t.lead_id = h.lead_id and t.handoff_id = h.id
+       and not t.automatic and t.undone_at is null
+) made on true
+left join lateral (
+    select max(s.at) filter (where s.new = 'won') as won_at,
+        max(s.at) filter (where s.new = 'lost') as lost_at
+      from leads_stagechange s
+     where s.tenant_id = h.tenant_id and s.lead_id = h.lead_id and s.handoff_id = h.id
+       and s.new in ('won', 'lost')
+) steps on h.outcome in ('won', 'lost')
+left join lateral (
+    select f.verdict, f.business_seconds from reporting_targetfact f
+     where f.tenant_id = h.tenant_id and f.handoff_id = h.id and f.clock = 'company'
+       and f.target = 'first_touch'
+     order by f.started_at desc limit 1
+) touch on true
+left join lateral (
+    select f.verdict, f.business_seconds from reporting_targetfact f
+     where f.tenant_id = h.tenant_id and f.handoff_id = h.id and f.clock = 'company' and f.target = 'decision'
+     order by f.started_at desc limit 1
+) decision on true
+left join lateral (
+    select sum(o.amount) filter (where o.currency = tenant.currency) as amount,
+        sum(o.amount) filter (where o.currency = tenant.currency and o.outcome = 'won') as won_amount,
+        min(o.closed_at) filter (where o.outcome = 'won') as won_at,
+        min(o.closed_at) filter (where o.outcome = 'lost') as lost_at
+      from leads_opportunity o where o.tenant_id = h.tenant_id and o.handoff_id = h.id
+) deals on true
+where h.tenant_id = %(tenant)s and not h.is_test
+""".format(segment=_segment("account.employees"), lacks=_lacks())
+_DELETE: Final = "delete from reporting_handofffact where tenant_id = %(tenant)s"
+
+
+def build(handoff_ids: Collection[UUID] | None = None) -> int:
+    """Build the facts of these handoffs anew, or of all; how many there are of them then. Two statements."""
+    values: dict[str, object] = {"tenant": current_tenant_id()}
+    which = ("", "")
+    if handoff_ids is not None:
+        values["handoffs"] = [str(handoff_id) for handoff_id in handoff_ids]
+        which = (" and id = any(%(handoffs)s::uuid[])", " and h.id = any(%(handoffs)s::uuid[])")
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE + which[0], values)
+        cursor.execute(_INSERT + which[1], values)
+        return int(cursor.rowcount)
