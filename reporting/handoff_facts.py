@@ -5,7 +5,7 @@ this in its own transaction, after the facts of clocks that it reads.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -45,7 +45,7 @@ def _is_known(name: str) -> str:
 
 
 # Imported history has no answers of its own: what was accepted, or ended so, says it.
-_INSERT: Final = """
+_FACTS: Final = """
 insert into reporting_handofffact (id, tenant_id, lead_id, number, is_history, member_id, team_id, source,
     campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at, assigned_at,
     first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at, decision,
@@ -129,13 +129,14 @@ left join lateral (
       from leads_opportunity o where o.tenant_id = h.tenant_id and o.handoff_id = h.id
 ) deals on true
 where h.tenant_id = %(tenant)s and not h.is_test
-""".format(segment=_segment("account.employees"), lacks=_lacks())
+"""
+_INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks())
 _DELETE: Final = "delete from reporting_handofffact where tenant_id = %(tenant)s"
 
 
 def build(handoff_ids: Collection[UUID] | None = None) -> int:
     """Build the facts of these handoffs anew, or of all; how many there are of them then. Two statements."""
-    values: dict[str, object] = {"tenant": current_tenant_id()}
+    values: dict[str, Any] = {"tenant": current_tenant_id()}
     which = ("", "")
     if handoff_ids is not None:
         values["handoffs"] = [str(handoff_id) for handoff_id in handoff_ids]
