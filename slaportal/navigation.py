@@ -54,6 +54,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
+            Place("Agreement", "reporting:agreement", "signature", ()),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
         ),

@@ -17,7 +17,7 @@ from web import shell
 
 pytestmark = pytest.mark.django_db
 
-EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "Decisions", "SLA tiers", "Calendars"]
+EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "Agreement", "Decisions", "SLA tiers", "Calendars"]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
