@@ -298,6 +298,8 @@ SPECTACULAR_SETTINGS = {
             "missed",
             "cancelled",
         ],
+        "AgreementVersionStateEnum": ["open", "in_force", "replaced", "lapsed"],
+        "AgreementStateEnum": ["not_signed", "signed", "changed"],
         "ListRowStatusEnum": ["new", "there", "again", "wrong"],
     },
 }

@@ -239,7 +239,7 @@ def _hours(tenant: Tenant) -> tuple[str, ...]:
         whose = " (the organisation's)" if each.id == tenant.calendar_id else ""
         week = week_words(version.spec.get("weekly", {}))
         said.append(
-            f"{each.name}{whose}: {week}, {version.spec.get('tz', tenant.time_zone)}, without holidays."
+            f"{each.name}{whose}: {week}, {version.spec.get('tz', tenant.time_zone)}, closed on holidays."
         )
     return (*said, "Holidays and opening hours may change without a new signature.")
 

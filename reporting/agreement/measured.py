@@ -136,7 +136,7 @@ def why(proposal: Proposal, percent: int) -> str:
     """What a proposal rests on, with its base."""
     seen = proposal.measured
     if proposal.verdict == Verdict.TOO_FEW:
-        return f"Too few: {seen.answered} answered and {seen.unanswered} missed, needs {LEAST}."
+        return f"Too few: {seen.answered} answered and {seen.unanswered} never answered, needs {LEAST}."
     kept = f"{seen.kept_percent:g}% of {seen.base:,} were kept"
     if seen.p90 is None:
         slow = f"; {seen.unanswered:,} were never answered in time or at all"
