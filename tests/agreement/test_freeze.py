@@ -34,7 +34,9 @@ def draft(acme: Org, now: datetime) -> PolicyVersion:
 
 
 def publish(org: Org, draft) -> object:
-    return browser(org.admin).post("/policy/draft/check", {"revision": draft.revision, "against": 1, "when": "now"})
+    return browser(org.admin).post(
+        "/policy/draft/check", {"revision": draft.revision, "against": 1, "when": "now"}
+    )
 
 
 def agree(member, of_side: str, draft, **said: object):
