@@ -25,6 +25,7 @@ from handoff.views import (
     simulation,
     stale,
 )
+from web.table_files import file_paths
 
 app_name = "handoff"
 urlpatterns = [
@@ -68,7 +69,7 @@ urlpatterns = [
     path("routing/simulations/<uuid:simulation_run_id>/cancel", simulation.cancel, name="simulation_cancel"),
     path("routing/simulations/<uuid:simulation_run_id>/again", simulation.again, name="simulation_again"),
     path("routing/simulations/<uuid:simulation_run_id>/leads", simulation.leads, name="simulation_leads"),
-    path("routing/simulations/<uuid:simulation_run_id>/leads.csv", simulation.as_csv, name="simulation_csv"),
+    *file_paths("routing/simulations/<uuid:simulation_run_id>/leads", simulation.as_file, "simulation"),
     path("routing/test-leads", cases.listed, name="test_leads"),
     path("routing/test-leads/new", cases.new, name="new_test_lead"),
     path("routing/test-leads/gate", cases.set_gate, name="test_leads_gate"),

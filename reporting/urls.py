@@ -5,21 +5,22 @@ from __future__ import annotations
 from django.urls import path
 
 from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
+from web.table_files import file_paths
 
 app_name = "reporting"
 
 urlpatterns = [
     path("compliance", compliance.compliance, name="compliance"),
-    path("compliance.csv", compliance.compliance_csv, name="compliance_csv"),
+    *file_paths("compliance", compliance.compliance_file, "compliance"),
     path("compliance/leads", clocks.compliance_leads, name="compliance_leads"),
-    path("compliance/leads.csv", clocks.compliance_leads_csv, name="compliance_leads_csv"),
+    *file_paths("compliance/leads", clocks.compliance_leads_file, "compliance_leads"),
     path("data-quality", data_quality.data_quality, name="data_quality"),
-    path("data-quality.csv", data_quality.data_quality_csv, name="data_quality_csv"),
+    *file_paths("data-quality", data_quality.data_quality_file, "data_quality"),
     path("fairness", fairness.fairness, name="fairness"),
-    path("fairness.csv", fairness.fairness_csv, name="fairness_csv"),
-    path("reassignments.csv", fairness.moves_csv, name="moves_csv"),
-    path("leads/stale.csv", stale.stale_csv, name="stale_csv"),
+    *file_paths("fairness", fairness.fairness_file, "fairness"),
+    *file_paths("reassignments", fairness.moves_file, "moves"),
+    *file_paths("leads/stale", stale.stale_file, "stale"),
     path("volume", volume.volume, name="volume"),
-    path("volume.csv", volume.volume_csv, name="volume_csv"),
+    *file_paths("volume", volume.volume_file, "volume"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
 ]

@@ -29,8 +29,8 @@ from tenants.models import Member, Role
 from tenants.refusals import REFUSED, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from tenants.versions import open_draft, version_in_force
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 
 _SHOWN = 10  # runs of the list
 _PAGE = 50
@@ -334,13 +334,14 @@ _HEAD = (
 
 @require_GET
 @member_required(Role.ADMIN)
-def as_csv(request: TenantRequest, simulation_run_id: UUID) -> HttpResponse:
-    """GET /routing/simulations/<id>/leads.csv: all that the address asks for, as a file."""
+def as_file(request: TenantRequest, simulation_run_id: UUID) -> HttpResponse:
+    """GET /routing/simulations/<id>/leads.csv, .xlsx: all that the address asks for, as a file."""
     run = runs.get_run(simulation_run_id)
     found = leads_of(run, _query(request)).order_by("number")
     rows = found.select_related("lead__account", "member", "live_member", "past_member")
-    return csv_response(
-        f"simulation-{run.since:%Y-%m-%d}-to-{run.until:%Y-%m-%d}.csv",
+    return table_file(
+        request,
+        f"simulation-{run.since:%Y-%m-%d}-to-{run.until:%Y-%m-%d}",
         _HEAD,
         (_line(row) for row in rows.iterator(chunk_size=2_000)),
     )

@@ -89,4 +89,5 @@ def period_text(question: Question) -> str:
 
 
 def file_name(asked: Asked, what: str) -> str:
-    return f"{what}-{asked.question.first}-to-{asked.question.last}.csv"
+    """Without its ending."""
+    return f"{what}-{asked.question.first}-to-{asked.question.last}"

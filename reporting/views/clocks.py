@@ -20,8 +20,8 @@ from sla import targets
 from sla.models import Timer
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 from web.templatetags.sp import DASH
 
 PAGE_SIZE: Final = 50
@@ -176,7 +176,7 @@ def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
 
 @require_safe
 @member_required()
-def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
+def compliance_leads_file(request: TenantRequest) -> HttpResponse:
     """GET /compliance/leads.csv: the same clocks as a file."""
     asked = asked_by(request)
     found, _ = _behind(asked)
@@ -205,7 +205,7 @@ def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
                 (row.paused_seconds or 0) if row.met_at else None,
             ]
         )
-    return csv_response(file_name(asked, "compliance-leads"), head, lines)
+    return table_file(request, file_name(asked, "compliance-leads"), head, lines)
 
 
 def _moments(row: TargetFact) -> tuple[datetime | None, datetime | None, datetime | None]:

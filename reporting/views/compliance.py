@@ -18,8 +18,8 @@ from reporting.views.filters import filters_of
 from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 from web.templatetags.sp import DASH, minutes_text, pct, signed
 
 #: The name of a split's filter in an address.
@@ -293,8 +293,8 @@ def _tabs(asked: Asked) -> list[dict[str, Any]]:
 
 @require_safe
 @member_required()
-def compliance_csv(request: TenantRequest) -> HttpResponse:
-    """GET /compliance.csv: the table of the page, one line a group, with bases and what was left out."""
+def compliance_file(request: TenantRequest) -> HttpResponse:
+    """GET /compliance.csv, .xlsx: the table of the page, one line a group, with bases and what was left out."""
     asked = asked_by(request)
     ground = selectors.ground_of(asked.question)
     names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)
@@ -318,7 +318,7 @@ def compliance_csv(request: TenantRequest) -> HttpResponse:
         [group.name, *(cell for target in report.targets for cell in _cells(group.rates[target]))]
         for group in report.groups
     ]
-    return csv_response(file_name(asked, f"compliance-by-{asked.by}"), head, lines)
+    return table_file(request, file_name(asked, f"compliance-by-{asked.by}"), head, lines)
 
 
 def _cells(rate: Rate) -> list[Any]:

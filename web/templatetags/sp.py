@@ -176,6 +176,13 @@ def of_base(part: float | None, base: float | None) -> str:
 
 
 @register.filter
+def as_xlsx(url: str) -> str:
+    """The address of a table's CSV as that of its spreadsheet."""
+    address, mark, query = url.partition("?")
+    return f"{address.removesuffix('.csv')}.xlsx{mark}{query}"
+
+
+@register.filter
 def signed(value: float | None, unit: str = "") -> str:
     """A change with its sign, using the true minus: `+0.6 pts`, `−3 min`."""
     if _given(value) is None or value is None:
