@@ -228,10 +228,12 @@ class RollUp(TenantModel):
 
 
 class RollUpState(TenantModel):
-    """That the roll-ups of an organisation are complete, and whose days they count. Without it, or after the
-    organisation moved to another zone, reports count facts."""
+    """That the roll-ups of an organisation are complete, whose days they count, and which cubes they have
+    (rollups.LAYOUT). Without it, after the organisation moved to another zone, or after an upgrade with
+    another layout, reports count facts until all cells are counted anew."""
 
     zone = models.CharField(max_length=60)
+    layout = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="rollup_state_once")]

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
@@ -79,7 +79,7 @@ def _cell(sheet: WriteOnlyWorksheet, value: Any) -> Any:
     return value if isinstance(value, date) else _text(sheet, str(value))
 
 
-def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> WriteOnlyCell:
+def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> Cell:
     """A text that stays one, whatever it begins with."""
     cell = WriteOnlyCell(sheet, value=_UNWRITABLE.sub("", text)[:MOST_CHARACTERS])
     cell.data_type = "s"

@@ -15,7 +15,7 @@ from handoff import clocks
 from reporting import measures, params, selectors
 from reporting.measures import Verdict
 from reporting.models import TargetFact
-from reporting.views.asked import Asked, asked_by, file_name, period_text
+from reporting.views.asked import Asked, asked_by, file_name, hour_text, period_text
 from sla import targets
 from sla.models import Timer
 from tenants.auth import member_required
@@ -124,7 +124,7 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
 
 
 #: What the address of a list has beyond that of the page.
-_OF_LISTS: Final = ("verdict", "only", "excused")
+_OF_LISTS: Final = ("verdict", "only", "excused", "hour")
 
 
 def verdict_of(row: TargetFact, asked: Asked) -> Verdict:
@@ -150,7 +150,9 @@ def _verdict_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]
     return [
         {
             "label": label.capitalize(),
-            "url": asked.link("compliance_leads", verdict=verdict or None, excused=excused),
+            "url": asked.link(
+                "compliance_leads", verdict=verdict or None, excused=excused, hour=keep.get("hour")
+            ),
             "current": verdict == current and not keep.get("only"),
         }
         for verdict, label in {"": "all", **_VERDICTS}.items()
@@ -167,6 +169,8 @@ def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
         found.append(f"Rep: {names.of('rep', question.member)[0]}")
     if asked.query.get("team"):
         found.append(f"Team: {names.of('team', question.team)[0]}")
+    if question.hour is not None:
+        found.append(f"Came {hour_text(question.hour)}")
     for name in ("source", "campaign", "tier"):
         value = getattr(question, name)
         if value is not None:

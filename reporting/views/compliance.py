@@ -15,6 +15,7 @@ from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standin
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
+from reporting.views.heat import heat_of
 from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
@@ -80,6 +81,9 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "targets": _targets(asked, report, target) if len(report.targets) > len(ALWAYS_TOLD) else [],
         "tabs": _tabs(asked),
         "head": selectors.SPLITS[asked.by][1],
+        "zone": question.zone.key.rpartition("/")[2].replace("_", " "),
+        "heat": heat_of(asked, ground),
+        "heat_title": _heat_title(lead),
         "rows": [_row(asked, report, group, target) for group in groups],
         "breaches": clock_rows(asked, page.rows, names),
         "only_open": only_open,
@@ -107,6 +111,12 @@ def _time_title(target: str) -> str:
     if target in STAGE_TARGETS:
         return f"Time from {label(target)}"
     return "Time to enough attempts" if target == Target.ATTEMPTS else f"Time to {lower_first(label(target))}"
+
+
+def _heat_title(target: str) -> str:
+    """ "Late first touches, by the hour in which the lead arrived" """
+    what = "Late first touches" if target == Target.FIRST_TOUCH else f"{label(target)} late"
+    return f"{what}, by the hour in which the clock started"
 
 
 def _closed_hours(rates: Iterable[Rate], clock: str) -> str:
@@ -294,7 +304,7 @@ def _tabs(asked: Asked) -> list[dict[str, Any]]:
 @require_safe
 @member_required()
 def compliance_file(request: TenantRequest) -> HttpResponse:
-    """GET /compliance.csv, .xlsx: the table of the page, one line a group, with bases and what was left out."""
+    """GET /compliance.csv, .xlsx: the table of the page, with bases and what was left out."""
     asked = asked_by(request)
     ground = selectors.ground_of(asked.question)
     names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)

@@ -494,7 +494,8 @@ def heat_map(
     least: int = 5,
     every: int = 3,
 ) -> dict[str, object]:
-    """A shaded table. `rows`: mappings with `label` and `cells`, each with `value` and `base` (a count).
+    """A shaded table. `rows`: mappings with `label` and `cells`, each with `value`, `base` (a count) and,
+    where the number leads somewhere, `url` and `words` that say where.
 
     A cell whose base is under `least` is hatched and shows no number: too few to mean anything. `steps` are
     the five values where the next shade begins; every `every`-th column gets a printed label.
@@ -508,6 +509,8 @@ def heat_map(
                 {
                     "few": few,
                     "text": "" if few else f"{cell['value']:.0f}",
+                    "url": cell.get("url", ""),
+                    "words": cell.get("words", ""),
                     "css": "sp-few" if few else f"sp-q{_shade(float(cell['value']), steps)}",
                 }
             )
