@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from reporting import handoff_facts, rollups, watch
+from reporting import handoff_facts, handoff_rollups, rollups, watch
 from reporting.rollup_sql import COUNTED
 from reporting.rollups import NOBODY, Counted
 from sla.models import Timer
@@ -139,8 +139,10 @@ def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = 
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         cursor.execute(_INSERT, {"tenant": tenant_id, **_without_pauses(Q())})
         count = int(cursor.rowcount)
-        handoff_facts.build()
-        rollups.rebuild(zone=rollups.zone_of_days(), progress=progress)
+        handoff_facts.rebuild()
+        zone = rollups.zone_of_days()
+        rollups.rebuild(zone=zone, progress=progress)
+        handoff_rollups.rebuild(zone=zone, progress=progress)
         return count
 
 
@@ -160,11 +162,15 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         before = {Counted(*row) for row in cursor.fetchall()}
         cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
         after = {Counted(*row) for row in cursor.fetchall()}
-    handoff_facts.build(handoff_ids)
+    changed = handoff_facts.build(handoff_ids, zone=zone)
     if rollups.are_complete(zone):
         rollups.refresh(before ^ after, zone=zone)
     else:
         rollups.rebuild(zone=zone)
+    if handoff_rollups.are_complete(zone):
+        handoff_rollups.refresh(changed, zone=zone)
+    else:
+        handoff_rollups.rebuild(zone=zone)
 
 
 def _without_pauses(which: Q) -> dict[str, Any]:
