@@ -173,7 +173,7 @@ def counted_as(stage: str, days: int | None) -> str:
 
 class Duration(NamedTuple):
     """code: in roll-ups, never changed. label: for pages. seconds: SQL over the columns of a fact; null where
-    it has none. is_working: working time; else by the wall clock. columns: what lists need not be null."""
+    it has none. is_working: working time, of that column; else by the wall clock, between those two."""
 
     code: int
     label: str
@@ -189,14 +189,16 @@ def _between(start: str, end: str) -> str:
 #: Durations by name, in the order of the journey.
 DURATIONS: Final[Mapping[str, Duration]] = {
     "lead_to_mql": Duration(
-        3, "Lead created to MQL", _between("created_at", "started_at"), False, ("created_at",)
+        3, "Lead created to MQL", _between("created_at", "started_at"), False, ("created_at", "started_at")
     ),
     "assignment": Duration(
-        4, "MQL to first owner", _between("started_at", "assigned_at"), False, ("assigned_at",)
+        4, "MQL to first owner", _between("started_at", "assigned_at"), False, ("started_at", "assigned_at")
     ),
     "first_touch": Duration(1, "MQL to first touch", "touch_seconds", True, ("touch_seconds",)),
     "decision": Duration(2, "MQL to decision", "decision_seconds", True, ("decision_seconds",)),
-    "mql_to_sal": Duration(5, "MQL to SAL", _between("started_at", "accepted_at"), False, ("accepted_at",)),
+    "mql_to_sal": Duration(
+        5, "MQL to SAL", _between("started_at", "accepted_at"), False, ("started_at", "accepted_at")
+    ),
     "sal_to_sql": Duration(
         6, "SAL to SQL", _between("accepted_at", "sql_at"), False, ("accepted_at", "sql_at")
     ),

@@ -12,7 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
-from reporting.measures import TARGETS
+from reporting.measures import SEGMENTS, TARGETS
 from reporting.selectors import CLOCKS, Question, sight_of
 from tenants.models import Member, Role, Tenant
 
@@ -68,6 +68,8 @@ def _question(
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),
         tier=_text(query, "tier"),
+        channel=_text(query, "channel"),
+        segment=_segment(query),
         target=choice(query, "target", ("", *TARGETS), "") or None,
         ignore_pauses=choice(query, "pauses", PAUSES, COUNTED) != COUNTED,
         **sight,
@@ -118,6 +120,11 @@ def _id(query: Mapping[str, str], name: str) -> UUID | None:
         return UUID(text)
     except ValueError as error:
         raise ValidationFailed.at(f"/{name}", "This is no id of ours.", "invalid") from error
+
+
+def _segment(query: Mapping[str, str]) -> str | None:
+    text = choice(query, "segment", ("", NONE, *SEGMENTS), "")
+    return None if not text else "" if text == NONE else text
 
 
 def _text(query: Mapping[str, str], name: str) -> str | None:
