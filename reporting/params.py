@@ -12,7 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
-from reporting.measures import TARGETS
+from reporting.measures import SEGMENTS, TARGETS
 from reporting.selectors import CLOCKS, HOURS, Question, sight_of
 from tenants.models import Member, Role, Tenant
 
@@ -68,6 +68,8 @@ def _question(
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),
         tier=_text(query, "tier"),
+        channel=_text(query, "channel"),
+        segment=_segment(query),
         target=choice(query, "target", ("", *TARGETS), "") or None,
         hour=_hour(query),
         ignore_pauses=choice(query, "pauses", PAUSES, COUNTED) != COUNTED,
@@ -131,6 +133,11 @@ def _hour(query: Mapping[str, str]) -> int | None:
             "/hour", f"hour is a number from 0 to {HOURS - 1}, 0 is Monday 0:00.", "invalid"
         )
     return int(text)
+
+
+def _segment(query: Mapping[str, str]) -> str | None:
+    text = choice(query, "segment", ("", NONE, *SEGMENTS), "")
+    return None if not text else "" if text == NONE else text
 
 
 def _text(query: Mapping[str, str], name: str) -> str | None:
