@@ -327,13 +327,10 @@ def inputs_in_words(inputs: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     if inputs is None:
         return []
     fields = SCHEMA.by_name
-    told = [
-        (
-            fields[name].label if name in fields else name,
-            "Known" if name in NAMES and value else _value(value),
-        )
-        for name, value in inputs["values"].items()
-    ]
+    told = []
+    for name, value in inputs["values"].items():
+        label, shown = (fields[name].label, fields[name].shown(value)) if name in fields else (name, value)
+        told.append((label, "Known" if name in NAMES and value else _value(shown)))
     for kind, (count, last) in inputs.get("engagements", {}).items():
         at = words.moment(datetime.fromisoformat(last))
         label = ENGAGEMENT_KINDS.get(kind) or words.say({}, kind)

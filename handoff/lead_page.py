@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from core.countries import shown
 from handoff import clocks, words
 from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
@@ -441,6 +442,8 @@ def _line(source: object, name: str, label: str) -> dict[str, Any]:
     value = getattr(source, name)
     known = value is not None and value != ""
     text = f"{value:,}" if isinstance(value, int) and name != "score" else value
+    if name == "country" and known:
+        text = shown(value)
     return {"name": name, "label": label, "value": text, "missing": not known}
 
 

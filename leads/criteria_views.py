@@ -19,7 +19,7 @@ from leads.criteria import check_content, check_publishable
 from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
-from leads.criteria_words import changes, sentences, without_changes
+from leads.criteria_words import changes, doubtful, sentences, without_changes
 from leads.models import CriteriaVersion
 from leads.requirements import required_labels
 from tenants import versions
@@ -247,6 +247,7 @@ def _answer(
         "current": current,
         "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
         "changes": changes(current.content, version.content) if current else [],
+        "warnings": doubtful(version.content),
         "parts": [*sentences(version.content), *_required(version.content)],
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),

@@ -63,7 +63,7 @@ class CriteriaForm(BasedOnForm):
         label="Countries",
         required=False,
         max_length=2_000,
-        help_text="As they come in, parted by commas: DE, AT, CH. Empty: every country.",
+        help_text="By code or name, parted by commas: DE, AT, Switzerland. Empty: every country.",
     )
     exclude_flags = forms.MultipleChoiceField(
         label="Never qualifies",

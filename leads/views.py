@@ -16,7 +16,7 @@ from core.rules import OPERATORS
 from leads import selectors
 from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, SCHEMA
 from leads.criteria_drafts import propose_criteria, publish_criteria
-from leads.criteria_words import sentences
+from leads.criteria_words import doubtful, sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
 from leads.models import CriteriaVersion
@@ -144,4 +144,6 @@ def _publish(
             form.add_error(None, error.message)
         return error
     messages.success(request, said)
+    for doubt in doubtful(content):
+        messages.warning(request, doubt)
     return None

@@ -22,6 +22,7 @@ from routing.rules_words import rule_name
 from routing.territories import (
     FIRST_WINS,
     REFUSE,
+    doubtful,
     first_wins,
     rows_of,
     with_overlaps,
@@ -219,6 +220,7 @@ def _page(
                 "words": words(row),
                 "pool": _pool_name(row, pools),
                 "wrong": wrong.get(place, ()),
+                "doubts": doubtful(row),
             }
             for place, row in enumerate(rows)
         ],

@@ -27,8 +27,8 @@ class Leaf:
     label:    what was looked at: "Employees".
     sentence: the whole condition: "Employees between 50 and 2000".
     state:    met, not_met, or missing: the value is not known, which counts as not met.
-    seen:     the value found, JSON-safe and cut when long; for engagements their number, or days since the
-              latest.
+    seen:     the value found, JSON-safe and cut when long, of a vocabulary with what it was taken for; for
+              engagements their number, or days since the latest.
     expected: the value the rule asks for, likewise.
     negated:  the condition stands under an odd number of `not`, so that meeting it speaks against the lead.
     """
@@ -199,7 +199,7 @@ def _probe(leaf: t.Test, negated: bool, schema: Schema) -> Probe:
         negated,
         test,
         known_for_leaf,
-        lambda f: as_plain(f.value(name)),
+        lambda f: leaf.field.shown(as_plain(f.value(name))),
     )
 
 
@@ -248,6 +248,10 @@ def _text_test(leaf: t.FieldTest) -> Test:
             return text is not None and text.startswith(folded)
 
         return starts
+    if leaf.field.vocabulary is not None:
+        spell = leaf.field.vocabulary.spell
+        spelled = frozenset(fold(spell(text)) for text in leaf.texts)
+        return lambda facts: facts.spelled(name, spell) in spelled
     wanted = frozenset(folded)
     return lambda facts: facts.folded(name) in wanted  # None is never wanted
 

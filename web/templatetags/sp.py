@@ -22,6 +22,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.countries import shown
+
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -71,6 +73,12 @@ def _given(value: Any) -> Any:
 def _seconds(value: Seconds) -> int:
     """Whole seconds without sign; a fraction is dropped: no clock shows time that is not there."""
     return int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
+
+
+@register.filter
+def country(value: str | None) -> str:
+    """A country as it was written, with what it is taken for: `DE (Germany)`."""
+    return shown(value) if value else ""
 
 
 @register.filter
