@@ -21,6 +21,7 @@ from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, sentences, without_changes
 from leads.models import CriteriaVersion
+from leads.plain import plain_form_of
 from leads.requirements import required_labels
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
@@ -247,6 +248,7 @@ def _answer(
         "current": current,
         "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
         "changes": changes(current.content, version.content) if current else [],
+        "plain": plain_form_of(version.content) is not None,
         "parts": [*sentences(version.content), *_required(version.content)],
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),
