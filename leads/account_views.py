@@ -220,7 +220,7 @@ def _facts(found: Account) -> list[tuple[str, str]]:
         ("Revenue a year", number(found.revenue)),
         ("Country", found.country),
         ("Region", found.region),
-        ("Owner", found.owner.name if found.owner else ""),
+        ("Owner", found.owner.name if found.owner else "Nobody"),
         ("Account tier", found.tier),
     ]
 
