@@ -6,7 +6,7 @@ from core.errors import Conflict
 from handoff.words import listed
 from leads.models import Handoff
 from routing.models import RoutingSettings
-from routing.pool_use import take_from_pools
+from routing.pool_use import leave_pools
 from routing.settings import pools_left_empty
 from sla.models import PolicyVersion
 from sla.policies import find_policy
@@ -19,7 +19,7 @@ from tenants.versions import title_of, version_in_force
 
 def register() -> None:
     """Called once, when the app is ready."""
-    departure_locks.append(take_from_pools)
+    departure_locks.append(leave_pools)
     departure_guards.extend(
         [_owns_no_open_lead, _is_not_the_fallback, _is_not_last_in_a_pool, _is_not_named_by_the_policy]
     )
