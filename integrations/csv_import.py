@@ -31,7 +31,7 @@ from leads.models import Lead
 from tenants.audit import record_change
 from tenants.context import tenant_scope
 from tenants.models import Tenant
-from web.csv_text import encoding_of, not_text_in, said
+from web.csv_text import encoding_of, not_text_in, said, undivided
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 MAX_ROWS: Final = 200_000
@@ -368,7 +368,7 @@ def _stage(text: str, mapping: Mapping, errors: list[FieldError]) -> Stage | Non
 
 
 def _number(text: str, name: str, errors: list[FieldError]) -> int | None:
-    plain = text.replace(",", "").replace(" ", "")
+    plain = undivided(text)
     if not plain:
         return None
     try:

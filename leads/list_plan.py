@@ -31,6 +31,7 @@ from leads.named_lists import Entry, read_entry
 from tenants.bulk import fresh
 from tenants.context import current_tenant_id
 from tenants.models import Member
+from web.csv_text import undivided
 
 _LARGEST: Final = 2_147_483_647
 NEW, THERE, AGAIN, WRONG = "new", "there", "again", "wrong"
@@ -344,7 +345,7 @@ def _called_by(cells: Mapping[str, str]) -> set[str]:
 
 def _whole_number(text: str) -> int | None:
     """A number as somebody wrote it, where its column can hold it."""
-    plain = text.replace(",", "").replace(" ", "")
+    plain = undivided(text)
     if not (plain.isascii() and plain.isdigit()):
         return None
     digits = plain.lstrip("0")[:11] or "0"  # one more than the column holds, however long the number is

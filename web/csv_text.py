@@ -18,6 +18,12 @@ _MARKS: Final = (
 #: What no text has; the last stands where a character was lost before.
 _NO_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
+#: A number whose thousands are divided (of large ones in India every two digits, before the last three).
+_DIVIDED: Final = re.compile(
+    r"[+-]?[0-9]{1,3}(?:[, '\u00a0\u202f][0-9]{2,3})*[, '\u00a0\u202f][0-9]{3}(?:\.[0-9]+)?"
+)
+_DIVIDERS: Final = str.maketrans("", "", ", '\u00a0\u202f")
+
 
 class NotText(ValueError):
     """A file that cannot be read: the first line that shows it, and words with the way out."""
@@ -60,3 +66,10 @@ def text_of(data: bytes) -> tuple[str, str]:
         message = f"Line {line} has a character that is no text. Is this a CSV file, and not a workbook? "
         raise NotText(line, f'{message}Save it as "CSV UTF-8", and send it again.')
     return text, said(encoding)
+
+
+def undivided(cell: str) -> str:
+    """A number as somebody wrote it, without what divides its thousands: "1,200" is "1200". Anything else
+    stays as it is, so that "1,5" is not taken for fifteen."""
+    text = cell.strip()
+    return text.translate(_DIVIDERS) if _DIVIDED.fullmatch(text) else text
