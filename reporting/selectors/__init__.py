@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reporting.selectors.behind import any_excused, clocks_behind, stories
-from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, stages_with_shares
+from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, response_times, stages_with_shares
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
 from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
 from reporting.selectors.names import (
@@ -56,6 +56,7 @@ __all__ = [
     "load_names",
     "rejections",
     "report",
+    "response_times",
     "sight_of",
     "stages_with_shares",
     "stories",
