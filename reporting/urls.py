@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
+from reporting.views import (
+    clocks,
+    compliance,
+    data_quality,
+    fairness,
+    funnel,
+    handoffs,
+    rejections,
+    stale,
+    volume,
+)
 from web.table_files import file_paths
 
 app_name = "reporting"
@@ -23,4 +33,11 @@ urlpatterns = [
     path("volume", volume.volume, name="volume"),
     *file_paths("volume", volume.volume_file, "volume"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
+    # The funnel and rejections.
+    path("funnel", funnel.funnel, name="funnel"),
+    *file_paths("funnel", funnel.funnel_file, "funnel"),
+    path("funnel/leads", handoffs.funnel_leads, name="funnel_leads"),
+    *file_paths("funnel/leads", handoffs.funnel_leads_file, "funnel_leads"),
+    path("rejections", rejections.rejections, name="rejections"),
+    *file_paths("rejections", rejections.rejections_file, "rejections"),
 ]

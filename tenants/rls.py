@@ -152,7 +152,7 @@ def grant_resolver(editor: BaseDatabaseSchemaEditor, table: str) -> None:
 
 
 class TieToTenant(Operation):
-    """Key to the tenant itself, of a table whose last compulsory reference a later migration made optional."""
+    """Key to the tenant itself, of a table whose last compulsory reference became optional later."""
 
     reduces_to_sql = True
     reversible = True
