@@ -44,6 +44,12 @@ REASON_LENGTH: Final = 140  # characters: two lines of a mail at the most
 _WITH_STORY: Final = {"lead.assigned", "lead.engaged"}
 _OVERDUE: Final = {"timer.breached", "timer.escalated"}
 _EXCUSES: Final = {"lead.excuse_asked", "lead.excuse_decided"}
+#: Kinds of messages that tell an answer of sales, and the answer.
+_ANSWERS: Final = {
+    "lead.rejected": Disposition.Kind.REJECTED,
+    "lead.nurture": Disposition.Kind.NURTURE,
+    "lead.progressing": Disposition.Kind.PROGRESSING,
+}
 _TASKS: Final = {
     "first_touch": "reach {}",
     "decision": "accept or reject {}",
@@ -93,7 +99,7 @@ class Facts:
     assignments: dict[UUID, list[Assignment]] = field(default_factory=lambda: defaultdict(list))
     engagements: dict[UUID, list[Engagement]] = field(default_factory=lambda: defaultdict(list))
     touches: dict[UUID, list[Touch]] = field(default_factory=lambda: defaultdict(list))
-    answers: dict[UUID, Disposition] = field(default_factory=dict)
+    answers: dict[tuple[UUID, str], Disposition] = field(default_factory=dict)  # by handoff and kind
     reminders: dict[UUID, TimerEvent] = field(default_factory=dict)
     excuses: dict[UUID, Excuse] = field(default_factory=dict)
 
@@ -173,11 +179,11 @@ def _load_story(rows: Iterable[Row], facts: Facts) -> None:
 
 
 def _load_answers(rows: Iterable[Row], facts: Facts) -> None:
-    wanted = {_handoff_id(row) for row in rows if row.kind in ("lead.rejected", "lead.nurture")}
+    wanted = {_handoff_id(row) for row in rows if row.kind in _ANSWERS}
     if wanted:
         answers = Disposition.objects.filter(handoff_id__in=wanted, undone_at__isnull=True)
         for answer in answers.select_related("reason").order_by("at"):
-            facts.answers[answer.handoff_id] = answer
+            facts.answers[answer.handoff_id, answer.kind] = answer
 
 
 def _load_reminders(rows: Iterable[Row], facts: Facts) -> None:
@@ -300,8 +306,8 @@ def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
     if row.kind == "lead.unrouted":
         reason = str(row.data.get("reason") or handoff.unrouted_reason or "nobody_available")
         said["unrouted_why"] = words.lower_first(words.unowned_reason(reason))
-    if row.kind in ("lead.rejected", "lead.nurture"):
-        answer = facts.answers.get(handoff.id)
+    if row.kind in _ANSWERS:
+        answer = facts.answers.get((handoff.id, _ANSWERS[row.kind]))
         said["owner"] = facts.name(answer.by_id if answer else owner_id, "sales")
         code = str(row.data.get("reason") or "no reason given")
         said["reason"] = answer.reason.label if answer and answer.reason else words.say({}, code)

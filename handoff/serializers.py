@@ -88,6 +88,13 @@ class NurtureInSerializer(serializers.Serializer[Any]):
     by = _by()
 
 
+class ProgressInSerializer(serializers.Serializer[Any]):
+    """Contacted, progressing."""
+
+    note = _text(limits.ANSWER_NOTE, "What marketing should know.")
+    by = _by()
+
+
 class PauseInSerializer(serializers.Serializer[Any]):
     """The clocks stand still."""
 
@@ -136,7 +143,10 @@ class StageInSerializer(serializers.Serializer[Any]):
     """A later stage."""
 
     to = serializers.ChoiceField(choices=[str(stage) for stage in LATER_STAGES])
-    why = _text(limits.STAGE_WHY, "Needed for won, lost and disqualified.")
+    reason = _text(
+        40, "Of lost and disqualified: slug of the taxonomy. Without it a `why` is kept as “other”."
+    )
+    why = _text(limits.STAGE_WHY, "Needed for won, and where the reason asks for a note.")
     answers = serializers.DictField(
         required=False,
         help_text="To the SQL criteria in force, by key: true or false, a choice, a text, a number, a day.",

@@ -432,9 +432,26 @@ def _touches(story: _Story) -> Iterable[Item]:
         )
 
 
+_ANSWER_TONES: Final = {"accepted": "ok", "progressing": "ok", "rejected": "bad", "lost": "bad"}
+
+
 def _dispositions(story: _Story) -> Iterable[Item]:
-    titles = {"accepted": "Accepted", "rejected": "Rejected", "nurture": "Sent to nurture"}
-    icons = {"accepted": "circle-check", "rejected": "circle-x", "nurture": "calendar-clock"}
+    titles = {
+        "accepted": "Accepted",
+        "rejected": "Rejected",
+        "nurture": "Sent to nurture",
+        "progressing": "Contacted, progressing",
+        "disqualified": "Disqualified",
+        "lost": "Lost",
+    }
+    icons = {
+        "accepted": "circle-check",
+        "rejected": "circle-x",
+        "nurture": "calendar-clock",
+        "progressing": "message",
+        "disqualified": "ban",
+        "lost": "circle-x",
+    }
     for each in story.of("disposition"):
         by = story.names.get(str(each.by_id), "") or who(each.actor, story.names)
         parts = [f"by {by}"]
@@ -450,7 +467,7 @@ def _dispositions(story: _Story) -> Iterable[Item]:
             icons[each.kind],
             titles[each.kind],
             ", ".join(parts),
-            tone="" if each.undone_at else {"accepted": "ok", "rejected": "bad"}.get(each.kind, ""),
+            tone="" if each.undone_at else _ANSWER_TONES.get(each.kind, ""),
             body=each.note,
             data={
                 "kind": each.kind,

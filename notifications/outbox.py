@@ -39,6 +39,7 @@ KINDS: Final[Mapping[str, str]] = {
     "lead.accepted": "A lead was accepted",
     "lead.rejected": "A lead was rejected",
     "lead.nurture": "A lead went to nurture",
+    "lead.progressing": "Sales says that a lead is progressing",
     "lead.nurture_started": "A nurture sequence is to begin",
     "lead.touched": "A touch was logged",
     "lead.engaged": "A lead did something again",

@@ -65,6 +65,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Routing", "routing:rules", "route", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("SLA tiers", "sla:policy", "hourglass"),
             Place("Calendars", "sla:calendars", "calendar-clock"),
+            Place("Reasons", "feedback:reasons", "list-check", (Role.ADMIN,)),
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
             Place("Drill", "integrations:drills", "test-pipe", (Role.ADMIN,)),

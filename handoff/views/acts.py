@@ -214,7 +214,13 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     found = lead_of(request, lead_id)
     stages = [each for each in LATER_STAGES if can_move(Stage(found.stage), each)]
     reload = f"{request.path}?{urlencode({'next': way_on(request, '')})}" if request.htmx else ""
-    form = StageForm(posted(request), stages=stages, step=_step(request, found, stages), reload=reload)
+    form = StageForm(
+        posted(request),
+        stages=stages,
+        step=_step(request, found, stages),
+        reload=reload,
+        reasons=active_reasons(Reason.Kind.LOST, Reason.Kind.DISQUALIFIED),
+    )
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Move {found.full_name} on"
@@ -225,6 +231,7 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         services.move_to_stage(
             lead_id=found.id,
             to=to,
+            reason=form.said_reason(),
             why=form.cleaned_data["why"],
             answers=form.said_answers(),
             fields=form.said_fields(),

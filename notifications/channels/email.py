@@ -32,6 +32,7 @@ _HEADS: Final = {
     "lead.accepted": "Accepted",
     "lead.rejected": "Rejected",
     "lead.nurture": "To nurture",
+    "lead.progressing": "Progressing",
     "lead.nurture_started": "A nurture sequence begins for",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
