@@ -141,6 +141,7 @@ class Dispute(TenantModel):
     note = models.TextField(blank=True, max_length=ARGUMENT_LIMIT)  # of whoever decided
     week = models.DateField(null=True)  # of the sheet on which it was decided
     fresh_handoff = tenant_fk("leads.Handoff", null=True)  # with which an overturned lead came back
+    same_rep = models.BooleanField(default=False)  # it may go to whoever rejected it
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -155,6 +156,11 @@ class Dispute(TenantModel):
             models.Index(fields=["tenant", "state", "-opened_at", "-id"], name="dispute_by_state"),
             models.Index(fields=["tenant", "-opened_at", "-id"], name="dispute_by_time"),
             models.Index(fields=["tenant", "handoff"], name="dispute_by_handoff"),
+            models.Index(
+                fields=["tenant", "fresh_handoff"],
+                condition=Q(fresh_handoff__isnull=False),
+                name="dispute_by_fresh_handoff",
+            ),
         ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
+from reporting.views import clocks, compliance, data_quality, fairness, feedback, stale, volume
 
 app_name = "reporting"
 
@@ -22,4 +22,7 @@ urlpatterns = [
     path("volume", volume.volume, name="volume"),
     path("volume.csv", volume.volume_csv, name="volume_csv"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
+    # Feedback and disputes.
+    path("feedback/coverage", feedback.feedback, name="feedback"),
+    path("feedback/coverage.csv", feedback.feedback_csv, name="feedback_csv"),
 ]

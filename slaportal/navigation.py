@@ -55,6 +55,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Decisions", "handoff:decisions", "list-check", ()),
+            Place("Disputes", "handoff:disputes", "gavel", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
         ),
     ),

@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ("decided_by", models.CharField(blank=True, max_length=80)),
                 ("note", models.TextField(blank=True, max_length=2000)),
                 ("week", models.DateField(null=True)),
+                ("same_rep", models.BooleanField(default=False)),
             ],
             options={
                 "abstract": False,
@@ -376,6 +377,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="dispute",
             index=models.Index(fields=["tenant", "handoff"], name="dispute_by_handoff"),
+        ),
+        migrations.AddIndex(
+            model_name="dispute",
+            index=models.Index(
+                condition=models.Q(("fresh_handoff__isnull", False)),
+                fields=["tenant", "fresh_handoff"],
+                name="dispute_by_fresh_handoff",
+            ),
         ),
         migrations.AddConstraint(
             model_name="dispute",

@@ -36,6 +36,8 @@ _HEADS: Final = {
     "lead.nurture_started": "A nurture sequence begins for",
     "lead.excuse_asked": "Excuse asked",
     "lead.excuse_decided": "Excuse",
+    "lead.disputed": "Disputed",
+    "lead.dispute_decided": "Dispute decided",
     "quality.degraded": "Worse data",
     "rep.off_rotation": "Off the rotation",
     "drill.failed": "Drill failed",
