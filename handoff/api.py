@@ -235,6 +235,18 @@ class ProgressView(ActView):
         return self.answer(lead_id, "progressing")
 
 
+class UndoView(ActView):
+    shape = AcceptInSerializer
+
+    @extend_schema(operation_id="lead_undo", request=AcceptInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Take the last answer back, within 10 seconds: accepted, rejected, nurture, progressing, lost or
+        disqualified. An ended handoff goes on as if it had never ended."""
+        said = self.said(request)
+        services.undo_answer(lead_id=lead_id, actor=self.acting(said), clock=self.clock)
+        return self.answer(lead_id, "undone")
+
+
 class PauseView(ActView):
     shape = PauseInSerializer
 

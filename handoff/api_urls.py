@@ -30,6 +30,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/reject", api.RejectView.as_view(), name="api-lead-reject"),
     path("leads/<uuid:lead_id>/nurture", api.NurtureView.as_view(), name="api-lead-nurture"),
     path("leads/<uuid:lead_id>/progress", api.ProgressView.as_view(), name="api-lead-progress"),
+    path("leads/<uuid:lead_id>/undo", api.UndoView.as_view(), name="api-lead-undo"),
     path("leads/<uuid:lead_id>/pause", api.PauseView.as_view(), name="api-lead-pause"),
     path("leads/<uuid:lead_id>/resume", api.ResumeView.as_view(), name="api-lead-resume"),
     path("leads/<uuid:lead_id>/stage", api.StageView.as_view(), name="api-lead-stage"),

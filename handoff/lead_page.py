@@ -358,7 +358,12 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
         return set()
     if handoff.state == Handoff.State.CLOSED:
         return {"touch"}
-    found = {"touch", "nurture", "reassign" if oversees and handoff.owner_id != member.id else "hand_over"}
+    found = {
+        "touch",
+        "progress",
+        "nurture",
+        "reassign" if oversees and handoff.owner_id != member.id else "hand_over",
+    }
     if handoff.owner_id is None:
         return {"reassign"} if oversees else set()
     if paused:

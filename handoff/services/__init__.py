@@ -19,6 +19,7 @@ from handoff.services.owners import claim_lead, hand_over, reassign_lead, try_ag
 from handoff.services.stages import ANSWERS, LATER_STAGES, end_test, move_to_stage
 from handoff.services.steps import Step, step_to
 from handoff.services.touches import log_touch, undo_touch
+from handoff.services.undoing import undo_answer
 
 __all__ = [
     "ANSWERS",
@@ -42,5 +43,6 @@ __all__ = [
     "step_to",
     "try_again",
     "undo_accept",
+    "undo_answer",
     "undo_touch",
 ]

@@ -140,9 +140,15 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
 
 def _give_turn_back(handoff_id: UUID, member_id: UUID) -> None:
     """The lead was no lead: its turn in the rotation does not count for whoever got it."""
+    pool_id = turn_of(handoff_id, member_id)
+    if pool_id is not None:
+        routing.give_credit(member_id=member_id, pool_id=pool_id)
+
+
+def turn_of(handoff_id: UUID, member_id: UUID) -> UUID | None:
+    """The pool in whose rotation somebody got a handoff; None where it was no pool's turn."""
     decision = Decision.objects.filter(handoff_id=handoff_id, member_id=member_id).order_by("-at").first()
-    if decision is not None and decision.pool_id is not None:
-        routing.give_credit(member_id=member_id, pool_id=decision.pool_id)
+    return decision.pool_id if decision is not None else None
 
 
 def _reroute(handoff: Handoff, reason: Reason, note: str, actor: Actor, now: datetime) -> Rejected:
