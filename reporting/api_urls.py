@@ -7,6 +7,7 @@ from django.urls import path
 from reporting.api import ComplianceView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
+from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.moves_api import MovesView
 
@@ -19,4 +20,6 @@ urlpatterns = [
     path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
     path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
+    # Feedback and disputes.
+    path("reports/feedback", FeedbackReportView.as_view(), name="api_report_feedback"),
 ]

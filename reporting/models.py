@@ -152,6 +152,13 @@ class HandoffFact(TenantModel):
     amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
     won_amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
 
+    # Feedback, for reporting.feedback_measures. The database's defaults serve code that does not know them.
+    feedback = models.CharField(max_length=12, blank=True, default="", db_default="")  # the first standing
+    feedback_at = models.DateTimeField(null=True)
+    decision_due_at = models.DateTimeField(null=True)  # on the company's clock
+    overturned = models.BooleanField(default=False, db_default=False)  # its rejection was, by a dispute
+    dispute = models.CharField(max_length=10, blank=True, default="", db_default="")  # Dispute.State
+
     class Meta(TenantModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "started_at"], name="handoff_fact_of_period"),
@@ -168,6 +175,17 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few of many: what is owed an answer, and what was disputed.
+            models.Index(
+                fields=["tenant", "started_at", "decision_due_at"],
+                condition=models.Q(feedback=""),
+                name="handoff_fact_unanswered",
+            ),
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=~models.Q(dispute=""),
+                name="handoff_fact_disputed",
+            ),
         ]
 
 

@@ -9,6 +9,7 @@ from reporting.views import (
     compliance,
     data_quality,
     fairness,
+    feedback,
     funnel,
     handoffs,
     rejections,
@@ -40,4 +41,7 @@ urlpatterns = [
     *file_paths("funnel/leads", handoffs.funnel_leads_file, "funnel_leads"),
     path("rejections", rejections.rejections, name="rejections"),
     *file_paths("rejections", rejections.rejections_file, "rejections"),
+    # Feedback and disputes.
+    path("feedback/coverage", feedback.feedback, name="feedback"),
+    *file_paths("feedback/coverage", feedback.feedback_file, "feedback"),
 ]

@@ -38,11 +38,12 @@ PLACES = {
         "People",
         "Routing",
         "Data quality",
+        "Disputes",
         "Fairness",
         *EVERYBODY,
     ],
-    "marketing": ["Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Routing", *EVERYBODY],
+    "marketing": ["Needs data", "Data quality", "Disputes", "Qualification", "Routing", *EVERYBODY],
+    "executive": ["Disputes", "Routing", *EVERYBODY],
 }
 
 
