@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api import ComplianceView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
@@ -22,4 +23,9 @@ urlpatterns = [
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
     # Feedback and disputes.
     path("reports/feedback", FeedbackReportView.as_view(), name="api_report_feedback"),
+    path("agreement", AgreementView.as_view(), name="api_agreement"),
+    path("agreement/versions", AgreementVersionsView.as_view(), name="api_agreement_versions"),
+    path(
+        "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
+    ),
 ]

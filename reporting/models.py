@@ -5,7 +5,28 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from reporting.agreement.models import (
+    Agreement,
+    AgreementSettings,
+    FreezeOverride,
+    Reading,
+    Recalibration,
+    Signature,
+)
 from tenants.models import TenantModel, tenant_fk
+
+__all__ = [
+    "Agreement",
+    "AgreementSettings",
+    "FreezeOverride",
+    "HandoffFact",
+    "Reading",
+    "Recalibration",
+    "RollUp",
+    "RollUpState",
+    "Signature",
+    "TargetFact",
+]
 
 _NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
 

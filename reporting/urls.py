@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from reporting.views import (
+    agreement,
     clocks,
     compliance,
     data_quality,
@@ -44,4 +45,17 @@ urlpatterns = [
     # Feedback and disputes.
     path("feedback/coverage", feedback.feedback, name="feedback"),
     *file_paths("feedback/coverage", feedback.feedback_file, "feedback"),
+    path("agreement", agreement.agreement, name="agreement"),
+    path("agreement.pdf", agreement.agreement_file, name="agreement_file"),
+    path("agreement/sign", agreement.sign, name="agreement_sign"),
+    path("agreement/read", agreement.confirm, name="agreement_read"),
+    path("agreement/override", agreement.override, name="agreement_override"),
+    path("agreement/recalibrate", agreement.recalibrate, name="agreement_recalibrate"),
+    path("agreement/settings", agreement.change_settings, name="agreement_settings"),
+    path("agreement/versions/<uuid:agreement_id>", agreement.version, name="agreement_version"),
+    path(
+        "agreement/versions/<uuid:agreement_id>/file",
+        agreement.version_file,
+        name="agreement_version_file",
+    ),
 ]

@@ -24,6 +24,7 @@ EVERYBODY = [
     "Funnel & leaks",
     "Rejections",
     "Volume",
+    "Agreement",
     "Decisions",
     "SLA tiers",
     "Calendars",

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.django_db
 
 READS = {
     "accounts": "flag",
+    "agreement/versions": "cursor",
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",
