@@ -138,6 +138,7 @@ REJECTIONS: Final[dict[str, Sequence[tuple[str, int]]]] = {
     ),
 }
 NURTURES: Final = (("not_evaluating", 52), ("no_budget", 28), ("no_response", 20))
+LOSSES: Final = (("competitor", 38), ("price", 24), ("no_decision", 22), ("no_budget", 16))
 #: What is said at the SQL step; of the budget nobody was sure on the call.
 CONFIRMED: Final = {"need": True, "authority": True, "timeline": True}
 NOTES: Final = {
@@ -569,12 +570,13 @@ class History:
         elif self.chance.random() < 0.85:
             self._later(case, now, 2000, 7500, self._give_up)
 
-    def _stage(self, case: _Case, actor: Actor, now: datetime, to: str, why: str) -> bool:
+    def _stage(self, case: _Case, actor: Actor, now: datetime, to: str, why: str, reason: str = "") -> bool:
         clock = fixed_clock(now)
         done = self._try(
             lambda: services.move_to_stage(
                 lead_id=case.lead_id,
                 to=to,
+                reason=reason,
                 why=why,
                 answers=CONFIRMED if to == "sql" else None,
                 actor=actor,
@@ -597,7 +599,8 @@ class History:
         self._stage(case, actor, now, "won", "Signed.")
 
     def _lose(self, case: _Case, actor: Actor, now: datetime) -> None:
-        self._stage(case, actor, now, "lost", "Chose to stay with what they have.")
+        reason = pick(self.chance, LOSSES)
+        self._stage(case, actor, now, "lost", self._note(reason), reason)
 
     def _give_up(self, case: _Case, actor: Actor, now: datetime) -> None:
         clock = fixed_clock(now)

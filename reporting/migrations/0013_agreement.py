@@ -11,7 +11,7 @@ from tenants.rls import SecureTenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0009_handoff_facts"),
+        ("reporting", "0012_feedback"),
         ("tenants", "0014_organisation_currency"),
     ]
 
