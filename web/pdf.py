@@ -40,6 +40,9 @@ _INK: Final = (24, 28, 38)
 _QUIET: Final = (90, 98, 112)
 _LINE: Final = (208, 212, 220)
 _SHADE: Final = (243, 244, 247)
+_PADDING: Final = 1.1  # millimetres, of the cells of tables
+_MOST_LINES: Final = 40  # of a row of a table: they fit a page
+_LONG: Final = 400  # characters: a shorter cell fits a page, however narrow
 _KEPT_TOGETHER: Final = 24.0  # millimetres that a heading wants below itself
 
 # One line for each character that no font has: the reader sees the box.
@@ -202,15 +205,37 @@ class _Paper(FPDF):
             col_widths=tuple(block.widths) or None,
             text_align=tuple(aligns),
             line_height=4.8,
-            padding=1.1,
+            padding=_PADDING,
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=FontFace(emphasis="BOLD", color=_QUIET, fill_color=_SHADE),
         ) as table:
             for cells in (block.head, *block.rows):
-                row = table.row()
-                for cell in cells:
-                    row.cell(_plain(cell))
+                for part in self._parts(block, [_plain(cell) for cell in cells]):
+                    row = table.row()
+                    for cell in part:
+                        row.cell(cell)
         self.ln(2.5)
+
+    def _parts(self, block: Table, cells: list[str]) -> list[list[str]]:
+        """A row as several where a cell of it has more lines than fit a page."""
+        if max((len(cell) for cell in cells), default=0) < _LONG:
+            return [cells]
+        weights = list(block.widths) or [1.0] * len(cells)
+        lines = [
+            self.multi_cell(
+                max(self.epw * weight / sum(weights) - 2 * _PADDING, 1),
+                4.8,
+                cell,
+                dry_run=True,
+                output="LINES",
+            )
+            for weight, cell in zip(weights, cells, strict=True)
+        ]
+        most = max(len(each) for each in lines)
+        return [
+            ["\n".join(each[first : first + _MOST_LINES]) for each in lines]
+            for first in range(0, most, _MOST_LINES)
+        ]
 
     def _ink(self, size: float, colour: tuple[int, int, int] = _INK, *, bold: bool = False) -> None:
         self.set_font(_FONT, "B" if bold else "", size)

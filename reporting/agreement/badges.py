@@ -1,20 +1,20 @@
-"""What the rail and the first page ask of a person about the agreement: one query a page."""
+"""What the rail and the first page ask of a person about the agreement."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from reporting.agreement.models import Agreement, Reading, Signature
-from reporting.agreement.selectors import settings_row, signers_of
+from reporting.agreement.models import Agreement, AgreementSettings, Reading, Side, Signature
+from reporting.agreement.selectors import SIGNING_ROLES
+from tenants.models import Member
 from tenants.requests import TenantRequest
-from web.shell import Alarm, Badge, path_or_none, register_alarm, register_badge
+from web.shell import Alarm, Waiting, path_or_none, register_alarm, register_badge
 
 #: Where people's days begin: there it is said in words that something is to be read.
 _FIRST_PAGES: Final = ("handoff:inbox", "handoff:board", "reporting:compliance")
-_IN_FORCE, _OPEN = Agreement.State.IN_FORCE, Agreement.State.OPEN
 
 
 def register() -> None:
@@ -23,48 +23,39 @@ def register() -> None:
     register_alarm(lambda request: _note(request))  # type: ignore[arg-type]
 
 
-def _badge(request: TenantRequest) -> Badge:
-    standing = _standing(request)
-    signed = standing.get(_IN_FORCE)
-    unread = signed is not None and not signed["read"]
-    asked = [each for each in standing.values() if _asks_signature(each)]
-    if asked and _signs(request):
-        return Badge(1, "risk")
-    if signed is not None and signed["reminded_on"] and _signs(request):
-        return Badge(1, "risk")
-    return Badge(1 if unread else 0)
-
-
-def _asks_signature(row: dict[str, Any]) -> bool:
-    if row["state"] == _OPEN:
-        return not row["signed"]
-    return bool(row["changed_digest"])
+def _badge(request: TenantRequest) -> Waiting:
+    """Versions that ask something of the reader: to be read, to be signed, to be looked at again."""
+    member = request.member
+    unsigned = Q(state=Agreement.State.OPEN) & ~Q(Exists(_mine(Signature, member)))
+    other = Q(state=Agreement.State.IN_FORCE) & (~Q(changed_digest="") | Q(reminded_on__isnull=False))
+    asks = _unread(member) | ((unsigned | other) & _signs(member))
+    leads = any(member.role in roles for roles in SIGNING_ROLES.values())
+    return Waiting(Agreement.objects.filter(asks), "risk" if leads else "")
 
 
 def _note(request: TenantRequest) -> Alarm | None:
     if request.path not in [path_or_none(view) for view in _FIRST_PAGES]:
         return None
-    signed = _standing(request).get(_IN_FORCE)
-    if signed is None or signed["read"]:
+    if not Agreement.objects.filter(_unread(request.member)).exists():
         return None
     text = "Marketing and sales signed an agreement. Read it, and confirm that you have."
     return Alarm(text, reverse("reporting:agreement"), "Read it", tone="brand")
 
 
-def _standing(request: TenantRequest) -> dict[str, dict[str, Any]]:
-    """The version in force and the one that waits, as far as this person is concerned; by state."""
-    known: dict[str, dict[str, Any]] | None = getattr(request, "agreement_standing", None)
-    if known is None:
-        mine = {"agreement": OuterRef("pk"), "member_id": request.member.id}
-        rows = Agreement.objects.filter(state__in=[_IN_FORCE, _OPEN]).annotate(
-            read=Exists(Reading.objects.filter(**mine)), signed=Exists(Signature.objects.filter(**mine))
-        )
-        found = rows.values("state", "read", "signed", "changed_digest", "reminded_on")
-        known = {row["state"]: row for row in found}
-        request.agreement_standing = known  # type: ignore[attr-defined]
-    return known
+def _unread(member: Member) -> Q:
+    return Q(state=Agreement.State.IN_FORCE) & ~Q(Exists(_mine(Reading, member)))
 
 
-def _signs(request: TenantRequest) -> bool:
-    sides = signers_of(settings_row()).values()
-    return any(each.may_sign(request.member) for each in sides)
+def _mine(model: type[Reading | Signature], member: Member):  # type: ignore[no-untyped-def]
+    return model.objects.filter(agreement=OuterRef("pk"), member_id=member.id)
+
+
+def _signs(member: Member) -> Q:
+    """Whether the member may sign for a side, as `selectors.Signers.may_sign` says, asked with the rows."""
+    settings = AgreementSettings.objects
+    named = Q(marketing_signers__contains=[member.id]) | Q(sales_signers__contains=[member.id])
+    may = Q(Exists(settings.filter(named)))
+    for side, column in ((Side.MARKETING, "marketing_signers"), (Side.SALES, "sales_signers")):
+        if member.role in SIGNING_ROLES[side]:
+            may |= ~Q(Exists(settings.exclude(**{column: []})))
+    return may

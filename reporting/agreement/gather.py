@@ -9,6 +9,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from feedback.models import Reason
+from feedback.reasons import stage_of
+from feedback.settings import settings as dispute_settings
 from leads import criteria_words, sql_bar
 from leads.models import CriteriaVersion
 from leads.requirement_words import requirement_sentences
@@ -272,7 +274,12 @@ def _follow_up(lines: Sequence[_Line]) -> Section:
 
 
 #: What a reason of a kind is for, and whose a reason is; a kind without words here has its own label.
-_FOR: Final = {"reject": "To reject a lead", "nurture": "To send it to nurture"}
+_FOR: Final = {
+    "reject": "To reject a lead",
+    "nurture": "To send it to nurture",
+    "disqualified": "To disqualify it after acceptance",
+    "lost": "When a deal is lost",
+}
 _WHOSE: Final = {"marketing": "Marketing's", "routing": "Routing's: the lead goes to somebody else"}
 
 
@@ -282,22 +289,38 @@ def _reasons() -> Section:
     for kind in Reason.Kind:
         rows = tuple(_reason_row(each) for each in found if each.kind == kind)
         if rows:
-            head = ("Reason", "When", "Whose it is")
+            head = ("Reason", "When", "Whose it is", "The lead becomes")
             groups.append(Group(_FOR.get(kind.value, str(kind.label)), head=head, rows=rows))
     if not groups:
         groups = [Group(lines=("No reasons are set up.",))]
-    promise = sorted(
-        [str(each.kind), each.slug, each.label, str(each.side), each.note_required, each.earns_credit]
+    days = dispute_settings().dispute_days
+    groups.append(Group("Disputes", (f"Marketing may dispute a rejection within {_days(days)}.",)))
+    reasons = sorted(
+        [
+            str(each.kind),
+            each.slug,
+            each.label,
+            str(each.side),
+            each.note_required,
+            each.earns_credit,
+            str(stage_of(each) or ""),
+        ]
         for each in found
     )
+    promise = {"reasons": reasons, "dispute_days": days}
     return Section("reasons", "Reasons that sales gives", tuple(groups), promise)
 
 
-def _reason_row(reason: Reason) -> tuple[str, str, str]:
+def _days(number: int) -> str:
+    return f"{number} day" if number == 1 else f"{number} days"
+
+
+def _reason_row(reason: Reason) -> tuple[str, str, str, str]:
     more = ["needs a note"] if reason.note_required else []
     more += ["the owner gets the next turn"] if reason.earns_credit else []
     side = _WHOSE.get(str(reason.side), str(reason.get_side_display()))
-    return reason.label, reason.hint, "; ".join([side, *more])
+    stage = stage_of(reason)
+    return reason.label, reason.hint, "; ".join([side, *more]), str(stage.label) if stage else ""
 
 
 def _escalation(lines: Sequence[_Line]) -> Section:

@@ -97,6 +97,7 @@ def _page(
         **_recalibration(request, standing, signers, now),
         **_settings(request, setting, settings_form),
     }
+    context["may_sign"] = any(side["may_sign"] for side in context["sides"])
     if context["readers"]:
         context["has_read"] = any(each.member_id == member.id for each in context["readers"].read)
     return render(request, "reporting/agreement.html", context, status=status)

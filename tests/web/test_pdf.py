@@ -89,6 +89,16 @@ def test_characters_without_a_glyph_leave_the_rest_readable() -> None:
     assert "before" in text_of(made(Paragraph("before 😀 after")))
 
 
+@pytest.mark.parametrize("columns", [1, 2, 6])
+def test_a_cell_that_is_longer_than_a_page_goes_on_on_the_next(columns: int) -> None:
+    long = " ".join(f"word{number}" for number in range(900))
+    row = (*("x" for _ in range(columns - 1)), long)
+    pages = pages_of(made(Table(tuple(f"Head{number}" for number in range(columns)), (row, row))))
+    text = " ".join(pages)
+    assert len(pages) > 1
+    assert all(text.count(f"word{number} ") == 2 for number in range(0, 899, 37))
+
+
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="as long as its head"):
         made(Table(("A", "B"), (("one",),)))
