@@ -8,13 +8,14 @@ from typing import Final
 
 from reporting.leaks.facts import FAST, Facts, Tally, Terms, put_together, source_words, total
 from reporting.leaks.findings import Detector, Finding, Fix, Page, Size, Tag, Test, Tests, listed, of_base
-from reporting.leaks.statistics import Group, higher
+from reporting.leaks.statistics import Group, higher, wilson
 from reporting.leaks.worth import LEAST_BASE, LEAST_SIZE, in_group
 
 #: Leads due that either side must have.
 LEAST_DUE: Final = 25
 #: Share left beyond that of the same people's other sources.
 GAP: Final = 0.15
+SURE_GAP: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Left:
     team: str  # "" where it is about one rep
     here: Group
     elsewhere: Group
+
+    @property
+    def is_gap(self) -> bool:
+        """Large enough to matter, and not only by chance: sources differ a little for everybody."""
+        usual = self.elsewhere.share
+        return self.here.share - usual >= GAP and wilson(self.here).low - usual >= SURE_GAP
 
     @property
     def surplus(self) -> float:
@@ -54,7 +61,7 @@ class CherryPicking(Detector[Left]):
 
     def findings(self, beyond: Sequence[Test[Left]], facts: Facts, terms: Terms) -> list[Finding]:
         told = []
-        matter = [test for test in beyond if test.data.here.share - test.data.elsewhere.share >= GAP]
+        matter = [test for test in beyond if test.data.is_gap]
         for source in sorted({test.data.source for test in matter}):
             here = [test for test in matter if test.data.source == source]
             # A whole team's test holds the leads of its reps; those outside it are told beside it.
@@ -86,7 +93,7 @@ class CherryPicking(Detector[Left]):
                     p=min(test.p for test in here),
                     fix=Fix("See what is open, by person", Page.BOARD),
                     leads=left.hits,
-                    behind=(("touch", "never"), ("rep", ",".join(who)), *in_group(source)),
+                    behind=(("touch", "never"), ("reps", ",".join(who)), *in_group(source)),
                     method=(
                         f"{surplus:,.0f} leads left beyond what the same people leave elsewhere, times"
                         f" {of_base(rate)}: how often those touched in time become opportunities."

@@ -111,7 +111,7 @@ class RepsDiffer(Detector[Standing]):
             fix=Fix("Look at their load and mix", Page.REPS),
             leads=sum(each.leads for each in standings),
             behind=(
-                ("rep", ",".join(each.rep for each in standings)),
+                ("reps", ",".join(each.rep for each in standings)),
                 *((("touch", "due"),) if measure == ON_TIME else ()),
             ),
             method=(

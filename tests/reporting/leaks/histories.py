@@ -1,4 +1,4 @@
-"""Made-up histories, seeded: clean ones, where sources differ but nothing leaks, and ones with a leak planted.
+"""Made-up histories, seeded: clean ones, where sources differ but nothing leaks, and ones with a leak.
 
 A row has the attributes of a HandoffFact. What a planted leak costs is added up while it is planted: for each
 lead, how likely an opportunity was without it, less how likely with it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from reporting.leaks.facts import (
@@ -319,8 +319,3 @@ def stays_of(row: Row, now: datetime) -> Iterable[tuple[str, int, int, str]]:
 def _first(*instants: datetime | None) -> datetime | None:
     known = [each for each in instants if each is not None]
     return min(known) if known else None
-
-
-def without(lead: Lead, **changes: float) -> float:
-    """How likely an opportunity of it would be, some things being otherwise."""
-    return replace(lead, **changes).chance  # type: ignore[arg-type]
