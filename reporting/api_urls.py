@@ -7,6 +7,7 @@ from django.urls import path
 from reporting.api import ComplianceView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
+from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
 
 urlpatterns = [
@@ -14,4 +15,5 @@ urlpatterns = [
     path("reports/data-quality", DataQualityView.as_view(), name="api_report_data_quality"),
     path("reports/fairness", FairnessView.as_view(), name="api_report_fairness"),
     path("reports/reassignments", MovesView.as_view(), name="api_report_reassignments"),
+    path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
+from reporting.views import clocks, compliance, data_quality, fairness, leaks, stale, volume
 
 app_name = "reporting"
 
@@ -22,4 +22,10 @@ urlpatterns = [
     path("volume", volume.volume, name="volume"),
     path("volume.csv", volume.volume_csv, name="volume_csv"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
+    # The leak finder
+    path("leaks", leaks.leaks, name="leaks"),
+    path("leaks.csv", leaks.leaks_csv, name="leaks_csv"),
+    path("leaks/settings", leaks.settings, name="leak_settings"),
+    path("leaks/leads", leaks.leak_leads, name="leak_leads"),
+    path("leaks/leads.csv", leaks.leak_leads_csv, name="leak_leads_csv"),
 ]

@@ -53,6 +53,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Volume", "reporting:volume", "chart-bar", ()),
+            Place("Leaks", "reporting:leaks", "trending-down", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),

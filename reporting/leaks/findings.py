@@ -29,6 +29,7 @@ class Page(StrEnum):
 
     TIERS = "tiers"
     CRITERIA = "criteria"
+    SQL_BAR = "sql_bar"
     REQUIREMENTS = "requirements"
     ROUTING = "routing"
     CALENDARS = "calendars"

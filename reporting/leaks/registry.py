@@ -64,6 +64,7 @@ class Leaks:
     looked: tuple[Looked, ...]
     leads: int
     followed: int
+    sources: tuple[str, ...]
 
     @property
     def tests(self) -> int:
@@ -103,4 +104,4 @@ def find(facts: Facts, terms: Terms | None = None) -> Leaks:
         )
     findings.sort(key=lambda each: (-each.size.opportunities, each.p, each.kind, each.group))
     whole = facts.whole
-    return Leaks(tuple(findings), tuple(looked), whole.leads, whole.followed)
+    return Leaks(tuple(findings), tuple(looked), whole.leads, whole.followed, tuple(sorted(facts.by_source)))

@@ -28,11 +28,12 @@ PLACES = {
         "People",
         "Routing",
         "Data quality",
+        "Leaks",
         "Fairness",
         *EVERYBODY,
     ],
-    "marketing": ["Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Routing", *EVERYBODY],
+    "marketing": ["Needs data", "Leaks", "Data quality", "Qualification", "Routing", *EVERYBODY],
+    "executive": ["Routing", "Leaks", *EVERYBODY],
 }
 
 

@@ -51,7 +51,7 @@ class CherryPicking(Detector[Left]):
         for rep in reps:
             if team := facts.team_of.get(rep, ""):
                 by_team.setdefault(team, []).append(rep)
-        people = [("", (rep,)) for rep in reps]
+        people: list[tuple[str, tuple[str, ...]]] = [("", (rep,)) for rep in reps]
         people += [(team, tuple(members)) for team, members in sorted(by_team.items()) if len(members) > 1]
         for team, members in people:
             cells = {key: tally for key, tally in facts.by_rep.items() if key[1] in members}

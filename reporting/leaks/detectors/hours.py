@@ -111,8 +111,8 @@ def hours_words(hours: Sequence[Hour]) -> str:
     for day, of_day in sorted(by_day.items()):
         days_with.setdefault(tuple(of_day), []).append(day)
     parts = []
-    for of_day, days in days_with.items():
-        spans = [f"{first:02}:00 to {last + 1:02}:00" for first, last in _runs(of_day)]
+    for hours_of_day, days in days_with.items():
+        spans = [f"{first:02}:00 to {last + 1:02}:00" for first, last in _runs(hours_of_day)]
         named = [
             DAYS[first] if first == last else f"{DAYS[first]} to {DAYS[last]}" for first, last in _runs(days)
         ]

@@ -76,7 +76,7 @@ class SqlBar(Detector[Taken]):
                     ),
                     size=size,
                     p=test.p,
-                    fix=Fix("Write down what makes an SQL", Page.CRITERIA),
+                    fix=Fix("Look at the bar of SQL", Page.SQL_BAR),
                     leads=found.tally.accepted,
                     behind=(("answer", "accepted"), *in_group(found.source)),
                     method=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from reporting.leaks.facts import Terms
 from reporting.models import HandoffFact
 from reporting.selectors import Question
 from tenants.context import tenant_scope
+from tenants.models import Member
 from tests.factories import Org
 from tests.reporting.leaks.histories import DAYS, NOW, Row, counted, history
 from tests.reporting.leaks.test_planted import PLANTED, slow
@@ -37,15 +38,17 @@ def key_of(name: str) -> UUID:
     return uuid5(NAMESPACE_URL, name)
 
 
-def store(rows: Iterable[Row]) -> None:
-    """The rows as facts of handoffs; inside the organisation's scope."""
+def store(rows: Iterable[Row], *, shift: timedelta = timedelta(), owner: Member | None = None) -> None:
+    """The rows as facts of handoffs; inside the organisation's scope. shift: all instants that much later.
+    owner: who has them all, instead of the reps of the rows."""
     made = []
     for number, row in enumerate(rows, start=1):
-        values: dict[str, Any] = asdict(row) | {"lacks": list(row.lacks)}
+        values: dict[str, Any] = asdict(row) | {"lacks": list(row.lacks), "number": number}
         values |= {"member_id": key_of(row.member_id), "team_id": key_of(row.team_id)}
-        made.append(
-            HandoffFact(id=uuid4(), lead_id=uuid4(), number=number, created_at=row.started_at, **values)
-        )
+        if owner is not None:
+            values |= {"member_id": owner.id, "team_id": owner.team_id}
+        values |= {name: at + shift for name, at in values.items() if isinstance(at, datetime)}
+        made.append(HandoffFact(id=uuid4(), lead_id=uuid4(), created_at=values["started_at"], **values))
     HandoffFact.objects.bulk_create(made, batch_size=1_000)
 
 
