@@ -87,6 +87,19 @@ _Other = TypeVar("_Other")
 TALLIED: Final = tuple(each.name for each in fields(Tally))
 
 
+_ANSWERS: Final = ("leads", "followed", "opportunities", "decided", "rejected")
+#: What is counted in each table of Facts; the rest of its tallies is 0.
+COUNTED_IN: Final[Mapping[str, tuple[str, ...]]] = {
+    "by_speed": _ANSWERS,
+    "by_attempts": _ANSWERS,
+    "by_move": _ANSWERS,
+    "by_reason": _ANSWERS,
+    "by_rep": TALLIED,
+    "by_lacks": ("leads", "followed", "opportunities", "judged", "late"),
+    "by_hour": ("judged", "late"),
+}
+
+
 def put_together(cells: Mapping[_Key, Tally], by: Callable[[_Key], _Other | None]) -> dict[_Other, Tally]:
     """Cells added up by another key; those that it gives None are left out."""
     found: dict[_Other, list[Tally]] = {}

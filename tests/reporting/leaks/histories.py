@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from reporting.leaks.facts import (
     APART,
+    COUNTED_IN,
     ENDED,
     ENOUGH,
     FAST,
@@ -236,9 +237,9 @@ def counted(rows: Iterable[Row], *, now: datetime = NOW, terms: Terms | None = N
         if tally["decided"]:
             cells["by_reason"] = (row.source, row.decision, row.reason)
         for table, key in cells.items():
-            cell = tables.setdefault(table, {}).setdefault(key, dict.fromkeys(tally, 0))
-            for name, number in tally.items():
-                cell[name] += number
+            cell = tables.setdefault(table, {}).setdefault(key, dict.fromkeys(COUNTED_IN[table], 0))
+            for name in COUNTED_IN[table]:
+                cell[name] += tally[name]
         for stage, age, days, how in stays_of(row, now):
             waits[stage, days, how] = waits.get((stage, days, how), 0) + 1
             came[stage, age] = came.get((stage, age), 0) + 1
