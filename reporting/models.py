@@ -360,3 +360,16 @@ class HandoffRollUp(TenantModel):
                 name="handoff_rollup_once",
             )
         ]
+
+
+class LeakSettings(TenantModel):
+    """What the organisation set for its leak finder. Without a row the defaults hold."""
+
+    sql_percent = models.PositiveSmallIntegerField(default=30)  # MQL to SQL below this leaks
+    wrong_owner_percent = models.PositiveSmallIntegerField(default=5)  # of routed leads; beyond this leaks
+    cohort_days = models.PositiveSmallIntegerField(default=90)  # for which each lead is followed
+    enough_attempts = models.PositiveSmallIntegerField(default=4)
+    fast_minutes = models.PositiveIntegerField(null=True)  # working minutes; null: the target of its tier
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="leak_settings_once")]

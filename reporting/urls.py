@@ -13,6 +13,7 @@ from reporting.views import (
     feedback,
     funnel,
     handoffs,
+    leaks,
     rejections,
     stale,
     volume,
@@ -58,4 +59,11 @@ urlpatterns = [
         agreement.version_file,
         name="agreement_version_file",
     ),
+    # The leak finder
+    path("leaks", leaks.leaks, name="leaks"),
+    path("leaks/card", leaks.leaks_card, name="leaks_card"),
+    *file_paths("leaks", leaks.leaks_file, "leaks"),
+    path("leaks/settings", leaks.settings, name="leak_settings"),
+    path("leaks/leads", leaks.leak_leads, name="leak_leads"),
+    *file_paths("leaks/leads", leaks.leak_leads_file, "leak_leads"),
 ]
