@@ -196,6 +196,12 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few: those that stand somewhere.
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=models.Q(closed_at__isnull=True),
+                name="handoff_fact_open",
+            ),
             # Few of many: what is owed an answer, and what was disputed.
             models.Index(
                 fields=["tenant", "started_at", "decision_due_at"],
@@ -334,6 +340,17 @@ class HandoffRollUp(TenantModel):
     sql_90 = _count()
     opportunity_90 = _count()
     won_90 = _count()
+    mql_rejected = _count()
+    mql_nurture = _count()
+    mql_disqualified = _count()
+    sal_nurture = _count()
+    sal_lost = _count()
+    sal_disqualified = _count()
+    sql_nurture = _count()
+    sql_lost = _count()
+    sql_disqualified = _count()
+    opportunity_nurture = _count()
+    opportunity_lost = _count()
     amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
     won_amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
     kinds = ArrayField(models.PositiveSmallIntegerField(), default=list)

@@ -13,6 +13,7 @@ from reporting.views import (
     feedback,
     funnel,
     handoffs,
+    journey,
     leaks,
     rejections,
     stale,
@@ -43,6 +44,8 @@ urlpatterns = [
     *file_paths("funnel/leads", handoffs.funnel_leads_file, "funnel_leads"),
     path("rejections", rejections.rejections, name="rejections"),
     *file_paths("rejections", rejections.rejections_file, "rejections"),
+    path("journey", journey.journey, name="journey"),
+    *file_paths("journey", journey.journey_file, "journey"),
     # Feedback and disputes.
     path("feedback/coverage", feedback.feedback, name="feedback"),
     *file_paths("feedback/coverage", feedback.feedback_file, "feedback"),

@@ -93,6 +93,7 @@ def funnel(request: TenantRequest) -> HttpResponse:
         "left_out": found.whole.conversion("mql", "sql", given.follow).left_out,
         "left_out_url": _leads(asked, stage="young"),
         **_leaks_of(request, asked),
+        "journey_url": asked.link("journey", by=None),
         "early": _early(asked, found),
         "bars": _bars(given, found),
         "overall": found.whole.conversion(STAGES[0], STAGES[-1], given.follow),
