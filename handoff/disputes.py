@@ -128,8 +128,8 @@ def decide(
     by itself or cannot; "criteria" and "routing" leave a follow-up.
 
     same_rep: the lead may go to whoever rejected it. week: of the sheet on which it was decided.
-    Raises NotFound; PermissionDenied for whoever rejected it, disputed it, or may not decide; ValidationFailed
-    at /outcome and /note; AlreadyDecided for who comes second.
+    Raises NotFound; PermissionDenied for whoever rejected it, disputed it, or may not decide;
+    ValidationFailed at /outcome and /note; AlreadyDecided for who comes second.
     """
     dispute = _lock(dispute_id)
     now = clock()

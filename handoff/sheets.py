@@ -42,7 +42,8 @@ def candidates(*, now: datetime) -> list[Candidate]:
     found = rejections(None).annotate(disputed=Exists(dispute.filter(state=Dispute.State.OPEN)))
     fresh = Q(at__gte=since) & ~Exists(dispute) & ~Exists(on_sheet)
     rows = list(found.filter(Q(disputed=True) | fresh).order_by("-disputed", "-at", "id")[:_MOST])
-    return [_candidate(each, amounts) for amounts in [_amounts(rows)] for each in rows]
+    amounts = _amounts(rows)
+    return [_candidate(each, amounts) for each in rows]
 
 
 def _amounts(rows: Sequence[Disposition]) -> dict[UUID, float]:
@@ -54,7 +55,7 @@ def _amounts(rows: Sequence[Disposition]) -> dict[UUID, float]:
 
 
 def _candidate(each: Disposition, amounts: dict[UUID, float]) -> Candidate:
-    """Worth: the amount of its deals, then how urgent routing held it to be, its score, the company's size."""
+    """Worth: the amount of its deals, then the priority that routing gave it, its score, the company's size."""
     handoff = each.handoff
     lead, account = handoff.lead, handoff.lead.account
     amount = amounts.get(lead.id, 0.0)

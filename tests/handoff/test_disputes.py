@@ -1,4 +1,4 @@
-"""Marketing disputes a rejection; somebody else decides; what was wrong is made good and both figures kept."""
+"""Marketing disputes a rejection; somebody else decides; what was wrong is made good, both figures stay."""
 
 from __future__ import annotations
 
