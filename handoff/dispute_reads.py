@@ -38,7 +38,7 @@ _WITH: Final = (
 
 
 def visible_disputes(member: Member | None) -> QuerySet[Dispute]:
-    """Those that a member may read: a manager their teams', a rep none, everybody else and programs all."""
+    """Those that a member may read: a manager's teams'; all, for marketing, executives, admins, programs."""
     found: QuerySet[Dispute] = Dispute.objects.select_related(*_WITH)
     return found.filter(in_sight(member, "handoff__"))
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from core.countries import shown
 from feedback.models import Disposition, Dispute
 from feedback.settings import settings
 from handoff import clocks, words
@@ -225,6 +226,14 @@ def lead_page(
         if handoff
         else []
     )
+    actions = allowed(
+        handoff,
+        member,
+        paused=pause is not None,
+        runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
+    )
+    if "stage" in actions and lead.stage == Stage.SQL:
+        actions.add("sql_answers")
     return LeadPage(
         lead=lead,
         handoff=handoff,
@@ -243,12 +252,7 @@ def lead_page(
         channels=len({item.data["kind"] for item in attempts}),
         owed=_owed(asked) if asked else "",
         owed_done=bool(asked and not asked.owed),
-        actions=allowed(
-            handoff,
-            member,
-            paused=pause is not None,
-            runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
-        ),
+        actions=actions,
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
@@ -485,6 +489,8 @@ def _line(source: object, name: str, label: str) -> dict[str, Any]:
     value = getattr(source, name)
     known = value is not None and value != ""
     text = f"{value:,}" if isinstance(value, int) and name != "score" else value
+    if name == "country" and known:
+        text = shown(value)
     return {"name": name, "label": label, "value": text, "missing": not known}
 
 

@@ -55,7 +55,7 @@ def _amounts(rows: Sequence[Disposition]) -> dict[UUID, float]:
 
 
 def _candidate(each: Disposition, amounts: dict[UUID, float]) -> Candidate:
-    """Worth: the amount of its deals, then its priority in routing, its score, the company's size."""
+    """Worth: the amount of its deals, then how urgent routing held it, its score, the company's size."""
     handoff = each.handoff
     lead, account = handoff.lead, handoff.lead.account
     amount = amounts.get(lead.id, 0.0)

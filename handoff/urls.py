@@ -26,6 +26,7 @@ from handoff.views import (
     simulation,
     stale,
 )
+from web.table_files import file_paths
 
 app_name = "handoff"
 urlpatterns = [
@@ -53,6 +54,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/pause", pauses.pause, name="pause"),
     path("leads/<uuid:lead_id>/resume", pauses.resume, name="resume"),
     path("leads/<uuid:lead_id>/stage", acts.stage, name="stage"),
+    path("leads/<uuid:lead_id>/sql-answers", acts.sql_answers, name="sql_answers"),
     path("leads/<uuid:lead_id>/undo/accept", acts.undo_accept, name="undo_accept"),
     path("leads/<uuid:lead_id>/undo", acts.undo_answer, name="undo_answer"),
     path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", acts.undo_touch, name="undo_touch"),
@@ -82,7 +84,7 @@ urlpatterns = [
     path("routing/simulations/<uuid:simulation_run_id>/cancel", simulation.cancel, name="simulation_cancel"),
     path("routing/simulations/<uuid:simulation_run_id>/again", simulation.again, name="simulation_again"),
     path("routing/simulations/<uuid:simulation_run_id>/leads", simulation.leads, name="simulation_leads"),
-    path("routing/simulations/<uuid:simulation_run_id>/leads.csv", simulation.as_csv, name="simulation_csv"),
+    *file_paths("routing/simulations/<uuid:simulation_run_id>/leads", simulation.as_file, "simulation"),
     path("routing/test-leads", cases.listed, name="test_leads"),
     path("routing/test-leads/new", cases.new, name="new_test_lead"),
     path("routing/test-leads/gate", cases.set_gate, name="test_leads_gate"),

@@ -8,20 +8,20 @@ reporting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Max
-from uuid_utils.compat import uuid7
 
 from core.errors import FieldError, StageError, ValidationFailed
 from leads.arrivals import Arrival
+from leads.dirty import mark_dirty
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
-from leads.models import Assignment, DirtyHandoff, Handoff, Lead, StageChange, Touch
+from leads.models import Assignment, Handoff, Lead, StageChange, Touch
 from leads.upsert import record_steps, upsert_leads
-from tenants.bulk import fresh, insert_rows, insert_values, update_rows
+from tenants.bulk import fresh, insert_rows, update_rows
 
 __all__ = [
     "Arrival",
@@ -43,12 +43,6 @@ __all__ = [
     "undo_touch",
     "upsert_leads",
 ]
-
-
-def mark_dirty(handoff_ids: Iterable[UUID], now: datetime) -> None:
-    """Note for reporting that the numbers of these handoffs changed."""
-    rows = [(uuid7(), handoff_id, now) for handoff_id in dict.fromkeys(handoff_ids)]
-    insert_values(DirtyHandoff, ("id", "handoff_id", "at"), rows)
 
 
 # --- Stages -------------------------------------------------------------------------------------------------

@@ -5,13 +5,16 @@ this in its own transaction, after the facts of clocks that it reads.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
 
 from leads.completeness import SPOILING
 from leads.quality import COMPLETE, INSTEAD
+from reporting import handoff_rollups
+from reporting.handoff_rollup_sql import COUNTED
+from reporting.handoff_rollups import Counted
 from reporting.measures import SEGMENTS
 from tenants.context import current_tenant_id
 
@@ -46,18 +49,19 @@ def _is_known(name: str) -> str:
 
 # Imported history has no answers of its own: what was accepted, or ended so, says it.
 _FACTS: Final = """
-insert into reporting_handofffact (id, tenant_id, lead_id, number, is_history, member_id, team_id, source,
-    campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at, assigned_at,
-    first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at, decision,
-    reason, reason_side, outcome, touches, moves, wrong_owner_moves, touch_verdict, touch_seconds,
-    decision_verdict, decision_seconds, amount, won_amount,
-    feedback, feedback_at, decision_due_at, overturned, dispute)
+insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
+    source, campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at,
+    assigned_at, first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at,
+    decision, reason, reason_side, outcome, touches, moves, wrong_owner_moves, touch_verdict, touch_seconds,
+    decision_verdict, decision_seconds, amount, won_amount, feedback, feedback_at, decision_due_at,
+    overturned, dispute)
 select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
     h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
     l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
-    h.opportunity_at, coalesce(steps.won_at, deals.won_at),
-    coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end),
-    h.closed_at, coalesce(answer.kind, ''), coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
+    coalesce(h.opportunity_at, deals.opened_at), coalesce(steps.won_at, deals.won_at),
+    coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end), h.closed_at,
+    coalesce(answer.kind, ''),
+    coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
     coalesce(made.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0), coalesce(spans.refused, 0),
     coalesce(touch.verdict, ''), touch.business_seconds, coalesce(decision.verdict, ''),
     decision.business_seconds, deals.amount, deals.won_amount,
@@ -130,7 +134,7 @@ left join lateral (
     select sum(o.amount) filter (where o.currency = tenant.currency) as amount,
         sum(o.amount) filter (where o.currency = tenant.currency and o.outcome = 'won') as won_amount,
         min(o.closed_at) filter (where o.outcome = 'won') as won_at,
-        min(o.closed_at) filter (where o.outcome = 'lost') as lost_at
+        min(o.closed_at) filter (where o.outcome = 'lost') as lost_at, min(o.opened_at) as opened_at
       from leads_opportunity o where o.tenant_id = h.tenant_id and o.handoff_id = h.id
 ) deals on true
 left join lateral (
@@ -149,17 +153,28 @@ left join lateral (
 where h.tenant_id = %(tenant)s and not h.is_test
 """
 _INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks())
-_DELETE: Final = "delete from reporting_handofffact where tenant_id = %(tenant)s"
+_DELETE: Final = "delete from reporting_handofffact as f where tenant_id = %(tenant)s"
+_GIVE_BACK: Final = f" returning {COUNTED}"
 
 
-def build(handoff_ids: Collection[UUID] | None = None) -> int:
-    """Build the facts of these handoffs anew, or of all; how many there are of them then. Two statements."""
-    values: dict[str, Any] = {"tenant": current_tenant_id()}
-    which = ("", "")
-    if handoff_ids is not None:
-        values["handoffs"] = [str(handoff_id) for handoff_id in handoff_ids]
-        which = (" and id = any(%(handoffs)s::uuid[])", " and h.id = any(%(handoffs)s::uuid[])")
+def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
+    """Build the facts of these handoffs anew; gives back those that differ, as they were and as they are. Two
+    statements."""
+    values = {
+        **handoff_rollups.constants(zone),
+        "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_DELETE + which[0], values)
-        cursor.execute(_INSERT + which[1], values)
+        cursor.execute(_DELETE + " and id = any(%(handoffs)s::uuid[])" + _GIVE_BACK, values)
+        before = {Counted(*row) for row in cursor.fetchall()}
+        cursor.execute(_INSERT + " and h.id = any(%(handoffs)s::uuid[])" + _GIVE_BACK, values)
+        after = {Counted(*row) for row in cursor.fetchall()}
+    return before ^ after
+
+
+def rebuild() -> int:
+    """Build the facts of all handoffs anew; how many there are then. Two statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE, {"tenant": current_tenant_id()})
+        cursor.execute(_INSERT, {"tenant": current_tenant_id()})
         return int(cursor.rowcount)

@@ -52,8 +52,11 @@ NAVIGATION: tuple[Group, ...] = (
         "Insight",
         (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
+            Place("Funnel & leaks", "reporting:funnel", "filter", ()),
+            Place("Rejections", "reporting:rejections", "circle-x", ()),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
+            Place("Agreement", "reporting:agreement", "signature", ()),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Disputes", "handoff:disputes", "gavel", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),

@@ -54,7 +54,7 @@ SHOWN: Final = ("open", "decided", "rejections")
 @require_GET
 @_reader
 def queue(request: TenantRequest) -> HttpResponse:
-    """GET /disputes?show=: disputes that wait, those decided, or rejections that may be disputed."""
+    """GET /disputes?show=: disputes that wait, those that were decided, rejections that may be disputed."""
     member, now = request.member, base.reading_clock()
     show = request.GET.get("show", "open")
     if show not in SHOWN:

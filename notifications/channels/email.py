@@ -41,6 +41,10 @@ _HEADS: Final = {
     "quality.degraded": "Worse data",
     "rep.off_rotation": "Off the rotation",
     "drill.failed": "Drill failed",
+    "agreement.sign_asked": "To sign",
+    "agreement.in_force": "To read",
+    "agreement.changed": "Changed since signed",
+    "agreement.recalibrate": "To recalibrate",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",
 }

@@ -21,7 +21,7 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
+from web.table_files import table_file
 from web.templatetags.sp import of_base
 
 _reader = member_required(Role.MARKETING, Role.MANAGER, Role.EXECUTIVE)
@@ -127,8 +127,8 @@ def _address(view: str, query: Mapping[str, str], **changes: str) -> str:
 
 @require_safe
 @_reader
-def feedback_csv(request: TenantRequest) -> HttpResponse:
-    """GET /feedback/coverage.csv: the table as a file."""
+def feedback_file(request: TenantRequest) -> HttpResponse:
+    """GET /feedback/coverage.csv, .xlsx: the table as a file."""
     _, question, by, _, rows = _asked(request)
     head = [
         FEEDBACK_SPLITS[by][1],
@@ -161,4 +161,4 @@ def feedback_csv(request: TenantRequest) -> HttpResponse:
         ]
         for row in rows
     )
-    return csv_response(f"feedback-by-{by}-{question.first}-to-{question.last}.csv", head, lines)
+    return table_file(request, f"feedback-by-{by}-{question.first}-to-{question.last}", head, lines)

@@ -81,7 +81,7 @@ def unbegin(handoff: Handoff, targets: Collection[str], *, now: datetime) -> Non
 
 
 def unend(handoff: Handoff, *, closed_at: datetime, now: datetime) -> None:
-    """Let the clocks and the pause go on that ended with a handoff at `closed_at`: its ending is taken back.
+    """Let the clocks go on that ended with a handoff at `closed_at`, and its pause: it is taken back.
 
     The rows of the handoff and its assignments must be as they are after that. What answered a promise before
     stands; the decision that the ending answered is owed again.

@@ -1,4 +1,4 @@
-"""Marketing disputes a rejection; somebody else decides; what was wrong is made good, both figures stay."""
+"""Marketing disputes a rejection; somebody else decides; what was wrong is made good, both figures kept."""
 
 from __future__ import annotations
 

@@ -53,6 +53,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "routing.LeadCase": {"facts": Json({"title": "CTO"}), "expects": Json({"qualifies": True})},
     "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
+    "reporting.Agreement": {"document": Json({"sections": []})},
+    "reporting.AgreementSettings": {"review_day": 5, "freeze_days": 30},
+    "reporting.FreezeOverride": {"kind": "policy"},
 }
 
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0009_handoff_facts"),
+        ("reporting", "0011_rollup_layout"),
         ("tenants", "0014_organisation_currency"),
     ]
 
