@@ -28,6 +28,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "tenants.Publication": {"kind": "policy"},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},
     "leads.Opportunity": {"outcome": ""},
+    "leads.DirtyHandoff": {"lead_id": "00000000-0000-4000-8000-000000000001"},
     "leads.CriteriaVersion": {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
     },
