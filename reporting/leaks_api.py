@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reporting import params
-from reporting.leak_facts import leaks_for
+from reporting.leak_cache import leaks_lately
 from reporting.leak_settings import leak_terms
 from reporting.leaks.findings import Finding, Tag
-from reporting.leaks.registry import DETECTORS
+from reporting.leaks.registry import KINDS
 from web.api import TenantAPIView
 from web.pagination import known_query
 
@@ -27,7 +27,7 @@ class LeakSizeSerializer(serializers.Serializer[Any]):
 
 
 class LeakSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=[each.kind for each in DETECTORS])
+    kind = serializers.ChoiceField(choices=list(KINDS))
     tag = serializers.ChoiceField(choices=[each.value for each in Tag])
     title = serializers.CharField()
     evidence = serializers.CharField(help_text="With the base of each share.")
@@ -40,7 +40,7 @@ class LeakSerializer(serializers.Serializer[Any]):
 
 
 class LookedSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=[each.kind for each in DETECTORS])
+    kind = serializers.ChoiceField(choices=list(KINDS))
     looks_for = serializers.CharField()
     tests = serializers.IntegerField(help_text="Comparisons made.")
     beyond = serializers.IntegerField(help_text="Of these: beyond chance (Benjamini-Hochberg).")
@@ -51,6 +51,7 @@ class LookedSerializer(serializers.Serializer[Any]):
 class LeaksSerializer(serializers.Serializer[Any]):
     to = serializers.DateField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
+    as_of = serializers.DateTimeField(help_text="When it was worked out: at most ten minutes ago.")
     leads = serializers.IntegerField(help_text="MQLs of the period.")
     followed = serializers.IntegerField(help_text="Leads that conversion is learned from.")
     cohort_days = serializers.IntegerField(help_text="For which each of them was followed.")
@@ -88,12 +89,14 @@ class LeaksView(TenantAPIView):
         query = {"period": "90d", **request.query_params.dict()}
         question = params.question_for_api(query, tenant=self.tenant, now=now)
         chosen = leak_terms()
-        found = leaks_for(question, now, chosen=chosen)
+        kept = leaks_lately(question, now, chosen=chosen)
+        found = kept.leaks
         return Response(
             {
                 "from": question.first,
                 "to": question.last,
                 "time_zone": self.tenant.time_zone,
+                "as_of": kept.at,
                 "leads": found.leads,
                 "followed": found.followed,
                 "cohort_days": chosen.cohort_days,

@@ -39,6 +39,7 @@ DETECTORS: Final[tuple[Detector[Any], ...]] = (
     MissingData(),
     StalledStage(),
 )
+KINDS: Final = tuple(detector.kind for detector in DETECTORS)
 #: Of the tests that are said to be beyond chance, the share that may be so by chance.
 FALSE_ALARMS: Final = 0.05
 

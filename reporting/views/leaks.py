@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import ValidationFailed
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.leak_facts import leaks_for
+from reporting.leak_cache import Kept, leaks_lately
 from reporting.leak_rows import BEHIND, behind
 from reporting.leak_settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
 from reporting.leaks.findings import Finding, Page
@@ -97,11 +97,13 @@ def asked_of(request: TenantRequest) -> Asked:
 def card(asked: Asked, role: Role | str) -> dict[str, Any]:
     """The card "Where the money leaks", for reporting/_leaks.html, on this page and on others."""
     chosen = leak_terms()
-    return card_of(asked, leaks_for(asked.question, asked.now, chosen=chosen), chosen, role)
+    return _card(asked, leaks_lately(asked.question, asked.now, chosen=chosen), chosen, role)
 
 
-def card_of(asked: Asked, leaks: Leaks, chosen: LeakTerms, role: Role | str) -> dict[str, Any]:
+def _card(asked: Asked, kept: Kept, chosen: LeakTerms, role: Role | str) -> dict[str, Any]:
+    leaks = kept.leaks
     return {
+        "as_of": kept.at if kept.at < asked.now else None,
         "findings": [_shown(asked, finding, role) for finding in leaks.findings],
         "leads": leaks.leads,
         "followed": leaks.followed,
@@ -166,14 +168,14 @@ def leaks_card(request: TenantRequest) -> HttpResponse:
 def _page(request: TenantRequest, form: LeakTermsForm | None = None) -> HttpResponse:
     asked = asked_of(request)
     chosen = leak_terms()
-    found = leaks_for(asked.question, asked.now, chosen=chosen)
+    kept = leaks_lately(asked.question, asked.now, chosen=chosen)
     if form is None and request.member.role == Role.ADMIN:
         form = LeakTermsForm(initial=asdict(chosen))
     context = {
         "asked": asked,
         "crumbs": [{"label": "Insight"}, {"label": "Leaks"}],
-        "leaks": card_of(asked, found, chosen, request.member.role),
-        "filters": _filters(asked, found),
+        "leaks": _card(asked, kept, chosen, request.member.role),
+        "filters": _filters(asked, kept.leaks),
         "csv_url": asked.link("leaks_csv"),
         "form": form,
         "terms": chosen,
@@ -230,7 +232,7 @@ def leaks_file(request: TenantRequest) -> HttpResponse:
         "Evidence",
         "How the size is worked out",
     ]
-    found = leaks_for(asked.question, asked.now).findings
+    kept = leaks_lately(asked.question, asked.now, chosen=leak_terms())
     lines = [
         [
             rank,
@@ -243,7 +245,7 @@ def leaks_file(request: TenantRequest) -> HttpResponse:
             each.evidence,
             each.method,
         ]
-        for rank, each in enumerate(found, start=1)
+        for rank, each in enumerate(kept.leaks.findings, start=1)
     ]
     return table_file(request, file_name(asked, "leaks"), head, lines)
 

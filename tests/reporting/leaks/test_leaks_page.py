@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from leads.models import Lead
+from reporting import leak_cache
 from reporting.leak_settings import LeakTerms, leak_terms
 from reporting.models import HandoffFact
 from tenants.clock import database_clock
@@ -191,3 +192,24 @@ def test_nothing_before_the_period_counts_as_its_leads(acme: Org) -> None:
         recent = HandoffFact.objects.filter(started_at__gte=now - timedelta(days=31)).count()
     assert 0 < page.context["leaks"]["leads"] <= recent
     assert page.context["leaks"]["followed"] > recent
+
+
+def test_a_large_organisation_s_findings_are_kept_for_some_minutes_and_say_of_when(
+    acme: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leak_cache, "LARGE", 100)
+    now = leaking(acme)
+    client = browser(acme.marketing)
+    first = client.get("/leaks?period=365d")
+    assert first.context["leaks"]["as_of"] is None
+    with acme.scope():
+        HandoffFact.objects.filter(started_at__lt=now - timedelta(days=100)).delete()
+    again = client.get("/leaks?period=365d")
+    assert again.context["leaks"]["findings"] == first.context["leaks"]["findings"]
+    assert "as of " in again.content.decode()
+    # Other settings, another period, and a reader who sees only part of it are answered anew.
+    assert client.get("/leaks?period=90d").context["leaks"]["as_of"] is None
+    assert browser(acme.manager).get("/leaks?period=365d").context["leaks"]["as_of"] is None
+    browser(acme.admin).post("/leaks/settings", SETTINGS)
+    changed = client.get("/leaks?period=365d").context["leaks"]
+    assert (changed["as_of"], changed["findings"]) == (None, [])
