@@ -42,7 +42,8 @@ def candidates(*, now: datetime) -> list[Candidate]:
     found = rejections(None).annotate(disputed=Exists(dispute.filter(state=Dispute.State.OPEN)))
     fresh = Q(at__gte=since) & ~Exists(dispute) & ~Exists(on_sheet)
     rows = list(found.filter(Q(disputed=True) | fresh).order_by("-disputed", "-at", "id")[:_MOST])
-    return [_candidate(each, amounts) for amounts in [_amounts(rows)] for each in rows]
+    amounts = _amounts(rows)
+    return [_candidate(each, amounts) for each in rows]
 
 
 def _amounts(rows: Sequence[Disposition]) -> dict[UUID, float]:

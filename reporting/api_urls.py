@@ -10,6 +10,7 @@ from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
 from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
+from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
 
 urlpatterns = [
@@ -28,4 +29,5 @@ urlpatterns = [
     path(
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
+    path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
 ]

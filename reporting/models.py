@@ -196,6 +196,12 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few: those that stand somewhere.
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=models.Q(closed_at__isnull=True),
+                name="handoff_fact_open",
+            ),
             # Few of many: what is owed an answer, and what was disputed.
             models.Index(
                 fields=["tenant", "started_at", "decision_due_at"],
@@ -334,6 +340,17 @@ class HandoffRollUp(TenantModel):
     sql_90 = _count()
     opportunity_90 = _count()
     won_90 = _count()
+    mql_rejected = _count()
+    mql_nurture = _count()
+    mql_disqualified = _count()
+    sal_nurture = _count()
+    sal_lost = _count()
+    sal_disqualified = _count()
+    sql_nurture = _count()
+    sql_lost = _count()
+    sql_disqualified = _count()
+    opportunity_nurture = _count()
+    opportunity_lost = _count()
     amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
     won_amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
     kinds = ArrayField(models.PositiveSmallIntegerField(), default=list)
@@ -360,3 +377,16 @@ class HandoffRollUp(TenantModel):
                 name="handoff_rollup_once",
             )
         ]
+
+
+class LeakSettings(TenantModel):
+    """What the organisation set for its leak finder. Without a row the defaults hold."""
+
+    sql_percent = models.PositiveSmallIntegerField(default=30)  # MQL to SQL below this leaks
+    wrong_owner_percent = models.PositiveSmallIntegerField(default=5)  # of routed leads; beyond this leaks
+    cohort_days = models.PositiveSmallIntegerField(default=90)  # for which each lead is followed
+    enough_attempts = models.PositiveSmallIntegerField(default=4)
+    fast_minutes = models.PositiveIntegerField(null=True)  # working minutes; null: the target of its tier
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="leak_settings_once")]

@@ -13,6 +13,8 @@ from reporting.views import (
     feedback,
     funnel,
     handoffs,
+    journey,
+    leaks,
     rejections,
     stale,
     volume,
@@ -42,6 +44,8 @@ urlpatterns = [
     *file_paths("funnel/leads", handoffs.funnel_leads_file, "funnel_leads"),
     path("rejections", rejections.rejections, name="rejections"),
     *file_paths("rejections", rejections.rejections_file, "rejections"),
+    path("journey", journey.journey, name="journey"),
+    *file_paths("journey", journey.journey_file, "journey"),
     # Feedback and disputes.
     path("feedback/coverage", feedback.feedback, name="feedback"),
     *file_paths("feedback/coverage", feedback.feedback_file, "feedback"),
@@ -58,4 +62,11 @@ urlpatterns = [
         agreement.version_file,
         name="agreement_version_file",
     ),
+    # The leak finder
+    path("leaks", leaks.leaks, name="leaks"),
+    path("leaks/card", leaks.leaks_card, name="leaks_card"),
+    *file_paths("leaks", leaks.leaks_file, "leaks"),
+    path("leaks/settings", leaks.settings, name="leak_settings"),
+    path("leaks/leads", leaks.leak_leads, name="leak_leads"),
+    *file_paths("leaks/leads", leaks.leak_leads_file, "leak_leads"),
 ]

@@ -288,6 +288,7 @@ SPECTACULAR_SETTINGS = {
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
         "ListEntryKindEnum": ["domain", "email", "company"],
+        "LeakKindEnum": "reporting.leaks.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
             "at_risk",

@@ -35,6 +35,7 @@ from notifications import outbox
 from notifications.models import OutboxMessage
 from notifications.sending import deliver_round
 from routing.models import Decision
+from slaportal.demo import objections
 from slaportal.demo.people import Crowd, pick
 from slaportal.demo.world import DILIGENT, LIVE_KIND, LIVE_SECONDS, Habits, World
 from tenants.calendars import load_calendar, member_calendar_versions
@@ -540,6 +541,9 @@ class History:
                 else:
                     case.owner_id, case.version = None, case.version + 1
                     self._waiting = True
+            elif done is not None and self.chance.random() < objections.DISPUTED:
+                wait = timedelta(minutes=self.chance.randrange(600, 6_000))
+                self._plan(now + wait, partial(self._dispute, case))
         else:
             reason = pick(self.chance, NURTURES)
             done = self._try(
@@ -553,6 +557,21 @@ class History:
                 )
             )
         self.progress.answers += done is not None
+        self._changed()
+
+    def _dispute(self, case: _Case, now: datetime) -> None:
+        found = objections.dispute(case.lead_id, self.chance, now)
+        if found is not None and self.chance.random() < objections.DECIDED:
+            wait = timedelta(minutes=self.chance.randrange(900, 7_000))
+            self._plan(now + wait, partial(self._judge, case, found))
+
+    def _judge(self, case: _Case, dispute_id: UUID, now: datetime) -> None:
+        done = objections.decide(dispute_id, self.chance, now)
+        fresh = done.fresh_handoff if done is not None else None
+        if fresh is not None and fresh.owner_id is not None:
+            case.touched = case.answered = False
+            self._give(case, fresh.owner_id, now)
+        self._waiting = self._waiting or fresh is not None
         self._changed()
 
     def _note(self, reason: str) -> str:
