@@ -11,6 +11,7 @@ from handoff.views import (
     cases,
     corrections,
     decisions,
+    disputes,
     excuses,
     handover,
     inbox,
@@ -25,6 +26,7 @@ from handoff.views import (
     simulation,
     stale,
 )
+from web.table_files import file_paths
 
 app_name = "handoff"
 urlpatterns = [
@@ -43,6 +45,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/accept", acts.accept, name="accept"),
     path("leads/<uuid:lead_id>/reject", acts.reject, name="reject"),
     path("leads/<uuid:lead_id>/nurture", acts.nurture, name="nurture"),
+    path("leads/<uuid:lead_id>/progress", acts.progress, name="progress"),
     path("leads/<uuid:lead_id>/touch", acts.touch, name="touch"),
     path("leads/<uuid:lead_id>/claim", moves.claim, name="claim"),
     path("leads/<uuid:lead_id>/hand-over", moves.hand_over, name="hand_over"),
@@ -51,13 +54,26 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/pause", pauses.pause, name="pause"),
     path("leads/<uuid:lead_id>/resume", pauses.resume, name="resume"),
     path("leads/<uuid:lead_id>/stage", acts.stage, name="stage"),
+    path("leads/<uuid:lead_id>/sql-answers", acts.sql_answers, name="sql_answers"),
     path("leads/<uuid:lead_id>/undo/accept", acts.undo_accept, name="undo_accept"),
+    path("leads/<uuid:lead_id>/undo", acts.undo_answer, name="undo_answer"),
     path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", acts.undo_touch, name="undo_touch"),
     path("timers/<uuid:timer_id>/excuse", excuses.ask, name="excuse"),
     path("excuses", excuses.excuses_list, name="excuses"),
     path("excuses/<uuid:excuse_id>/approve", excuses.approve, name="excuse_approve"),
     path("excuses/<uuid:excuse_id>/refuse", excuses.refuse, name="excuse_refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuses.withdraw, name="excuse_withdraw"),
+    path("leads/<uuid:lead_id>/dispute", disputes.open_one, name="open_dispute"),
+    path("disputes", disputes.queue, name="disputes"),
+    path("disputes/sheet", disputes.sheet, name="dispute_sheet"),
+    path("disputes/sheet/open", disputes.open_sheet, name="open_dispute_sheet"),
+    path("disputes/items/<uuid:sheet_item_id>", disputes.item, name="dispute_item"),
+    path("disputes/follow-ups", disputes.follow_up_list, name="dispute_follow_ups"),
+    path(
+        "disputes/follow-ups/<uuid:follow_up_id>/answer", disputes.answer_follow_up, name="answer_follow_up"
+    ),
+    path("disputes/<uuid:dispute_id>", disputes.one, name="dispute"),
+    path("disputes/<uuid:dispute_id>/reopen", disputes.reopen, name="reopen_dispute"),
     path("people/<uuid:member_id>/leads", leaving.hand_leads_on, name="hand_leads_on"),
     path("people/<uuid:member_id>/departure", leaving.departure, name="departure"),
     path("routing/simulate", simulation.simulate, name="simulate"),
@@ -68,7 +84,7 @@ urlpatterns = [
     path("routing/simulations/<uuid:simulation_run_id>/cancel", simulation.cancel, name="simulation_cancel"),
     path("routing/simulations/<uuid:simulation_run_id>/again", simulation.again, name="simulation_again"),
     path("routing/simulations/<uuid:simulation_run_id>/leads", simulation.leads, name="simulation_leads"),
-    path("routing/simulations/<uuid:simulation_run_id>/leads.csv", simulation.as_csv, name="simulation_csv"),
+    *file_paths("routing/simulations/<uuid:simulation_run_id>/leads", simulation.as_file, "simulation"),
     path("routing/test-leads", cases.listed, name="test_leads"),
     path("routing/test-leads/new", cases.new, name="new_test_lead"),
     path("routing/test-leads/gate", cases.set_gate, name="test_leads_gate"),

@@ -19,6 +19,7 @@ from typing import Any, Final
 from core.errors import Conflict, DomainError, FieldError, StaleVersion, ValidationFailed
 from leads.accounts import account_to_be
 from leads.arrivals import Arrival, NewEngagement, Person
+from leads.dirty import mark_accounts_dirty
 from leads.incoming import CompanyIn, LeadIn, check
 from leads.matching import check_domain, normalise_email, normalise_phone
 from leads.models import Account, CriteriaVersion, Lead, LeadExternalId
@@ -231,6 +232,7 @@ class _Correcting(Batch):
             for name in gone:
                 setattr(account, name, _blank(name))
             update_rows([account], gone)
+            mark_accounts_dirty([account.id], self.now)
 
     def merge_item(self, lead: Lead, item: LeadIn, *, newer: bool) -> None:
         said = self.correction.lead

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
+from itertools import islice
 from typing import Any, Final
 
-from core.rules import InvalidRule, describe
+from core.rules import InvalidRule, describe, doubts
 from leads.criteria import SCHEMA
 from leads.requirement_words import requirement_changes, requirement_sentences
 from leads.requirements import REQUIRED_FIELDS
@@ -18,6 +19,7 @@ FITS: Final = "Fits"
 INTENT: Final = "Shows intent"
 EXCLUDED: Final = "Never qualifies"
 SCORE: Final = "Score"
+_MOST_DOUBTS: Final = 20
 _NO_FIT: Final = "Everybody fits"
 #: What says the same as leaving the part out.
 _LEFT_OUT: Final[Mapping[str, Any]] = {
@@ -41,6 +43,14 @@ def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     if points:
         parts.append((SCORE, points))
     return [*parts, *requirement_sentences(content)]
+
+
+def doubtful(content: Mapping[str, Any]) -> list[str]:
+    """What to look at twice in a content: values that are not what their field asks for; each once."""
+    rules = [content.get("fit"), content.get("rule"), *(when for _, when in exclusions(content))]
+    rules += [signal.get("when") for _, signal in signals(content)]
+    found = (each.message for rule in rules if rule is not None for each in doubts(rule, SCHEMA))
+    return list(dict.fromkeys(islice(found, _MOST_DOUBTS)))
 
 
 def conditions(tree: Any) -> list[str]:

@@ -502,13 +502,23 @@ class Opportunity(TenantModel):
 class DirtyHandoff(TenantModel):
     """A handoff whose numbers changed; written in the changing transaction, drained by reporting.
 
-    One row a change, no unique key: two writers never wait for each other here.
+    One row a change, no unique key: two writers never wait for each other here. One of three is said: a
+    handoff; a lead or an account, which stands for all handoffs of it (leads.dirty), without a reference, for
+    that would lock the row that is changing.
     """
 
-    handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
+    handoff = tenant_fk("leads.Handoff", null=True, on_delete=models.CASCADE)
+    lead_id = models.UUIDField(null=True)
+    account_id = models.UUIDField(null=True)
     at = models.DateTimeField()
 
     class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(handoff__isnull=False) | Q(lead_id__isnull=False) | Q(account_id__isnull=False),
+                name="dirty_says_what",
+            )
+        ]
         indexes = [models.Index(fields=["tenant", "at"], name="dirty_by_time")]
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from leads.dirty import mark_accounts_dirty
 from tenants.context import current_tenant_id
 from tenants.roundtrips import write
 
@@ -35,10 +36,11 @@ def accounts_changed(
     """Have the leads of these accounts looked at that lack something, or are held for enrichment.
 
     but_leads: those that the caller judges itself.
-    One write that nobody waits for, so it costs an arrival no way of its own. A row a change and lead, though
-    one may be waiting already: an engine that is at that one may have read the account as it was before, and
-    a unique key would have two transactions wait for each other.
+    Their handoffs are counted again. Writes that nobody waits for, so they cost an arrival no way of their
+    own. A row a change and lead, though one may be waiting already: an engine that is at that one may have
+    read the account as it was before, and a unique key would have two transactions wait for each other.
     """
     if account_ids:
+        mark_accounts_dirty(account_ids, now)
         ids = [str(current_tenant_id()), list(account_ids), list(but_leads)]
         write(_LOOK_AT, [now, now, *ids, MOST])

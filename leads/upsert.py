@@ -24,6 +24,7 @@ from leads.account_facts import Beside
 from leads.accounts import match_accounts
 from leads.arrivals import Arrival, NewEngagement, Person
 from leads.criteria import ARRIVAL, Judgement, facts_of, load_criteria
+from leads.dirty import mark_leads_dirty
 from leads.incoming import LeadIn
 from leads.lifecycle import IN_HANDOFF, Stage, can_move
 from leads.matching import normalise_email, normalise_phone
@@ -396,6 +397,8 @@ class Batch:
     def write_rows(self) -> None:
         known = [person.lead for person in self.people if person.lead is not None and not person.is_new]
         update_rows(known, _CHANGING)
+        handed_over = [person.lead.id for person in self.people if person.lead and person.last_number]
+        mark_leads_dirty(handed_over, self.now)
         ids = [
             fresh(
                 LeadExternalId,

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection
-from datetime import date
+from collections.abc import Callable, Collection, Sequence
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
 
-from reporting import handoff_facts, rollups, watch
+from reporting import handoff_facts, handoff_rollups, rollups, watch
 from reporting.rollup_sql import COUNTED
 from reporting.rollups import NOBODY, Counted
 from sla.models import Timer
@@ -119,12 +119,50 @@ def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
             # Materialized: a plain subquery may be run again for each row, and take more than the limit.
             "with taken as materialized (select id from leads_dirtyhandoff where tenant_id = %s"
             " order by at limit %s for update skip locked) delete from leads_dirtyhandoff d using taken"
-            " where d.tenant_id = %s and d.id = taken.id returning d.handoff_id",
+            " where d.tenant_id = %s and d.id = taken.id"
+            " returning d.handoff_id, d.lead_id, d.account_id, d.at",
             [tenant_id, limit, tenant_id],
         )
-        handoffs = [row[0] for row in cursor.fetchall()]
-        _build(set(handoffs))
-        return len(handoffs)
+        taken = cursor.fetchall()
+        handoffs = {row[0] for row in taken if row[0] is not None}
+        further = _handoffs_of([row[1:] for row in taken if row[0] is None])
+        if len(further) > limit:
+            # One turn is not to hold them all: each is noted by itself, and the next turns take them.
+            cursor.execute(
+                "insert into leads_dirtyhandoff (id, tenant_id, handoff_id, at)"
+                " select gen_random_uuid(), %s, said.id, said.at"
+                " from unnest(%s::uuid[], %s::timestamptz[]) as said(id, at)",
+                [tenant_id, [str(each) for each in further], list(further.values())],
+            )
+            _build(handoffs)
+            return max(limit, len(taken))
+        _build(handoffs | set(further))
+        return len(taken)
+
+
+def _handoffs_of(said: Sequence[tuple[UUID | None, UUID | None, datetime]]) -> dict[UUID, datetime]:
+    """The handoffs of these leads and of the leads of these accounts, each with when it was noted first."""
+    if not said:
+        return {}
+    leads, accounts, moments = (list(each) for each in zip(*said, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "with said as (select * from unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])"
+            " as said(lead_id, account_id, at)), meant as ("
+            " select lead_id, at from said where lead_id is not null union all"
+            " select l.id, said.at from said"
+            " join leads_lead l on l.tenant_id = %s and l.account_id = said.account_id)"
+            " select h.id, min(meant.at) from meant"
+            " join leads_handoff h on h.tenant_id = %s and h.lead_id = meant.lead_id group by h.id",
+            [
+                [str(each) if each else None for each in leads],
+                [str(each) if each else None for each in accounts],
+                moments,
+                current_tenant_id(),
+                current_tenant_id(),
+            ],
+        )
+        return dict(cursor.fetchall())
 
 
 def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = None) -> int:
@@ -139,8 +177,10 @@ def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = 
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         cursor.execute(_INSERT, {"tenant": tenant_id, **_without_pauses(Q())})
         count = int(cursor.rowcount)
-        handoff_facts.build()
-        rollups.rebuild(zone=rollups.zone_of_days(), progress=progress)
+        handoff_facts.rebuild()
+        zone = rollups.zone_of_days()
+        rollups.rebuild(zone=zone, progress=progress)
+        handoff_rollups.rebuild(zone=zone, progress=progress)
         return count
 
 
@@ -160,11 +200,15 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         before = {Counted(*row) for row in cursor.fetchall()}
         cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
         after = {Counted(*row) for row in cursor.fetchall()}
-    handoff_facts.build(handoff_ids)
+    changed = handoff_facts.build(handoff_ids, zone=zone)
     if rollups.are_complete(zone):
         rollups.refresh(before ^ after, zone=zone)
     else:
         rollups.rebuild(zone=zone)
+    if handoff_rollups.are_complete(zone):
+        handoff_rollups.refresh(changed, zone=zone)
+    else:
+        handoff_rollups.rebuild(zone=zone)
 
 
 def _without_pauses(which: Q) -> dict[str, Any]:

@@ -159,9 +159,8 @@ def behind(
     question: Question, query: Mapping[str, str], *, terms: Terms, now: datetime
 ) -> QuerySet[HandoffFact]:
     """The handoffs that a finding counts. Raises ValidationFailed at a filter that cannot be read."""
-    found: QuerySet[HandoffFact] = with_stages(handoffs(question)).annotate(
-        **dimensions(terms, now), hour=hour_of_week(question)
-    )
+    told = dimensions(terms, now) | {"hour": hour_of_week(question)}
+    found: QuerySet[HandoffFact] = with_stages(handoffs(question)).annotate(**told)
     for name in BEHIND:
         if query.get(name) and name not in ("stage", "over"):
             found = found.filter(_filter(name, query[name]))

@@ -5,7 +5,28 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from reporting.agreement.models import (
+    Agreement,
+    AgreementSettings,
+    FreezeOverride,
+    Reading,
+    Recalibration,
+    Signature,
+)
 from tenants.models import TenantModel, tenant_fk
+
+__all__ = [
+    "Agreement",
+    "AgreementSettings",
+    "FreezeOverride",
+    "HandoffFact",
+    "Reading",
+    "Recalibration",
+    "RollUp",
+    "RollUpState",
+    "Signature",
+    "TargetFact",
+]
 
 _NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
 
@@ -152,6 +173,13 @@ class HandoffFact(TenantModel):
     amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
     won_amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
 
+    # Feedback, for reporting.feedback_measures. The database's defaults serve code that does not know them.
+    feedback = models.CharField(max_length=12, blank=True, default="", db_default="")  # the first standing
+    feedback_at = models.DateTimeField(null=True)
+    decision_due_at = models.DateTimeField(null=True)  # on the company's clock
+    overturned = models.BooleanField(default=False, db_default=False)  # its rejection was, by a dispute
+    dispute = models.CharField(max_length=10, blank=True, default="", db_default="")  # Dispute.State
+
     class Meta(TenantModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "started_at"], name="handoff_fact_of_period"),
@@ -168,6 +196,23 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few: those that stand somewhere.
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=models.Q(closed_at__isnull=True),
+                name="handoff_fact_open",
+            ),
+            # Few of many: what is owed an answer, and what was disputed.
+            models.Index(
+                fields=["tenant", "started_at", "decision_due_at"],
+                condition=models.Q(feedback=""),
+                name="handoff_fact_unanswered",
+            ),
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=~models.Q(dispute=""),
+                name="handoff_fact_disputed",
+            ),
         ]
 
 
@@ -228,13 +273,110 @@ class RollUp(TenantModel):
 
 
 class RollUpState(TenantModel):
-    """That the roll-ups of an organisation are complete, and whose days they count. Without it, or after the
-    organisation moved to another zone, reports count facts."""
+    """That the roll-ups of an organisation are complete, whose days they count, and which cubes they have
+    (rollups.LAYOUT). Without it, after the organisation moved to another zone, or after an upgrade with
+    another layout, reports count facts until all cells are counted anew."""
 
     zone = models.CharField(max_length=60)
+    layout = models.PositiveSmallIntegerField(default=1, db_default=1)
+    # The same of the roll-ups of handoffs. The database's default serves code that does not know them yet.
+    handoffs_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="rollup_state_once")]
+
+
+def _count() -> models.PositiveIntegerField[int, int]:
+    return models.PositiveIntegerField(default=0)
+
+
+class HandoffRollUp(TenantModel):
+    """Facts of handoffs counted together, as RollUp counts those of clocks: the handoffs that started on one
+    day, or in one week, and have the same values in the columns of one cube (reporting.handoff_rollups).
+
+    The counts are those of reporting.definitions.COUNTS. What is spread out (definitions.SPREAD) is four
+    lists of one length, ordered: of what, the lower end of a bucket, how many fell into it, and their seconds
+    together. Cells by reason have no lists.
+    """
+
+    cube = models.CharField(max_length=15)
+    days = models.PositiveSmallIntegerField()  # 1, or 7 from a Monday on
+    day = models.DateField()
+    team_id = models.UUIDField()
+    member_id = models.UUIDField()
+    value = models.CharField(max_length=120, blank=True)  # a source, a campaign, a channel or a segment
+    tier = models.CharField(max_length=60, blank=True)
+    reason = models.CharField(max_length=40, blank=True)  # of a rejection; in cubes by reason
+    tier_name = models.CharField(max_length=80, blank=True)
+
+    mqls = _count()
+    accepted = _count()
+    rejected = _count()
+    rejected_for_routing = _count()
+    nurtured = _count()
+    undecided = _count()
+    lost = _count()
+    disqualified = _count()
+    contacted = _count()
+    untouched = _count()
+    closed_untouched = _count()
+    touches = _count()
+    moves = _count()
+    wrong_owner_moves = _count()
+    with_amount = _count()
+    sal = _count()
+    sql = _count()
+    opportunity = _count()
+    won = _count()
+    sal_30 = _count()
+    sql_30 = _count()
+    opportunity_30 = _count()
+    won_30 = _count()
+    sal_60 = _count()
+    sql_60 = _count()
+    opportunity_60 = _count()
+    won_60 = _count()
+    sal_90 = _count()
+    sql_90 = _count()
+    opportunity_90 = _count()
+    won_90 = _count()
+    mql_rejected = _count()
+    mql_nurture = _count()
+    mql_disqualified = _count()
+    sal_nurture = _count()
+    sal_lost = _count()
+    sal_disqualified = _count()
+    sql_nurture = _count()
+    sql_lost = _count()
+    sql_disqualified = _count()
+    opportunity_nurture = _count()
+    opportunity_lost = _count()
+    amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
+    won_amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
+    kinds = ArrayField(models.PositiveSmallIntegerField(), default=list)
+    starts = ArrayField(models.PositiveIntegerField(), default=list)
+    counts = ArrayField(models.PositiveIntegerField(), default=list)
+    seconds = ArrayField(models.PositiveBigIntegerField(), default=list)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "tenant",
+                    "cube",
+                    "days",
+                    "day",
+                    "team_id",
+                    "member_id",
+                    "value",
+                    "tier",
+                    "reason",
+                ],
+                # So that the largest of a hundred thousand campaigns are found by the index alone.
+                include=["mqls"],
+                name="handoff_rollup_once",
+            )
+        ]
 
 
 class LeakSettings(TenantModel):

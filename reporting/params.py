@@ -12,8 +12,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
-from reporting.measures import TARGETS
-from reporting.selectors import CLOCKS, Question, sight_of
+from reporting.measures import SEGMENTS, TARGETS
+from reporting.selectors import CLOCKS, HOURS, Question, sight_of
 from tenants.models import Member, Role, Tenant
 
 PERIODS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
@@ -68,7 +68,10 @@ def _question(
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),
         tier=_text(query, "tier"),
+        channel=_text(query, "channel"),
+        segment=_segment(query),
         target=choice(query, "target", ("", *TARGETS), "") or None,
+        hour=_hour(query),
         ignore_pauses=choice(query, "pauses", PAUSES, COUNTED) != COUNTED,
         **sight,
     )
@@ -118,6 +121,23 @@ def _id(query: Mapping[str, str], name: str) -> UUID | None:
         return UUID(text)
     except ValueError as error:
         raise ValidationFailed.at(f"/{name}", "This is no id of ours.", "invalid") from error
+
+
+def _hour(query: Mapping[str, str]) -> int | None:
+    """An hour of the week, by its number since Monday's midnight."""
+    text = query.get("hour", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text[:4]) < HOURS):
+        raise ValidationFailed.at(
+            "/hour", f"hour is a number from 0 to {HOURS - 1}, 0 is Monday 0:00.", "invalid"
+        )
+    return int(text)
+
+
+def _segment(query: Mapping[str, str]) -> str | None:
+    text = choice(query, "segment", ("", NONE, *SEGMENTS), "")
+    return None if not text else "" if text == NONE else text
 
 
 def _text(query: Mapping[str, str], name: str) -> str | None:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.countries import shown
 from core.errors import Conflict, DomainError, StaleVersion, ValidationFailed
 from handoff.simulation import cases
 from handoff.simulation.forms import CaseForm, GateForm
@@ -88,7 +89,7 @@ def _described(case: LeadCase) -> dict[str, Any]:
         case.facts.get("title"),
         account.get("name") or case.facts.get("company_name"),
         f"{account['employees']:,} employees" if account.get("employees") is not None else None,
-        case.facts.get("country") or account.get("country"),
+        shown(case.facts.get("country") or account.get("country") or ""),
         f"source {case.facts['source']}" if case.facts.get("source") else None,
     ]
     parts += [each["kind"].replace("_", " ") for each in case.facts.get("engagements") or ()]

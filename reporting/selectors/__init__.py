@@ -3,33 +3,71 @@
 from __future__ import annotations
 
 from reporting.selectors.behind import any_excused, clocks_behind, stories
-from reporting.selectors.names import Choices, Names, choices, humanise, load_names
+from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, response_times, stages_with_shares
+from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
+from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
+from reporting.selectors.hours import HOURS, LEAST, Hour, by_hour
+from reporting.selectors.journeys import Journey, Standing, journey
+from reporting.selectors.names import (
+    Choices,
+    HandoffChoices,
+    Names,
+    choices,
+    handoff_choices,
+    humanise,
+    load_names,
+)
 from reporting.selectors.numbers import Course, Group, Report, Totals, report
-from reporting.selectors.questions import CLOCKS, SPLITS, Question, sight_of
+from reporting.selectors.questions import CLOCKS, HANDOFF_SPLITS, SPLITS, Question, sight_of
+from reporting.selectors.rejected import REJECTION_SPLITS, ReasonRow, Rejections, rejections
 from reporting.selectors.rolled import Ground, ground_of
 from reporting.selectors.volumes import Volume, leads_behind, volume
 
 __all__ = [
     "CLOCKS",
+    "HANDOFF_SPLITS",
+    "HOURS",
+    "LEAST",
+    "LISTED",
+    "REJECTION_SPLITS",
     "SPLITS",
     "Choices",
     "Course",
+    "Funnel",
     "Ground",
     "Group",
+    "HandoffChoices",
+    "HandoffGround",
+    "Hour",
+    "Journey",
     "Names",
     "Question",
+    "ReasonRow",
+    "Rejections",
     "Report",
+    "Standing",
+    "Tally",
+    "TallyGroup",
     "Totals",
     "Volume",
     "any_excused",
+    "by_hour",
     "choices",
     "clocks_behind",
+    "funnel",
     "ground_of",
+    "handoff_choices",
+    "handoff_ground",
+    "handoffs_behind",
     "humanise",
+    "journey",
     "leads_behind",
     "load_names",
+    "rejections",
     "report",
+    "response_times",
     "sight_of",
+    "stages_with_shares",
     "stories",
     "volume",
 ]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Exists, F, QuerySet, Value
 
+from reporting.measures import SEGMENTS
+from reporting.models import HandoffRollUp
 from reporting.rollups import NOBODY
-from reporting.selectors.questions import Question, facts
+from reporting.selectors.handoff_cells import HandoffGround
+from reporting.selectors.questions import Question, facts, handoff_facts, led_by
 from reporting.selectors.rolled import Ground, cells, cube_for
 from sla import targets
 from tenants.models import Member
@@ -35,6 +41,8 @@ class Names:
             return (self.teams.get(key, "A former team"), "") if key else ("No team", "")
         if by == "tier":
             return self.tiers.get(key) or humanise(key), ""
+        if by == "segment":
+            return (SEGMENTS[key][0] if key in SEGMENTS else "Size not known"), ""
         return key or f"No {by} given", ""
 
 
@@ -100,3 +108,63 @@ def choices(question: Question, *, ground: Ground | None = None) -> Choices:
         sorted(found, key=targets.place),
         paused,
     )
+
+
+#: Sources that a filter offers at most: those with the most handoffs.
+MOST_SOURCES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffChoices:
+    """What the filters above reports of handoffs offer: values of the period's weeks."""
+
+    sources: list[str]
+    tiers: dict[str, str]
+    teams: set[UUID]
+
+
+_CHOICES: Final = """
+with cell as materialized ({rows})
+(select 'source', source, '' from cell group by source order by sum(n) desc, source limit %s)
+union all (select 'tier', tier, max(tier_name) from cell group by tier order by tier)
+union all (select 'team', team_id::text, '' from cell where team_id is not null group by team_id)
+"""
+
+
+def handoff_choices(question: Question, ground: HandoffGround | None) -> HandoffChoices:
+    """Sources, tiers (slug: name) and teams that the period has, as far as the reader sees; one query."""
+    rows: QuerySet[Any]
+    if ground is not None and (question.seen_by is None or question.leads_teams):
+        monday = question.first - timedelta(days=question.first.weekday())
+        rows = HandoffRollUp.objects.filter(
+            cube="source", days=7, day__gte=monday, day__lte=question.last
+        ).annotate(source=F("value"), n=F("mqls"))
+        rows = rows.filter(led_by(question.seen_by, "team_id")) if question.seen_by else rows
+    else:
+        plain = Question(
+            zone=question.zone,
+            first=question.first,
+            last=question.last,
+            seen_by=question.seen_by,
+            leads_teams=question.leads_teams,
+        )
+        rows = handoff_facts(plain).annotate(n=Value(1))
+    try:
+        sql, params = (
+            rows.order_by().values("source", "tier", "tier_name", "team_id", "n").query.sql_with_params()
+        )
+    except EmptyResultSet:
+        return HandoffChoices([], {}, set())
+    sources: list[str] = []
+    tiers: dict[str, str] = {}
+    teams: set[UUID] = set()
+    with connection.cursor() as cursor:
+        cursor.execute(_CHOICES.format(rows=sql), [*params, MOST_SOURCES])
+        for what, value, name in cursor.fetchall():
+            if what == "source":
+                sources.append(value)
+            elif what == "tier":
+                tiers[value] = name or humanise(value)
+            elif UUID(value) != NOBODY:
+                teams.add(UUID(value))
+    return HandoffChoices(sorted(sources, key=str.casefold), tiers, teams)

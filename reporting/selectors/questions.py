@@ -14,10 +14,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import ExtractHour, ExtractIsoWeekDay
 
 from handoff.selectors import SEES_ALL
 from reporting.measures import ALWAYS_TOLD, TARGETS
-from reporting.models import TargetFact
+from reporting.models import HandoffFact, TargetFact
 from tenants.models import Member, Role, Team
 
 #: What a report may be split by: the column of the facts, and the word for a table's head.
@@ -26,6 +28,16 @@ SPLITS: Final[Mapping[str, tuple[str, str]]] = {
     "team": ("team_id", "Team"),
     "source": ("source", "Source"),
     "campaign": ("campaign", "Campaign"),
+    "tier": ("tier", "Tier"),
+}
+#: The same of handoffs.
+HANDOFF_SPLITS: Final[Mapping[str, tuple[str, str]]] = {
+    "source": ("source", "Source"),
+    "campaign": ("campaign", "Campaign"),
+    "channel": ("channel", "Channel"),
+    "segment": ("segment", "Company size"),
+    "rep": ("member_id", "Rep"),
+    "team": ("team_id", "Team"),
     "tier": ("tier", "Tier"),
 }
 
@@ -58,7 +70,10 @@ class Question:
     campaign: str | None = None
     tier: str | None = None
     target: str | None = None
+    hour: int | None = None  # since Monday's midnight, in which a clock started
     ignore_pauses: bool = False
+    channel: str | None = None  # this and the next are asked of handoffs, not of clocks
+    segment: str | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -127,6 +142,12 @@ def led_by(reader: Member, team: str) -> Q:
     return Q(**{f"{team}__in": led}) | (Q(**{team: reader.team_id}) if reader.team_id else Q(pk__in=[]))
 
 
+def hour_of_week(zone: ZoneInfo) -> Combinable:
+    """The hour in which a clock started, since Monday's midnight."""
+    day = ExtractIsoWeekDay("started_at", tzinfo=zone)
+    return (day - 1) * 24 + ExtractHour("started_at", tzinfo=zone)
+
+
 def facts(question: Question) -> QuerySet[TargetFact]:
     """Every clock that the question is about."""
     found: QuerySet[TargetFact] = TargetFact.objects.filter(
@@ -144,4 +165,31 @@ def facts(question: Question) -> QuerySet[TargetFact]:
         "tier": question.tier,
     }
     found = found.filter(**{name: value for name, value in chosen.items() if value is not None})
+    if question.hour is not None:
+        found = found.annotate(hour_of_week=hour_of_week(question.zone)).filter(hour_of_week=question.hour)
     return found.filter(**{f"{column}__isnull": True for column in question.without})
+
+
+def handoff_facts(question: Question) -> QuerySet[HandoffFact]:
+    """Every handoff that started in the period, as far as the question is about it."""
+    found: QuerySet[HandoffFact] = HandoffFact.objects.filter(
+        in_sight(question, "team_id", "member_id"),
+        started_at__gte=question.start,
+        started_at__lt=question.end,
+    )
+    found = found.filter(**chosen_values(question))
+    return found.filter(**{f"{column}__isnull": True for column in question.without})
+
+
+def chosen_values(question: Question) -> dict[str, Any]:
+    """What of a handoff's columns was chosen."""
+    chosen = {
+        "team_id": question.team,
+        "member_id": question.member,
+        "source": question.source,
+        "campaign": question.campaign,
+        "channel": question.channel,
+        "segment": question.segment,
+        "tier": question.tier,
+    }
+    return {name: value for name, value in chosen.items() if value is not None}

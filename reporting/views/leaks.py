@@ -29,8 +29,8 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 from web.templatetags.sp import DASH
 
 #: Who reads it; an admin always.
@@ -58,6 +58,7 @@ _ICONS: Final = {
     "Pipeline": "hourglass",
 }
 DEFAULT_PERIOD: Final = "90d"
+_SHOWN_ELSEWHERE: Final = 5  # findings on other pages
 
 
 class LeakTermsForm(forms.Form):
@@ -155,6 +156,15 @@ def leaks(request: TenantRequest) -> HttpResponse:
     return _page(request)
 
 
+@require_safe
+@member_required(*READERS)
+def leaks_card(request: TenantRequest) -> HttpResponse:
+    """GET /leaks/card: the ranked findings alone, as the page of the funnel shows them."""
+    leaks = card(asked_of(request), request.member.role)
+    shown = leaks | {"findings": leaks["findings"][:_SHOWN_ELSEWHERE]}
+    return render(request, "reporting/_leaks.html", {"leaks": shown, "css": "sp-c12", "brief": True})
+
+
 def _page(request: TenantRequest, form: LeakTermsForm | None = None) -> HttpResponse:
     asked = asked_of(request)
     chosen = leak_terms()
@@ -208,8 +218,8 @@ def _options(pairs: list[tuple[str, str]], chosen: str) -> list[tuple[str, str, 
 
 @require_safe
 @member_required(*READERS)
-def leaks_csv(request: TenantRequest) -> HttpResponse:
-    """GET /leaks.csv: the findings as a file."""
+def leaks_file(request: TenantRequest) -> HttpResponse:
+    """GET /leaks.csv, .xlsx: the findings as a file."""
     asked = asked_of(request)
     head = [
         "Rank",
@@ -237,7 +247,7 @@ def leaks_csv(request: TenantRequest) -> HttpResponse:
         ]
         for rank, each in enumerate(kept.leaks.findings, start=1)
     ]
-    return csv_response(file_name(asked, "leaks"), head, lines)
+    return table_file(request, file_name(asked, "leaks"), head, lines)
 
 
 @require_POST
@@ -290,12 +300,12 @@ def leak_leads(request: TenantRequest) -> HttpResponse:
 
 @require_safe
 @member_required(*READERS)
-def leak_leads_csv(request: TenantRequest) -> HttpResponse:
-    """GET /leaks/leads.csv: the same as a file."""
+def leak_leads_file(request: TenantRequest) -> HttpResponse:
+    """GET /leaks/leads.csv, .xlsx: the same as a file."""
     asked, found, _ = _asked_leads(request)
     head = ["Lead", "Company", "MQL", "Source", "Owner", "First touch", "Attempts", "Answer", "Reason"]
     rows = list(found.order_by("-started_at", "-id")[:MOST_LINES])
-    return csv_response(file_name(asked, "leak-leads"), head, _lines(rows, selectors.load_names()))
+    return table_file(request, file_name(asked, "leak-leads"), head, _lines(rows, selectors.load_names()))
 
 
 def _lines(rows: list[HandoffFact], names: selectors.Names) -> Iterator[list[Any]]:

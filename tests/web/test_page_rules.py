@@ -134,3 +134,11 @@ def test_vendored_files_are_the_ones_on_the_list() -> None:
     found = {name: hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() for name, _ in rows}
     assert found == dict(rows)
     assert {"tabler-icons.svg", "inter/inter-latin-wght-normal.woff2"} <= set(found)
+
+
+def test_the_fonts_of_pdfs_are_the_ones_on_the_list_and_no_browser_gets_them() -> None:
+    listing = (STATIC / "vendor" / "VENDOR.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (web/fonts/\S+) \| .* \| ([0-9a-f]{64}) \|$", listing, re.MULTILINE))
+    kept = {str(path.relative_to(ROOT)): path for path in (ROOT / "web" / "fonts").rglob("*.ttf")}
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()} == rows
+    assert not list(STATIC.rglob("*.ttf"))

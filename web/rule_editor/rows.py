@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from core.errors import FieldError
-from core.rules import Field, InvalidRule, describe
+from core.rules import Field, InvalidRule, describe, doubts
 from core.rules.text import clean
 from web.rule_editor.controls import (
     MANY_LINES,
@@ -45,6 +45,8 @@ class Row:
     number:  for people: "1.2"; "" for the root.
     written: what its hidden control holds.
     errors:  of the whole row and of each of its controls.
+    doubts:  what to look at twice in its value.
+    offers:  id of the list to choose its value from; "" for none.
     held:    what the controls hold; options and boxes of those to choose from.
     """
 
@@ -63,6 +65,8 @@ class Row:
     held: Controls = field(default_factory=dict)
     options: Mapping[str, Sequence[Option]] = field(default_factory=dict)
     errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    doubts: Sequence[str] = ()
+    offers: str = ""
     lines: int = 1
     dates: bool = False
     asks_other: bool = False
@@ -236,6 +240,8 @@ class _Maker:
             options={"op": _comparisons(found, op), "value": _choices(found, shape, held)},
             lines=min(max(str(held.get("v", "")).count("\n") + 1, 2), MANY_LINES),
             dates=is_date and _are_dates(held),
+            doubts=[each.message for each in doubts(leaf, self.reading.picker.schema)],
+            offers=offers_id(self.prefix, found) if found is not None and shape == "text" else "",
             **known,
         )
 
@@ -262,6 +268,11 @@ class _Maker:
         labels = [self.reading.kinds[slug] for slug in held["k"]]
         labels += [str(held["o"])] if held["o"] else []
         return " or ".join(labels) or "Any engagement"
+
+
+def offers_id(prefix: str, found: Field) -> str:
+    """The id of the list of an editor that offers what a field's vocabulary knows; "" where it has none."""
+    return f"{prefix}-{found.vocabulary.code}" if found.vocabulary is not None else ""
 
 
 def _marked(options: Sequence[tuple[str, str]], chosen: object) -> list[Option]:

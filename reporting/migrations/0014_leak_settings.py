@@ -10,7 +10,7 @@ from tenants.rls import SecureTenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0009_handoff_facts"),
+        ("reporting", "0013_agreement"),
         ("tenants", "0014_organisation_currency"),
     ]
 

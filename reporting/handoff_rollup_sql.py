@@ -1,0 +1,160 @@
+"""The statements of reporting.handoff_rollups, composed of what they share.
+
+Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of those about touched cells: days,
+teams, members, sources, campaigns, channels, segments, tiers, reasons, lists of one length. Of those about a
+period: start and end (instants), first and after (days).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reporting.definitions import AMOUNTS, COUNTS, SPREAD
+
+# What tells the cells of all cubes apart.
+_KEY: Final = ("day", "cube", "team_id", "member_id", "value", "tier", "reason")
+_LISTS: Final = ("kinds", "starts", "counts", "seconds")
+#: Everything that is a sum in a cell.
+MEASURES: Final = (*COUNTS, *AMOUNTS)
+
+_REFUSED: Final = "case when decision = 'rejected' then reason end"
+_FACT_CELL: Final = "fact.day, cell.cube, cell.team_id, cell.member_id, cell.value, fact.tier, cell.reason"
+
+# The cells that a row is in, by cube; those by reason only where it was refused.
+_CELLS: Final = """cross join lateral (
+    select * from (values
+        ('team', {row}.team_id, %(nobody)s::uuid, '', ''),
+        ('rep', {row}.team_id, {row}.member_id, '', ''),
+        ('source', {row}.team_id, %(nobody)s::uuid, {row}.source, ''),
+        ('campaign', {row}.team_id, %(nobody)s::uuid, {row}.campaign, ''),
+        ('channel', {row}.team_id, %(nobody)s::uuid, {row}.channel, ''),
+        ('segment', {row}.team_id, %(nobody)s::uuid, {row}.segment, ''),
+        ('reason_source', {row}.team_id, %(nobody)s::uuid, {row}.source, {row}.refused),
+        ('reason_campaign', {row}.team_id, %(nobody)s::uuid, {row}.campaign, {row}.refused)
+    ) as every(cube, team_id, member_id, value, reason) where every.reason is not null
+) as cell"""
+
+#: The lower end of the bucket of a number.
+_BUCKET: Final = "{0} - {0} %% (%(widths)s::int[])[1 + width_bucket({0}, %(ends)s::int[])]"
+
+_SHARED: Final = {
+    "refused": _REFUSED,
+    "keys": ", ".join(_KEY),
+    "key_of_fact": _FACT_CELL,
+    "cells_of_fact": _CELLS.format(row="fact"),
+    "cells_of_said": _CELLS.format(row="said"),
+    "same": " and ".join(f"kept.{name} = old.{name}" for name in ("days", *_KEY)),
+    "same_cell": " and ".join(
+        f"touched.{name} = cell.{name}" for name in ("cube", "team_id", "member_id", "value", "reason")
+    ),
+    "same_week": " and ".join(f"one.{name} = week.{name}" for name in _KEY[1:]),
+    # A column of facts and a count may share a name (touches).
+    "of_fact": ", ".join(
+        [f"{what} as {name}" for name, what in COUNTS.items()]
+        + [f"coalesce({name}, 0) as {name}" for name in AMOUNTS]
+    ),
+    "times": ", ".join(f"{length} as time_{code}" for code, length in SPREAD),
+    "time_rows": ", ".join(f"({code}, fact.time_{code})" for code, _ in SPREAD),
+    "bucket": _BUCKET.format("time.length"),
+    "sums": ", ".join(f"sum({name}) as {name}" for name in MEASURES),
+    "measures": ", ".join(MEASURES),
+    "lists": ", ".join(_LISTS),
+    "lists_or_none": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
+    "of_day": ", ".join(f"one.{name}" for name in (*_KEY[1:], "tier_name", *MEASURES, *_LISTS)),
+}
+
+_COUNTED: Final = """f.id, (started_at at time zone %(zone)s)::date, coalesce(team_id, %(nobody)s::uuid),
+    coalesce(member_id, %(nobody)s::uuid), source, campaign, channel, segment, tier, {refused},
+    md5(f::text)"""
+
+_TOUCHED: Final = """touched as materialized (
+    select distinct said.day, cell.cube, cell.team_id, cell.member_id, cell.value, said.tier, cell.reason
+    from unnest(%(days)s::date[], %(teams)s::uuid[], %(members)s::uuid[], %(sources)s::text[],
+        %(campaigns)s::text[], %(channels)s::text[], %(segments)s::text[], %(tiers)s::text[],
+        %(reasons)s::text[]) as said(day, team_id, member_id, source, campaign, channel, segment, tier,
+        refused)
+    {cells_of_said}
+), touched_week as materialized (
+    select distinct date_trunc('week', day)::date as day, cube, team_id, member_id, value, tier, reason
+    from touched
+),"""
+_ERASE: Final = """with {touched} old as (
+    select 1 as days, touched.* from touched union all select 7, touched_week.* from touched_week
+)
+delete from reporting_handoffrollup as kept using old where kept.tenant_id = %(tenant)s and {same}
+"""
+
+_FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
+    coalesce(team_id, %(nobody)s::uuid) as team_id, coalesce(member_id, %(nobody)s::uuid) as member_id,
+    source, campaign, channel, segment, tier, tier_name, {refused} as refused, {of_fact}, {times}
+from reporting_handofffact where tenant_id = %(tenant)s"""
+_OF_PERIOD: Final = "{facts} and started_at >= %(start)s and started_at < %(end)s"
+_OF_TOUCHED_DAYS: Final = """select fact.* from (select distinct day from touched) as wanted
+cross join lateral ({facts} and started_at >= wanted.day::timestamp at time zone %(zone)s
+    and started_at < (wanted.day + 1)::timestamp at time zone %(zone)s) as fact"""
+
+# Facts that are alike in all but one number are put together first: a day has many, and eight cubes follow.
+_FROM_FACTS: Final = """with {touched} fact as materialized ({rows}),
+summed as (
+    select {key_of_fact}, max(fact.tier_name) as tier_name, {sums}
+    from fact {cells_of_fact} {only}
+    group by {key_of_fact}
+), long as materialized (
+    select day, team_id, member_id, source, campaign, channel, segment, tier, null::text as refused,
+        time.kind, {bucket} as start, count(*) as n, sum(time.length) as length
+    from fact cross join lateral (values {time_rows}) as time(kind, length)
+    where time.length is not null
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
+), binned as (
+    select {key_of_fact}, fact.kind, fact.start, sum(fact.n) as n, sum(fact.length) as length
+    from long as fact {cells_of_fact} {only}
+    group by {key_of_fact}, fact.kind, fact.start
+)"""
+_ONLY_TOUCHED: Final = "join touched on touched.day = fact.day and touched.tier = fact.tier and {same_cell}"
+
+_FROM_DAYS: Final = """with {touched} one as materialized ({rows}),
+summed as (
+    select {keys}, max(tier_name) as tier_name, {sums} from one group by {keys}
+), binned as (
+    select {keys}, bucket.kind, bucket.start, sum(bucket.n) as n, sum(bucket.length) as length
+    from one cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
+    group by {keys}, bucket.kind, bucket.start
+)"""
+_DAYS_OF_TOUCHED_WEEKS: Final = """select week.day, {of_day}
+from touched_week as week join reporting_handoffrollup as one on one.tenant_id = %(tenant)s and one.days = 1
+    and one.day >= week.day and one.day < week.day + 7 and {same_week}"""
+_DAYS_OF_PERIOD: Final = """select date_trunc('week', one.day)::date as day, {of_day}
+from reporting_handoffrollup as one
+where one.tenant_id = %(tenant)s and one.days = 1 and one.day >= %(first)s and one.day < %(after)s"""
+
+_STORE: Final = """, listed as (
+    select {keys}, array_agg(kind order by kind, start) as kinds,
+        array_agg(start order by kind, start) as starts, array_agg(n order by kind, start) as counts,
+        array_agg(length order by kind, start) as seconds
+    from binned group by {keys}
+)
+insert into reporting_handoffrollup (id, tenant_id, days, {keys}, tier_name, {measures}, {lists})
+select gen_random_uuid(), %(tenant)s, {days}, {keys}, tier_name, {measures}, {lists_or_none}
+from summed left join listed using ({keys})
+"""
+
+
+def _made(template: str, **parts: object) -> str:
+    return template.format(**_SHARED, **parts)
+
+
+def _fill(template: str, rows: str, *, days: int, touched: str = "", only: str = "") -> str:
+    made = _made(rows, facts=_made(_FACTS))
+    return _made(template + _STORE, rows=made, days=days, touched=touched, only=only)
+
+
+_TOUCHED_ONES: Final = _made(_TOUCHED)
+#: The columns of reporting.handoff_rollups.Counted, over a row `f` of facts. The last stands for all of it.
+COUNTED: Final = _made(_COUNTED)
+ERASE_TOUCHED: Final = _made(_ERASE, touched=_TOUCHED_ONES)
+FILL_TOUCHED_DAYS: Final = _fill(
+    _FROM_FACTS, _OF_TOUCHED_DAYS, days=1, touched=_TOUCHED_ONES, only=_made(_ONLY_TOUCHED)
+)
+FILL_TOUCHED_WEEKS: Final = _fill(_FROM_DAYS, _DAYS_OF_TOUCHED_WEEKS, days=7, touched=_TOUCHED_ONES)
+FILL_DAYS: Final = _fill(_FROM_FACTS, _OF_PERIOD, days=1)
+FILL_WEEKS: Final = _fill(_FROM_DAYS, _DAYS_OF_PERIOD, days=7)

@@ -1,0 +1,122 @@
+"""Roll-ups of handoffs: facts counted by day and by week, as `reporting.rollups` counts those of clocks, by
+the same rules: the cells that a changed fact is in, or was in, are counted anew, never added to.
+
+Cubes, each with the columns that questions ask for together:
+
+    team                          team, tier
+    rep                           team, member, tier
+    source, campaign, channel, segment    team, one of them, tier
+    reason_source, reason_campaign        rejections: team, one of the two, tier, reason
+
+Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Max, Min
+
+from reporting import handoff_rollup_sql as statements
+from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
+from reporting.models import HandoffFact, HandoffRollUp, RollUpState
+from reporting.rollups import NOBODY
+from tenants.context import current_tenant_id
+
+#: The columns of facts that tell a cube's cells apart. The cheapest to read first.
+CUBES: Final[Mapping[str, frozenset[str]]] = {
+    "team": frozenset({"team_id", "tier"}),
+    "rep": frozenset({"team_id", "member_id", "tier"}),
+    "source": frozenset({"team_id", "source", "tier"}),
+    "channel": frozenset({"team_id", "channel", "tier"}),
+    "segment": frozenset({"team_id", "segment", "tier"}),
+    "campaign": frozenset({"team_id", "campaign", "tier"}),
+}
+#: The same of those that count rejections by reason.
+REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
+    "reason_source": frozenset({"team_id", "source", "tier", "reason"}),
+    "reason_campaign": frozenset({"team_id", "campaign", "tier", "reason"}),
+}
+#: Weeks that a rebuild counts at once.
+_CHUNK: Final = timedelta(weeks=4)
+
+
+class Counted(NamedTuple):
+    """The cells of a fact and all that it says: two that are equal here count alike."""
+
+    id: UUID
+    day: date
+    team_id: UUID
+    member_id: UUID
+    source: str
+    campaign: str
+    channel: str
+    segment: str
+    tier: str
+    refused: str | None  # reason of its rejection
+    digest: str
+
+
+def are_complete(zone: str) -> bool:
+    """Whether every fact of a handoff is rolled up by this zone's days."""
+    return bool(RollUpState.objects.filter(handoffs_zone=zone).exists())
+
+
+def refresh(facts: Collection[Counted], *, zone: str) -> None:
+    """Count the cells anew that these facts are in, or were in. Three statements."""
+    cells = {(*fact[1:10],) for fact in facts}
+    if not cells:
+        return
+    names = ("days", "teams", "members", "sources", "campaigns", "channels", "segments", "tiers", "reasons")
+    columns = {name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)}
+    for ids in ("teams", "members"):
+        columns[ids] = [str(each) for each in columns[ids]]
+    _run({**constants(zone), **columns}, statements.ERASE_TOUCHED, *_FILL_TOUCHED)
+
+
+_FILL_TOUCHED: Final = (statements.FILL_TOUCHED_DAYS, statements.FILL_TOUCHED_WEEKS)
+
+
+def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
+    """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
+    HandoffRollUp.objects.all().delete()
+    ends = HandoffFact.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
+    if ends["first"] is not None:
+        tz = ZoneInfo(zone)
+        first, last = (ends[name].astimezone(tz).date() for name in ("first", "last"))
+        monday = first - timedelta(days=first.weekday())
+        while monday <= last:
+            _fill(monday, monday + _CHUNK, zone=zone)
+            monday += _CHUNK
+            if progress is not None:
+                progress(min(monday - timedelta(days=1), last), last)
+    RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone})
+
+
+def _fill(monday: date, after: date, *, zone: str) -> None:
+    """Count the cells of whole weeks that have none."""
+    start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
+    values = {**constants(zone), "start": start, "end": end, "first": monday, "after": after}
+    _run(values, statements.FILL_DAYS, statements.FILL_WEEKS)
+
+
+def _run(values: dict[str, Any], *texts: str) -> None:
+    with connection.cursor() as cursor:
+        for text in texts:
+            cursor.execute(text, values)
+
+
+def constants(zone: str) -> dict[str, Any]:
+    """Parameters of every statement."""
+    return {
+        "tenant": current_tenant_id(),
+        "zone": zone,
+        "nobody": str(NOBODY),
+        "ends": list(BUCKET_ENDS),
+        "widths": list(BUCKET_WIDTHS),
+    }
