@@ -105,4 +105,10 @@ def find(facts: Facts, terms: Terms | None = None) -> Leaks:
         )
     findings.sort(key=lambda each: (-each.size.opportunities, each.p, each.kind, each.group))
     whole = facts.whole
-    return Leaks(tuple(findings), tuple(looked), whole.leads, whole.followed, tuple(sorted(facts.by_source)))
+    return Leaks(
+        tuple(findings),
+        tuple(looked),
+        whole.leads,
+        whole.followed,
+        tuple(source for source, tally in sorted(facts.by_source.items()) if tally.leads),
+    )
