@@ -58,8 +58,13 @@ _SHARED: Final = {
     "bucket": _BUCKET.format("time.length"),
     "sums": ", ".join(f"sum({name}) as {name}" for name in MEASURES),
     "measures": ", ".join(MEASURES),
+    "sums_alone": ", ".join(f"sum({name})" for name in MEASURES),
+    "no_measures": ", ".join("0" for _ in MEASURES),
     "lists": ", ".join(_LISTS),
-    "lists_or_none": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
+    "lists_of_bins": ", ".join(
+        f"coalesce(array_agg({what} order by kind, start) filter (where kind is not null), '{{}}')"
+        for what in ("kind", "start", "n", "length")
+    ),
     "of_day": ", ".join(f"one.{name}" for name in (*_KEY[1:], "tier_name", *MEASURES, *_LISTS)),
 }
 
@@ -121,21 +126,25 @@ summed as (
     group by {keys}, bucket.kind, bucket.start
 )"""
 _DAYS_OF_TOUCHED_WEEKS: Final = """select week.day, {of_day}
-from touched_week as week join reporting_handoffrollup as one on one.tenant_id = %(tenant)s and one.days = 1
-    and one.day >= week.day and one.day < week.day + 7 and {same_week}"""
+from (select distinct cube, day from touched_week) as wanted
+cross join lateral (
+    select * from reporting_handoffrollup as kept
+    where kept.tenant_id = %(tenant)s and kept.cube = wanted.cube and kept.days = 1 and kept.day >= wanted.day and kept.day < wanted.day + 7
+) as one
+join touched_week as week on week.day = wanted.day and {same_week}"""
 _DAYS_OF_PERIOD: Final = """select date_trunc('week', one.day)::date as day, {of_day}
 from reporting_handoffrollup as one
 where one.tenant_id = %(tenant)s and one.days = 1 and one.day >= %(first)s and one.day < %(after)s"""
 
-_STORE: Final = """, listed as (
-    select {keys}, array_agg(kind order by kind, start) as kinds,
-        array_agg(start order by kind, start) as starts, array_agg(n order by kind, start) as counts,
-        array_agg(length order by kind, start) as seconds
-    from binned group by {keys}
-)
+# One grouping of both, and no join of the two: what a planner expects of rows just written is far too few.
+_STORE: Final = """
 insert into reporting_handoffrollup (id, tenant_id, days, {keys}, tier_name, {measures}, {lists})
-select gen_random_uuid(), %(tenant)s, {days}, {keys}, tier_name, {measures}, {lists_or_none}
-from summed left join listed using ({keys})
+select gen_random_uuid(), %(tenant)s, {days}, {keys}, max(tier_name), {sums_alone}, {lists_of_bins}
+from (
+    select {keys}, tier_name, {measures}, null::int as kind, null::int as start, null::bigint as n,
+        null::bigint as length from summed
+    union all select {keys}, null, {no_measures}, kind, start, n, length from binned
+) as part group by {keys}
 """
 
 
