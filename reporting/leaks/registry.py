@@ -72,12 +72,8 @@ class Leaks:
         return sum(each.tests for each in self.looked)
 
     @property
-    def clean(self) -> list[Looked]:
-        """What was tested without a finding."""
-        return [each for each in self.looked if each.tests and not each.findings]
-
-    @property
     def untested(self) -> list[Looked]:
+        """What there were too few leads for."""
         return [each for each in self.looked if each.too_few]
 
 
