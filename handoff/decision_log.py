@@ -295,12 +295,26 @@ def _in_words(
             }
             for line in lines
         ],
+        "turn_given_back": turn_given_back(decision, lines),
         "counted": any(line.get("turns") for line in lines) or has_after,
         "versions": _said(version_numbers(decision, versions)),
         "tie_break": words.TIE_BREAKS.get(decision.trace.get("tie_break", ""), ""),
         "member": names.get(str(decision.member_id), ""),
         "reason": words.say(words.REASONS, decision.reason),
     }
+
+
+def turn_given_back(decision: Decision, lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the turn that a trace shows was given back at once: a test lead is no turn of whoever gets it.
+    The decision comes with its handoff; lines: its candidates.
+    """
+    took = any(
+        line["member"] == str(decision.member_id)
+        and line["result"] == "chosen"
+        and line.get(AFTER) is not None
+        for line in lines
+    )
+    return decision.handoff.is_test and took
 
 
 _KINDS: Final = {"rules": "routing rules", "criteria": "criteria", "policy": "SLA policy"}

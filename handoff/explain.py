@@ -9,7 +9,7 @@ from uuid import UUID
 
 from handoff import words
 from handoff.after_hours import after_hours
-from handoff.decision_log import line_document, version_numbers, versions_of
+from handoff.decision_log import line_document, turn_given_back, version_numbers, versions_of
 from handoff.lead_score import score_now
 from handoff.readiness import hold_of
 from handoff.selectors import last_handoff, names_of
@@ -53,6 +53,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
     return {
         **line_document(decision),
         "versions": version_numbers(decision, versions_of([decision])),
+        "turn_given_back": turn_given_back(decision, lines),
         "inputs": decision.inputs,
         "layers": explain_layers(decision),
         "candidates": [

@@ -209,6 +209,14 @@ def lead_page(
         if handoff
         else []
     )
+    actions = allowed(
+        handoff,
+        member,
+        paused=pause is not None,
+        runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
+    )
+    if "stage" in actions and lead.stage == Stage.SQL:
+        actions.add("sql_answers")
     return LeadPage(
         lead=lead,
         handoff=handoff,
@@ -227,12 +235,7 @@ def lead_page(
         channels=len({item.data["kind"] for item in attempts}),
         owed=_owed(asked) if asked else "",
         owed_done=bool(asked and not asked.owed),
-        actions=allowed(
-            handoff,
-            member,
-            paused=pause is not None,
-            runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
-        ),
+        actions=actions,
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),

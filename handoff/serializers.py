@@ -295,6 +295,9 @@ class DecisionSerializer(DecisionLineSerializer):
         allow_null=True,
         help_text="What the rules read of the lead; null where nothing, or once cleared.",
     )
+    turn_given_back = serializers.BooleanField(
+        help_text="A test lead is nobody's turn: the one that the candidates' counters show was given back."
+    )
     layers = serializers.DictField()
     candidates = CandidateSerializer(many=True)
 

@@ -4,7 +4,8 @@ owed. The service has the last word; its refusals land on these fields.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -141,3 +142,24 @@ class StageForm(StepForm):
             field.widget.attrs.update({"hx-get": reload, "hx-target": "#sp-modal", "hx-trigger": "change"})
         if step is not None:
             self.initial["to"] = str(step.to)
+
+
+class AnswersForm(StepForm):
+    """The SQL criteria of a lead that is an SQL already, with what was answered last."""
+
+    def __init__(self, *args: Any, step: Step, last: Sequence[Mapping[str, Any]] = (), **kwargs: Any) -> None:
+        """last: as `SqlAnswers.answers`. What a step owes beside the questions is not asked here."""
+        super().__init__(*args, step=replace(step, fields=()), **kwargs)
+        self.given = {row["key"]: row["value"] for row in last if row["value"] is not None}
+        for question in step.questions:
+            value = self.given.get(question.key)
+            shown = ("yes" if value else "no") if isinstance(value, bool) else value
+            self.initial[_ANSWER + question.key] = shown
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        for key in self.given:
+            name = _ANSWER + key
+            if name in self.fields and name not in self.errors and cleaned.get(name) in (None, ""):
+                self.add_error(name, "It was answered before: change the answer, it cannot be taken back.")
+        return cleaned

@@ -52,6 +52,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/pause", pauses.pause, name="pause"),
     path("leads/<uuid:lead_id>/resume", pauses.resume, name="resume"),
     path("leads/<uuid:lead_id>/stage", acts.stage, name="stage"),
+    path("leads/<uuid:lead_id>/sql-answers", acts.sql_answers, name="sql_answers"),
     path("leads/<uuid:lead_id>/undo/accept", acts.undo_accept, name="undo_accept"),
     path("leads/<uuid:lead_id>/undo/touch/<uuid:touch_id>", acts.undo_touch, name="undo_touch"),
     path("timers/<uuid:timer_id>/excuse", excuses.ask, name="excuse"),

@@ -35,6 +35,7 @@ from leads.account_merge import (
     undo_merge,
 )
 from leads.account_names import add_name, remove_name
+from leads.account_views import around
 from leads.models import Account
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -134,18 +135,23 @@ def answer(request: TenantRequest, account_pair_id: UUID) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         if said == "same":
-            text = f"Merged. Undo it within {UNDO_FOR.days} days on the page of the account that stays."
+            text = f"Merged. Undo it within {UNDO_FOR.days} days under the names of the account that stays."
         else:
             text = "Two companies: nobody is asked about them again."
         messages.success(request, text)
     return redirect("leads:account_review")
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 @_editors
-def add(request: TenantRequest, account_id: UUID) -> HttpResponse:
-    """POST /accounts/<id>/names: another name or domain, whichever `also` is."""
+def names(request: TenantRequest, account_id: UUID) -> HttpResponse:
+    """GET, POST /accounts/<id>/names: what else the account is called; another name or domain, whichever
+    `also` is.
+    """
     account = get_account(account_id=account_id)
+    if request.method != "POST":
+        return _names_page(request, account)
     text = request.POST.get("also", "")[:300]
     kind = "domain" if request.POST.get("kind") == "domain" else "name"
     try:
@@ -153,10 +159,31 @@ def add(request: TenantRequest, account_id: UUID) -> HttpResponse:
             account_id=account.id, actor=member_actor(request.member), now=database_clock(), **{kind: text}
         )
     except (Conflict, ValidationFailed) as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"{account.name} is known by {text.strip()} too.")
-    return redirect("leads:account", account.id)
+        return _names_page(request, account, refusal=refusal, text=text)
+    messages.success(request, f"{account.name} is known by {text.strip()} too.")
+    return redirect("leads:account_names", account.id)
+
+
+def _names_page(
+    request: TenantRequest, account: Account, *, refusal: DomainError | None = None, text: str = ""
+) -> HttpResponse:
+    context = {
+        **around(account),
+        "refused": refusal.message if refusal else "",
+        "also": text,
+        "crumbs": _below(account, "Names"),
+    }
+    status = status_of_refusal(refusal) if refusal else 200
+    return render(request, "leads/account_names.html", context, status=status)
+
+
+def _below(account: Account, here: str) -> list[dict[str, str]]:
+    """The way to a page about one account."""
+    return [
+        {"label": "Accounts", "url": reverse("leads:accounts")},
+        {"label": account.name, "url": reverse("leads:account", args=[account.id])},
+        {"label": here, "url": ""},
+    ]
 
 
 @require_POST
@@ -171,7 +198,7 @@ def remove(request: TenantRequest, account_id: UUID, name_id: UUID) -> HttpRespo
         messages.error(request, refusal.message)
     else:
         messages.success(request, "Removed. Leads that came under it stay.")
-    return redirect("leads:account", account_id)
+    return redirect("leads:account_names", account_id)
 
 
 @never_cache
@@ -212,11 +239,7 @@ def merge(request: TenantRequest, account_id: UUID) -> HttpResponse:
         "refused": refusal.message if refusal else "",
         "into": text,
         "undo_days": UNDO_FOR.days,
-        "crumbs": [
-            {"label": "Accounts", "url": reverse("leads:accounts")},
-            {"label": account.name, "url": reverse("leads:account", args=[account.id])},
-            {"label": "Merge", "url": ""},
-        ],
+        "crumbs": _below(account, "Merge"),
     }
     status = status_of_refusal(refusal) if refusal and request.method == "POST" else 200
     return render(request, "leads/account_merge.html", context, status=status)
@@ -250,6 +273,6 @@ def undo(request: TenantRequest, account_merge_id: UUID) -> HttpResponse:
         undo_merge(merge_id=found.id, actor=member_actor(request.member), now=database_clock())
     except Conflict as refusal:
         messages.error(request, refusal.message)
-        return redirect("leads:account", found.winner_id)
+        return redirect("leads:account_names", found.winner_id)
     messages.success(request, "Undone. Leads that came in since the merge stay where they are.")
     return redirect("leads:account", found.loser_id)

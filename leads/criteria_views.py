@@ -21,6 +21,7 @@ from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, doubtful, sentences, without_changes
 from leads.models import CriteriaVersion
+from leads.plain import plain_form_of
 from leads.requirements import required_labels
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
@@ -37,6 +38,7 @@ from tenants.version_pages import (
     publish_again,
     publish_draft,
     published_words,
+    test_lead_of,
     try_publishing,
 )
 
@@ -240,14 +242,16 @@ def _answer(
         version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
     errors = check_content(version.content)
-    guarded = [each.message for each in versions.gate_errors(version)] if "draft" in context else []
+    guarded = versions.gate_errors(version) if "draft" in context and not errors else []
     context |= {
         "form": form,
         "refused": refused.message if refused else "",
         "current": current,
-        "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
+        "problems": [{"text": f"{each.path or 'The criteria'}: {each.message}"} for each in errors]
+        or [{"text": each.message, "test_lead": test_lead_of(each)} for each in guarded],
         "changes": changes(current.content, version.content) if current else [],
         "warnings": doubtful(version.content),
+        "plain": plain_form_of(version.content) is not None,
         "parts": [*sentences(version.content), *_required(version.content)],
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),

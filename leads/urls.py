@@ -49,7 +49,7 @@ urlpatterns = [
     path("accounts/lists/<uuid:named_list_id>/remove", list_views.remove, name="list_remove"),
     path("accounts/<uuid:account_id>", account_views.account, name="account"),
     path("accounts/<uuid:account_id>/merge", account_merge_views.merge, name="account_merge"),
-    path("accounts/<uuid:account_id>/names", account_merge_views.add, name="account_name_add"),
+    path("accounts/<uuid:account_id>/names", account_merge_views.names, name="account_names"),
     path(
         "accounts/<uuid:account_id>/names/<uuid:name_id>/remove",
         account_merge_views.remove,

@@ -1,5 +1,6 @@
 """The pages of the territories of a draft: each opened, added, removed and moved by buttons, or many at once
-from a file; and what they cover twice or not at all. For admins.
+from a file; and what they cover twice or not at all. For admins. Those in force, for everybody who reads the
+rules.
 """
 
 from __future__ import annotations
@@ -117,6 +118,34 @@ def export_file(request: TenantRequest) -> HttpResponse:
     return answer
 
 
+@require_safe
+@member_required(Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
+def in_force(request: TenantRequest) -> HttpResponse:
+    """GET /routing/territories: those in force, to read."""
+    found = versions.version_in_force(RuleSetVersion, database_clock())
+    content = found.content if found else {}
+    pools = pool_states()
+    context = {
+        "version": found,
+        "rows": [
+            {"name": rule_name(row, place), "words": words(row), "pool": _pool_name(row, pools)}
+            for place, row in enumerate(rows_of(content))
+        ],
+        "first_wins": first_wins(content),
+        "cover": told_cover(content, pools),
+        "rank": _rank(content, pools),
+        "may_edit": request.member.role == Role.ADMIN,
+        "crumbs": crumbs("Territories"),
+    }
+    return render(request, "routing/territories_in_force.html", context)
+
+
+def _rank(content: Mapping[str, Any], pools: Mapping[str, PoolState]) -> int | None:
+    """As which rule they are tried; None where none is."""
+    rows = rule_rows(content, "pools", pools=pools)
+    return next((row.rank for row in rows if row.territories is not None), None)
+
+
 def _place(found: RuleSetVersion, at: str) -> int | None:
     if not (at.isascii() and at.isdigit() and len(at) < 4):
         return None
@@ -227,10 +256,7 @@ def _page(
         "first_wins": first_wins(content),
         "together": [error.message for error in errors if error.path == "/territories"],
         "cover": told_cover(content, pools),
-        "rank": next(
-            (row.rank for row in rule_rows(content, "pools", pools=pools) if row.territories is not None),
-            None,
-        ),
+        "rank": _rank(content, pools),
         "stale": stale,
         "crumbs": crumbs("Territories"),
     }

@@ -1,4 +1,4 @@
-"""What a rep does with a lead: accept, touch, reject, nurture, move on."""
+"""What a rep does with a lead: accept, touch, reject, nurture, move on, answer the SQL criteria anew."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.errors import ValidationFailed
+from core.errors import Conflict, ValidationFailed
 from feedback.models import Reason
 from feedback.selectors import active_reasons
 from handoff import selectors, services
 from handoff.forms import NurtureForm, RejectForm, TouchForm, minute_of
 from handoff.services import LATER_STAGES, Actor
-from handoff.step_form import AcceptForm, StageForm
+from handoff.step_form import AcceptForm, AnswersForm, StageForm
 from handoff.views import base
 from handoff.views.base import go, lead_of, way_on, worker
 from handoff.views.dialogs import after, answer, dialog, posted
 from leads.lifecycle import Stage, can_move
 from leads.models import Handoff, Lead
+from leads.sql_bar import answers_of
 from tenants.requests import TenantRequest
 
 
@@ -245,3 +246,35 @@ def _step(request: TenantRequest, found: Lead, stages: Sequence[Stage]) -> servi
         return None
     handoff = selectors.last_handoff(found.id)
     return services.step_to(found, handoff, to, now=base.reading_clock())
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def sql_answers(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Answer the SQL criteria anew, of a lead that is an SQL: what was answered last counts."""
+    found = lead_of(request, lead_id)
+    if found.stage != Stage.SQL:
+        raise Conflict("The SQL criteria are answered anew only of a lead that is an SQL.")
+    handoff = selectors.last_handoff(found.id)
+    step = services.step_to(found, handoff, Stage.SQL, now=base.reading_clock())
+    last = answers_of(handoff.id) if handoff is not None else None
+    form = AnswersForm(posted(request), step=step, last=last.answers if last else ())
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"SQL criteria of {found.full_name}"
+        return dialog(request, found, form, part="_sql_answers.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        services.move_to_stage(
+            lead_id=found.id,
+            to=Stage.SQL,
+            why="",
+            answers=form.said_answers(),
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        messages.success(request, "The answers are kept. What was said last counts.")
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)

@@ -13,13 +13,13 @@ from django.views.decorators.http import require_GET
 
 from core.errors import ValidationFailed
 from handoff import decision_log, words
-from handoff.selectors import visible_leads
+from handoff.selectors import SEES_ALL, teams_of, visible_leads
 from handoff.views import base
 from handoff.views.base import reader
 from routing.decisions import LOOKED_THROUGH, Search
 from routing.models import Pool, RuleSetVersion
 from routing.territories import tried
-from tenants.models import Member, RepProfile, Role
+from tenants.models import Member, RepProfile, Role, Team
 from tenants.refusals import REFUSED
 from tenants.requests import TenantRequest
 from tenants.versions import version_in_force
@@ -51,11 +51,19 @@ def log(request: TenantRequest) -> HttpResponse:
         "fields": _fields({} if refused else query, member),
         "following": next_url(request, page.next),
         "looked_through": LOOKED_THROUGH if wanted.candidate and page.next else 0,
+        "teams": _teams(member),
         "sits": RepProfile.objects.filter(member=member).exists(),
         "crumbs": [{"label": "Insight"}, {"label": "Decisions"}],
         "now": now,
     }
     return render(request, "handoff/decisions.html", context, status=REFUSED if refused else 200)
+
+
+def _teams(member: Member) -> list[str] | None:
+    """The teams whose decisions a manager reads, by name; None for who reads all."""
+    if member.role in SEES_ALL:
+        return None
+    return list(Team.objects.filter(id__in=teams_of(member)).order_by("name").values_list("name", flat=True))
 
 
 @never_cache

@@ -320,6 +320,8 @@
   }
   lastAsk = Date.now();
   connection();
+  // On a low screen the rail scrolls: the place that one is at must be in sight.
+  document.querySelector('.sp-rail [aria-current="page"]')?.scrollIntoView({ block: "nearest" });
   openArrived(document, null);
   tick();
   setInterval(tick, 1000);

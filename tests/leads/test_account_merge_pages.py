@@ -49,7 +49,7 @@ def test_an_account_is_merged_after_a_look_at_what_that_does_and_taken_out_again
     assert client.post(address, {"into": str(heron.id)}).url == f"/accounts/{heron.id}"
     page = client.get(f"/accounts/{heron.id}").content.decode()
     assert "Heronry" in page
-    assert "Undo until" in page
+    assert "Undo until" in client.get(f"/accounts/{heron.id}/names").content.decode()
     assert "Merged into" in client.get(f"/accounts/{lost.id}").content.decode()
     assert client.post(f"/accounts/{lost.id}", {"name": "x"}).status_code == 409
     assert "Heronry" not in [each.name for each in client.get("/accounts").context["found"]]
@@ -99,11 +99,13 @@ def test_when_to_ask_is_chosen_there(acme: Org, now: datetime) -> None:
     assert client.post("/accounts/review", {"suggest": "on", "threshold": "5"}).status_code == 422
 
 
-def test_names_are_added_and_removed_on_the_accounts_page(acme: Org, now: datetime) -> None:
+def test_names_are_added_and_removed_on_a_page_of_their_own(acme: Org, now: datetime) -> None:
     heron = account(acme, now, "Heron")
     client, address = as_(acme.marketing), f"/accounts/{heron.id}/names"
     client.post(address, {"also": "heron-two.example", "kind": "domain"})
-    client.post(address, {"also": "gmail.com", "kind": "domain"})
+    refused = client.post(address, {"also": "gmail.com", "kind": "domain"})
+    assert refused.status_code == 422
+    assert 'value="gmail.com"' in refused.content.decode(), "what was typed stands there still"
     client.post(address, {"also": "Heron Freight", "kind": "name"})
     with acme.scope():
         rows = list(Account.objects.filter(merged_into=heron).order_by("name"))
@@ -116,7 +118,12 @@ def test_names_are_added_and_removed_on_the_accounts_page(acme: Org, now: dateti
 def test_a_rep_changes_none_of_it(acme: Org, now: datetime) -> None:
     heron = account(acme, now, "Heron")
     client = as_(acme.reps[0])
-    for address in ("/accounts/review", "/accounts/lists", f"/accounts/{heron.id}/merge"):
+    for address in (
+        "/accounts/review",
+        "/accounts/lists",
+        f"/accounts/{heron.id}/merge",
+        f"/accounts/{heron.id}/names",
+    ):
         assert client.get(address).status_code == 403
     assert client.get("/accounts").status_code == 200
 

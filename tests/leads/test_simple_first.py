@@ -89,7 +89,10 @@ def test_the_boxes_say_the_same_tree_as_before(admin: Client, api: Client) -> No
     before = api.get("/api/v1/criteria").json()
     assert before["content"] == json.loads(json.dumps(DEFAULT_CRITERIA))
     sent = {**form_of(admin.get("/qualification")), "employees_from": "50", "countries": "DE, AT"}
-    assert admin.post("/qualification", sent).status_code == 302, "one button publishes"
+    checked = admin.post("/qualification", sent, follow=True)
+    assert "sp-tree" not in checked.content.decode(), "no tree is opened"
+    published = {"revision": "1", "against": before["number"], "when": "now"}
+    assert admin.post("/qualification/draft/check", published).status_code == 302, "two steps"
     after = api.get("/api/v1/criteria").json()
     assert after["number"] == before["number"] + 1
     assert after["content"]["rule"] == before["content"]["rule"]

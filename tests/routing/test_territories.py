@@ -302,6 +302,34 @@ def test_a_lead_that_arrives_goes_by_its_postal_code_and_the_log_names_the_terri
     assert "Postal code" in shown
 
 
+def test_whoever_reads_the_rules_reads_the_territories_in_force(
+    acme: Org, globex: Org, django_assert_max_num_queries: Any
+) -> None:
+    client = editing(acme, content(SOUTH))
+    client.post("/routing/draft/check", {"revision": draft_of(acme).revision, "against": "1", "when": "now"})
+    for member in (acme.manager, acme.marketing, acme.director):
+        reader = as_(member)
+        assert 'href="/routing/territories"' in reader.get("/routing").content.decode()
+        with django_assert_max_num_queries(20):
+            page = reader.get("/routing/territories")
+        assert "South" in text_of(page)
+        assert "They are tried as rule 1." in text_of(page)
+        assert "<form" not in page.content.decode().partition("<main")[2].partition("</main>")[0]
+    assert as_(acme.reps[0]).get("/routing/territories").status_code == 403
+    elsewhere = text_of(as_(globex.manager).get("/routing/territories"))
+    assert "South" not in elsewhere
+    assert "No territory" in elsewhere
+
+
+def test_nothing_beside_an_open_territory_would_throw_away_what_is_typed(acme: Org) -> None:
+    client = editing(acme, content(SOUTH))
+    opened = client.get(f"{PAGE}?at=0").content.decode().partition("<main")[2]
+    assert 'value="save"' in opened
+    for other in ('name="file"', 'value="remove:', 'value="overlaps:', "?at=new"):
+        assert other not in opened
+        assert other in client.get(PAGE).content.decode()
+
+
 def test_another_organisation_and_a_manager_do_not_reach_the_territories(acme: Org, globex: Org) -> None:
     editing(acme, content(SOUTH))
     assert as_(acme.manager).get(PAGE).status_code == 403

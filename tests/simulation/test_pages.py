@@ -124,17 +124,24 @@ class TestReplaying:
         assert admin(globex).post(f"/routing/simulations/{run.id}/cancel").status_code == 404
 
 
+def asked(client: Client, **said: str) -> str:
+    """The page about a lead, as its form leads there."""
+    answer = client.post("/routing/simulate/lead", said, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
 class TestOneLead:
     def test_a_lead_is_shown_by_the_draft_and_by_what_is_in_force(self, org: Org) -> None:
         take_in(org, 1)
         write_draft(org, draft_rules(GERMANS))
         client = admin(org)
-        page = read(client, "/routing/simulate/lead", lead="lead0@firm0.example", at="2026-11-17T11:00")
+        page = asked(client, lead="lead0@firm0.example", at="2026-11-17T11:00")
         assert "German desk" in page
         assert org.reps[2].name in page
         assert "The rules in force give it" in page
         assert "First touch" in page
-        live = read(client, "/routing/simulate/lead", lead="lead0@firm0.example", rules="live")
+        live = asked(client, lead="lead0@firm0.example", rules="live")
         assert "The draft gives it" in live
         with org.scope():
             assert not SimulatedLead.objects.exists()
@@ -142,29 +149,31 @@ class TestOneLead:
     def test_a_name_finds_the_lead_or_those_that_it_may_mean(self, org: Org) -> None:
         take_in(org, 2)
         client = admin(org)
-        several = read(client, "/routing/simulate/lead", lead="Ruth")
+        several = asked(client, lead="Ruth")
         assert "Which of these?" in several
         assert several.count("/routing/simulate/lead") >= 1
-        one = client.get("/routing/simulate/lead", {"lead": "firm1.example"})
+        one = client.post("/routing/simulate/lead", {"lead": "firm1.example", "at": "2026-11-17T11:00"})
         assert one.status_code == 302
+        assert "firm1" not in one["Location"], "no address says who it is"
         assert "How it is decided" in read(client, one["Location"])
-        unknown = client.get("/routing/simulate/lead", {"lead": "Nobody"}).content.decode()
+        unknown = client.post("/routing/simulate/lead", {"lead": "Nobody"}).content.decode()
         assert "no lead with this" in unknown
 
     def test_one_that_is_typed(self, org: Org) -> None:
         client = admin(org)
         assert "What would become of it" in read(client, "/routing/simulate/typed")
         said = {
-            "typed": "1",
             "email": "a@firm.example",
             "account_employees": "900",
             "kind_0": "demo_request",
             "at": "2026-11-17T10:00",
         }
-        page = read(client, "/routing/simulate/typed", **said)
+        page = client.post("/routing/simulate/typed", said).content.decode()
         assert "Demo request" in page
         assert "How it is decided" in page
-        plain = read(client, "/routing/simulate/typed", typed="1", title="CTO")
+        assert 'method="get"' not in page.partition("<main")[2], "nothing that is typed gets into an address"
+        assert '<button form="typed-lead" name="rules" value="live"' in page
+        plain = client.post("/routing/simulate/typed", {"title": "CTO"}).content.decode()
         assert "Not yet: it lacks E-mail" in plain
         assert "It is not handed over" in plain
 
@@ -173,11 +182,11 @@ class TestOneLead:
         [
             ("/routing/simulate/lead", {"lead": "nobody@x.example"}, "no lead with this id"),
             ("/routing/simulate/lead", {"lead": "a@b.example", "at": "yesterday"}, "id_at_error"),
-            ("/routing/simulate/typed", {"typed": "1", "score": "many"}, "id_score_error"),
-            ("/routing/simulate/typed", {"typed": "1", "kind_0": "flew"}, ""),
+            ("/routing/simulate/typed", {"score": "many"}, "id_score_error"),
+            ("/routing/simulate/typed", {"kind_0": "flew"}, ""),
             (
                 "/routing/simulate/typed",
-                {"typed": "1", "account_employees": "-1"},
+                {"account_employees": "-1"},
                 "id_account_employees_error",
             ),
         ],
@@ -185,7 +194,7 @@ class TestOneLead:
     def test_wrong_input_is_shown_again_with_its_place(
         self, org: Org, path: str, said: Any, place: str
     ) -> None:
-        answer = admin(org).get(path, said)
+        answer = admin(org).post(path, said)
         assert answer.status_code == (422 if place else 200)
         assert place in answer.content.decode()
 
@@ -193,7 +202,7 @@ class TestOneLead:
         take_in(org, 1)
         wrong = {**GERMANS, "when": {"field": "lead.gone", "op": "equals", "value": 1}}
         write_draft(org, draft_rules(wrong))
-        page = read(admin(org), "/routing/simulate/lead", lead="lead0@firm0.example")
+        page = asked(admin(org), lead="lead0@firm0.example")
         assert "The draft cannot be asked" in page
         assert "How it is decided" in page
 
