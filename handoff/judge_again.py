@@ -18,9 +18,9 @@ from core.errors import FieldError, ValidationFailed
 from handoff import words
 from handoff.intake import hand_off
 from leads.arrivals import Arrival
-from leads.criteria_preview import latest_leads
 from leads.judge_again import is_met, judge_leads
 from leads.models import CriteriaVersion, Handoff, Lead
+from leads.preview_facts import latest_leads
 from leads.requirements import required_labels
 from tenants.audit import record_change
 from tenants.clock import Clock

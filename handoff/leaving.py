@@ -39,7 +39,8 @@ _PLACES: Final = {"manager": "manager", "director": "director", "backup": "backu
 class Standing:
     """What somebody holds now. undecided: of their open leads, those not accepted yet.
 
-    last_in: pools that the rules use and where nobody else active sits. teams: {team: their places in it}.
+    last_in: pools that leads are sent to and where nobody else active sits.
+    teams:   {team: their places in it}.
     """
 
     member: Member
@@ -67,12 +68,9 @@ class Moved:
 
 
 def standing(member: Member) -> Standing:
-    """What this person holds; six queries."""
+    """What this person holds."""
     mine = Handoff.objects.filter(owner=member, state=Handoff.State.OPEN)
     seats = list(PoolSeat.objects.filter(member=member).select_related("pool").order_by("pool__name"))
-    used = routing.slugs_in_use()
-    others = PoolSeat.objects.filter(pool_id__in=[seat.pool_id for seat in seats], member__is_active=True)
-    filled = set(others.exclude(member=member).values_list("pool_id", flat=True))
     teams: dict[str, list[str]] = {}
     for team in Team.objects.filter(Q(manager=member) | Q(director=member) | Q(backup=member)).order_by(
         "name"
@@ -85,7 +83,7 @@ def standing(member: Member) -> Standing:
         leads=mine.count(),
         undecided=mine.filter(accepted_at=None).count(),
         pools=[seat.pool.name for seat in seats],
-        last_in=[seat.pool.name for seat in seats if seat.pool.slug in used and seat.pool_id not in filled],
+        last_in=[pool.name for pool in routing.pools_left_empty(member)],
         is_fallback=RoutingSettings.objects.filter(fallback=member).exists(),
         teams=teams,
         accounts=Account.objects.filter(owner=member, merged_into=None).count(),

@@ -165,6 +165,8 @@ def reassign(
     setup = load_setup()
     asked = _asked_again(requests, setup, now=now)
     outcomes = route_batch(asked, trigger="reassigned", now=now, setup=setup)
+    # Asked once more now that the receivers' loads are held: nobody is switched off from here on.
+    _check_receivers(requests)
     moves = [
         _Move(
             request.handoff,
@@ -287,15 +289,16 @@ def _active(member_ids: Iterable[UUID | None]) -> set[UUID]:
 
 
 def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
-    chosen = {request.to_member_id for request in requests if request.to_member_id}
-    active = _active(chosen)
+    _check_receivers(requests)
     for request in requests:
-        if request.to_member_id is None:
-            continue
-        if request.to_member_id not in active:
-            raise Conflict("This person is not active and cannot get a lead.")
-        if request.to_member_id == request.handoff.owner_id:
+        if request.to_member_id is not None and request.to_member_id == request.handoff.owner_id:
             raise Conflict("The lead is theirs already.")
+
+
+def _check_receivers(requests: Sequence[MoveRequest]) -> None:
+    chosen = {request.to_member_id for request in requests if request.to_member_id}
+    if chosen - _active(chosen):
+        raise Conflict("This person is not active and cannot get a lead.")
 
 
 def _waits_as(request: MoveRequest) -> str:

@@ -7,7 +7,7 @@ each by ascending id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -177,7 +177,8 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     the winner took over is given up unless somebody changed it since or another merge gives it too. Leads
     that came in afterwards stay.
 
-    Raises NotFound; Conflict for one that was undone, is too old, or under a later merge. Audited.
+    Raises NotFound; Conflict for one that was undone, is too old, or under a later merge, and where parents
+    of meanwhile leave no room for it. Audited.
     """
     lock_tree()
     merge = get_merge(merge_id=merge_id, lock=True)
@@ -189,18 +190,18 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     ids = {merge.winner_id, merge.loser_id, *map(UUID, moved["subsidiaries"]), *map(UUID, moved["names"])}
     found = _lock_accounts(ids)
     winner, loser = found[merge.winner_id], found[merge.loser_id]
-    _check_tree(winner, loser, found)
-    Lead.objects.filter(id__in=leads).update(account_id=loser.id)
     children = Account.objects.filter(id__in=moved["subsidiaries"], parent_id=winner.id)
     names = Account.objects.filter(id__in=moved["names"], merged_into_id=winner.id)
-    back = {"leads": len(leads), "subsidiaries": children.update(parent_id=loser.id)}
-    back["names"] = names.update(merged_into_id=loser.id)
-    Account.objects.filter(id=loser.id).update(merged_into=None)
     given = {
         name: before
         for name, (before, after) in moved["filled"].items()
         if _text(getattr(winner, name)) == after and not _given_by_another(merge, name, before, after)
     }
+    _check_tree(winner, loser, list(children.values_list("id", flat=True)), given)
+    Lead.objects.filter(id__in=leads).update(account_id=loser.id)
+    back = {"leads": len(leads), "subsidiaries": children.update(parent_id=loser.id)}
+    back["names"] = names.update(merged_into_id=loser.id)
+    Account.objects.filter(id=loser.id).update(merged_into=None)
     if given:
         Account.objects.filter(id=winner.id).update(**given)
     accounts_changed([winner.id, loser.id], now=now)
@@ -262,16 +263,42 @@ def _check_undoable(merge: AccountMerge, now: datetime) -> None:
         raise Conflict(f"{winner.name} was merged into {winner.merged_into.name} since: undo that first.")
 
 
-def _check_tree(winner: Account, loser: Account, found: dict[UUID, Account]) -> None:
-    """Raises Conflict where the parents of meanwhile would close a circle."""
-    if loser.parent_id is None:
-        return
-    children = {row.id for row in found.values() if row.parent_id == winner.id}
-    if loser.parent_id in children or any(is_above(child, loser) for child in children):
+def _check_tree(winner: Account, loser: Account, children: Sequence[UUID], given: dict[str, Any]) -> None:
+    """Raises Conflict where the parents of meanwhile would close a circle with what goes back, or where more
+    would stand above one another than may, and than do now. children: who comes under the loser again."""
+    now = parents_around([winner.id, loser.id, *children])
+    then = {**now, **dict.fromkeys(children, loser.id)}
+    if "parent_id" in given:
+        then[winner.id] = UUID(given["parent_id"]) if given["parent_id"] else None
+    for start in (winner.id, loser.id):
+        way = _way_up(start, then)
+        if way[-1] in way[:-1]:
+            called = dict(Account.objects.filter(id__in=way).values_list("id", "name"))
+            circle = " below ".join(called[each] for each in way)
+            text = f"This would close a circle: {circle}. Change their parents first, then undo."
+            raise Conflict(text)
+    highest = max(_height(each.id, then) for each in (winner, loser))
+    if highest > max(MOST_LEVELS, _height(winner.id, now)):
         raise Conflict(
-            f"{loser.name} would come under one of its own subsidiaries, which were moved since. Change "
-            "their parents first, then undo."
+            f"More than {MOST_LEVELS} companies would stand above one another, with {loser.name} between "
+            "those above it and its subsidiaries. Change their parents first, then undo."
         )
+
+
+def _way_up(account_id: UUID, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
+    """The account and what stands above it; where that comes round, the last is there twice."""
+    way, above = [account_id], parents.get(account_id)
+    while above is not None:
+        way.append(above)
+        if above in way[:-1]:
+            break
+        above = parents.get(above)
+    return way
+
+
+def _height(account_id: UUID, parents: Mapping[UUID, UUID | None]) -> int:
+    """How many stand above one another, through this account."""
+    return len(_way_up(account_id, parents)) + levels_below(account_id, children_by_parent(parents))
 
 
 def _checked(found: dict[UUID, Account], winner_id: UUID, loser_id: UUID) -> tuple[Account, Account]:

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import Conflict, ValidationFailed
 from leads.list_csv import MOST_BYTES, Table, decode, read_table
 from leads.list_export import list_as_csv
-from leads.list_import import STATUS_WORDS, ListPlan, import_list, plan_import
+from leads.list_import import import_list, plan_import
+from leads.list_plan import STATUS_WORDS, ListPlan
 from leads.list_use import uses_of
 from leads.models import ListEntry, NamedList
 from leads.named_lists import (

@@ -16,6 +16,7 @@ from leads.account_edit import change_account
 from leads.account_merge import merge_accounts, undo_merge
 from leads.incoming import CompanyIn, LeadIn
 from leads.list_csv import read_table
+from leads.list_plan import ListPlan
 from leads.models import Account, AccountSettings, Lead
 from leads.named_lists import create_list
 from leads.upsert import upsert_leads
@@ -204,7 +205,7 @@ def test_several_who_save_the_first_settings_at_once_come_one_after_the_other(
         assert AuditEntry.objects.filter(action="account.settings").count() == 4
 
 
-def brings(org: Org, text: str) -> list_import.ListPlan:
+def brings(org: Org, text: str) -> ListPlan:
     """Bring a file into a new list."""
     with org.scope():
         now = database_clock()
