@@ -25,8 +25,8 @@ _NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One lead of the queue. since: when it began to wait. held_until: it is held for enrichment as well, so what lacks may still come by
-    itself."""
+    """One lead of the queue. since: when it began to wait. held_until: it is held for enrichment as well, so
+    what lacks may still come by itself."""
 
     lead: Lead
     lacks: Sequence[Lack]

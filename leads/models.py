@@ -126,9 +126,8 @@ class Lead(TenantModel):
     verdict = models.JSONField(null=True)
     criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
     needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue
-    needs_since = models.DateTimeField(
-        null=True
-    )  # since when it waits for them; while it waits for nothing, past
+    # Since when it waits for them; of the past while there are none.
+    needs_since = models.DateTimeField(null=True)
     # Codes of leads.quality.CHECKS that found something when it last came or was corrected; null: not looked
     # at yet.
     invalid = models.JSONField(null=True)
