@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from core.errors import Conflict, NotFound, ValidationFailed
+from core.rules.text import fold
 from leads.account_tree import lock_tree
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, AccountMerge
@@ -48,6 +49,8 @@ def add_name(*, account_id: UUID, name: str = "", domain: str = "", actor: str, 
         raise ValidationFailed.at("", f"An account has at most {MAX_NAMES} other names.", "too_many")
     if site:
         _check_free(Account.objects.filter(domain=site).first(), account, "/domain", site)
+    if text and fold(text) == fold(account.name):
+        raise ValidationFailed.at("/name", f"The account is called {account.name} already.", "taken")
     if text and not site:
         taken = Account.objects.filter(name=text, domain="").exclude(id=account.id).first()
         _check_free(taken, account, "/name", text)

@@ -34,8 +34,10 @@ class JudgeAgainForm(forms.Form):
         coerce=int,
         empty_value=MOST,  # type: ignore[arg-type]
         required=False,
-        help_text="Real leads, those heard of latest. One that sales has is left alone, and so is one that sales "
-        "had and that did nothing since.",
+        help_text=(
+            "Real leads, those heard of latest. Left alone: a lead that sales has, and one that sales "
+            "had and that did nothing since."
+        ),
     )
     lead = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
