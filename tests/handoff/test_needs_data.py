@@ -137,7 +137,9 @@ def test_a_lead_says_how_complete_it_is(acme: Org, now: datetime) -> None:
     assert found["missing"] == ["last_name", "title", "account.industry"]
     assert found["invalid"] == ["phone"]
     assert [each["code"] for each in found["findings"]] == ["invalid_phone"]
-    assert "Data complete: 6 of 10" in text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+    page = text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+    assert "6 of 10 fields known" in page
+    assert page.count(" of 10 ") == 1, "it is counted once"
 
 
 def test_the_draft_takes_tiers_checks_and_a_hold_without_script(acme: Org) -> None:
