@@ -134,3 +134,9 @@ def test_vendored_files_are_the_ones_on_the_list() -> None:
     found = {name: hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() for name, _ in rows}
     assert found == dict(rows)
     assert {"tabler-icons.svg", "inter/inter-latin-wght-normal.woff2"} <= set(found)
+
+
+def test_a_card_that_folds_says_so() -> None:
+    for path in TEMPLATES:
+        for classes in re.findall(r'<details class="([^"]*)"', path.read_text(encoding="utf-8")):
+            assert "sp-card" not in classes.split() or "sp-fold" in classes.split(), path
