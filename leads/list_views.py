@@ -73,9 +73,9 @@ class FileForm(forms.Form):
 
     file = forms.FileField(
         label="CSV file",
-        required=False,
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
         help_text="1 MB and 5,000 rows at most; in UTF-8 (“CSV UTF-8”) or UTF-16.",
+        error_messages={"required": "Choose a file."},
     )
     text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     leave_out_wrong = forms.BooleanField(label="Leave out the rows that are wrong", required=False)
@@ -83,8 +83,14 @@ class FileForm(forms.Form):
     table: Table
     read: str
 
+    def __init__(self, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files)
+        self.fields["file"].required = not (data and data.get("text"))
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
         file, text = cleaned.get("file"), cleaned.get("text") or ""
         try:
             if file:
@@ -95,9 +101,7 @@ class FileForm(forms.Form):
                 text, encoding = decode(text.encode())
             self.read, self.table = text, read_table(text, encoding=encoding)
         except ValidationFailed as refusal:
-            missing = not file and not text
-            message = "Choose a file." if missing else refusal.message
-            self.add_error("file", ValidationError(message))
+            self.add_error("file", ValidationError(refusal.message))
         return cleaned
 
 

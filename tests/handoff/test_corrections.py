@@ -129,8 +129,8 @@ def test_half_of_what_is_missing_is_kept_and_the_rest_is_named(
     ("said", "words"),
     [
         ({"email": "nobody"}, "not an e-mail address"),
-        ({"company_employees": "-1"}, "greater than or equal to 0"),
-        ({"last_name": "x" * 81}, "at most 80 characters"),
+        ({"company_employees": "-1"}, "At least 0."),
+        ({"last_name": "x" * 81}, "At most 80 characters; these are "),
         ({"seen_at": "yesterday"}, "Open the form again"),
     ],
 )

@@ -95,7 +95,7 @@ def test_a_condition_is_added_filled_in_checked_and_published_without_script(acm
     chosen = client.post(DRAFT, {**form_of(added), "fit.0.f": "Employees", "act": "refresh:fit.0"})
     filled = {**form_of(chosen), "fit.0.v": "50"}
     checked = client.post(DRAFT, {**filled, "do": "check"}, follow=True)
-    assert "Fits: Everybody fits; now Employees at least 50." in text_of(checked)
+    assert "Fits: Employees at least 50. Until now everybody fits." in text_of(checked)
     done = client.post(f"{DRAFT}/check", {"revision": "2", "against": "1"}, follow=True)
     assert "Version 2 is in force." in text_of(done)
     assert "Employees at least 50" in text_of(client.get("/qualification/versions"))
@@ -114,7 +114,7 @@ def test_what_is_typed_wrong_is_refused_beside_its_field_and_nothing_is_saved(ac
     refused = client.post(DRAFT, wrong)
     assert refused.status_code == 422
     page = text_of(refused)
-    assert "Did you mean" in page
+    assert "Did you mean Employees?" in page
     assert "A name has 1 to 80 characters." in page
     assert 'value="Employes"' in refused.content.decode()
     assert draft_in(acme).revision == 1
@@ -285,7 +285,7 @@ def test_a_change_is_said_part_by_part() -> None:
         "required": ["phone"],
     }
     assert changes(before, after) == [
-        "Fits: Everybody fits; now Employees at least 50.",
+        "Fits: Employees at least 50. Until now everybody fits.",
         "Shows intent, or else: Demo request at least once.",
         "Shows intent, no longer: Demo request at least once within 30 days.",
         "Exclusion Competitor: Competitor is yes; now Partner is yes.",
