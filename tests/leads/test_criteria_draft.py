@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from handoff.intake import receive_lead
-from leads.criteria_drafts import begin_draft
+from leads.criteria_drafts import begin_draft, publish_criteria
 from leads.criteria_preview import preview_criteria
 from leads.criteria_words import changes, without_changes
 from leads.defaults import DEFAULT_CRITERIA
@@ -177,6 +177,24 @@ def test_a_draft_is_discarded_and_who_only_reads_comes_to_no_page_of_it(acme: Or
     assert draft_in(acme)
     client.post(f"{DRAFT}/discard", {"revision": "1"})
     assert client.get(DRAFT).status_code == 302
+
+
+def test_the_leads_that_using_a_version_again_would_change_are_shown(
+    acme: Org, globex: Org, now: datetime
+) -> None:
+    with acme.scope():
+        arrive(acme, now, "ann@okapi.example")
+        first = CriteriaVersion.objects.get()
+        publish_criteria({**DEFAULT_CRITERIA, "rule": NOBODY}, based_on=1, actor="a", now=now)
+    client = as_(acme.admin)
+    check = client.get(f"/qualification/versions/{first.id}/use").content.decode()
+    address = f"/qualification/versions/{first.id}/leads"
+    assert f'<a href="{address}">See the 1</a>' in check
+    page = text_of(client.get(address))
+    assert "By version 1, against version 2." in page
+    assert "ann@okapi.example" in page
+    assert as_(globex.admin).get(address).status_code == 404
+    assert as_(acme.marketing).get(address).status_code == 403
 
 
 def test_an_earlier_version_is_used_again(acme: Org) -> None:
