@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from core.errors import Conflict, NotFound, ValidationFailed
 from core.rules.text import fold
 from leads.account_tree import lock_tree
+from leads.accounts import lock_new_names
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, AccountMerge
 from tenants.audit import record_change
@@ -38,6 +39,8 @@ def add_name(*, account_id: UUID, name: str = "", domain: str = "", actor: str, 
     account that was merged away.
     """
     lock_tree()
+    if not domain.strip():
+        lock_new_names()  # an arrival may be making an account of this name
     account = locked_account(account_id)
     text = " ".join(name.split())
     site = check_domain(domain, "/domain")
