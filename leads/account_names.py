@@ -16,6 +16,7 @@ from core.errors import Conflict, NotFound, ValidationFailed
 from core.rules.text import fold
 from leads.account_tree import lock_tree
 from leads.accounts import lock_new_names
+from leads.incoming import storable
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, AccountMerge
 from tenants.audit import record_change
@@ -46,8 +47,8 @@ def add_name(*, account_id: UUID, name: str = "", domain: str = "", actor: str, 
     site = check_domain(domain, "/domain")
     if not text and not site:
         raise ValidationFailed.at("/name", "Give another name or another domain of the company.", "required")
-    if len(text) > 200:
-        raise ValidationFailed.at("/name", "At most 200 characters.", "max_length")
+    if len(text) > 200 or not storable(text):
+        raise ValidationFailed.at("/name", "At most 200 characters of plain text.", "max_length")
     if Account.objects.filter(merged_into=account).count() >= MAX_NAMES:
         raise ValidationFailed.at("", f"An account has at most {MAX_NAMES} other names.", "too_many")
     if site:

@@ -35,7 +35,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.refusals import status_of, take_errors
+from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 
@@ -230,6 +230,7 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
     found = get_list(list_id=named_list_id)
     form = FileForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
     plan: ListPlan | None = None
+    status = status_of(form)
     if request.method == "POST" and form.is_valid():
         now = database_clock()
         if request.POST.get("do") == "apply":
@@ -241,8 +242,9 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
                     actor=member_actor(request.member),
                     now=now,
                 )
-            except ValidationFailed as refusal:
+            except (Conflict, ValidationFailed) as refusal:
                 form.add_error(None, refusal.message)
+                status = status_of_refusal(refusal)
             else:
                 messages.success(request, _done(done))
                 return redirect("leads:list", found.id)
@@ -258,7 +260,7 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
         "file_text": form.read if plan else "",
         "crumbs": _crumbs(found, "Import"),
     }
-    return render(request, "leads/list_import.html", context, status=status_of(form))
+    return render(request, "leads/list_import.html", context, status=status)
 
 
 def _done(plan: ListPlan) -> str:

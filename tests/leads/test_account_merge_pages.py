@@ -190,6 +190,7 @@ def test_a_merge_says_beforehand_which_lists_the_company_comes_on(acme: Org, now
             "Kestrel has this already. If they are one company, merge the two accounts.",
         ),
         ("name", " heron ", "The account is called Heron already."),
+        ("name", "x" * 201, "At most 200 characters of plain text."),
     ],
 )
 def test_a_name_that_is_refused_stays_in_its_field_with_why(
@@ -203,3 +204,12 @@ def test_a_name_that_is_refused_stays_in_its_field_with_why(
     assert said in page[page.index('id="also_error"') :]
     with acme.scope():
         assert not Account.objects.filter(merged_into=heron).exists()
+
+
+def test_what_no_row_can_hold_is_refused_as_anything_else_is(acme: Org, now: datetime) -> None:
+    heron, client = account(acme, now, "Heron"), as_(acme.marketing)
+    added = client.post(f"/accounts/{heron.id}/names", {"also": "He\x00ron", "kind": "name"})
+    merged = client.post(f"/accounts/{heron.id}/merge", {"into": "He\x00ron"})
+    assert (added.status_code, merged.status_code) == (422, 422)
+    assert "At most 200 characters of plain text." in added.content.decode()
+    assert "No account is called" in merged.content.decode()
