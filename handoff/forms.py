@@ -62,6 +62,17 @@ class NurtureForm(RejectForm):
     field_order = ("reason", "until", "note")
 
 
+class ProgressForm(forms.Form):
+    """How a lead that is being worked is doing."""
+
+    note = forms.CharField(
+        label="Note for marketing",
+        required=False,
+        max_length=limits.ANSWER_NOTE,
+        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+    )
+
+
 class PauseForm(forms.Form):
     """Why the clocks of a lead may stand still, and until when."""
 

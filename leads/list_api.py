@@ -173,11 +173,10 @@ class OneListView(TenantAPIView):
     def patch(self, request: Request, named_list_id: UUID) -> Response:
         """Another name or purpose. Rules go on naming it by its slug."""
         said = strict.read(_read_patch, request.data)
-        found = get_list(list_id=named_list_id)
         changed = change_list(
-            list_id=found.id,
-            name=said.get("name", found.name),
-            purpose=said.get("purpose", found.purpose),
+            list_id=named_list_id,
+            name=said.get("name"),
+            purpose=said.get("purpose"),
             actor=self.actor,
             now=self.clock(),
         )

@@ -19,6 +19,9 @@ Contacted: somebody made a touch of a kind that counts as a response. Untouched 
 then, and it had not been closed by then; those closed before are left out of its base, and so are MQLs of
 days that ended less than 72 hours ago.
 
+Where a journey ended: the furthest stage that a handoff reached, and the outcome it was closed with there.
+One that is open, or was closed without an outcome, stands at that stage.
+
 Durations are seconds between two recorded instants, by the wall clock, but for the two that are clocks
 (first touch, decision), which are working time. One that would be negative is left out.
 """
@@ -104,6 +107,14 @@ def has_reached_within(stage: str, days: int | None) -> Q:
     return found
 
 
+def has_reached_before_week(stage: str, week: int) -> Q:
+    """The filter on facts: in fewer than so many whole weeks since MQL, as cohorts count."""
+    found = Q(pk__in=[])
+    for column in stages_from(stage):
+        found |= Q(**{f"{column}__lt": F("started_at") + timedelta(weeks=week)})
+    return found
+
+
 # --- Counts -------------------------------------------------------------------------------------------------
 
 _TOUCH_LIMIT: Final = f"started_at + interval '{UNTOUCHED_HOURS} hours'"
@@ -113,6 +124,26 @@ _CLOSED_BEFORE: Final = f"coalesce(closed_at <= {_TOUCH_LIMIT}, false)"
 
 def _within(stage: str, days: int) -> str:
     return f"coalesce({reached_sql(stage)} <= started_at + interval '{days * 24} hours', false)::int"
+
+
+#: How a journey may end at each stage that is not won: outcomes of leads.Handoff.
+ENDS: Final[Mapping[str, tuple[str, ...]]] = {
+    Stage.MQL.value: ("rejected", "nurture", "disqualified"),
+    Stage.SAL.value: ("nurture", "lost", "disqualified"),
+    Stage.SQL.value: ("nurture", "lost", "disqualified"),
+    Stage.OPPORTUNITY.value: ("nurture", "lost"),
+}
+
+
+def ended_as(stage: str, outcome: str) -> str:
+    """The name of the count of handoffs that ended so at a stage."""
+    return f"{stage}_{outcome}"
+
+
+def _ended(stage: str, outcome: str) -> str:
+    got_there = "true" if stage == STAGES[0] else f"{reached_sql(stage)} is not null"
+    further = reached_sql(STAGES[STAGES.index(stage) + 1])
+    return f"(outcome = '{outcome}' and {got_there} and {further} is null)::int"
 
 
 #: What is counted of handoffs, by name: each a number of one fact, as SQL over its columns.
@@ -134,6 +165,7 @@ COUNTS: Final[Mapping[str, str]] = {
     "with_amount": "(amount is not null)::int",
     **{stage: f"({reached_sql(stage)} is not null)::int" for stage in LATER_STAGES},
     **{f"{stage}_{days}": _within(stage, days) for days in FOLLOWED for stage in LATER_STAGES},
+    **{ended_as(stage, end): _ended(stage, end) for stage, ends in ENDS.items() for end in ends},
 }
 #: Sums of money, in the organisation's currency.
 AMOUNTS: Final = ("amount", "won_amount")
@@ -159,6 +191,13 @@ BEHIND: Final[Mapping[str, Q]] = {
         & (Q(closed_at__isnull=True) | Q(closed_at__gt=F("started_at") + timedelta(hours=UNTOUCHED_HOURS)))
     ),
 }
+
+
+def has_ended(stage: str, outcome: str) -> Q:
+    """The filter on facts: it came no further than the stage, and ended so; "" for those that stand there."""
+    further = STAGES[STAGES.index(stage) + 1]
+    at_stage = has_reached(stage) & ~has_reached(further)
+    return at_stage & (Q(outcome=outcome) if outcome else ~Q(outcome__in=ENDS[stage]))
 
 
 def counted_as(stage: str, days: int | None) -> str:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
+from reporting.views import (
+    agreement,
+    clocks,
+    compliance,
+    data_quality,
+    fairness,
+    feedback,
+    funnel,
+    handoffs,
+    journey,
+    leaks,
+    rejections,
+    stale,
+    volume,
+)
 from web.table_files import file_paths
 
 app_name = "reporting"
@@ -23,4 +37,36 @@ urlpatterns = [
     path("volume", volume.volume, name="volume"),
     *file_paths("volume", volume.volume_file, "volume"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
+    # The funnel and rejections.
+    path("funnel", funnel.funnel, name="funnel"),
+    *file_paths("funnel", funnel.funnel_file, "funnel"),
+    path("funnel/leads", handoffs.funnel_leads, name="funnel_leads"),
+    *file_paths("funnel/leads", handoffs.funnel_leads_file, "funnel_leads"),
+    path("rejections", rejections.rejections, name="rejections"),
+    *file_paths("rejections", rejections.rejections_file, "rejections"),
+    path("journey", journey.journey, name="journey"),
+    *file_paths("journey", journey.journey_file, "journey"),
+    # Feedback and disputes.
+    path("feedback/coverage", feedback.feedback, name="feedback"),
+    *file_paths("feedback/coverage", feedback.feedback_file, "feedback"),
+    path("agreement", agreement.agreement, name="agreement"),
+    path("agreement.pdf", agreement.agreement_file, name="agreement_file"),
+    path("agreement/sign", agreement.sign, name="agreement_sign"),
+    path("agreement/read", agreement.confirm, name="agreement_read"),
+    path("agreement/override", agreement.override, name="agreement_override"),
+    path("agreement/recalibrate", agreement.recalibrate, name="agreement_recalibrate"),
+    path("agreement/settings", agreement.change_settings, name="agreement_settings"),
+    path("agreement/versions/<uuid:agreement_id>", agreement.version, name="agreement_version"),
+    path(
+        "agreement/versions/<uuid:agreement_id>/file",
+        agreement.version_file,
+        name="agreement_version_file",
+    ),
+    # The leak finder
+    path("leaks", leaks.leaks, name="leaks"),
+    path("leaks/card", leaks.leaks_card, name="leaks_card"),
+    *file_paths("leaks", leaks.leaks_file, "leaks"),
+    path("leaks/settings", leaks.settings, name="leak_settings"),
+    path("leaks/leads", leaks.leak_leads, name="leak_leads"),
+    *file_paths("leaks/leads", leaks.leak_leads_file, "leak_leads"),
 ]

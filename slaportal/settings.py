@@ -161,6 +161,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
     ("reporting.tasks.watch_tick", 60),
+    ("reporting.tasks.watch_agreements_tick", 600),
     ("leads.tasks.compare_accounts_tick", 15),
     ("handoff.tasks.look_after_the_named_tick", 3600),
     ("leads.tasks.watch_sources_tick", 3600),
@@ -287,6 +288,7 @@ SPECTACULAR_SETTINGS = {
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
         "ListEntryKindEnum": ["domain", "email", "company"],
+        "LeakKindEnum": "reporting.leaks.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
             "at_risk",
@@ -297,6 +299,8 @@ SPECTACULAR_SETTINGS = {
             "missed",
             "cancelled",
         ],
+        "AgreementVersionStateEnum": ["open", "in_force", "replaced", "lapsed"],
+        "AgreementStateEnum": ["not_signed", "signed", "changed"],
         "ListRowStatusEnum": ["new", "there", "again", "wrong"],
     },
 }

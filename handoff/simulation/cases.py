@@ -155,8 +155,8 @@ def _checked(
     owners = _owners()
     if "person" in wanted and str(wanted["person"]) not in owners:
         errors.append(FieldError("/expects/person", "Choose somebody who owns leads.", "unknown_member"))
-    if wanted.get("qualifies") is False and {"pool", "person"} & set(wanted):
-        message = "A lead that does not qualify goes to no pool and no person: expect one or the other."
+    if wanted.get("qualifies") is False and {"pool", "person", "tier"} & set(wanted):
+        message = "A lead that does not qualify has no tier, no pool and no person: expect one or the other."
         errors.append(FieldError("/expects/qualifies", message, "contradiction"))
     try:
         check(facts, owners)

@@ -19,8 +19,8 @@ from core.errors import Conflict, ValidationFailed
 from feedback.models import Reason
 from feedback.selectors import active_reasons
 from handoff import selectors, services
-from handoff.forms import NurtureForm, RejectForm, TouchForm, minute_of
-from handoff.services import LATER_STAGES, Actor
+from handoff.forms import NurtureForm, ProgressForm, RejectForm, TouchForm, minute_of
+from handoff.services import ANSWERS, LATER_STAGES, Actor
 from handoff.step_form import AcceptForm, AnswersForm, StageForm
 from handoff.views import base
 from handoff.views.base import go, lead_of, way_on, worker
@@ -111,7 +111,8 @@ def reject(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             owner = names.get(str(result.new_owner_id), "the next free person, who is being looked for")
             messages.success(request, f"{found.full_name} goes to {owner}.")
         else:
-            messages.success(request, f"{found.full_name} is rejected. Marketing sees your reason.")
+            text = f"{found.full_name} is rejected. Marketing sees your reason."
+            messages.success(request, text, extra_tags=_undo(found))
         return go(request, after(request))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
@@ -138,10 +139,50 @@ def nurture(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )
-        messages.success(request, f"{found.full_name} goes back to marketing.")
+        messages.success(request, f"{found.full_name} goes back to marketing.", extra_tags=_undo(found))
         return go(request, after(request))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def progress(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Contacted, progressing: marketing hears how it goes, and nothing ends."""
+    found = lead_of(request, lead_id)
+    form = ProgressForm(posted(request))
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"{found.full_name} is progressing"
+        return dialog(request, found, form, part="_progress.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        services.report_progress(
+            lead_id=found.id,
+            note=form.cleaned_data["note"],
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        messages.success(request, "Noted. Marketing sees it.", extra_tags=_undo(found))
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@require_POST
+@worker
+def undo_answer(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Take the last answer back, whichever it was."""
+    found = lead_of(request, lead_id)
+    services.undo_answer(lead_id=found.id, actor=Actor.person(request.member), clock=base.deciding_clock)
+    messages.success(request, f"Taken back: {found.full_name} is as before.")
+    return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+
+def _undo(found: Lead) -> str:
+    """The tag of a message that offers to take the last answer back."""
+    return f"undo={reverse('handoff:undo_answer', args=[found.id])}"
 
 
 @never_cache
@@ -215,7 +256,13 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     found = lead_of(request, lead_id)
     stages = [each for each in LATER_STAGES if can_move(Stage(found.stage), each)]
     reload = f"{request.path}?{urlencode({'next': way_on(request, '')})}" if request.htmx else ""
-    form = StageForm(posted(request), stages=stages, step=_step(request, found, stages), reload=reload)
+    form = StageForm(
+        posted(request),
+        stages=stages,
+        step=_step(request, found, stages),
+        reload=reload,
+        reasons=active_reasons(Reason.Kind.LOST, Reason.Kind.DISQUALIFIED),
+    )
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Move {found.full_name} on"
@@ -226,13 +273,15 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         services.move_to_stage(
             lead_id=found.id,
             to=to,
+            reason=form.said_reason(),
             why=form.cleaned_data["why"],
             answers=form.said_answers(),
             fields=form.said_fields(),
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )
-        messages.success(request, f"{found.full_name} is now: {to.label}.")
+        undo = _undo(found) if to in ANSWERS else ""
+        messages.success(request, f"{found.full_name} is now: {to.label}.", extra_tags=undo)
         return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
 
     return show() if request.method == "GET" else answer(request, form, act, show)

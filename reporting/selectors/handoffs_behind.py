@@ -7,19 +7,32 @@ from typing import Final
 
 from django.db.models import F, Q, QuerySet
 
+from leads.lifecycle import Stage
 from reporting.definitions import (
     BEHIND,
     DURATIONS,
+    ENDS,
     STAGES,
     UNTOUCHED_HOURS,
+    has_ended,
+    has_reached_before_week,
     has_reached_within,
 )
 from reporting.models import HandoffFact
-from reporting.selectors.funnel import first_unfollowed
+from reporting.selectors.funnels import first_unfollowed
 from reporting.selectors.questions import Question, handoff_facts, midnight
 
 #: MQLs that were not followed for long enough yet.
 YOUNG: Final = "young"
+#: A handoff that came no further than a stage, and has not ended there.
+STANDS: Final = "stands"
+_ENDED: Final = {
+    "": "standing there",
+    "rejected": "rejected",
+    "nurture": "to nurture",
+    "lost": "lost",
+    "disqualified": "disqualified",
+}
 #: Everything that a list may be asked for, and what it is called.
 LISTED: Final = {
     "mql": "MQLs",
@@ -40,6 +53,11 @@ LISTED: Final = {
     "untouched": f"Untouched after {UNTOUCHED_HOURS} hours",
     "settled": f"MQLs that count for {UNTOUCHED_HOURS} hours",
     YOUNG: "MQLs left out as too young",
+    **{
+        f"{stage}_{outcome or STANDS}": f"{Stage(stage).label}, {_ENDED[outcome]}"
+        for stage, ends in ENDS.items()
+        for outcome in (*ends, "")
+    },
     **{name: each.label for name, each in DURATIONS.items()},
 }
 
@@ -52,17 +70,21 @@ def handoffs_behind(
     follow: int | None = None,
     reason: str | None = None,
     before: str = "",
+    weeks: int | None = None,
 ) -> QuerySet[HandoffFact]:
     """What a number counts; see LISTED.
 
     follow: days that MQLs are followed for, where a stage is asked for. reason: of rejections. before: and
-    did not reach this stage (those between two bars of the funnel).
+    did not reach this stage (those between two bars of the funnel). weeks: the stage was reached within so
+    many, as cohorts count.
     """
     found = handoff_facts(question)
     unfollowed = midnight(first_unfollowed(now, question, follow or 0), question.zone)
     if what == YOUNG:
         return found.filter(started_at__gte=unfollowed)
     if what in STAGES:
+        if weeks is not None:
+            return found.filter(has_reached_before_week(what, weeks))
         found = found.filter(has_reached_within(what, follow))
         if before:
             found = found.exclude(has_reached_within(before, follow))
@@ -79,8 +101,11 @@ def handoffs_behind(
             found = found.filter(is_touched | Q(closed_at__isnull=True) | Q(closed_at__gt=limit))
         else:
             found = found.filter(BEHIND[what])
-    else:
+    elif what in BEHIND:
         found = found.filter(BEHIND[what])
+    else:
+        stage, _, outcome = what.partition("_")
+        found = found.filter(has_ended(stage, "" if outcome == STANDS else outcome))
     if reason is not None:
         found = found.filter(decision="rejected", reason=reason)
     return found

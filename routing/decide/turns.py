@@ -130,3 +130,12 @@ def with_credit(counters: Mapping[str, int], member_id: str, weight: int) -> dic
         after[member_id] -= turn_step(weight)
         after = _from_zero(after)
     return after
+
+
+def without_credit(counters: Mapping[str, int], member_id: str, weight: int) -> dict[str, int]:
+    """The counters after a turn that was given back counts after all."""
+    after = dict(counters)
+    if member_id in after and weight > 0:
+        after[member_id] += turn_step(weight)
+        after = _from_zero(after)
+    return after

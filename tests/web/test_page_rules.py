@@ -140,3 +140,11 @@ def test_a_card_that_folds_says_so() -> None:
     for path in TEMPLATES:
         for classes in re.findall(r'<details class="([^"]*)"', path.read_text(encoding="utf-8")):
             assert "sp-card" not in classes.split() or "sp-fold" in classes.split(), path
+
+
+def test_the_fonts_of_pdfs_are_the_ones_on_the_list_and_no_browser_gets_them() -> None:
+    listing = (STATIC / "vendor" / "VENDOR.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (web/fonts/\S+) \| .* \| ([0-9a-f]{64}) \|$", listing, re.MULTILINE))
+    kept = {str(path.relative_to(ROOT)): path for path in (ROOT / "web" / "fonts").rglob("*.ttf")}
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()} == rows
+    assert not list(STATIC.rglob("*.ttf"))

@@ -17,7 +17,18 @@ from web import shell
 
 pytestmark = pytest.mark.django_db
 
-EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "Decisions", "SLA tiers", "Calendars"]
+EVERYBODY = [
+    "Leads",
+    "Accounts",
+    "Compliance",
+    "Funnel & leaks",
+    "Rejections",
+    "Volume",
+    "Agreement",
+    "Decisions",
+    "SLA tiers",
+    "Calendars",
+]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
@@ -28,11 +39,12 @@ PLACES = {
         "People",
         "Routing",
         "Data quality",
+        "Disputes",
         "Fairness",
         *EVERYBODY,
     ],
-    "marketing": ["Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Routing", *EVERYBODY],
+    "marketing": ["Needs data", "Data quality", "Disputes", "Qualification", "Routing", *EVERYBODY],
+    "executive": ["Disputes", "Routing", *EVERYBODY],
 }
 
 

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.django_db
 
 READS = {
     "accounts": "flag",
+    "agreement/versions": "cursor",
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",
@@ -22,6 +23,9 @@ READS = {
     "reports/compliance": "target",
     "reports/data-quality": "period",
     "reports/fairness": "pool",
+    "reports/funnel": "follow",
+    "reports/rejections": "find",
+    "reports/response-times": "segment",
     "routing/simulations": "limit",
     "reports/reassignments": "pool",
     "routing/territories": "draft",

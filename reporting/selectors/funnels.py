@@ -19,6 +19,7 @@ from reporting.definitions import (
     COHORT_WEEKS,
     COUNTS,
     DURATIONS,
+    LATER_STAGES,
     STAGES,
     UNTOUCHED_HOURS,
     WEEK_CODES,
@@ -184,6 +185,30 @@ def funnel(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ResponseTimes:
+    """How quickly the handoffs of a question were assigned, touched, decided and moved on."""
+
+    whole: Tally
+    durations: Mapping[str, Spread]
+    attempts: Spread
+
+
+def response_times(question: Question, *, now: datetime, ground: HandoffGround | None) -> ResponseTimes:
+    """The same durations as the funnel's, alone. One query."""
+    whole, spread, _, _ = _whole(question, now, ground, None, LATER_STAGES[0])
+    return ResponseTimes(
+        whole,
+        {name: _spread(spread.get(each.code, {})) for name, each in DURATIONS.items()},
+        _spread(spread.get(ATTEMPTS_CODE, {})),
+    )
+
+
+def whole_of(question: Question, *, now: datetime, ground: HandoffGround | None) -> Tally:
+    """The counts of all handoffs of a question. One query."""
+    return _whole(question, now, ground, None, LATER_STAGES[0])[0]
+
+
 # --- Queries ------------------------------------------------------------------------------------------------
 
 _MEASURES: Final = (*COUNTS, *AMOUNTS)
@@ -289,9 +314,11 @@ def top_keys(
     *,
     find: str = "",
     by_reason: bool = False,
-    most: int = MOST_GROUPS,
+    most: int | None = None,
 ) -> tuple[list[Key], int]:
-    """The values of a column that have the most handoffs, and how many values there are. One query."""
+    """The values of a column that have the most handoffs, and how many values there are. One query.
+
+    most: MOST_GROUPS unless said."""
     rows = rows_of(question, column, ground, by_reason=by_reason, is_narrow=True)
     if rows is None:
         return [], 0
@@ -300,7 +327,7 @@ def top_keys(
     with connection.cursor() as cursor:
         cursor.execute(
             _TOP.format(rows=rows.sql, where=where),
-            [*rows.params, *([find] if where else []), most],
+            [*rows.params, *([find] if where else []), most or MOST_GROUPS],
         )
         found = cursor.fetchall()
     return [key_of(column, text) for text, _ in found], found[0][1] if found else 0
