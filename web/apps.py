@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import validators
 
 
 class WebConfig(AppConfig):
@@ -6,6 +7,12 @@ class WebConfig(AppConfig):
     verbose_name = "Web"
 
     def ready(self) -> None:
-        from web.form_words import use_own_words
-
-        use_own_words()
+        """Limits of every form say what is allowed, in our words and not in the framework's."""
+        validators.MinValueValidator.message = "At least %(limit_value)s."
+        validators.MaxValueValidator.message = "At most %(limit_value)s."
+        validators.MaxLengthValidator.message = (
+            "This has at most %(limit_value)d characters, not %(show_value)d."
+        )
+        validators.MinLengthValidator.message = (
+            "This has at least %(limit_value)d characters, not %(show_value)d."
+        )

@@ -119,7 +119,7 @@ def test_a_new_calendar_with_lunch_a_night_shift_and_days_of_its_own(acme: Org) 
         ({"extra": "2026-12-31 13:00-09:00"}, "extra", "ends before it begins"),
         ({"extra": "2026-12-31 noon"}, "extra", "2026-12-31: “noon” is no span"),
         ({"name": ""}, "name", "This field is required."),
-        ({"name": "x" * 81}, "name", "At most 80 characters"),
+        ({"name": "x" * 81}, "name", "at most 80 characters"),
     ],
 )
 def test_hours_that_make_no_sense_are_refused_beside_their_field(
