@@ -104,6 +104,14 @@ def has_reached_within(stage: str, days: int | None) -> Q:
     return found
 
 
+def has_reached_before_week(stage: str, week: int) -> Q:
+    """The filter on facts: in fewer than so many whole weeks since MQL, as cohorts count."""
+    found = Q(pk__in=[])
+    for column in stages_from(stage):
+        found |= Q(**{f"{column}__lt": F("started_at") + timedelta(weeks=week)})
+    return found
+
+
 # --- Counts -------------------------------------------------------------------------------------------------
 
 _TOUCH_LIMIT: Final = f"started_at + interval '{UNTOUCHED_HOURS} hours'"

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.views import clocks, compliance, data_quality, fairness, stale, volume
+from reporting.views import (
+    clocks,
+    compliance,
+    data_quality,
+    fairness,
+    funnel,
+    handoffs,
+    rejections,
+    stale,
+    volume,
+)
 from web.table_files import file_paths
 
 app_name = "reporting"
@@ -23,4 +33,11 @@ urlpatterns = [
     path("volume", volume.volume, name="volume"),
     *file_paths("volume", volume.volume_file, "volume"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
+    # The funnel and rejections.
+    path("funnel", funnel.funnel, name="funnel"),
+    path("funnel.csv", funnel.funnel_csv, name="funnel_csv"),
+    path("funnel/leads", handoffs.funnel_leads, name="funnel_leads"),
+    path("funnel/leads.csv", handoffs.funnel_leads_csv, name="funnel_leads_csv"),
+    path("rejections", rejections.rejections, name="rejections"),
+    path("rejections.csv", rejections.rejections_csv, name="rejections_csv"),
 ]

@@ -52,6 +52,8 @@ NAVIGATION: tuple[Group, ...] = (
         "Insight",
         (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
+            Place("Funnel & leaks", "reporting:funnel", "filter", ()),
+            Place("Rejections", "reporting:rejections", "circle-x", ()),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Decisions", "handoff:decisions", "list-check", ()),

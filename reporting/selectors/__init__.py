@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reporting.selectors.behind import any_excused, clocks_behind, stories
-from reporting.selectors.funnel import Funnel, Tally, TallyGroup, funnel, stages_with_shares
+from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, stages_with_shares
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
 from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
 from reporting.selectors.hours import HOURS, LEAST, Hour, by_hour
@@ -18,7 +18,7 @@ from reporting.selectors.names import (
 )
 from reporting.selectors.numbers import Course, Group, Report, Totals, report
 from reporting.selectors.questions import CLOCKS, HANDOFF_SPLITS, SPLITS, Question, sight_of
-from reporting.selectors.rejections import REJECTION_SPLITS, ReasonRow, Rejections, rejections
+from reporting.selectors.rejected import REJECTION_SPLITS, ReasonRow, Rejections, rejections
 from reporting.selectors.rolled import Ground, ground_of
 from reporting.selectors.volumes import Volume, leads_behind, volume
 

@@ -12,10 +12,11 @@ from reporting.definitions import (
     DURATIONS,
     STAGES,
     UNTOUCHED_HOURS,
+    has_reached_before_week,
     has_reached_within,
 )
 from reporting.models import HandoffFact
-from reporting.selectors.funnel import first_unfollowed
+from reporting.selectors.funnels import first_unfollowed
 from reporting.selectors.questions import Question, handoff_facts, midnight
 
 #: MQLs that were not followed for long enough yet.
@@ -52,17 +53,21 @@ def handoffs_behind(
     follow: int | None = None,
     reason: str | None = None,
     before: str = "",
+    weeks: int | None = None,
 ) -> QuerySet[HandoffFact]:
     """What a number counts; see LISTED.
 
     follow: days that MQLs are followed for, where a stage is asked for. reason: of rejections. before: and
-    did not reach this stage (those between two bars of the funnel).
+    did not reach this stage (those between two bars of the funnel). weeks: the stage was reached within so
+    many, as cohorts count.
     """
     found = handoff_facts(question)
     unfollowed = midnight(first_unfollowed(now, question, follow or 0), question.zone)
     if what == YOUNG:
         return found.filter(started_at__gte=unfollowed)
     if what in STAGES:
+        if weeks is not None:
+            return found.filter(has_reached_before_week(what, weeks))
         found = found.filter(has_reached_within(what, follow))
         if before:
             found = found.exclude(has_reached_within(before, follow))

@@ -32,6 +32,11 @@ KEPT: Final = (
     "tier",
     "by",
     "breaches",
+    # Of reports about handoffs.
+    "channel",
+    "segment",
+    "follow",
+    "cohort",
 )
 
 

@@ -17,7 +17,17 @@ from web import shell
 
 pytestmark = pytest.mark.django_db
 
-EVERYBODY = ["Leads", "Accounts", "Compliance", "Volume", "Decisions", "SLA tiers", "Calendars"]
+EVERYBODY = [
+    "Leads",
+    "Accounts",
+    "Compliance",
+    "Funnel & leaks",
+    "Rejections",
+    "Volume",
+    "Decisions",
+    "SLA tiers",
+    "Calendars",
+]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [

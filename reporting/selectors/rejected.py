@@ -12,7 +12,7 @@ from django.db import connection
 
 from feedback.models import Reason
 from reporting.definitions import Share
-from reporting.selectors.funnel import Key, Tally, TallyGroup, key_of, tallies_of, top_keys
+from reporting.selectors.funnels import Key, Tally, TallyGroup, key_of, tallies_of, top_keys
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.names import Names
 from reporting.selectors.questions import HANDOFF_SPLITS, Question

@@ -289,9 +289,11 @@ def top_keys(
     *,
     find: str = "",
     by_reason: bool = False,
-    most: int = MOST_GROUPS,
+    most: int | None = None,
 ) -> tuple[list[Key], int]:
-    """The values of a column that have the most handoffs, and how many values there are. One query."""
+    """The values of a column that have the most handoffs, and how many values there are. One query.
+
+    most: MOST_GROUPS unless said."""
     rows = rows_of(question, column, ground, by_reason=by_reason, is_narrow=True)
     if rows is None:
         return [], 0
@@ -300,7 +302,7 @@ def top_keys(
     with connection.cursor() as cursor:
         cursor.execute(
             _TOP.format(rows=rows.sql, where=where),
-            [*rows.params, *([find] if where else []), most],
+            [*rows.params, *([find] if where else []), most or MOST_GROUPS],
         )
         found = cursor.fetchall()
     return [key_of(column, text) for text, _ in found], found[0][1] if found else 0
