@@ -6,6 +6,8 @@ from django.urls import path
 
 from reporting.views import (
     clocks,
+    commitment_targets,
+    commitments,
     compliance,
     data_quality,
     fairness,
@@ -40,4 +42,10 @@ urlpatterns = [
     path("funnel/leads.csv", handoffs.funnel_leads_csv, name="funnel_leads_csv"),
     path("rejections", rejections.rejections, name="rejections"),
     path("rejections.csv", rejections.rejections_csv, name="rejections_csv"),
+    # Commitments.
+    path("commitments", commitments.commitments, name="commitments"),
+    *file_paths("commitments", commitments.commitments_file, "commitments"),
+    path("commitments/notes", commitments.note, name="commitment_notes"),
+    path("commitments/targets/<slug:commitment>", commitment_targets.target, name="commitment_target"),
+    path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
 ]

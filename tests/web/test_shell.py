@@ -31,6 +31,7 @@ EVERYBODY = [
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
+        "Commitments",
         "Inbox",
         "Live board",
         "Unrouted",
@@ -41,8 +42,8 @@ PLACES = {
         "Fairness",
         *EVERYBODY,
     ],
-    "marketing": ["Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Routing", *EVERYBODY],
+    "marketing": ["Commitments", "Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
+    "executive": ["Commitments", "Routing", *EVERYBODY],
 }
 
 

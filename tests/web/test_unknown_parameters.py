@@ -10,6 +10,7 @@ pytestmark = pytest.mark.django_db
 
 READS = {
     "accounts": "flag",
+    "commitments": "month",
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",
