@@ -18,6 +18,7 @@ from leads.criteria import ENGAGEMENT_KINDS
 from leads.list_schema import schema_with_lists
 from routing import overview, rules_edit
 from routing.models import RuleSetVersion
+from routing.replays import last_replay, unmatched_words
 from routing.rule_drafts import begin_draft, pool_names
 from routing.rule_forms import DraftForm
 from routing.rule_review import review
@@ -214,13 +215,21 @@ def _draft_context(
 ) -> dict[str, Any]:
     now = database_clock()
     by = found.saved_by or found.created_by
-    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools, gates=False)
+    replay = last_replay(found)
+    looked = review(
+        found,
+        current=versions.version_in_force(RuleSetVersion, now),
+        pools=pools,
+        gates=False,
+        unmatched=unmatched_words(found.content, replay, now=now),
+    )
     content = found.content
     counted = overview.hits(now)
     return {
         "saved_by": names_of_actors([by])[by],
         "saved_at": found.saved_at or found.created_at,
         "review": looked,
+        "replay": replay,
         "days": overview.COUNTED_DAYS,
         "is_plain": is_plain(content),
         "layers": {

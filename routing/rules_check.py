@@ -101,11 +101,12 @@ def _refuse(errors: list[FieldError]) -> None:
         raise ValidationFailed(f"The rules cannot be put in force: {errors[0].message}", field_errors=errors)
 
 
-def warnings(content: Mapping[str, Any]) -> list[str]:
-    """What to look at twice before these rules are published."""
+def warnings(content: Mapping[str, Any], *, unmatched: str = "") -> list[str]:
+    """What to look at twice before these rules are published. unmatched: how many leads no rule took."""
     if has_rest(content, "pools"):
         return []
-    return ["No row is for everyone else: a lead that no rule matches waits in Unrouted until somebody acts."]
+    said = "No row is for everyone else: a lead that no rule matches waits in Unrouted until somebody acts."
+    return [f"{said} {unmatched}".strip()]
 
 
 # --- What cannot be in force ---

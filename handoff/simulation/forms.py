@@ -10,9 +10,11 @@ from django import forms
 
 from handoff.simulation import typed
 from handoff.simulation.cases import GUARDED, LONGEST_NAME
+from handoff.simulation.comes import Comes
 from handoff.simulation.runs import FEWEST_DAYS, MOST_DAYS
 from leads.criteria import ENGAGEMENT_KINDS, FLAGS, SCHEMA
 from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
+from tenants.calendars.words import DAYS
 
 Choices = Sequence[tuple[str, str]]
 _ROWS: Final = 3  # engagements that an empty form has room for
@@ -175,6 +177,19 @@ class CaseForm(FactsForm):
     """A test lead: a name, facts, and what is expected. `expects` after `is_valid`."""
 
     name = forms.CharField(label="Name", max_length=LONGEST_NAME)
+    comes_on = forms.ChoiceField(
+        label="Comes on",
+        choices=list(DAYS.items()),
+        required=False,
+        help_text="It always comes at this moment of the week, whenever it is tried.",
+    )
+    comes_at = forms.TimeField(
+        label="Comes at",
+        input_formats=["%H:%M", "%H:%M:%S"],
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="Where the organisation is.",
+    )
     expect_qualifies = forms.ChoiceField(
         label="Qualifies", required=False, choices=[("", "Whatever"), ("yes", "Yes"), ("no", "No")]
     )
@@ -196,6 +211,7 @@ class CaseForm(FactsForm):
         tiers: Choices,
         pools: Choices,
         name: str = "",
+        comes: Comes | None = None,
         expects: Mapping[str, Any] | None = None,
         revision: int | None = None,
     ) -> None:
@@ -211,7 +227,15 @@ class CaseForm(FactsForm):
         if "qualifies" in expects:
             self.initial["expect_qualifies"] = "yes" if expects["qualifies"] else "no"
         self.initial["name"], self.initial["revision"] = name, revision
+        self.initial["comes_on"], self.initial["comes_at"] = comes or Comes()
         # What is asked last stands where it was declared first: the page places each by name.
+
+    def comes(self) -> Comes:
+        """When it comes; what is left empty stays as it is."""
+        day, at = self.cleaned_data["comes_on"], self.cleaned_data["comes_at"]
+        return Comes(
+            day or self.initial["comes_on"], f"{at:%H:%M}" if at is not None else self.initial["comes_at"]
+        )
 
     def expects(self) -> dict[str, Any]:
         said = self.cleaned_data

@@ -339,7 +339,7 @@ def test_the_editor_costs_the_same_for_any_number_of_rules(
     acme: Org, django_assert_max_num_queries: Any
 ) -> None:
     client = editing(acme)
-    with django_assert_max_num_queries(24) as few:
+    with django_assert_max_num_queries(25) as few:
         client.get(DRAFT)
     more = [{"name": f"R{at}", "when": {**BIG, "value": 900 - at}, "pool": "second"} for at in range(100)]
     with acme.scope():

@@ -24,7 +24,7 @@ from tests.simulation.conftest import (
 )
 
 pytestmark = pytest.mark.django_db
-BUDGET = 20
+BUDGET = 21
 
 
 def admin(org: Org) -> Client:
@@ -76,6 +76,21 @@ class TestReplaying:
         assert "Replayed on the last 9 leads</a>:" in page
         write_draft(org, draft_rules())
         assert "as it was before its last save" in " ".join(read(client, "/routing").split())
+
+    @pytest.mark.parametrize("path", ["/routing/draft", "/routing/draft/check"])
+    def test_the_draft_and_its_check_say_it_too_and_offer_another_replay(self, org: Org, path: str) -> None:
+        client = admin(org)
+        take_in(org, 9)
+        write_draft(org, draft_rules(GERMANS, rest=None))
+        before = " ".join(read(client, path).split())
+        assert "It was not replayed on past leads yet." in before
+        assert "In the last 30 days no lead matched no rule of those in force." in before
+        assert 'href="/routing/simulate"' in before
+        assert 'name="days" value="30"' in before
+        simulate(org)
+        page = " ".join(read(client, path).split())
+        assert "Replayed on the last 9 leads</a>: 9 go to somebody else, 6 left without an owner." in page
+        assert "6 of the 9 replayed leads matched no rule of it." in page
 
     def test_it_is_asked_for_by_a_form_and_shows_how_far_it_is(self, org: Org) -> None:
         client = admin(org)
