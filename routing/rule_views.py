@@ -27,7 +27,7 @@ from routing.rules_check import PoolState, pool_states
 from routing.rules_edit import EVERYONE_ELSE, GIVES, LAYERS, NOT_YET, Content, Layer, Place, place_of, rule_at
 from routing.rules_words import changes
 from routing.territories import is_row
-from tenants import versions
+from tenants import discarding, versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -253,21 +253,17 @@ def _draft_context(
 @require_POST
 @member_required(Role.ADMIN)
 def discard(request: TenantRequest) -> HttpResponse:
-    """POST /routing/draft/discard {revision}."""
-    found = versions.open_draft(RuleSetVersion)
-    if found is not None:
-        try:
-            versions.discard_draft(
-                found,
-                actor=member_actor(request.member),
-                now=database_clock(),
-                expected_revision=number_of(request, "revision") or 0,
-            )
-        except Conflict as refusal:
-            messages.error(request, refusal.message)
-            return redirect("routing:rules_draft")
-        messages.success(request, f"The draft of version {found.number} is gone.")
-    return redirect("routing:rules")
+    """POST /routing/draft/discard: asks, with what would be lost. With {sure, revision}: it is gone."""
+    names = pool_names()
+    return discarding.discard(
+        request,
+        versions.open_draft(RuleSetVersion),
+        changes=lambda old, new: changes(old, new, names),
+        what="the routing rules",
+        draft_url=reverse("routing:rules_draft"),
+        done_url=reverse("routing:rules"),
+        crumbs=crumbs("Discard the draft"),
+    )
 
 
 @require_safe
