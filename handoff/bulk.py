@@ -7,7 +7,7 @@ or is not this person's to move, is left alone, and each lead says what became o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -67,6 +67,7 @@ class Wish:
     to:             a person; None: whom the rules choose, or (offer) whoever of their pools claims them.
     untouched_only: leave alone what somebody accepted or got in touch with.
     seen_at:        when the leads were looked at: what was accepted or changed hands since is left alone.
+    spare:          people whom the rules do not choose, since they have enough.
     """
 
     why: str
@@ -74,6 +75,7 @@ class Wish:
     offer: bool = False
     untouched_only: bool = False
     seen_at: datetime | None = None
+    spare: Collection[UUID] = ()
 
 
 def movable(member: Member) -> QuerySet[Lead]:
@@ -175,7 +177,7 @@ def _requests(going: Sequence[Handoff], wish: Wish) -> tuple[list[MoveRequest], 
     reason = Assignment.EndReason.REASSIGNED
     why = wish.why.strip()[: limits.MOVE_WHY]
     again = [
-        MoveRequest(each, reason, why=why, to_member_id=wish.to, offer=wish.offer)
+        MoveRequest(each, reason, why=why, to_member_id=wish.to, offer=wish.offer, exclude=wish.spare)
         for each in going
         if each.owner_id is not None or not by_rules
     ]
