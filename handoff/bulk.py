@@ -108,7 +108,7 @@ def preview(*, lead_ids: Iterable[UUID], wish: Wish, actor: Actor, clock: Clock)
     again, new = _requests([handoffs[lead_id] for lead_id in ids if lead_id not in lines], wish)
     going = [request.handoff for request in again] + [request.handoff for request in new]
     for handoff, outcome in zip(going, would_move(again, new, now=clock()), strict=True):
-        lines[handoff.lead_id] = _line(handoff.lead_id, outcome.member_id, outcome.reason, handoff.owner_id)
+        lines[handoff.lead_id] = line_of(handoff.lead_id, outcome.member_id, outcome.reason, handoff.owner_id)
     return [lines[lead_id] for lead_id in ids]
 
 
@@ -162,7 +162,7 @@ def _move(ids: Sequence[UUID], wish: Wish, actor: Actor, clock: Clock) -> list[L
         handoff, before = by_id[result.handoff_id], owners[result.handoff_id]
         if result.new_member_id != before:
             entries.append(_entry(handoff, before, result, actor, now))
-        lines[handoff.lead_id] = _line(handoff.lead_id, result.new_member_id, result.reason, before)
+        lines[handoff.lead_id] = line_of(handoff.lead_id, result.new_member_id, result.reason, before)
     insert_rows(entries)
     return [lines[lead_id] for lead_id in ids]
 
@@ -200,7 +200,8 @@ def _entry(
     )
 
 
-def _line(lead_id: UUID, after: UUID | None, reason: str, before: UUID | None) -> Line:
+def line_of(lead_id: UUID, after: UUID | None, reason: str, before: UUID | None) -> Line:
+    """What a decision makes of a lead that was with `before`."""
     if after is None:
         return Line(lead_id, OFFERED if reason == "waits_for_claim" else WAITS, reason)
     if after == before:
