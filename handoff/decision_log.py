@@ -17,7 +17,7 @@ from handoff import candidates, words
 from handoff.selectors import SEES_ALL, names_of, teams_of, visible_leads
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.matching import normalise_email
-from leads.models import CriteriaVersion, Lead
+from leads.models import Assignment, CriteriaVersion, Lead
 from routing.decisions import Search, pools_around, search
 from routing.models import Decision, Pool, RuleSetVersion
 from routing.selectors import explain_layers, get_decision
@@ -277,14 +277,34 @@ def decisions_of(handoff_id: UUID) -> list[dict[str, Any]]:
 def decisions_in_words(decisions: Iterable[Decision]) -> list[dict[str, Any]]:
     """Decisions in words: the rules that were tried and what they read, every candidate with the numbers for
     and against, the rotation before and after. They come with pool and handoff; four queries, and one more
-    where a pool passed a lead on."""
+    each where a pool passed a lead on, and where somebody refused one."""
     listed = list(decisions)
     traces = [decision.trace for decision in listed]
     named: list[UUID | str | None] = [decision.member_id for decision in listed]
     named += [line["member"] for trace in traces for line in candidates_of(trace)]
     names, versions = names_of(named), versions_of(listed)
     pools = candidates.names_of_pools(traces)
-    return [_in_words(decision, names, pools, versions) for decision in listed]
+    told = [_in_words(decision, names, pools, versions) for decision in listed]
+    _add_refusals(told)
+    return told
+
+
+def _add_refusals(told: Sequence[dict[str, Any]]) -> None:
+    """Who refused a lead as not theirs, and with which words it came to the next; one query, or none."""
+    refused = [each for each in told if each["decision"].trigger == "rerouted"]
+    if not refused:
+        return
+    handoffs = {each["decision"].handoff_id for each in refused}
+    spans = Assignment.objects.filter(handoff_id__in=handoffs).select_related("member")
+    for each in refused:
+        decision = each["decision"]
+        for span in spans:
+            if span.handoff_id != decision.handoff_id:
+                continue
+            if span.end_reason == "rerouted" and span.ended_at == decision.at:
+                each["trigger"] = f"When {span.member.name} refused it as not theirs"
+            if span.decision_id == decision.id:
+                each["told"] = words.why_them(span.reason)
 
 
 def _in_words(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django import forms
 
+from core.errors import ValidationFailed
 from handoff.simulation import typed
 from handoff.simulation.cases import GUARDED, LONGEST_NAME
 from handoff.simulation.comes import Comes
@@ -21,6 +22,7 @@ _ROWS: Final = 3  # engagements that an empty form has room for
 _DAY: Final = 24 * 60  # minutes
 _LABELS: Final = {name: field.label for name, field in SCHEMA.by_name.items()}
 _PERSON: Final = (*typed.LEAD_TEXTS, "score", *typed.OUTSIDE_TEXTS)
+_ADDRESSES: Final = {"/facts/email": "email", "/facts/account/domain": "account_domain"}
 _NAMES: Final = {"email": "E-mail", "first_name": "First name", "last_name": "Last name"}
 
 
@@ -133,6 +135,17 @@ class FactsForm(forms.Form):
     @property
     def engagement_rows(self) -> list[list[Any]]:
         return [[self[f"{name}_{row}"] for name in ("kind", "days", "subject")] for row in range(self.rows)]
+
+    def clean(self) -> dict[str, Any]:
+        """An address that cannot be is refused beside its field."""
+        said = super().clean() or self.cleaned_data
+        account = {"domain": said.get("account_domain")}
+        try:
+            typed.check_addresses({"email": said.get("email"), "account": account})
+        except ValidationFailed as refusal:
+            for error in refusal.field_errors:
+                self.add_error(_ADDRESSES[error.path], error.message)
+        return said
 
     def typed_facts(self) -> dict[str, Any]:
         """What was typed, without what is empty."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from handoff import candidates, words
 from handoff.selectors import names_of
-from handoff.simulation.asking import WHY_NOT
+from handoff.simulation.asking import why_not
 from handoff.simulation.single import Answer
 from leads.requirements import required_labels
 from routing.selectors import layers_in_words
@@ -22,11 +22,12 @@ def answer_in_words(
     result, judged = answer.result, answer.judgement
     told: dict[str, Any] = {
         "qualifies": answer.qualifies,
+        "meets": bool(judged and judged.qualified),
         "needs": required_labels(judged.needs) if judged else [],
         "criteria": judged.verdict["criteria"] if judged else [],
         "tier": answer.tier.tier.name if answer.tier else "",
         "dues": answer.dues,
-        "why_not": WHY_NOT.get(answer.why_not, ""),
+        "why_not": why_not(answer),
         "owner": names.get(result.member_id or "", "") if result else "",
         "each": None,
     }

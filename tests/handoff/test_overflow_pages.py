@@ -4,15 +4,17 @@ pool could have had it."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from handoff.candidates import lines_of
+from handoff.services import Actor, reject_lead
 from leads.models import Lead
 from routing.models import Decision, Pool, PoolSeat
 from tenants.calendars import ALWAYS_WEEK, make_spec, write_calendar
+from tenants.clock import fixed_clock
 from tenants.models import RepProfile
 from tests.factories import Org
 from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of
@@ -151,3 +153,20 @@ def test_a_simulated_lead_tells_it_alike(org: Org) -> None:
     assert "1 · Fit: which pool</span><span>Berlin</span>" in told
     assert "Berlin: nobody at work until Mon 09:00, passed on to On call" in told
     assert "Could have" not in told
+
+
+def test_one_that_was_refused_as_not_theirs_says_by_whom_and_why(acme: Org, now: datetime) -> None:
+    lead = new_lead(acme, now)
+    before = owner_of(acme, lead)
+    with acme.scope():
+        reject_lead(
+            lead_id=lead.id,
+            reason="wrong_territory",
+            note="She sits in Norway",
+            actor=Actor.person(before),
+            clock=fixed_clock(now + timedelta(minutes=1)),
+        )
+        decision = Decision.objects.get(handoff__lead=lead, trigger="rerouted")
+    told = words_of(browser(acme.admin).get(f"/decisions/{decision.id}").content)
+    assert f"When {before.name} refused it as not theirs" in told
+    assert "Wrong territory: She sits in Norway" in told

@@ -180,8 +180,11 @@ class TestOneLead:
         assert "Demo request" in page
         assert "How it is decided" in page
         plain = read(client, "/routing/simulate/typed", typed="1", title="CTO")
-        assert "Not yet: it lacks E-mail" in plain
-        assert "It is not handed over" in plain
+        assert "No: it does not meet the criteria, and it lacks E-mail" in plain
+        assert "It is not handed over: it does not meet the criteria" in plain
+        asked = read(client, "/routing/simulate/typed", typed="1", kind_0="demo_request")
+        assert "Not yet: it lacks E-mail" in asked
+        assert "it meets the criteria, and lacks E-mail, which a handoff requires" in asked
 
     @pytest.mark.parametrize(
         "path, said, place",
@@ -190,6 +193,12 @@ class TestOneLead:
             ("/routing/simulate/lead", {"lead": "a@b.example", "at": "yesterday"}, "id_at_error"),
             ("/routing/simulate/typed", {"typed": "1", "score": "many"}, "id_score_error"),
             ("/routing/simulate/typed", {"typed": "1", "kind_0": "flew"}, ""),
+            ("/routing/simulate/typed", {"typed": "1", "email": "bad@@x"}, "id_email_error"),
+            (
+                "/routing/simulate/typed",
+                {"typed": "1", "account_domain": "not a domain"},
+                "id_account_domain_error",
+            ),
             (
                 "/routing/simulate/typed",
                 {"typed": "1", "account_employees": "-1"},
