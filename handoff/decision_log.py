@@ -75,7 +75,7 @@ def _lead(query: Mapping[str, str], leads: QuerySet[Lead]) -> UUID | None:
         return None
     found = leads.filter(**_id_or(text, "email", _as_email)).values_list("id", flat=True).first()
     if found is None:
-        raise ValidationFailed.at("/lead", "There is no lead with this id or e-mail.", "unknown_lead")
+        raise ValidationFailed.at("/lead", "There is no lead with this id, e-mail or name.", "unknown_lead")
     return UUID(str(found))
 
 

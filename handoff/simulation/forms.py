@@ -16,6 +16,7 @@ from handoff.simulation.runs import FEWEST_DAYS, MOST_DAYS
 from leads.criteria import ENGAGEMENT_KINDS, FLAGS, SCHEMA
 from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
 from tenants.calendars.words import DAYS
+from web.numbers import WholeNumberField
 
 Choices = Sequence[tuple[str, str]]
 _ROWS: Final = 3  # engagements that an empty form has room for
@@ -94,7 +95,7 @@ class FactsForm(forms.Form):
         for name, limit in typed.ACCOUNT_TEXTS.items():
             self.fields[f"account_{name}"] = _text(_LABELS[f"account.{name}"], limit)
         for name, most in (("employees", MAX_INTEGER), ("revenue", MAX_BIG_INTEGER)):
-            self.fields[f"account_{name}"] = forms.IntegerField(
+            self.fields[f"account_{name}"] = WholeNumberField(
                 label=_LABELS[f"account.{name}"], required=False, min_value=0, max_value=most
             )
         for flag in FLAGS:

@@ -170,3 +170,20 @@ def test_one_that_was_refused_as_not_theirs_says_by_whom_and_why(acme: Org, now:
     told = words_of(browser(acme.admin).get(f"/decisions/{decision.id}").content)
     assert f"When {before.name} refused it as not theirs" in told
     assert "Wrong territory: She sits in Norway" in told
+
+
+def test_the_log_is_asked_by_name_as_the_search_is(acme: Org, now: datetime) -> None:
+    lead = new_lead(acme, now)
+    client = browser(acme.admin)
+    (row,) = client.get("/decisions?lead=ruth").context["rows"]
+    assert row["lead"] == lead
+    other = new_lead(acme, now, "ruth.b@firm.example")
+    several = client.get("/decisions?lead=Ruth")
+    assert several.status_code == 422
+    assert {one.id for one, _ in several.context["named"]} == {lead.id, other.id}
+    assert f"?lead={other.id}" in several.content.decode()
+    nobody = client.get("/decisions?lead=Nobody")
+    assert (nobody.status_code, nobody.context["refused"]) == (
+        422,
+        "There is no lead with this id, e-mail or name.",
+    )

@@ -80,7 +80,7 @@ def test_wrong_fields_are_said_at_the_field_and_nothing_is_written(client, acme)
     enter(client, acme.admin)
     for change, sentence in (
         ({"intent": []}, "Choose at least one"),
-        ({"days": "0"}, "greater than or equal to 1"),
+        ({"days": "0"}, "At least 1."),
         ({"employees_to": "10"}, "smaller than where it begins"),
         ({"exclude_domains": "rival"}, "This is no domain: rival"),
         ({"required": ["shoe_size"]}, "Select a valid choice"),
