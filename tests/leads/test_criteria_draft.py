@@ -173,9 +173,9 @@ def test_a_draft_is_discarded_and_who_only_reads_comes_to_no_page_of_it(acme: Or
     for path in (DRAFT, f"{DRAFT}/check", f"{DRAFT}/leads"):
         assert as_(acme.marketing).get(path).status_code == 403
         assert client.get(path).status_code == 200
-    assert client.post(f"{DRAFT}/discard", {"revision": "9"}, follow=True).status_code == 200
+    assert client.post(f"{DRAFT}/discard", {"sure": "1", "revision": "9"}, follow=True).status_code == 200
     assert draft_in(acme)
-    client.post(f"{DRAFT}/discard", {"revision": "1"})
+    client.post(f"{DRAFT}/discard", {"sure": "1", "revision": "1"})
     assert client.get(DRAFT).status_code == 302
 
 

@@ -199,3 +199,9 @@ class TestApi:
         assert call(acme, "PATCH", "routing/settings", {"fallback": acme.marketing.email})[0] == 400
         with acme.scope():
             assert RoutingSettings.objects.get().fallback_id == acme.fallback.id
+
+
+def test_a_name_that_is_taken_is_said_once(acme: Org) -> None:
+    answer = as_(acme.admin).post("/routing/pools/new", form(name="Inbound"))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {"name": ["Another pool is called so."]}
