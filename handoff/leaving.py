@@ -14,11 +14,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from core.errors import Conflict, NotOwner, ValidationFailed
 from handoff import limits
-from handoff.moves import MoveRequest, MoveResult, reassign
+from handoff.bulk import Line, line_of
+from handoff.moves import MoveRequest, MoveResult, reassign, would_move
 from handoff.selectors import teams_of
 from handoff.services import Actor
 from leads.models import Account, Assignment, Handoff
@@ -108,6 +109,26 @@ def hand_leads_on(
     member = _overseen(member_id, actor)
     results = _move(member, why=why, to=to, undecided_only=undecided_only, actor=actor, clock=clock)
     return _told(results)
+
+
+def preview(
+    *, member_id: UUID, actor: Actor, clock: Clock, to: UUID | None = None, undecided_only: bool = False
+) -> list[Line]:
+    """Who would get each of a person's leads as things stand, by the same decisions. Nothing is locked or
+    written. Raises as `hand_leads_on`.
+    """
+    member = _overseen(member_id, actor)
+    if to is not None:
+        _receiver(to, member, path="/to")
+    handoffs = list(_theirs(member, undecided_only=undecided_only)[:MOST_LEADS])
+    requests = [
+        MoveRequest(handoff, Assignment.EndReason.REASSIGNED, to_member_id=to) for handoff in handoffs
+    ]
+    outcomes = would_move(requests, [], now=clock())
+    return [
+        line_of(handoff.lead_id, outcome.member_id, outcome.reason, member.id)
+        for handoff, outcome in zip(handoffs, outcomes, strict=True)
+    ]
 
 
 @transaction.atomic
@@ -207,11 +228,9 @@ def _move(
         raise ValidationFailed.at("/why", "Say why in a few words.", "required")
     if to is not None:
         _receiver(to, member, path="/to")
-    mine = Handoff.objects.filter(owner=member, state=Handoff.State.OPEN, is_history=False)
-    if undecided_only:
-        mine = mine.filter(accepted_at=None)
+    mine = _theirs(member, undecided_only=undecided_only)
     # Written into a list after the lock: a lead that was answered meanwhile is not theirs to give any more.
-    handoffs = list(mine.order_by("id").select_for_update(of=("self",), no_key=True)[: MOST_LEADS + 1])
+    handoffs = list(mine.select_for_update(of=("self",), no_key=True)[: MOST_LEADS + 1])
     if len(handoffs) > MOST_LEADS:
         raise Conflict(f"More than {MOST_LEADS:,} open leads do not move in one step: close some first.")
     now = clock()
@@ -236,6 +255,14 @@ def _move(
             now=now,
         )
     return results
+
+
+def _theirs(member: Member, *, undecided_only: bool) -> QuerySet[Handoff]:
+    """The leads of this person that may go on, in the order in which they do."""
+    mine = Handoff.objects.filter(owner=member, state=Handoff.State.OPEN, is_history=False)
+    if undecided_only:
+        mine = mine.filter(accepted_at=None)
+    return mine.order_by("id")
 
 
 def _told(results: Sequence[MoveResult]) -> Moved:

@@ -55,10 +55,12 @@ def review(
     pools: Mapping[str, PoolState],
     again: bool = False,
     gates: bool = True,
+    unmatched: str = "",
 ) -> Review:
     """Look at a draft, or (again) at an older version that is to be used once more. Writes nothing.
 
     pools: every pool by slug. gates: ask what else must hold before a publication (tenants.versions.gates).
+    unmatched: how many leads no rule took, in words.
     """
     content = version.content
     errors = broken(content, pools) if again else publishing_errors(content, pools)
@@ -69,7 +71,7 @@ def review(
         errors=errors,
         spots=[spot_of(error, content) for error in errors],
         changes=changes(current.content if current else {}, content, names),
-        warnings=warnings(content),
+        warnings=warnings(content, unmatched=unmatched),
     )
 
 

@@ -5,7 +5,7 @@ rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.errors import Conflict, StaleVersion, ValidationFailed
+from core.errors import Conflict, FieldError, StaleVersion, ValidationFailed
 from routing.models import RuleSetVersion
 from routing.rule_rows import rule_rows
 from routing.rule_views import crumbs
@@ -97,14 +97,28 @@ def import_file(request: TenantRequest) -> HttpResponse:
         try:
             sent = read_file(form.data_read, pools)
         except ValidationFailed as refusal:
+            wrong = [line for error in refusal.field_errors if (line := _line_of(error))]
             for error in refusal.field_errors:
-                form.add_error("file", error.message)
+                if _line_of(error) is None:
+                    form.add_error("file", error.message)
+            if wrong:
+                many = "1 line is" if len(wrong) == 1 else f"{len(wrong)} lines are"
+                form.add_error("file", f"{many} wrong, so that nothing of it is taken over: see below.")
+            return _page(request, found, pools, file_form=form, wrong_lines=wrong, status=REFUSED)
         else:
             rows = merged(rows_of(found.content), sent, replace=form.cleaned_data["replace"])
             many = "1 territory is" if len(sent) == 1 else f"{len(sent)} territories are"
             content = with_territories(found.content, rows)
             return _saved(request, found, pools, content, text=f"{many} taken over into the draft.")
     return _page(request, found, pools, file_form=form, status=REFUSED)
+
+
+def _line_of(error: FieldError) -> tuple[str, str] | None:
+    """(line, what is wrong with it); None for what is wrong with the file as a whole."""
+    _, part, *rest = [*error.path.split("/"), ""]
+    if part != "lines" or not rest[0]:
+        return None
+    return rest[0], error.message.removeprefix(f"Line {rest[0]}: ")
 
 
 @require_safe
@@ -224,6 +238,7 @@ def _page(
     form: TerritoryForm | None = None,
     at: str = "",
     file_form: TerritoryFileForm | None = None,
+    wrong_lines: Sequence[tuple[str, str]] = (),
     stale: dict[str, Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -242,6 +257,7 @@ def _page(
         "is_new": at == _NEW,
         "name_was": form.before.get("name", "") if form else "",
         "file_form": file_form or TerritoryFileForm(initial={"revision": found.revision}),
+        "wrong_lines": wrong_lines,
         "rows": [
             {
                 "at": str(place),

@@ -43,6 +43,7 @@ def soonest(rows: Sequence[Row], limit: datetime, *, first_only: bool = False) -
     if not willing:
         return []
     first = min([row[3] for row in willing])
+    at_work = limit
     if first_only:
         limit = first
     group = []
@@ -51,8 +52,9 @@ def soonest(rows: Sequence[Row], limit: datetime, *, first_only: bool = False) -
         _, _, _, opening, line = row
         if opening <= limit:
             group.append(row)
-            continue
-        if first > limit and opening == first:
+            if opening <= at_work:
+                continue
+        elif first > limit and opening == first:
             group.append(row)
         else:
             line["reason"] = "opens_later"

@@ -340,7 +340,7 @@ class TestWhoMayKnow:
         page = self.at(client, "/decisions/mine", now)
         rows = page.context["rows"]
         assert {row["decision"].id for row in rows} == {each.id for each in made[1:]}
-        assert {row["why"] for row in rows} == {"At the cap of open leads"}
+        assert {row["why"] for row in rows} == {"At your cap of open leads"}
         assert "customer.example" not in page.content.decode()
         assert self.at(client, "/decisions", now).context["rows"]
 

@@ -259,3 +259,35 @@ class TestLeavingForGood:
         assert f"2 leads of {one.name} went on" in done.content.decode()
         assert "inactive" in done.content.decode()
         assert admin.get(f"/people/{one.id}/departure").status_code == 404
+
+
+class TestSeeingItFirst:
+    @pytest.mark.parametrize("page", ["leads", "departure"])
+    def test_who_would_get_them_is_shown_and_nothing_moves(
+        self, acme: Org, leads: list[Lead], page: str
+    ) -> None:
+        one, other, _ = acme.reps
+        client = browser(acme.admin)
+        shown = client.post(f"/people/{one.id}/{page}", {"do": "show", "to": ""})
+        assert shown.status_code == 200
+        assert shown.context["summary"].startswith("2 go on: ")
+        assert len(shown.context["lines"]) == 2
+        assert owned(acme, one) == 2
+        named = client.post(f"/people/{one.id}/{page}", {"do": "show", "to": str(other.id), "why": "Away"})
+        assert named.context["summary"] == f"2 go on: 2 to {other.name}."
+        assert 'value="Away"' in named.content.decode() or ">Away<" in named.content.decode()
+        assert owned(acme, one) == 2
+
+    def test_what_it_says_is_what_becomes_of_them(self, acme: Org, leads: list[Lead]) -> None:
+        one = acme.reps[0]
+        client = browser(acme.admin)
+        shown = client.post(f"/people/{one.id}/leads", {"do": "show", "to": ""}).context["lines"]
+        client.post(f"/people/{one.id}/leads", {"to": "", "why": "Away"})
+        for row in shown:
+            owner = handoff_of(acme, row["lead"]).owner
+            assert owner is not None
+            assert row["said"] == f"to {owner.name}"
+
+    def test_the_team_that_somebody_is_in_is_named(self, acme: Org) -> None:
+        page = browser(acme.admin).get(f"/people/{acme.reps[0].id}/departure").content.decode()
+        assert "member of Inbound" in page

@@ -191,14 +191,14 @@ def test_a_file_is_taken_over_whole_and_comes_out_as_it_went_in(acme: Org) -> No
         ),
         (
             b"name,countries,pool\nA,Germany,second\nB,France,elsewhere\n",
-            'Line 3: There is no pool "elsewhere".',
+            '3 There is no pool "elsewhere".',
         ),
         (
             b"name,countries,pool\nA,Germany,second\na ,France,second\n",
-            "Line 3: Line 2 has a territory of this name",
+            "3 Line 2 has a territory of this name",
         ),
-        (b"name,countries,pool\nA,,second\n", "Line 2: This territory would take every lead"),
-        (b"name,employees_from,pool\nA,many,second\n", 'Line 2: employees_from is no whole number: "many".'),
+        (b"name,countries,pool\nA,,second\n", "2 This territory would take every lead"),
+        (b"name,employees_from,pool\nA,many,second\n", '2 employees_from is no whole number: "many".'),
         (b"name,land,pool\nA,Germany,second\n", 'There is no column "land"'),
         (b"countries\nGermany\n", "The column name is missing"),
         (b'name,countries,pool\n"A,Germany,second\n', "cannot be read"),

@@ -397,3 +397,17 @@ class TestTheGate:
             entry = AuditEntry.objects.filter(object_type="routingsettings").get()
             assert (entry.before, entry.after) == ({"gated": []}, {"gated": ["routing"]})
             assert LeadCase.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("facts", "path"),
+    [
+        ({"email": "bad@@x"}, "/facts/email"),
+        ({"account": {"domain": "not a domain"}}, "/facts/account/domain"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(org: Org, facts: Any, path: str) -> None:
+    body = {"name": "X", "facts": facts, "expects": {"qualifies": False}}
+    refused = call(org, "POST", "test-leads", body)
+    assert refused.status_code == 400
+    assert [each["path"] for each in refused.json()["errors"]] == [path]

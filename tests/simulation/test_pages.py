@@ -24,7 +24,7 @@ from tests.simulation.conftest import (
 )
 
 pytestmark = pytest.mark.django_db
-BUDGET = 20
+BUDGET = 21
 
 
 def admin(org: Org) -> Client:
@@ -76,6 +76,21 @@ class TestReplaying:
         assert "Replayed on the last 9 leads</a>:" in page
         write_draft(org, draft_rules())
         assert "as it was before its last save" in " ".join(read(client, "/routing").split())
+
+    @pytest.mark.parametrize("path", ["/routing/draft", "/routing/draft/check"])
+    def test_the_draft_and_its_check_say_it_too_and_offer_another_replay(self, org: Org, path: str) -> None:
+        client = admin(org)
+        take_in(org, 9)
+        write_draft(org, draft_rules(GERMANS, rest=None))
+        before = " ".join(read(client, path).split())
+        assert "It was not replayed on past leads yet." in before
+        assert "In the last 30 days no lead matched no rule of those in force." in before
+        assert 'href="/routing/simulate"' in before
+        assert 'name="days" value="30"' in before
+        simulate(org)
+        page = " ".join(read(client, path).split())
+        assert "Replayed on the last 9 leads</a>: 9 go to somebody else, 6 left without an owner." in page
+        assert "6 of the 9 replayed leads matched no rule of it." in page
 
     def test_it_is_asked_for_by_a_form_and_shows_how_far_it_is(self, org: Org) -> None:
         client = admin(org)
@@ -174,8 +189,11 @@ class TestOneLead:
         assert 'method="get"' not in page.partition("<main")[2], "nothing that is typed gets into an address"
         assert '<button form="typed-lead" name="rules" value="live"' in page
         plain = client.post("/routing/simulate/typed", {"title": "CTO"}).content.decode()
-        assert "Not yet: it lacks E-mail" in plain
-        assert "It is not handed over" in plain
+        assert "No: it does not meet the criteria, and it lacks E-mail" in plain
+        assert "It is not handed over: it does not meet the criteria" in plain
+        asked = client.post("/routing/simulate/typed", {"kind_0": "demo_request"}).content.decode()
+        assert "Not yet: it lacks E-mail" in asked
+        assert "it meets the criteria, and lacks E-mail, which a handoff requires" in asked
 
     @pytest.mark.parametrize(
         "path, said, place",
@@ -184,6 +202,12 @@ class TestOneLead:
             ("/routing/simulate/lead", {"lead": "a@b.example", "at": "yesterday"}, "id_at_error"),
             ("/routing/simulate/typed", {"score": "many"}, "id_score_error"),
             ("/routing/simulate/typed", {"kind_0": "flew"}, ""),
+            ("/routing/simulate/typed", {"email": "bad@@x"}, "id_email_error"),
+            (
+                "/routing/simulate/typed",
+                {"account_domain": "not a domain"},
+                "id_account_domain_error",
+            ),
             (
                 "/routing/simulate/typed",
                 {"account_employees": "-1"},
