@@ -31,7 +31,7 @@ from web.pagination import known_query
 _STANDING = serializers.ChoiceField(choices=["on_target", "watch", "off_target"], allow_null=True)
 
 
-class ShareSerializer(serializers.Serializer[Any]):
+class CommitmentShareSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     base = serializers.IntegerField()
     rate = serializers.FloatField(allow_null=True, help_text="Per cent; null where the base is 0.")
@@ -75,7 +75,7 @@ class LineSerializer(serializers.Serializer[Any]):
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
     term = TermSerializer()
     actual = serializers.FloatField(allow_null=True)
-    share = ShareSerializer(allow_null=True)
+    share = CommitmentShareSerializer(allow_null=True)
     base = serializers.CharField(help_text="What the base is.")
     left_out = serializers.CharField(help_text="Who is left out, and why.")
     refused = serializers.IntegerField(help_text="Of MQLs a month: those that sales rejected.")
@@ -91,8 +91,8 @@ class LineSerializer(serializers.Serializer[Any]):
 class SourceSerializer(serializers.Serializer[Any]):
     source = serializers.CharField(allow_blank=True)
     mqls = serializers.IntegerField()
-    completeness = ShareSerializer()
-    accuracy = ShareSerializer()
+    completeness = CommitmentShareSerializer()
+    accuracy = CommitmentShareSerializer()
 
 
 class NoteSerializer(serializers.Serializer[Any]):

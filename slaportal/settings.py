@@ -289,6 +289,11 @@ SPECTACULAR_SETTINGS = {
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
         "ListEntryKindEnum": ["domain", "email", "company"],
+        "ChangedKindEnum": ["routing", "criteria"],
+        "ReasonKindEnum": ["reject", "nurture", "disqualified", "lost"],
+        "ReasonSideEnum": ["marketing", "routing"],
+        "ContractSideEnum": ["marketing", "sales"],
+        "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
         "LeakKindEnum": "reporting.leaks.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
