@@ -166,7 +166,7 @@ def test_nothing_is_signed_before_there_are_criteria_and_a_policy(acme: Org) -> 
 
 
 def change_reason(org: Org) -> None:
-    Reason.objects.filter(slug="wrong_title").update(label="Wrong role")
+    Reason.objects.filter(slug="wrong_title").update(note_required=True)
 
 
 def change_policy(org: Org) -> None:
@@ -203,7 +203,7 @@ def change_freeze(org: Org) -> None:
             change_reason,
             "Reasons that sales gives",
             "To reject a lead: Wrong title, whose it is: Marketing's",
-            "To reject a lead: Wrong role, whose it is: Marketing's",
+            "To reject a lead: Wrong title, whose it is: Marketing's; needs a note",
         ),
         (
             change_policy,
