@@ -149,6 +149,11 @@ class Evidence:
         return self.disposition.by.name if self.disposition.by else "A program"
 
     @property
+    def seconds(self) -> int:
+        """How long after the handover it was rejected."""
+        return self.minutes * 60
+
+    @property
     def met(self) -> int:
         return sum(line["state"] == "met" for line in self.criteria)
 

@@ -106,7 +106,6 @@ class LeadPage:
     criteria: list[dict[str, Any]]
     verdict: dict[str, Any] | None
     contact: list[dict[str, Any]]
-    missing: int
     company: list[dict[str, Any]]
     flags: list[str]
     others: int
@@ -155,9 +154,9 @@ class LeadPage:
         return Stage(self.lead.stage).label
 
     @property
-    def missing_text(self) -> str:
-        """How much of the contact is known: "7 of 9 fields"."""
-        return f"{len(self.contact) - self.missing} of {len(self.contact)} fields"
+    def known_text(self) -> str:
+        """How much is known of the ten fields that are the same for every lead: "7 of 10 fields known"."""
+        return f"{self.completeness.known} of {self.completeness.of} fields known"
 
     @property
     def needs(self) -> str:
@@ -243,7 +242,6 @@ def lead_page(
         criteria=criteria_lines(verdict, parts_of(_judged_by(lead, handoff))),
         verdict=verdict,
         contact=contact,
-        missing=sum(line["missing"] for line in contact),
         company=_company(lead.account),
         flags=[label for name, label in _FLAGS if lead.account and getattr(lead.account, name)],
         others=getattr(lead, "colleagues", 0),

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from core.errors import Conflict, NotFound, ValidationFailed
+from leads.account_facts import lists_of_account
 from leads.account_tree import (
     MOST_LEVELS,
     ancestors,
@@ -25,7 +26,7 @@ from leads.account_tree import (
     lock_tree,
     parents_around,
 )
-from leads.models import Account, AccountMerge, AccountPair, Lead
+from leads.models import Account, AccountMerge, AccountPair, Lead, NamedList
 from leads.recheck import accounts_changed
 from tenants.audit import record_change
 
@@ -60,7 +61,9 @@ LABELS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MergePreview:
-    """What a merge would do. filled: {field: (before, after)} of the winner; the others are counts."""
+    """What a merge would do. leads: how many move. filled: {field: (before, after)} of the winner.
+    comes_on, joins: named lists that the winner comes on, and those that the leads that move come on.
+    """
 
     winner: Account
     loser: Account
@@ -68,6 +71,8 @@ class MergePreview:
     subsidiaries: Sequence[Account]
     names: Sequence[Account]
     filled: dict[str, tuple[Any, Any]]
+    comes_on: Sequence[NamedList]
+    joins: Sequence[NamedList]
 
 
 def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
@@ -79,14 +84,27 @@ def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
     winner, loser = _checked(found, winner_id, loser_id)
     _check_size(winner, loser)
     _check_depth(winner, loser)
+    names = list(Account.objects.filter(merged_into=loser).order_by("name", "id"))
+    its, theirs = _lists_of(winner), lists_of_account(loser, names)
     return MergePreview(
         winner=winner,
         loser=loser,
         leads=Lead.objects.filter(account=loser).count(),
         subsidiaries=list(Account.objects.filter(parent=loser).exclude(id=winner.id).order_by("name", "id")),
-        names=list(Account.objects.filter(merged_into=loser).order_by("name", "id")),
+        names=names,
         filled=_filling(winner, loser),
+        comes_on=_without(theirs, its),
+        joins=_without(its, theirs),
     )
+
+
+def _lists_of(account: Account) -> list[NamedList]:
+    return lists_of_account(account, Account.objects.filter(merged_into=account))
+
+
+def _without(some: Iterable[NamedList], others: Iterable[NamedList]) -> list[NamedList]:
+    known = {each.slug for each in others}
+    return [each for each in some if each.slug not in known]
 
 
 @transaction.atomic

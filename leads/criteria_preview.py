@@ -19,14 +19,13 @@ from leads.account_facts import Beside
 from leads.criteria import Criteria, compile_content, facts_of, load_criteria
 from leads.models import CriteriaVersion, Lead
 from leads.preview_facts import SeenLead, see_leads
+from leads.reasons import reasons_against
 from tenants.versions import version_in_force
 
 USUAL: Final = 1_000
 MOST: Final = 10_000
 #: Leads that change, shown with their reasons.
 MOST_SHOWN: Final = 200
-#: Reasons of one lead.
-_MOST_REASONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,29 +120,8 @@ def _explained(
             continue
         refuses = current if would else draft
         facts = facts_of(lead, lead.account, seen.did, seen.at, criteria=refuses, beside=beside)
-        reasons = _reasons(refuses, facts, "Until now" if would else "Now") if refuses else ()
+        when = "Until now" if would else "Now"
+        unmet = reasons_against(refuses.judge(facts).verdict, when) if refuses else []
+        reasons = tuple(each.text for each in unmet)
         found.append(ChangedLead(lead.id, lead.full_name, lead.company, seen.at, would, reasons))
     return found
-
-
-def _reasons(refuses: Criteria, facts: Facts, when: str) -> tuple[str, ...]:
-    """What keeps a lead from qualifying: each criterion that is not met, with what was seen."""
-    said = []
-    for criterion in refuses.judge(facts).verdict["criteria"]:
-        if criterion["state"] == "met":
-            continue
-        label = criterion["label"]
-        if label.startswith("Not excluded: "):
-            said.append(f"{when} excluded: {label.removeprefix('Not excluded: ')}.")
-        else:
-            said.append(f"{when} not met: {label}{_seen(criterion)}.")
-    return tuple(said[:_MOST_REASONS])
-
-
-def _seen(criterion: Mapping[str, Any]) -> str:
-    seen = criterion["seen"]
-    if criterion["state"] == "missing" or seen in (None, ""):
-        return ", not known"
-    if isinstance(seen, bool):
-        return f", it is {'yes' if seen else 'no'}"
-    return "" if isinstance(seen, list) else f", it is {seen}"

@@ -169,15 +169,19 @@ def discard(request: TenantRequest) -> HttpResponse:
 
 @require_GET
 @member_required(Role.ADMIN)
-def changed_leads(request: TenantRequest) -> HttpResponse:
-    """GET /qualification/draft/leads?last=<number>: leads that the draft would judge otherwise, and why."""
-    found = versions.open_draft(CriteriaVersion)
+def changed_leads(request: TenantRequest, criteria_version_id: UUID | None = None) -> HttpResponse:
+    """GET /qualification/draft/leads?last=<number>: leads that the draft would judge otherwise than what is
+    in force, and why. /qualification/versions/<id>/leads: those that this version would.
+    """
+    old = selectors.get_criteria_version(criteria_version_id) if criteria_version_id else None
+    found = old or versions.open_draft(CriteriaVersion)
     if found is None:
         return _no_draft(request)
     asked = request.GET.get("last", "")
     last = int(asked) if asked in {str(each) for each in _LASTS} else USUAL
     context = {
         "draft": found,
+        "old": old,
         "count": count_of(found.content, last),
         "last": last,
         "lasts": _LASTS,

@@ -15,6 +15,11 @@ urlpatterns = [
     path("qualification/draft/check", criteria_views.check, name="criteria_check"),
     path("qualification/draft/discard", criteria_views.discard, name="criteria_discard"),
     path("qualification/draft/leads", criteria_views.changed_leads, name="criteria_leads"),
+    path(
+        "qualification/versions/<uuid:criteria_version_id>/leads",
+        criteria_views.changed_leads,
+        name="criteria_version_leads",
+    ),
     path("qualification/versions", criteria_views.history, name="criteria_versions"),
     path(
         "qualification/versions/<uuid:criteria_version_id>/use",

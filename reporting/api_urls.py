@@ -6,6 +6,7 @@ from django.urls import path
 
 from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api import ComplianceView
+from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
 from reporting.feedback_api import FeedbackReportView
@@ -30,4 +31,7 @@ urlpatterns = [
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
+    # Commitments.
+    path("commitments", CommitmentsView.as_view(), name="api_commitments"),
+    path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
 ]

@@ -40,7 +40,7 @@ class LeakTerms:
 LIMITS: Final = {
     "sql_percent": (1, 99),
     "wrong_owner_percent": (1, 50),
-    "cohort_days": (7, 365),
+    "cohort_days": (7, 180),  # conversion is learned from a year, of which this is taken off
     "enough_attempts": (2, 20),
     "fast_minutes": (1, 10_080),
 }

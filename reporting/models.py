@@ -13,13 +13,17 @@ from reporting.agreement.models import (
     Recalibration,
     Signature,
 )
+from reporting.commitments.models import CommitmentNote, CommitmentTarget
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "CommitmentNote",
+    "CommitmentTarget",
     "FreezeOverride",
     "HandoffFact",
+    "HandoffRollUp",
     "Reading",
     "Recalibration",
     "RollUp",
@@ -281,6 +285,7 @@ class RollUpState(TenantModel):
     layout = models.PositiveSmallIntegerField(default=1, db_default=1)
     # The same of the roll-ups of handoffs. The database's default serves code that does not know them yet.
     handoffs_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
+    handoffs_layout = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="rollup_state_once")]
@@ -324,6 +329,10 @@ class HandoffRollUp(TenantModel):
     moves = _count()
     wrong_owner_moves = _count()
     with_amount = _count()
+    reachable = _count()
+    bad_data = _count()
+    explained = _count()
+    unexplained = _count()
     sal = _count()
     sql = _count()
     opportunity = _count()

@@ -7,6 +7,8 @@ from django.urls import path
 from reporting.views import (
     agreement,
     clocks,
+    commitment_targets,
+    commitments,
     compliance,
     data_quality,
     fairness,
@@ -69,4 +71,11 @@ urlpatterns = [
     path("leaks/settings", leaks.settings, name="leak_settings"),
     path("leaks/leads", leaks.leak_leads, name="leak_leads"),
     *file_paths("leaks/leads", leaks.leak_leads_file, "leak_leads"),
+    *file_paths("rejections", rejections.rejections_file, "rejections"),
+    # Commitments.
+    path("commitments", commitments.commitments, name="commitments"),
+    *file_paths("commitments", commitments.commitments_file, "commitments"),
+    path("commitments/notes", commitments.note, name="commitment_notes"),
+    path("commitments/targets/<slug:commitment>", commitment_targets.target, name="commitment_target"),
+    path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
 ]

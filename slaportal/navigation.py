@@ -54,6 +54,9 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Funnel & leaks", "reporting:funnel", "filter", ()),
             Place("Rejections", "reporting:rejections", "circle-x", ()),
+            Place(
+                "Commitments", "reporting:commitments", "heart-handshake", (_MANAGER, _MARKETING, _EXECUTIVE)
+            ),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Agreement", "reporting:agreement", "signature", ()),

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from django.http import HttpResponse
 from fpdf import FPDF
@@ -222,12 +222,15 @@ class _Paper(FPDF):
             return [cells]
         weights = list(block.widths) or [1.0] * len(cells)
         lines = [
-            self.multi_cell(
-                max(self.epw * weight / sum(weights) - 2 * _PADDING, 1),
-                4.8,
-                cell,
-                dry_run=True,
-                output="LINES",
+            cast(
+                "list[str]",  # as its output is asked for
+                self.multi_cell(
+                    max(self.epw * weight / sum(weights) - 2 * _PADDING, 1),
+                    4.8,
+                    cell,
+                    dry_run=True,
+                    output="LINES",
+                ),
             )
             for weight, cell in zip(weights, cells, strict=True)
         ]

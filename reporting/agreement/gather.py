@@ -16,11 +16,11 @@ from leads.models import CriteriaVersion
 from leads.requirement_words import requirement_sentences
 from leads.requirements import required_labels
 from leads.triggers import CRITERIA, triggers_in_force, waits_for
-from reporting.agreement.commitments import commitment_terms
 from reporting.agreement.dates import day_words, next_monthly, quarter_after
 from reporting.agreement.definitions import STAGES, WORDS
-from reporting.agreement.models import Agreement, AgreementSettings, Recalibration
+from reporting.agreement.models import Agreement, AgreementSettings, Recalibration, Side
 from reporting.agreement.terms import Group, Section, Terms
+from reporting.commitments.terms import commitment_promise, commitment_terms
 from sla import targets, words
 from sla.models import BusinessUnit, PolicyVersion
 from sla.policies import find_policy
@@ -80,7 +80,7 @@ def present_terms(tenant: Tenant, now: datetime) -> Present:
         _follow_up(lines),
         _reasons(),
         _escalation(lines),
-        _numbers(now),
+        _numbers(tenant, now),
         _reviews(setting, tenant, now),
     )
     dated: list[CriteriaVersion | PolicyVersion] = [line.version for line in lines]
@@ -343,10 +343,11 @@ def _key(line: _Line) -> str:
 # --- Numbers and dates ---
 
 
-def _numbers(now: datetime) -> Section:
-    found = commitment_terms(now)
-    group = Group(head=("Who", "What is counted", "Target"), rows=found.rows)
-    return Section("numbers", "Numbers that both are held to", (group,), found.promise)
+def _numbers(tenant: Tenant, now: datetime) -> Section:
+    rows = tuple((Side(side).label, label, text) for label, side, text in commitment_terms(now))
+    group = Group(head=("Who", "What is counted", "Target"), rows=rows)
+    promise = {"target_percent": tenant.target_percent, "commitments": commitment_promise(now)}
+    return Section("numbers", "Numbers that both are held to", (group,), promise)
 
 
 def _reviews(setting: AgreementSettings, tenant: Tenant, now: datetime) -> Section:

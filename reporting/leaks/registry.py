@@ -72,12 +72,8 @@ class Leaks:
         return sum(each.tests for each in self.looked)
 
     @property
-    def clean(self) -> list[Looked]:
-        """What was tested without a finding."""
-        return [each for each in self.looked if each.tests and not each.findings]
-
-    @property
     def untested(self) -> list[Looked]:
+        """What there were too few leads for."""
         return [each for each in self.looked if each.too_few]
 
 
@@ -105,4 +101,10 @@ def find(facts: Facts, terms: Terms | None = None) -> Leaks:
         )
     findings.sort(key=lambda each: (-each.size.opportunities, each.p, each.kind, each.group))
     whole = facts.whole
-    return Leaks(tuple(findings), tuple(looked), whole.leads, whole.followed, tuple(sorted(facts.by_source)))
+    return Leaks(
+        tuple(findings),
+        tuple(looked),
+        whole.leads,
+        whole.followed,
+        tuple(source for source, tally in sorted(facts.by_source.items()) if tally.leads),
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reporting.leaks.facts import Facts, Tally, put_together, total
-from reporting.leaks.findings import Size
+from reporting.leaks.findings import Size, points
 from reporting.leaks.statistics import Group, Pooled, mantel_haenszel
 
 #: Leads that each side of a comparison of conversions must have.
@@ -35,6 +35,12 @@ class Compared:
         if self.pooled is None or not self.enough:
             return Size(0.0, 0.0, 0.0)
         return Size.of(leads, self.pooled.difference, self.pooled.interval())
+
+    def times(self, what: str) -> str:
+        """ ", times 12.1 points: what a first touch in time is worth." """
+        if self.pooled is None or not self.enough:
+            return f". {what[:1].upper()}{what[1:]} cannot be said yet: too few leads were followed."
+        return f", times {points(max(0.0, self.pooled.difference))}: {what}."
 
 
 def compared(cells: Mapping[tuple[str, str], Tally], better: str, worse: str) -> Compared:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from reporting.feedback_measures import LIVE, Feedback, counts
+from reporting.feedback_measures import DISPUTED, LIVE, OVERTURNED, Feedback, counts
 from reporting.models import HandoffFact
 from reporting.selectors.names import Names
-from reporting.selectors.questions import Question, in_sight
+from reporting.selectors.questions import Question, handoff_facts, in_sight
 
 #: What the numbers may be split by: the column of the facts, and the word for a table's head.
 FEEDBACK_SPLITS: Final = {
@@ -41,6 +41,11 @@ def feedback_facts(question: Question) -> QuerySet[HandoffFact]:
     chosen = {"team_id": question.team, "member_id": question.member, "source": question.source}
     found = found.filter(**{name: value for name, value in chosen.items() if value is not None})
     return found.filter(**{f"{column}__isnull": True for column in question.without})
+
+
+def overturned_count(question: Question) -> int:
+    """Rejections of the question's handoffs that a dispute overturned; few, on an index of their own."""
+    return handoff_facts(question).filter(DISPUTED, OVERTURNED).count()
 
 
 def feedback_of(

@@ -76,8 +76,17 @@ def cube_for(question: Question, column: str | None, ground: Ground | None) -> s
 
 def cells(question: Question, cube: str) -> QuerySet[RollUp]:
     """The cells of a cube that a question is about: whole weeks where it is drawn by week, else days."""
+    return _cells(question, cube, _spans(question))
+
+
+def day_cells(question: Question, cube: str) -> QuerySet[RollUp]:
+    """The same, a day each."""
+    return _cells(question, cube, Q(days=1, day__gte=question.first, day__lte=question.last))
+
+
+def _cells(question: Question, cube: str, spans: Q) -> QuerySet[RollUp]:
     found: QuerySet[RollUp] = RollUp.objects.filter(
-        _spans(question), cube=cube, clock=question.clock, target__in=question.targets
+        spans, cube=cube, clock=question.clock, target__in=question.targets
     )
     if question.seen_by is not None:
         has_members = "member_id" in CUBES[cube]

@@ -112,8 +112,6 @@ def _card(asked: Asked, kept: Kept, chosen: LeakTerms, role: Role | str) -> dict
         "tests": leaks.tests,
         "false_percent": round(100 * FALSE_ALARMS),
         "looked": leaks.looked,
-        "clean": leaks.clean,
-        "untested": leaks.untested,
         "period": period_text(asked.question),
         "days": asked.question.days,
         "url": asked.link("leaks"),

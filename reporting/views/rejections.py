@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
 from reporting.definitions import Share
+from reporting.selectors.feedback import overturned_count
 from reporting.views.asked import Asked, day_text, file_name, period_text
 from reporting.views.handoffs import (
     HandoffAsked,
@@ -75,6 +76,7 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "beyond": found.number_of_columns - len(found.columns),
         "reasons": [_reason(asked, row, found) for row in found.reasons],
         "rejected": found.whole.all["rejected"],
+        "corrected": _corrected(given, found),
         "days": given.question.days,
         "rows": [_group(asked, group) for group in found.groups],
         "others": None if found.others is None else _cells(found.others),
@@ -84,6 +86,16 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "find_fields": find_fields(asked),
     }
     return render(request, "reporting/rejections.html", context)
+
+
+def _corrected(given: HandoffAsked, found: selectors.Rejections) -> Share | None:
+    """Rejections that stand after disputes, of decisions that do (`feedback_measures`); None where none was
+    overturned."""
+    overturned = overturned_count(given.question)
+    if not overturned:
+        return None
+    answered = found.whole.rejection
+    return Share(answered.count - overturned, answered.base - overturned, overturned)
 
 
 def _leads(asked: Asked, **changes: str | None) -> str:

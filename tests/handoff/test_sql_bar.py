@@ -420,3 +420,23 @@ def test_a_bar_for_a_later_day_asks_from_then_on(acme: Org, now: datetime) -> No
         versions.publish(draft, actor="system", now=now, effective_at=later_on)
         assert sql_bar.bar_in_force(later_on - timedelta(seconds=1)).number == 0
         assert sql_bar.bar_in_force(later_on).number == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "typed", "said"),
+    [
+        ("yes_no", "perhaps", "Write yes or no, or leave it empty: then any answer meets it."),
+        ("number", "many", "Write the least number, or leave it empty: then any number meets it."),
+        ("choice", "Boat", "Write one of the choices, or some of them with commas, or leave it empty"),
+    ],
+)
+def test_the_page_says_in_words_of_its_fields_what_may_meet_a_question(
+    acme: Org, answer: str, typed: str, said: str
+) -> None:
+    admin = browser(acme.admin)
+    admin.post("/qualification/sql/start")
+    row = {"label": "Vehicle", "answer": answer, "choices": "Car\nTram", "wanted": typed, "must": "on"}
+    sent = {"count": "1"} | {f"0-{name}": value for name, value in row.items()}
+    refused = admin.post("/qualification/sql/draft", {**sent, "revision": "1", "do": "save"})
+    assert refused.status_code == 422
+    assert said in refused.content.decode()

@@ -385,7 +385,7 @@ def test_next_week_is_counted_by_the_clocks_of_the_organisation(now: datetime) -
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seconds": "5"}, "greater than or equal to 10"),
+        ({"seconds": "5"}, "At least 10."),
         ({"leads-0-kind": ""}, "This is required."),
         ({"leads-0-kind": "demo_reqest"}, "asks about &#x27;demo_reqest&#x27;. There are: demo_request"),
         (
@@ -393,7 +393,7 @@ def test_next_week_is_counted_by_the_clocks_of_the_organisation(now: datetime) -
             "at least one",
         ),
         ({"leads-1-name": "From France", "leads-1-kind": "webinar"}, "Another lead is called so."),
-        ({"leads-0-employees": "-1"}, "greater than or equal to 0"),
+        ({"leads-0-employees": "-1"}, "At least 0."),
         ({"weekday": "9"}, "Select a valid choice"),
         ({"leads-TOTAL_FORMS": "x"}, "ManagementForm"),
     ],

@@ -82,7 +82,7 @@ def test_the_criteria_are_three_boxes_and_no_tree(admin: Client) -> None:
     assert "Webinar" not in intent
     assert "sp-tree" not in text
     assert "Edit as a tree" in text
-    assert '<details class="sp-card">' in text, "JSON stays folded"
+    assert '<details class="sp-card sp-fold">' in text, "JSON stays folded"
 
 
 def test_the_boxes_say_the_same_tree_as_before(admin: Client, api: Client) -> None:

@@ -195,3 +195,27 @@ def test_the_file_has_every_number_of_the_table(acme: Org, ruth: Lead, later: da
 )
 def test_coverage_is_told_with_its_base_and_what_is_left_out(found: Feedback, text: str) -> None:
     assert coverage_text(found) == text
+
+
+def test_the_rejections_page_says_what_stands_after_disputes(
+    acme: Org, now: datetime, later: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reporting.views import asked
+
+    monkeypatch.setattr(asked, "database_clock", fixed_clock(later + timedelta(hours=1)))
+    leads = [new_lead(acme, now, f"p{number}@crane.example") for number in range(3)]
+    for lead in leads:
+        reject(acme, lead, later)
+    drain_tenant(acme.id)
+    page = browser(acme.marketing)
+    assert "As corrected by disputes" not in page.get("/rejections").content.decode()
+    with acme.scope():
+        clock = fixed_clock(later + timedelta(minutes=5))
+        opened = disputes.open_dispute(
+            lead_id=leads[0].id, argument="Good.", actor=Actor.person(acme.marketing), clock=clock
+        )
+        decider = Actor.person(acme.manager)
+        disputes.decide(dispute_id=opened.id, outcome="overturned", note="Good.", actor=decider, clock=clock)
+    drain_tenant(acme.id)
+    shown = page.get("/rejections").content.decode()
+    assert "As corrected by disputes: 100% (2 of 2) rejected, 1 overturned left out." in shown

@@ -95,7 +95,7 @@ class TestPage:
             ({"name": " "}, "This field is required"),
             ({"name": "inbound"}, "Another pool is called so"),
             ({"strategy": "by-luck"}, "Select a valid choice"),
-            ({"absence_turns": "-1"}, "greater than or equal to 0"),
+            ({"absence_turns": "-1"}, "At least 0."),
             ({"off_hours": "overflow"}, "Choose the pool that is asked"),
             ({"calendar": "5c0e3a8e-0000-4000-8000-000000000000"}, "Select a valid choice"),
         ],

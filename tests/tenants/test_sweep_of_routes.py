@@ -54,7 +54,7 @@ ALIASES = {
     "name": "leads.Account",
 }
 # Parameters that are no ids: name -> a value that exists.
-SAMPLES: dict[str, str] = {}
+SAMPLES: dict[str, str] = {"commitment": "mql_volume"}
 # Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
 # caller's own.
 BODIES: dict[str, dict[str, Any]] = {

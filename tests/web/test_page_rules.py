@@ -136,6 +136,12 @@ def test_vendored_files_are_the_ones_on_the_list() -> None:
     assert {"tabler-icons.svg", "inter/inter-latin-wght-normal.woff2"} <= set(found)
 
 
+def test_a_card_that_folds_says_so() -> None:
+    for path in TEMPLATES:
+        for classes in re.findall(r'<details class="([^"]*)"', path.read_text(encoding="utf-8")):
+            assert "sp-card" not in classes.split() or "sp-fold" in classes.split(), path
+
+
 def test_the_fonts_of_pdfs_are_the_ones_on_the_list_and_no_browser_gets_them() -> None:
     listing = (STATIC / "vendor" / "VENDOR.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (web/fonts/\S+) \| .* \| ([0-9a-f]{64}) \|$", listing, re.MULTILINE))

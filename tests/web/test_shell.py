@@ -32,6 +32,7 @@ EVERYBODY = [
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
+        "Commitments",
         "Inbox",
         "Live board",
         "Unrouted",
@@ -43,8 +44,16 @@ PLACES = {
         "Fairness",
         *EVERYBODY,
     ],
-    "marketing": ["Needs data", "Data quality", "Disputes", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Disputes", "Routing", *EVERYBODY],
+    "marketing": [
+        "Commitments",
+        "Needs data",
+        "Data quality",
+        "Disputes",
+        "Qualification",
+        "Routing",
+        *EVERYBODY,
+    ],
+    "executive": ["Commitments", "Disputes", "Routing", *EVERYBODY],
 }
 
 

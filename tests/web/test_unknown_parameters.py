@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
 READS = {
     "accounts": "flag",
     "agreement/versions": "cursor",
+    "commitments": "month",
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",

@@ -8,7 +8,7 @@ from typing import Final
 
 from reporting.leaks.facts import FAST, Facts, Tally, Terms, put_together, source_words, total
 from reporting.leaks.findings import Detector, Finding, Fix, Page, Size, Tag, Test, Tests, listed, of_base
-from reporting.leaks.statistics import Group, higher, wilson
+from reporting.leaks.statistics import Group, above, higher
 from reporting.leaks.worth import LEAST_BASE, LEAST_SIZE, in_group
 
 #: Leads due that either side must have.
@@ -30,9 +30,15 @@ class Left:
 
     @property
     def is_gap(self) -> bool:
-        """Large enough to matter, and not only by chance: sources differ a little for everybody."""
-        usual = self.elsewhere.share
-        return self.here.share - usual >= GAP and wilson(self.here).low - usual >= SURE_GAP
+        """Large enough to matter."""
+        return self.here.share - self.elsewhere.share >= GAP
+
+    @property
+    def p(self) -> float:
+        """Of this, where the source is left as the others are, or SURE_GAP more: sources differ a little for
+        everybody."""
+        usual = min(0.999, self.elsewhere.share + SURE_GAP)
+        return max(higher(self.here, self.elsewhere), above(self.here, usual))
 
     @property
     def surplus(self) -> float:
@@ -111,7 +117,8 @@ def _of_people(by_source: Mapping[str, Tally], reps: tuple[str, ...], team: str)
         here = Group(tally.untouched, tally.judged)
         elsewhere = Group(whole.untouched - tally.untouched, whole.judged - tally.judged)
         if min(here.base, elsewhere.base) >= LEAST_DUE:
-            made.append(Test(higher(here, elsewhere), Left(source, reps, team, here, elsewhere)))
+            left = Left(source, reps, team, here, elsewhere)
+            made.append(Test(left.p, left))
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from reporting.leaks.detectors.reasons import CRITERIA_REASONS, Reasons, reasons_of
+from reporting.leaks.detectors.reasons import CRITERIA_REASONS, Reasons, from_words, reasons_of
 from reporting.leaks.facts import Facts, Terms
 from reporting.leaks.findings import Detector, Finding, Fix, Page, Size, Tag, Test, Tests, of_base, percent
 from reporting.leaks.statistics import above
@@ -56,6 +56,7 @@ class CriteriaLack(Detector[tuple[Reasons, str]]):
                         f"It is the most frequent reason: {of_base(each.group(reason))} of the rejections"
                         " with"
                         " one. It could be known before the handover."
+                        + (from_words(facts, reason) if each.source is None else "")
                     ),
                     size=size,
                     p=test.p,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from reporting.leaks.detectors.reasons import CRITERIA_REASONS, Reasons, reasons_of
+from reporting.leaks.detectors.reasons import CRITERIA_REASONS, Reasons, from_words, reasons_of
 from reporting.leaks.facts import Facts, Terms
 from reporting.leaks.findings import Detector, Finding, Fix, Page, Size, Tag, Test, Tests, of_base, percent
 from reporting.leaks.statistics import above
@@ -52,7 +52,7 @@ class DominantReason(Detector[Reasons]):
                     evidence=(
                         f"{of_base(each.group(reason))} of the rejections with a reason say so, of"
                         f" {each.decided.decided:,} leads that sales answered. The MQL rule lets them"
-                        " through."
+                        " through." + (from_words(facts, reason) if each.source is None else "")
                     ),
                     size=size,
                     p=test.p,

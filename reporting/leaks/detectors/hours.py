@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reporting.leaks.facts import Facts, Terms, total
-from reporting.leaks.findings import Detector, Finding, Fix, Page, Tag, Test, Tests, of_base, points
+from reporting.leaks.findings import Detector, Finding, Fix, Page, Tag, Test, Tests, of_base
 from reporting.leaks.statistics import Group, higher
 from reporting.leaks.worth import LEAST_SIZE, worth_of_speed
 
@@ -62,11 +62,6 @@ class HourHoles(Detector[Hole]):
         # What lateness costs may not be known yet; that these hours are late is.
         if size.opportunities < LEAST_SIZE and worth.enough:
             return []
-        times = (
-            points(max(0.0, worth.pooled.difference))
-            if worth.pooled and worth.enough
-            else "what is not known yet"
-        )
         return [
             Finding(
                 kind=self.kind,
@@ -81,9 +76,8 @@ class HourHoles(Detector[Hole]):
                 leads=own.hits,
                 behind=(("touch", "late"), ("hours", hours_filter(hours))),
                 method=(
-                    f"{surplus:,.0f} late leads more than at other hours, times {times}: what a first"
-                    " touch in time"
-                    " is worth."
+                    f"{surplus:,.0f} late leads more than at other hours"
+                    + worth.times("what a first touch in time is worth")
                 ),
             )
         ]

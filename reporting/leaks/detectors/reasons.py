@@ -8,7 +8,7 @@ from typing import Final
 
 from reporting.leaks.facts import Facts, Tally, put_together, total
 from reporting.leaks.statistics import Group
-from reporting.leaks.worth import groups
+from reporting.leaks.worth import groups, where
 
 #: Reasons that written criteria could have kept away, where they ask for it.
 CRITERIA_REASONS: Final[frozenset[str]] = frozenset(
@@ -67,3 +67,14 @@ def reasons_of(facts: Facts, decisions: Collection[str] = ("rejected",)) -> list
         by_reason = put_together(cells, lambda key: key[2] if key[1] in decisions else None)
         found.append(Reasons(source, by_reason, total(cells.values())))
     return found
+
+
+def from_words(facts: Facts, reason: str) -> str:
+    """ " 120 of them came from Webinar." of the source that most of those rejected for it came from; "" where
+    there is but one source."""
+    rejected = {key: tally for key, tally in facts.by_reason.items() if key[1:] == ("rejected", reason)}
+    by_source = put_together(rejected, lambda key: key[0])
+    if len(by_source) < 2:
+        return ""
+    most = min(by_source, key=lambda source: (-by_source[source].leads, source))
+    return f" {by_source[most].leads:,} of them came{where(most)}."

@@ -87,11 +87,12 @@ class RepsDiffer(Detector[Standing]):
             # What lateness costs may not be known yet; that reps differ is.
             if size.opportunities < LEAST_SIZE and (measure == OPPORTUNITIES or worth.enough):
                 continue
-            told.append(self._finding(measure, [test.p for test in low], standings, size, facts))
+            tail = worth.times("what a first touch in time is worth") if measure == ON_TIME else "."
+            told.append(self._finding(measure, [test.p for test in low], standings, size, tail, facts))
         return told
 
     def _finding(
-        self, measure: str, p: list[float], standings: list[Standing], size: Size, facts: Facts
+        self, measure: str, p: list[float], standings: list[Standing], size: Size, tail: str, facts: Facts
     ) -> Finding:
         names = [facts.name(each.rep) for each in standings]
         worst = min(standings, key=lambda each: (each.behind, each.rep))
@@ -118,7 +119,7 @@ class RepsDiffer(Detector[Standing]):
                 f"{sum(each.funnel.missing for each in standings):,.0f} {what}"
                 " fewer than the average of everybody would bring with the same sources (funnel plot,"
                 " limits at"
-                " 99.8 %)" + (", times what a first touch in time is worth." if measure == ON_TIME else ".")
+                " 99.8 %)" + tail
             ),
             group=measure,
         )
