@@ -71,7 +71,7 @@ class TermSerializer(serializers.Serializer[Any]):
 class LineSerializer(serializers.Serializer[Any]):
     commitment = serializers.ChoiceField(choices=list(CATALOG))
     side = serializers.ChoiceField(choices=[side.value for side in Side])
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
     term = TermSerializer()
     actual = serializers.FloatField(allow_null=True)
@@ -89,7 +89,7 @@ class LineSerializer(serializers.Serializer[Any]):
 
 
 class SourceSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField(allow_blank=True)
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     mqls = serializers.IntegerField()
     completeness = ShareSerializer()
     accuracy = ShareSerializer()
@@ -297,9 +297,10 @@ class CommitmentTargetsView(TenantAPIView):
         responses=TargetListSerializer,
     )
     def put(self, request: Request) -> Response:
-        said, now = strict.read(_read, request.data), self.clock()
+        sent: Any = request.data
+        said, now = strict.read(_read, sent), self.clock()
         for place, each in enumerate(said["targets"]):
-            given = request.data["targets"][place]
+            given = sent["targets"][place]
             wanted = Wanted(
                 target=each.get("target"),
                 valid_from=each["valid_from"],
