@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from handoff.dispute_reads import open_count
 from handoff.excuses import are_used
 from handoff.selectors import ownerless, undecided
+from tenants.models import Member, Role
 from tenants.requests import TenantRequest
 from web.shell import Badge, Waiting, register_badge, register_use
 
@@ -14,6 +16,7 @@ def register() -> None:
     """Called once, when the app is ready."""
     register_badge("handoff:inbox", _inbox)
     register_badge("handoff:unrouted", _unrouted)
+    register_badge("handoff:disputes", _disputes)
     register_use("handoff:excuses", lambda request: are_used())
     register_use("handoff:shadow", _shadow)
 
@@ -34,6 +37,12 @@ def _known(request: HttpRequest, name: str) -> int | None:
 def _inbox(request: HttpRequest) -> Badge | Waiting:
     known = _known(request, "undecided")
     return Waiting(undecided(request.member)) if known is None else Badge(known)  # type: ignore[attr-defined]
+
+
+def _disputes(request: HttpRequest) -> Badge:
+    """For marketing, whose pages have room for a query more; others hear of each by a message."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    return Badge(open_count(member) if member.role == Role.MARKETING else 0)
 
 
 def _shadow(request: TenantRequest) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from core.countries import shown
+from feedback.models import Disposition, Dispute
+from feedback.settings import settings
 from handoff import clocks, words
 from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
@@ -74,6 +76,20 @@ _SQL_LOOKS: Final[dict[bool | None, dict[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rejection as marketing sees it. dispute: None where nobody objected; may_dispute: this member can,
+    until `until`."""
+
+    dispute: Dispute | None
+    may_dispute: bool
+    until: datetime
+
+    @property
+    def state(self) -> str:
+        return str(Dispute.State(self.dispute.state).label) if self.dispute else ""
+
+
+@dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
     why_them: why its owner has it, told to somebody else.
@@ -90,7 +106,6 @@ class LeadPage:
     criteria: list[dict[str, Any]]
     verdict: dict[str, Any] | None
     contact: list[dict[str, Any]]
-    missing: int
     company: list[dict[str, Any]]
     flags: list[str]
     others: int
@@ -113,6 +128,7 @@ class LeadPage:
     lacks: Sequence[Lack]
     sql: SqlAnswers | None
     after_hours: str = ""
+    rejection: Rejection | None = None  # that marketing may dispute, or did
 
     @property
     def sql_rows(self) -> list[dict[str, Any]]:
@@ -138,9 +154,9 @@ class LeadPage:
         return Stage(self.lead.stage).label
 
     @property
-    def missing_text(self) -> str:
-        """How much of the contact is known: "7 of 9 fields"."""
-        return f"{len(self.contact) - self.missing} of {len(self.contact)} fields"
+    def known_text(self) -> str:
+        """How much is known of the ten fields that are the same for every lead: "7 of 10 fields known"."""
+        return f"{self.completeness.known} of {self.completeness.of} fields known"
 
     @property
     def needs(self) -> str:
@@ -209,6 +225,14 @@ def lead_page(
         if handoff
         else []
     )
+    actions = allowed(
+        handoff,
+        member,
+        paused=pause is not None,
+        runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
+    )
+    if "stage" in actions and lead.stage == Stage.SQL:
+        actions.add("sql_answers")
     return LeadPage(
         lead=lead,
         handoff=handoff,
@@ -218,7 +242,6 @@ def lead_page(
         criteria=criteria_lines(verdict, parts_of(_judged_by(lead, handoff))),
         verdict=verdict,
         contact=contact,
-        missing=sum(line["missing"] for line in contact),
         company=_company(lead.account),
         flags=[label for name, label in _FLAGS if lead.account and getattr(lead.account, name)],
         others=getattr(lead, "colleagues", 0),
@@ -227,12 +250,7 @@ def lead_page(
         channels=len({item.data["kind"] for item in attempts}),
         owed=_owed(asked) if asked else "",
         owed_done=bool(asked and not asked.owed),
-        actions=allowed(
-            handoff,
-            member,
-            paused=pause is not None,
-            runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
-        ),
+        actions=actions,
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
@@ -249,7 +267,29 @@ def lead_page(
         lacks=lacks_of(lead.needs, known),
         after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
         sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
+        rejection=_rejection(handoffs, member, now),
     )
+
+
+def _rejection(handoffs: Sequence[Handoff], member: Member, now: datetime) -> Rejection | None:
+    """The last rejection of the lead; two queries, and only where one of its handoffs ended so."""
+    ended = [each.id for each in handoffs if each.outcome == Handoff.Outcome.REJECTED]
+    if not ended:
+        return None
+    given: Disposition | None = (
+        Disposition.objects.filter(
+            handoff_id__in=ended, kind=Disposition.Kind.REJECTED, undone_at__isnull=True
+        )
+        .order_by("-at")
+        .first()
+    )
+    if given is None:
+        return None
+    dispute: Dispute | None = Dispute.objects.filter(disposition=given).first()
+    until = given.at + timedelta(days=settings().dispute_days)
+    may = member.role in (Role.MARKETING, Role.ADMIN) and dispute is None and now <= until
+    real = not any(each.is_test for each in handoffs if each.id == given.handoff_id)
+    return Rejection(dispute, may and real, until)
 
 
 def _owed(found: Progress) -> str:
@@ -320,7 +360,12 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
         return set()
     if handoff.state == Handoff.State.CLOSED:
         return {"touch"}
-    found = {"touch", "nurture", "reassign" if oversees and handoff.owner_id != member.id else "hand_over"}
+    found = {
+        "touch",
+        "progress",
+        "nurture",
+        "reassign" if oversees and handoff.owner_id != member.id else "hand_over",
+    }
     if handoff.owner_id is None:
         return {"reassign"} if oversees else set()
     if paused:

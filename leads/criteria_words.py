@@ -20,7 +20,6 @@ INTENT: Final = "Shows intent"
 EXCLUDED: Final = "Never qualifies"
 SCORE: Final = "Score"
 _MOST_DOUBTS: Final = 20
-_NO_FIT: Final = "Everybody fits"
 #: What says the same as leaving the part out.
 _LEFT_OUT: Final[Mapping[str, Any]] = {
     "score": {"from": OUTSIDE},
@@ -150,8 +149,9 @@ def _rule_changes(heading: str, before: Any, after: Any) -> list[str]:
     if before == after:
         return []
     if before is None or after is None:
-        old, new = (_NO_FIT if tree is None else sentence(tree) for tree in (before, after))
-        return [f"{heading}: {old}; now {new}."]
+        if before is None:
+            return [f"{heading}: {sentence(after)}. Until now everybody fits."]
+        return [f"{heading}: everybody. Until now only: {sentence(before)}."]
     (kind, old_parts), (new_kind, new_parts) = _parts(before), _parts(after)
     if kind != new_kind:
         return [f"{heading}: {sentence(before)}; now {sentence(after)}."]

@@ -30,9 +30,14 @@ def _split(text: str) -> list[str]:
 
 
 class BasedOnForm(forms.Form):
-    """Remembers which version the reader saw, so that two people do not overwrite each other."""
+    """Remembers which version the reader saw in force, and which revision of the draft where one was open, so
+    that two people do not overwrite each other.
+    """
 
     based_on = forms.IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
+    revision = forms.IntegerField(
+        min_value=1, max_value=MAX_INTEGER, required=False, widget=forms.HiddenInput
+    )
 
 
 class CriteriaForm(BasedOnForm):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
+from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api import ComplianceView
 from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
+from reporting.feedback_api import FeedbackReportView
+from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
+from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
 
 urlpatterns = [
@@ -15,6 +19,18 @@ urlpatterns = [
     path("reports/data-quality", DataQualityView.as_view(), name="api_report_data_quality"),
     path("reports/fairness", FairnessView.as_view(), name="api_report_fairness"),
     path("reports/reassignments", MovesView.as_view(), name="api_report_reassignments"),
+    # Of handoffs.
+    path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
+    path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
+    path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
+    # Feedback and disputes.
+    path("reports/feedback", FeedbackReportView.as_view(), name="api_report_feedback"),
+    path("agreement", AgreementView.as_view(), name="api_agreement"),
+    path("agreement/versions", AgreementVersionsView.as_view(), name="api_agreement_versions"),
+    path(
+        "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
+    ),
+    path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),

@@ -4,3 +4,16 @@ from django.apps import AppConfig
 class ReportingConfig(AppConfig):
     name = "reporting"
     verbose_name = "Reporting"
+
+    def ready(self) -> None:
+        """Speak for messages about the agreement, lend the page shell what it asks of people, and keep
+        versions from being published in its freeze.
+        """
+        from reporting.agreement import badges, messages
+        from reporting.agreement.gate import freeze_errors
+        from tenants.clock import database_clock
+        from tenants.versions import gates
+
+        messages.install()
+        badges.register()
+        gates.append(freeze_errors(database_clock))

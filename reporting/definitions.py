@@ -23,6 +23,9 @@ Complete, of what marketing hands over: a phone number that exists, and an e-mai
 and no throw-away one; as the lead is known now. Rejected for bad data: for the reason BAD_DATA. A rejection
 is explained where it names a reason; imported ones are in neither, as nobody gave them here.
 
+Where a journey ended: the furthest stage that a handoff reached, and the outcome it was closed with there.
+One that is open, or was closed without an outcome, stands at that stage.
+
 Durations are seconds between two recorded instants, by the wall clock, but for the two that are clocks
 (first touch, decision), which are working time. One that would be negative is left out.
 """
@@ -132,6 +135,26 @@ BAD_DATA: Final = "bad_contact_data"
 #: The fields without which a handoff does not count as complete (of leads.quality.COMPLETE).
 REACHED_BY: Final = ("email", "phone")
 
+#: How a journey may end at each stage that is not won: outcomes of leads.Handoff.
+ENDS: Final[Mapping[str, tuple[str, ...]]] = {
+    Stage.MQL.value: ("rejected", "nurture", "disqualified"),
+    Stage.SAL.value: ("nurture", "lost", "disqualified"),
+    Stage.SQL.value: ("nurture", "lost", "disqualified"),
+    Stage.OPPORTUNITY.value: ("nurture", "lost"),
+}
+
+
+def ended_as(stage: str, outcome: str) -> str:
+    """The name of the count of handoffs that ended so at a stage."""
+    return f"{stage}_{outcome}"
+
+
+def _ended(stage: str, outcome: str) -> str:
+    got_there = "true" if stage == STAGES[0] else f"{reached_sql(stage)} is not null"
+    further = reached_sql(STAGES[STAGES.index(stage) + 1])
+    return f"(outcome = '{outcome}' and {got_there} and {further} is null)::int"
+
+
 #: What is counted of handoffs, by name: each a number of one fact, as SQL over its columns.
 COUNTS: Final[Mapping[str, str]] = {
     "mqls": "1",
@@ -155,6 +178,7 @@ COUNTS: Final[Mapping[str, str]] = {
     "unexplained": "(decision = 'rejected' and reason = '' and not is_history)::int",
     **{stage: f"({reached_sql(stage)} is not null)::int" for stage in LATER_STAGES},
     **{f"{stage}_{days}": _within(stage, days) for days in FOLLOWED for stage in LATER_STAGES},
+    **{ended_as(stage, end): _ended(stage, end) for stage, ends in ENDS.items() for end in ends},
 }
 #: Sums of money, in the organisation's currency.
 AMOUNTS: Final = ("amount", "won_amount")
@@ -189,6 +213,13 @@ BEHIND: Final[Mapping[str, Q]] = {
         & (Q(closed_at__isnull=True) | Q(closed_at__gt=F("started_at") + timedelta(hours=UNTOUCHED_HOURS)))
     ),
 }
+
+
+def has_ended(stage: str, outcome: str) -> Q:
+    """The filter on facts: it came no further than the stage, and ended so; "" for those that stand there."""
+    further = STAGES[STAGES.index(stage) + 1]
+    at_stage = has_reached(stage) & ~has_reached(further)
+    return at_stage & (Q(outcome=outcome) if outcome else ~Q(outcome__in=ENDS[stage]))
 
 
 def counted_as(stage: str, days: int | None) -> str:

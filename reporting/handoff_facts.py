@@ -47,22 +47,38 @@ def _is_known(name: str) -> str:
     return " or ".join(has(path) for path in (name, INSTEAD.get(name)) if path)
 
 
+def _of_clock() -> str:
+    """Verdict, seconds and deadline of the latest company clock of first touch and of the decision."""
+    return ", ".join(
+        f"(array_agg(f.{column} order by f.started_at desc)"
+        f" filter (where f.clock = 'company' and f.target = '{target}'))[1] as {name}_{what}"
+        for target, name in (("first_touch", "touch"), ("decision", "decision"))
+        for column, what in (("verdict", "verdict"), ("business_seconds", "seconds"), ("due_at", "due_at"))
+    )
+
+
+# All that is looked up of a handoff is looked up by it alone, the rest being left to filters: offered an
+# order and a limit, a planner reads an index of time from its end, over everybody's rows, for each handoff.
 # Imported history has no answers of its own: what was accepted, or ended so, says it.
 _FACTS: Final = """
 insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
     source, campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at,
     assigned_at, first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at,
     decision, reason, reason_side, outcome, touches, moves, wrong_owner_moves, touch_verdict, touch_seconds,
-    decision_verdict, decision_seconds, amount, won_amount)
+    decision_verdict, decision_seconds, amount, won_amount, feedback, feedback_at, decision_due_at,
+    overturned, dispute)
 select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
     h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
     l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
     coalesce(h.opportunity_at, deals.opened_at), coalesce(steps.won_at, deals.won_at),
-    coalesce(steps.lost_at, deals.lost_at), h.closed_at, coalesce(answer.kind, ''),
+    coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end), h.closed_at,
+    coalesce(answer.kind, ''),
     coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
     coalesce(made.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0), coalesce(spans.refused, 0),
-    coalesce(touch.verdict, ''), touch.business_seconds, coalesce(decision.verdict, ''),
-    decision.business_seconds, deals.amount, deals.won_amount
+    coalesce(clocks.touch_verdict, ''), clocks.touch_seconds, coalesce(clocks.decision_verdict, ''),
+    clocks.decision_seconds, deals.amount, deals.won_amount,
+    coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
+    coalesce(disputed.state, '')
 from leads_handoff h
 join leads_lead l on l.tenant_id = h.tenant_id and l.id = h.lead_id
 join tenants_tenant tenant on tenant.id = h.tenant_id
@@ -72,6 +88,7 @@ left join leads_criteriaversion criteria
 left join lateral (
     select d.kind, d.at from feedback_disposition d
      where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
+       and d.kind in ('accepted', 'rejected', 'nurture')
     union all
     select 'accepted', h.accepted_at where h.is_history and h.accepted_at is not null
     union all
@@ -80,10 +97,11 @@ left join lateral (
     order by at limit 1
 ) answer on true
 left join lateral (
-    select r.slug, r.side from feedback_disposition d
-    join feedback_reason r on r.tenant_id = d.tenant_id and r.id = d.reason_id
+    select (array_agg(r.slug order by d.at desc))[1] as slug,
+        (array_agg(r.side order by d.at desc))[1] as side
+      from feedback_disposition d
+      join feedback_reason r on r.tenant_id = d.tenant_id and r.id = d.reason_id
      where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
-     order by d.at desc limit 1
 ) given on true
 left join lateral (
     select min(a.started_at) as first_at, count(distinct a.member_id) as owners,
@@ -112,19 +130,11 @@ left join lateral (
         max(s.at) filter (where s.new = 'lost') as lost_at
       from leads_stagechange s
      where s.tenant_id = h.tenant_id and s.lead_id = h.lead_id and s.handoff_id = h.id
-       and s.new in ('won', 'lost')
 ) steps on h.outcome in ('won', 'lost')
 left join lateral (
-    select f.verdict, f.business_seconds from reporting_targetfact f
-     where f.tenant_id = h.tenant_id and f.handoff_id = h.id and f.clock = 'company'
-       and f.target = 'first_touch'
-     order by f.started_at desc limit 1
-) touch on true
-left join lateral (
-    select f.verdict, f.business_seconds from reporting_targetfact f
-     where f.tenant_id = h.tenant_id and f.handoff_id = h.id and f.clock = 'company' and f.target = 'decision'
-     order by f.started_at desc limit 1
-) decision on true
+    select {of_clock}
+      from reporting_targetfact f where f.tenant_id = h.tenant_id and f.handoff_id = h.id
+) clocks on true
 left join lateral (
     select sum(o.amount) filter (where o.currency = tenant.currency) as amount,
         sum(o.amount) filter (where o.currency = tenant.currency and o.outcome = 'won') as won_amount,
@@ -132,9 +142,22 @@ left join lateral (
         min(o.closed_at) filter (where o.outcome = 'lost') as lost_at, min(o.opened_at) as opened_at
       from leads_opportunity o where o.tenant_id = h.tenant_id and o.handoff_id = h.id
 ) deals on true
+left join lateral (
+    select coalesce((array_agg(d.kind order by d.at, d.id))[1],
+            case when h.outcome in ('rejected', 'disqualified', 'lost', 'won') then h.outcome end) as kind,
+        coalesce(min(d.at),
+            case when h.outcome in ('rejected', 'disqualified', 'lost', 'won') then h.closed_at end) as at,
+        bool_or(d.kind = 'rejected' and d.overturned_at is not null) as overturned
+      from feedback_disposition d
+     where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
+) heard on true
+left join lateral (
+    select (array_agg(x.state order by x.opened_at desc, x.id desc))[1] as state
+      from feedback_dispute x where x.tenant_id = h.tenant_id and x.handoff_id = h.id
+) disputed on true
 where h.tenant_id = %(tenant)s and not h.is_test
 """
-_INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks())
+_INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks(), of_clock=_of_clock())
 _DELETE: Final = "delete from reporting_handofffact as f where tenant_id = %(tenant)s"
 _GIVE_BACK: Final = f" returning {COUNTED}"
 

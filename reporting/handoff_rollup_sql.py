@@ -45,9 +45,9 @@ _SHARED: Final = {
     "cells_of_said": _CELLS.format(row="said"),
     "same": " and ".join(f"kept.{name} = old.{name}" for name in ("days", *_KEY)),
     "same_cell": " and ".join(
-        f"touched.{name} = cell.{name}" for name in ("cube", "team_id", "member_id", "value", "reason")
+        f"wanted.{name} = cell.{name}" for name in ("cube", "team_id", "member_id", "value", "reason")
     ),
-    "same_week": " and ".join(f"one.{name} = week.{name}" for name in _KEY[1:]),
+    "same_week": " and ".join(f"wanted.{name} = one.{name}" for name in _KEY[1:]),
     # A column of facts and a count may share a name (touches).
     "of_fact": ", ".join(
         [f"{what} as {name}" for name, what in COUNTS.items()]
@@ -58,9 +58,14 @@ _SHARED: Final = {
     "bucket": _BUCKET.format("time.length"),
     "sums": ", ".join(f"sum({name}) as {name}" for name in MEASURES),
     "measures": ", ".join(MEASURES),
+    "keys_of_wanted": ", ".join(f"wanted.{name}" for name in _KEY),
+    "no_measures": ", ".join("0" for _ in MEASURES),
     "lists": ", ".join(_LISTS),
-    "lists_or_none": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
-    "of_day": ", ".join(f"one.{name}" for name in (*_KEY[1:], "tier_name", *MEASURES, *_LISTS)),
+    "lists_of_bins": ", ".join(
+        f"coalesce(array_agg({what} order by kind, start) filter (where kind is not null), '{{}}') as {name}"
+        for name, what in zip(_LISTS, ("kind", "start", "n", "length"), strict=True)
+    ),
+    "of_day": ", ".join(f"one.{name}" for name in ("tier_name", *MEASURES, *_LISTS)),
 }
 
 _COUNTED: Final = """f.id, (started_at at time zone %(zone)s)::date, coalesce(team_id, %(nobody)s::uuid),
@@ -89,53 +94,83 @@ _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
     source, campaign, channel, segment, tier, tier_name, {refused} as refused, {of_fact}, {times}
 from reporting_handofffact where tenant_id = %(tenant)s"""
 _OF_PERIOD: Final = "{facts} and started_at >= %(start)s and started_at < %(end)s"
-_OF_TOUCHED_DAYS: Final = """select fact.* from (select distinct day from touched) as wanted
-cross join lateral ({facts} and started_at >= wanted.day::timestamp at time zone %(zone)s
-    and started_at < (wanted.day + 1)::timestamp at time zone %(zone)s) as fact"""
+_OF_TOUCHED_DAYS: Final = """select fact.* from (select distinct day from touched) as span
+cross join lateral ({facts} and started_at >= span.day::timestamp at time zone %(zone)s
+    and started_at < (span.day + 1)::timestamp at time zone %(zone)s) as fact"""
 
-# Facts that are alike in all but one number are put together first: a day has many, and eight cubes follow.
-_FROM_FACTS: Final = """with {touched} fact as materialized ({rows}),
-summed as (
-    select {key_of_fact}, max(fact.tier_name) as tier_name, {sums}
-    from fact {cells_of_fact} {only}
-    group by {key_of_fact}
+# Cells and facts are numbered, so that what is joined and grouped many times are numbers, not seven columns.
+_FROM_FACTS: Final = """with {touched} numbered as materialized ({rows}),
+fact as materialized (select row_number() over () as no, numbered.* from numbered),
+{wanted},
+pair as materialized (
+    select fact.no, wanted.no as cell_no
+    from fact {cells_of_fact}
+    join wanted on wanted.day = fact.day and wanted.tier = fact.tier and {same_cell}
+), summed as (
+    select cell_no, max(fact.tier_name) as tier_name, {sums}
+    from pair join fact using (no) group by cell_no
 ), long as materialized (
-    select day, team_id, member_id, source, campaign, channel, segment, tier, null::text as refused,
-        time.kind, {bucket} as start, count(*) as n, sum(time.length) as length
+    select fact.no, time.kind, time.length, {bucket} as start
     from fact cross join lateral (values {time_rows}) as time(kind, length)
     where time.length is not null
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
 ), binned as (
-    select {key_of_fact}, fact.kind, fact.start, sum(fact.n) as n, sum(fact.length) as length
-    from long as fact {cells_of_fact} {only}
-    group by {key_of_fact}, fact.kind, fact.start
+    select pair.cell_no, long.kind, long.start, count(*) as n, sum(long.length) as length
+    from pair join long using (no) join wanted on wanted.no = pair.cell_no
+    where wanted.cube not in ('reason_source', 'reason_campaign')
+    group by pair.cell_no, long.kind, long.start
 )"""
-_ONLY_TOUCHED: Final = "join touched on touched.day = fact.day and touched.tier = fact.tier and {same_cell}"
-
-_FROM_DAYS: Final = """with {touched} one as materialized ({rows}),
-summed as (
-    select {keys}, max(tier_name) as tier_name, {sums} from one group by {keys}
-), binned as (
-    select {keys}, bucket.kind, bucket.start, sum(bucket.n) as n, sum(bucket.length) as length
-    from one cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
-    group by {keys}, bucket.kind, bucket.start
+_ALL_WANTED: Final = """wanted as materialized (
+    select row_number() over () as no, every.*
+    from (select distinct {key_of_fact} from fact {cells_of_fact}) as every
 )"""
-_DAYS_OF_TOUCHED_WEEKS: Final = """select week.day, {of_day}
-from touched_week as week join reporting_handoffrollup as one on one.tenant_id = %(tenant)s and one.days = 1
-    and one.day >= week.day and one.day < week.day + 7 and {same_week}"""
-_DAYS_OF_PERIOD: Final = """select date_trunc('week', one.day)::date as day, {of_day}
-from reporting_handoffrollup as one
-where one.tenant_id = %(tenant)s and one.days = 1 and one.day >= %(first)s and one.day < %(after)s"""
-
-_STORE: Final = """, listed as (
-    select {keys}, array_agg(kind order by kind, start) as kinds,
-        array_agg(start order by kind, start) as starts, array_agg(n order by kind, start) as counts,
-        array_agg(length order by kind, start) as seconds
-    from binned group by {keys}
+_TOUCHED_WANTED: Final = (
+    """wanted as materialized (select row_number() over () as no, touched.* from touched)"""
 )
+
+_FROM_DAYS: Final = """with {touched} {wanted},
+one as materialized ({rows}),
+summed as (
+    select no as cell_no, max(tier_name) as tier_name, {sums} from one group by no
+), binned as (
+    select no as cell_no, bucket.kind, bucket.start, sum(bucket.n) as n, sum(bucket.length) as length
+    from one cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
+    group by no, bucket.kind, bucket.start
+)"""
+_DAYS_OF_TOUCHED_WEEKS: Final = """select wanted.no, {of_day}
+from (select distinct cube, day from wanted) as week
+cross join lateral (
+    select * from reporting_handoffrollup as kept
+    where kept.tenant_id = %(tenant)s and kept.cube = week.cube and kept.days = 1 and kept.day >= week.day
+        and kept.day < week.day + 7
+) as one
+join wanted on wanted.day = week.day and {same_week}"""
+_TOUCHED_WEEKS_WANTED: Final = """wanted as materialized (
+    select row_number() over () as no, touched_week.* from touched_week
+)"""
+_DAYS_OF_PERIOD: Final = """select wanted.no, {of_day}
+from reporting_handoffrollup as one
+join wanted on wanted.day = date_trunc('week', one.day)::date and {same_week}
+where one.tenant_id = %(tenant)s and one.days = 1 and one.day >= %(first)s and one.day < %(after)s"""
+_WEEKS_WANTED: Final = """wanted as materialized (
+    select row_number() over () as no, every.* from (
+        select distinct date_trunc('week', day)::date as day, cube, team_id, member_id, value, tier, reason
+        from reporting_handoffrollup
+        where tenant_id = %(tenant)s and days = 1 and day >= %(first)s and day < %(after)s
+    ) as every
+)"""
+
+# One grouping of sums and buckets, and no join of the two.
+_STORE: Final = """
 insert into reporting_handoffrollup (id, tenant_id, days, {keys}, tier_name, {measures}, {lists})
-select gen_random_uuid(), %(tenant)s, {days}, {keys}, tier_name, {measures}, {lists_or_none}
-from summed left join listed using ({keys})
+select gen_random_uuid(), %(tenant)s, {days}, {keys_of_wanted}, cell.tier_name, {measures}, {lists}
+from (
+    select cell_no, max(tier_name) as tier_name, {sums}, {lists_of_bins}
+    from (
+        select cell_no, tier_name, {measures}, null::int as kind, null::int as start, null::bigint as n,
+            null::bigint as length from summed
+        union all select cell_no, null, {no_measures}, kind, start, n, length from binned
+    ) as part group by cell_no
+) as cell join wanted on wanted.no = cell.cell_no
 """
 
 
@@ -143,9 +178,9 @@ def _made(template: str, **parts: object) -> str:
     return template.format(**_SHARED, **parts)
 
 
-def _fill(template: str, rows: str, *, days: int, touched: str = "", only: str = "") -> str:
+def _fill(template: str, rows: str, wanted: str, *, days: int, touched: str = "") -> str:
     made = _made(rows, facts=_made(_FACTS))
-    return _made(template + _STORE, rows=made, days=days, touched=touched, only=only)
+    return _made(template + _STORE, rows=made, wanted=_made(wanted), days=days, touched=touched)
 
 
 _TOUCHED_ONES: Final = _made(_TOUCHED)
@@ -153,8 +188,10 @@ _TOUCHED_ONES: Final = _made(_TOUCHED)
 COUNTED: Final = _made(_COUNTED)
 ERASE_TOUCHED: Final = _made(_ERASE, touched=_TOUCHED_ONES)
 FILL_TOUCHED_DAYS: Final = _fill(
-    _FROM_FACTS, _OF_TOUCHED_DAYS, days=1, touched=_TOUCHED_ONES, only=_made(_ONLY_TOUCHED)
+    _FROM_FACTS, _OF_TOUCHED_DAYS, _TOUCHED_WANTED, days=1, touched=_TOUCHED_ONES
 )
-FILL_TOUCHED_WEEKS: Final = _fill(_FROM_DAYS, _DAYS_OF_TOUCHED_WEEKS, days=7, touched=_TOUCHED_ONES)
-FILL_DAYS: Final = _fill(_FROM_FACTS, _OF_PERIOD, days=1)
-FILL_WEEKS: Final = _fill(_FROM_DAYS, _DAYS_OF_PERIOD, days=7)
+FILL_TOUCHED_WEEKS: Final = _fill(
+    _FROM_DAYS, _DAYS_OF_TOUCHED_WEEKS, _TOUCHED_WEEKS_WANTED, days=7, touched=_TOUCHED_ONES
+)
+FILL_DAYS: Final = _fill(_FROM_FACTS, _OF_PERIOD, _ALL_WANTED, days=1)
+FILL_WEEKS: Final = _fill(_FROM_DAYS, _DAYS_OF_PERIOD, _WEEKS_WANTED, days=7)

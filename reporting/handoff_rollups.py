@@ -70,7 +70,7 @@ def are_complete(zone: str) -> bool:
 
 
 def refresh(facts: Collection[Counted], *, zone: str) -> None:
-    """Count the cells anew that these facts are in, or were in. Three statements."""
+    """Count the cells anew that these facts are in, or were in."""
     cells = {(*fact[1:10],) for fact in facts}
     if not cells:
         return
@@ -78,10 +78,10 @@ def refresh(facts: Collection[Counted], *, zone: str) -> None:
     columns = {name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)}
     for ids in ("teams", "members"):
         columns[ids] = [str(each) for each in columns[ids]]
-    _run({**constants(zone), **columns}, statements.ERASE_TOUCHED, *_FILL_TOUCHED)
-
-
-_FILL_TOUCHED: Final = (statements.FILL_TOUCHED_DAYS, statements.FILL_TOUCHED_WEEKS)
+    values = {**constants(zone), **columns}
+    with connection.cursor() as cursor:
+        cursor.execute(statements.ERASE_TOUCHED, values)
+    _fill_by(values, statements.FILL_TOUCHED_DAYS, statements.FILL_TOUCHED_WEEKS)
 
 
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
@@ -104,13 +104,21 @@ def _fill(monday: date, after: date, *, zone: str) -> None:
     """Count the cells of whole weeks that have none."""
     start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
     values = {**constants(zone), "start": start, "end": end, "first": monday, "after": after}
-    _run(values, statements.FILL_DAYS, statements.FILL_WEEKS)
+    _fill_by(values, statements.FILL_DAYS, statements.FILL_WEEKS)
 
 
-def _run(values: dict[str, Any], *texts: str) -> None:
+# What was written in this transaction has no statistics yet: a planner that expects three rows would compare
+# each with each. The memory is for grouping the facts of four weeks.
+_BEFORE: Final = "set local enable_nestloop = off; set local work_mem = '64MB'; set local jit = off"
+_AFTER: Final = "set local enable_nestloop = on; set local work_mem to default; set local jit to default"
+
+
+def _fill_by(values: dict[str, Any], *texts: str) -> None:
     with connection.cursor() as cursor:
+        cursor.execute(_BEFORE)
         for text in texts:
             cursor.execute(text, values)
+        cursor.execute(_AFTER)
 
 
 def constants(zone: str) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def period_name(query: Mapping[str, str]) -> str:
     return query.get("period") or "30d"
 
 
+_DAYS: Final = {"from": "The first day", "to": "The last day"}
+
+
 def _day(query: Mapping[str, str], name: str) -> date | None:
     text = query.get(name, "")
     if not text:
@@ -108,7 +111,7 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
         day = None
     if day is None or not 2000 <= day.year <= 2100:
         raise ValidationFailed.at(
-            f"/{name}", f"{name} is a day between 2000 and 2100: 2026-11-17.", "invalid"
+            f"/{name}", f"{_DAYS.get(name, name)} is a day from 2000 to 2100, like 2026-11-17.", "invalid"
         )
     return day
 

@@ -106,11 +106,11 @@ def _refuse(errors: list[FieldError]) -> None:
         raise ValidationFailed(f"The rules cannot be put in force: {errors[0].message}", field_errors=errors)
 
 
-def warnings(content: Mapping[str, Any]) -> list[str]:
-    """What to look at twice before these rules are published."""
+def warnings(content: Mapping[str, Any], *, unmatched: str = "") -> list[str]:
+    """What to look at twice before these rules are published. unmatched: how many leads no rule took."""
     found = list(islice(_doubts(content), MOST_DOUBTS))
     if not has_rest(content, "pools"):
-        found.insert(0, _NO_REST)
+        found.insert(0, f"{_NO_REST} {unmatched}".strip())
     return found
 
 

@@ -76,11 +76,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that a person must mend, above every page: a sentence, and where it is mended."""
+    """Something that a person must mend, or do, above every page: a sentence, and where it is done.
+
+    tone: of web/_note.html; "bad" for what is broken.
+    """
 
     text: str
     url: str
     action: str
+    tone: str = "bad"
 
 
 AlarmSource = Callable[[HttpRequest], "Alarm | None"]
@@ -112,7 +116,7 @@ def register_use(name: str, source: UseSource) -> None:
 
 
 def register_alarm(source: AlarmSource) -> None:
-    """Let `source` say what stands in red above every page. As `register_badge`."""
+    """Let `source` say what stands above every page, in red unless it is toned. As `register_badge`."""
     _alarms.append(source)
 
 

@@ -87,6 +87,7 @@ class Rule:
     matches:  whether the facts meet it; the fast way.
     fields:   names of the fields it reads, so that a caller loads no others.
     reads_engagements: whether it reads what the lead did.
+    kinds:    folded kinds of engagement that it counts; empty where it counts none, None where any.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Rule:
         "_checks",
         "_probes",
         "fields",
+        "kinds",
         "matches",
         "reads_engagements",
         "sentence",
@@ -109,7 +111,13 @@ class Rule:
         self.matches: Test = _compile(node, iter(probes).__next__)
         tests = [probe.leaf for probe in probes]
         self.fields: frozenset[str] = frozenset(x.field.name for x in tests if isinstance(x, t.FieldTest))
-        self.reads_engagements: bool = any(isinstance(x, t.EngagementTest) for x in tests)
+        counted = [x for x in tests if isinstance(x, t.EngagementTest)]
+        self.reads_engagements: bool = bool(counted)
+        self.kinds: frozenset[str] | None = (
+            frozenset(fold(kind) for x in counted for kind in x.kinds)
+            if all(x.kinds for x in counted)
+            else None
+        )
         self._ages: tuple[tuple[Test, Callable[[Facts], float | None]], ...] = tuple(
             (probe.test, _recency(probe.leaf))
             for probe in probes

@@ -13,6 +13,7 @@ from handoff.clocks import Reading
 from handoff.nurture import NURTURED
 from handoff.selectors.rows import SHOWN, open_handoffs, rows_of
 from leads.models import Assignment, Handoff
+from routing.replays import NO_RULE
 from sla.models import Timer
 
 
@@ -22,6 +23,7 @@ class Waiting:
 
     handoff: Handoff
     reason: str
+    no_rule: bool  # a row for everyone else would take it
     since: datetime
     reading: Reading | None
     at: datetime  # the moment of reading
@@ -42,6 +44,7 @@ def unrouted(*, now: datetime) -> list[Waiting]:
         Waiting(
             handoff=handoff,
             reason=words.unowned_reason(handoff.unrouted_reason),
+            no_rule=handoff.unrouted_reason == NO_RULE,
             since=ended.get(handoff.id, handoff.started_at),
             reading=rows[handoff.id].reading,
             at=now,

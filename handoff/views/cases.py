@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.countries import shown
 from core.errors import Conflict, DomainError, StaleVersion, ValidationFailed
 from handoff.simulation import cases
+from handoff.simulation.comes import comes_of
 from handoff.simulation.forms import CaseForm, GateForm
 from handoff.views import base
 from handoff.views.simulation import owner_choices
@@ -93,7 +94,8 @@ def _described(case: LeadCase) -> dict[str, Any]:
         f"source {case.facts['source']}" if case.facts.get("source") else None,
     ]
     parts += [each["kind"].replace("_", " ") for each in case.facts.get("engagements") or ()]
-    return {"about": ", ".join(str(part) for part in parts if part) or "Nothing is known of it"}
+    about = ", ".join(str(part) for part in parts if part) or "Nothing is known of it"
+    return {"about": about, "comes": comes_of(case).words}
 
 
 def _form(request: TenantRequest, data: Any = None, case: LeadCase | None = None) -> CaseForm:
@@ -104,6 +106,7 @@ def _form(request: TenantRequest, data: Any = None, case: LeadCase | None = None
         pools=list(Pool.objects.order_by("name", "id").values_list("slug", "name")),
         facts=case.facts if case else None,
         name=case.name if case else "",
+        comes=comes_of(case) if case else None,
         expects=case.expects if case else None,
         revision=case.revision if case else None,
     )
@@ -138,6 +141,7 @@ def _edit(request: TenantRequest, case: LeadCase | None) -> HttpResponse:
                     expects=form.expects(),
                     actor=member_actor(request.member),
                     clock=base.deciding_clock,
+                    comes=form.comes(),
                     case_id=case.id if case else None,
                     revision=form.cleaned_data["revision"] if case else None,
                 )

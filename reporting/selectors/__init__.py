@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from reporting.selectors.behind import any_excused, clocks_behind, stories
-from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, stages_with_shares
+from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, response_times, stages_with_shares
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
 from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
 from reporting.selectors.hours import HOURS, LEAST, Hour, by_hour
+from reporting.selectors.journeys import Journey, Standing, journey
 from reporting.selectors.names import (
     Choices,
     HandoffChoices,
@@ -38,11 +39,13 @@ __all__ = [
     "HandoffChoices",
     "HandoffGround",
     "Hour",
+    "Journey",
     "Names",
     "Question",
     "ReasonRow",
     "Rejections",
     "Report",
+    "Standing",
     "Tally",
     "TallyGroup",
     "Totals",
@@ -57,10 +60,12 @@ __all__ = [
     "handoff_ground",
     "handoffs_behind",
     "humanise",
+    "journey",
     "leads_behind",
     "load_names",
     "rejections",
     "report",
+    "response_times",
     "sight_of",
     "stages_with_shares",
     "stories",

@@ -19,6 +19,7 @@ from reporting.definitions import (
     COHORT_WEEKS,
     COUNTS,
     DURATIONS,
+    LATER_STAGES,
     STAGES,
     UNTOUCHED_HOURS,
     WEEK_CODES,
@@ -182,6 +183,30 @@ def funnel(
         cohorts=cohorts,
         is_rounded=is_rolled,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTimes:
+    """How quickly the handoffs of a question were assigned, touched, decided and moved on."""
+
+    whole: Tally
+    durations: Mapping[str, Spread]
+    attempts: Spread
+
+
+def response_times(question: Question, *, now: datetime, ground: HandoffGround | None) -> ResponseTimes:
+    """The same durations as the funnel's, alone. One query."""
+    whole, spread, _, _ = _whole(question, now, ground, None, LATER_STAGES[0])
+    return ResponseTimes(
+        whole,
+        {name: _spread(spread.get(each.code, {})) for name, each in DURATIONS.items()},
+        _spread(spread.get(ATTEMPTS_CODE, {})),
+    )
+
+
+def whole_of(question: Question, *, now: datetime, ground: HandoffGround | None) -> Tally:
+    """The counts of all handoffs of a question. One query."""
+    return _whole(question, now, ground, None, LATER_STAGES[0])[0]
 
 
 # --- Queries ------------------------------------------------------------------------------------------------

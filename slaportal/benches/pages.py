@@ -9,38 +9,33 @@ options: leads (of the big organisation), requests (measured a page).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from statistics import median, quantiles
-from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, connections
-from django.http import HttpRequest, HttpResponse
-from django.test import Client
-from django.test.utils import CaptureQueriesContext, override_settings
+from django.db import connection
+from django.test.utils import override_settings
 from django.urls import include, path
 
 from leads.models import Handoff
 from reporting.facts import rebuild
 from routing.models import RepLoad
+from slaportal.benches.browsing import (
+    analyze,
+    bare,
+    client_of,
+    get,
+    percentiles,
+    queries_of,
+    times_of,
+)
 from slaportal.benches.crowd import Company, make_company
 from slaportal.benches.database import scale, scratch_database
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
-from tenants.models import Member
 
 REPS = 40
-WARM_UP = 3
-
-
-def bare(request: HttpRequest) -> HttpResponse:
-    """The floor: what a page costs that shows nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute("select 1")
-        return HttpResponse(str(cursor.fetchone()[0]))
 
 
 urlpatterns = [path("bench/bare", bare), path("", include("slaportal.urls"))]
@@ -126,19 +121,21 @@ def run(leads: int = 100_000, requests: int = 60, **_: object) -> dict[str, Any]
         now = database_clock()
         big = _crowd("big", size, now, reps=REPS, open_every=33)
         few, many = (_crowd(f"rows{rows}", rows, now, reps=1, open_every=1) for rows in (2, 50))
-        _analyze()
-        visitor = _client(big, "Manager")
-        bare_times = _times(lambda: _get(visitor, "/bench/bare"), requests)
-        floor["bare_p50_ms"], floor["bare_p95_ms"] = _percentiles(bare_times)
+        analyze()
+        visitor = client_of(big, "Manager")
+        bare_times = times_of(lambda: get(visitor, "/bench/bare"), requests)
+        floor["bare_p50_ms"], floor["bare_p95_ms"] = percentiles(bare_times)
         for name, (person, address) in _pages(big).items():
-            client = _client(big, person)
-            times = _times(partial(_get, client, address), requests)
-            figures[f"{name}_p50_ms"], figures[f"{name}_p95_ms"] = _percentiles(times)
-            figures[f"{name}_queries"] = _queries(client, address)
+            client = client_of(big, person)
+            times = times_of(partial(get, client, address), requests)
+            figures[f"{name}_p50_ms"], figures[f"{name}_p95_ms"] = percentiles(times)
+            figures[f"{name}_queries"] = queries_of(client, address)
             ratios[f"{name}_to_floor"] = figures[f"{name}_p50_ms"] / floor["bare_p50_ms"]
             for rows, company in ((2, few), (50, many)):
                 own_person, own_address = _pages(company)[name]
-                figures[f"{name}_queries_{rows}_rows"] = _queries(_client(company, own_person), own_address)
+                figures[f"{name}_queries_{rows}_rows"] = queries_of(
+                    client_of(company, own_person), own_address
+                )
     return {"figures": figures, "floor": floor, "ratios": ratios}
 
 
@@ -178,47 +175,3 @@ def _crowd(slug: str, size: int, now: datetime, *, reps: int, open_every: int) -
         RepLoad.objects.filter(member_id__in=company.rep_ids).update(open_leads=size // open_every // reps)
     rebuild(company.tenant_id)
     return company
-
-
-def _analyze() -> None:
-    """What autovacuum would have done by itself before anybody opens a page."""
-    owner = connections["owner"]
-    with owner.cursor() as cursor:
-        cursor.execute("vacuum analyze")
-
-
-def _client(company: Company, name: str) -> Client:
-    client = Client()
-    with tenant_scope(company.tenant_id):
-        member = Member.objects.select_related("user").get(name=name)
-    client.force_login(member.user)
-    return client
-
-
-def _get(client: Client, address: str) -> None:
-    answer = client.get(address)
-    if answer.status_code != 200:
-        raise RuntimeError(f"{address} answered {answer.status_code}")
-
-
-def _times(action: Callable[[], None], count: int) -> list[float]:
-    """Milliseconds of each of `count` runs, after a few that warm caches."""
-    for _ in range(WARM_UP):
-        action()
-    taken = []
-    for _ in range(count):
-        began = perf_counter()
-        action()
-        taken.append((perf_counter() - began) * 1_000)
-    return taken
-
-
-def _percentiles(values: list[float]) -> tuple[float, float]:
-    return median(values), quantiles(values, n=20)[-1]
-
-
-def _queries(client: Client, address: str) -> int:
-    _get(client, address)
-    with CaptureQueriesContext(connection) as captured:
-        _get(client, address)
-    return len(captured)

@@ -24,6 +24,7 @@ EVERYBODY = [
     "Funnel & leaks",
     "Rejections",
     "Volume",
+    "Agreement",
     "Decisions",
     "SLA tiers",
     "Calendars",
@@ -39,11 +40,20 @@ PLACES = {
         "People",
         "Routing",
         "Data quality",
+        "Disputes",
         "Fairness",
         *EVERYBODY,
     ],
-    "marketing": ["Commitments", "Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Commitments", "Routing", *EVERYBODY],
+    "marketing": [
+        "Commitments",
+        "Needs data",
+        "Data quality",
+        "Disputes",
+        "Qualification",
+        "Routing",
+        *EVERYBODY,
+    ],
+    "executive": ["Commitments", "Disputes", "Routing", *EVERYBODY],
 }
 
 

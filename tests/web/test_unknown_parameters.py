@@ -10,6 +10,7 @@ pytestmark = pytest.mark.django_db
 
 READS = {
     "accounts": "flag",
+    "agreement/versions": "cursor",
     "commitments": "month",
     "decisions": "rule",
     "excuses": "state",
@@ -23,6 +24,9 @@ READS = {
     "reports/compliance": "target",
     "reports/data-quality": "period",
     "reports/fairness": "pool",
+    "reports/funnel": "follow",
+    "reports/rejections": "find",
+    "reports/response-times": "segment",
     "routing/simulations": "limit",
     "reports/reassignments": "pool",
     "routing/territories": "draft",

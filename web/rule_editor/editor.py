@@ -96,7 +96,8 @@ class RuleEditor:
         return what, tuple(int(part) for part in parts)
 
     def _errors(self, tree: object) -> list[FieldError]:
-        return [] if tree is None else [in_plain_words(each) for each in validate(tree, self.schema)]
+        labels = {name: field.label for name, field in self.schema.by_name.items()}
+        return [] if tree is None else [in_plain_words(each, labels) for each in validate(tree, self.schema)]
 
     def _refused(self, before: object, after: object, at: Indexes) -> list[FieldError]:
         """Why an act makes the rule larger than a rule may be, at the node it was asked of."""

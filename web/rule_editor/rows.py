@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -160,12 +161,18 @@ _PLAIN: Final[Mapping[tuple[str, str], str]] = {
 }
 
 
-def in_plain_words(error: FieldError) -> FieldError:
-    """The error for somebody who sees controls and no JSON."""
+_QUOTED: Final = re.compile(r'"([a-z_.]+)"(?=\?)')  # what was perhaps meant
+
+
+def in_plain_words(error: FieldError, labels: Mapping[str, str]) -> FieldError:
+    """The error for somebody who sees controls and no JSON. labels: of the fields, by name."""
     rest = error.path.split("/")[1:]
     while rest and (rest[0] in ("all", "any", "not") or rest[0].isdecimal()):
         rest.pop(0)
-    return FieldError(error.path, _plainly(error, _control(rest)), error.code)
+    message = _plainly(error, _control(rest))
+    if error.code == "unknown_field":
+        message = _QUOTED.sub(lambda found: labels.get(found[1], found[0]), message)
+    return FieldError(error.path, message, error.code)
 
 
 def _plainly(error: FieldError, control: str) -> str:

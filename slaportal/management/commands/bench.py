@@ -16,7 +16,7 @@ from django.db import connections
 from slaportal import benches
 
 #: Modules beside the benches that they share.
-HELPERS = {"bare", "crowd", "database", "engines", "sweepers"}
+HELPERS = {"bare", "browsing", "crowd", "database", "engines", "sweepers"}
 
 
 def bench_names() -> list[str]:

@@ -10,7 +10,7 @@ from tenants.rls import AppendOnly, SecureTenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0011_rollup_layout"),
+        ("reporting", "0015_journeys"),
         ("tenants", "0014_organisation_currency"),
     ]
 
