@@ -283,7 +283,8 @@ class RollUpState(TenantModel):
 
     zone = models.CharField(max_length=60)
     layout = models.PositiveSmallIntegerField(default=1, db_default=1)
-    # The same of the roll-ups of handoffs. The database's default serves code that does not know them yet.
+    # The same of the roll-ups of handoffs (handoff_rollups.LAYOUT). The database's defaults serve code that
+    # does not know them yet.
     handoffs_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
     handoffs_layout = models.PositiveSmallIntegerField(default=1, db_default=1)
 

@@ -159,6 +159,15 @@ def standing_of_count(count: float, due: float) -> str | None:
     return standing(100 * count / due, 100)
 
 
+def _outlook(forecast: Forecast | None, target: int | None) -> str | None:
+    """How a forecast stands to a target: to be watched where it is not expected, but may be reached."""
+    if forecast is None or target is None:
+        return None
+    if forecast.expected >= target:
+        return "on_target"
+    return "watch" if forecast.high >= target else "off_target"
+
+
 @dataclass(frozen=True, slots=True)
 class _Maker:
     """Makes the lines of one month."""
@@ -207,9 +216,7 @@ class _Maker:
             refused=refused_of(self.series.summed(self.month, self.last)),
             pace=pace,
             forecast=forecast,
-            forecast_status=(
-                None if forecast is None or not target else standing_of_count(forecast.expected, target)
-            ),
+            forecast_status=_outlook(forecast, target),
             months=tuple(self._month_of_volume(kind, first) for first in self._months()),
             weeks=tuple(self._week_of_volume(kind, first) for first in self._mondays()),
             floor_weeks=tuple(floors),
@@ -311,7 +318,7 @@ class _Maker:
             why="" if share.base else self._why_empty(kind, share),
             pace=target,
             forecast=forecast,
-            forecast_status=None if forecast is None else self._status(round(forecast.expected, 1), target),
+            forecast_status=_outlook(forecast, target),
             months=tuple(
                 self._point(kind, first, min(last_of(first), self.last)) for first in self._months()
             ),
