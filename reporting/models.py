@@ -13,18 +13,34 @@ from reporting.agreement.models import (
     Recalibration,
     Signature,
 )
+from reporting.outcomes.models import (
+    CampaignVerdict,
+    OutcomeSettings,
+    SurveyAnswer,
+    SurveyDone,
+    SurveyQuestion,
+    SurveyRound,
+)
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "CampaignVerdict",
     "FreezeOverride",
     "HandoffFact",
+    "HandoffRollUp",
+    "LeakSettings",
+    "OutcomeSettings",
     "Reading",
     "Recalibration",
     "RollUp",
     "RollUpState",
     "Signature",
+    "SurveyAnswer",
+    "SurveyDone",
+    "SurveyQuestion",
+    "SurveyRound",
     "TargetFact",
 ]
 
