@@ -14,6 +14,7 @@ from reporting.views import (
     funnel,
     handoffs,
     leaks,
+    pipeline,
     rejections,
     stale,
     volume,
@@ -66,4 +67,10 @@ urlpatterns = [
     path("leaks/settings", leaks.settings, name="leak_settings"),
     path("leaks/leads", leaks.leak_leads, name="leak_leads"),
     *file_paths("leaks/leads", leaks.leak_leads_file, "leak_leads"),
+    # Outcomes.
+    path("organisation/money", pipeline.money, name="money"),
+    path("pipeline", pipeline.pipeline, name="pipeline"),
+    *file_paths("pipeline", pipeline.pipeline_file, "pipeline"),
+    path("pipeline/deals", pipeline.pipeline_deals, name="pipeline_deals"),
+    *file_paths("pipeline/deals", pipeline.pipeline_deals_file, "pipeline_deals"),
 ]

@@ -21,7 +21,6 @@ from leads import services as leads
 from leads.lifecycle import Stage, can_move
 from leads.models import DataWait, Handoff, Lead
 from tenants.clock import Clock
-from tenants.models import Tenant
 
 # Stages that `move_to_stage` may be asked for; the others have a call of their own.
 LATER_STAGES = (Stage.SQL, Stage.OPPORTUNITY, Stage.WON, Stage.LOST, Stage.DISQUALIFIED)
@@ -89,7 +88,7 @@ def move_to_stage(
     said = ": ".join(filter(None, (chosen.label if chosen else "", why.strip())))
     moved = leads.move_stage(handoff.lead, comes_to, actor=actor.key, now=now, why=said, handoff=handoff)
     if moved or (opportunity and comes_to == stage):
-        tenant = Tenant.objects.get(id=handoff.tenant_id)
+        tenant = handoff.lead.tenant
         opportunities.carry(handoff, stage, opportunity, tenant=tenant, now=now)
         leads.mark_dirty([handoff.id], now)
     if not moved:

@@ -41,10 +41,19 @@ PLACES = {
         "Data quality",
         "Disputes",
         "Fairness",
+        "Pipeline",
         *EVERYBODY,
     ],
-    "marketing": ["Needs data", "Data quality", "Disputes", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Disputes", "Routing", *EVERYBODY],
+    "marketing": [
+        "Needs data",
+        "Data quality",
+        "Disputes",
+        "Pipeline",
+        "Qualification",
+        "Routing",
+        *EVERYBODY,
+    ],
+    "executive": ["Disputes", "Pipeline", "Routing", *EVERYBODY],
 }
 
 
