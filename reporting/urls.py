@@ -16,6 +16,7 @@ from reporting.views import (
     leaks,
     pipeline,
     rejections,
+    speed,
     stale,
     volume,
 )
@@ -73,4 +74,6 @@ urlpatterns = [
     *file_paths("pipeline", pipeline.pipeline_file, "pipeline"),
     path("pipeline/deals", pipeline.pipeline_deals, name="pipeline_deals"),
     *file_paths("pipeline/deals", pipeline.pipeline_deals_file, "pipeline_deals"),
+    path("speed", speed.speed, name="speed"),
+    *file_paths("speed", speed.speed_file, "speed"),
 ]

@@ -42,6 +42,7 @@ PLACES = {
         "Disputes",
         "Fairness",
         "Pipeline",
+        "Speed",
         *EVERYBODY,
     ],
     "marketing": [
@@ -53,7 +54,7 @@ PLACES = {
         "Routing",
         *EVERYBODY,
     ],
-    "executive": ["Disputes", "Pipeline", "Routing", *EVERYBODY],
+    "executive": ["Disputes", "Pipeline", "Speed", "Routing", *EVERYBODY],
 }
 
 
