@@ -6,6 +6,7 @@ from django.urls import path
 
 from reporting.views import (
     agreement,
+    campaigns,
     clocks,
     compliance,
     data_quality,
@@ -18,6 +19,7 @@ from reporting.views import (
     rejections,
     speed,
     stale,
+    survey,
     volume,
 )
 from web.table_files import file_paths
@@ -76,4 +78,8 @@ urlpatterns = [
     *file_paths("pipeline/deals", pipeline.pipeline_deals_file, "pipeline_deals"),
     path("speed", speed.speed, name="speed"),
     *file_paths("speed", speed.speed_file, "speed"),
+    path("campaigns", campaigns.campaigns, name="campaigns"),
+    *file_paths("campaigns", campaigns.campaigns_file, "campaigns"),
+    path("survey", survey.survey, name="survey"),
+    path("survey/questions", survey.questions, name="survey_questions"),
 ]

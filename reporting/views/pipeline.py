@@ -260,7 +260,7 @@ class MoneyForm(forms.Form):
 def money(request: TenantRequest) -> HttpResponse:
     """GET, POST /organisation/money: what amounts are told in, and to whom a deal belongs."""
     initial = {"currency": request.tenant.currency, "attribution": attribution()}
-    form = MoneyForm(request.POST or None, initial=initial)
+    form = MoneyForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         set_money(
             tenant=request.tenant,

@@ -25,6 +25,7 @@ EVERYBODY = [
     "Rejections",
     "Volume",
     "Agreement",
+    "Alignment survey",
     "Decisions",
     "SLA tiers",
     "Calendars",
@@ -43,6 +44,7 @@ PLACES = {
         "Fairness",
         "Pipeline",
         "Speed",
+        "New campaigns",
         *EVERYBODY,
     ],
     "marketing": [
@@ -54,7 +56,7 @@ PLACES = {
         "Routing",
         *EVERYBODY,
     ],
-    "executive": ["Disputes", "Pipeline", "Speed", "Routing", *EVERYBODY],
+    "executive": ["Disputes", "Pipeline", "Speed", "New campaigns", "Routing", *EVERYBODY],
 }
 
 
