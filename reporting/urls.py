@@ -17,6 +17,7 @@ from reporting.views import (
     leaks,
     pipeline,
     rejections,
+    scorecard,
     speed,
     stale,
     survey,
@@ -82,4 +83,5 @@ urlpatterns = [
     *file_paths("campaigns", campaigns.campaigns_file, "campaigns"),
     path("survey", survey.survey, name="survey"),
     path("survey/questions", survey.questions, name="survey_questions"),
+    path("reps/<uuid:member_id>/scorecard", scorecard.scorecard, name="scorecard"),
 ]

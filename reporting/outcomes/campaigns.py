@@ -103,7 +103,7 @@ where not f.is_history and f.started_at >= %(usual)s and f.started_at <= %(now)s
 def new_campaigns(*, now: datetime, most: int = 200) -> list[Campaign]:
     """Those that began lately, the latest first. What is usual of each is the 90 days' answers without its
     own. Two queries."""
-    asked = {"since": now - NEW, "usual": now - USUAL, "now": now, "most": most}
+    asked: dict[str, Any] = {"since": now - NEW, "usual": now - USUAL, "now": now, "most": most}
     with connection.cursor() as cursor:
         cursor.execute(_NEW, asked)
         rows = cursor.fetchall()

@@ -13,6 +13,7 @@ from reporting import selectors
 from reporting.definitions import DURATIONS, FOLLOWED, UNTOUCHED_HOURS, Share
 from reporting.outcomes import speed as worth
 from reporting.outcomes.comparing import Comparison, Slope
+from reporting.selectors.funnels import ResponseTimes
 from reporting.views.asked import file_name, period_text
 from reporting.views.handoffs import HandoffAsked, handoff_filters, handoffs_asked
 from reporting.views.pipeline import READERS
@@ -90,7 +91,7 @@ def speed(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/speed.html", context)
 
 
-def _kpis(times: selectors.Funnel) -> list[dict[str, Any]]:
+def _kpis(times: ResponseTimes) -> list[dict[str, Any]]:
     whole, attempts, lag = times.whole, times.attempts, times.durations["assignment"]
     return [
         {"label": "Contacted", "share": whole.contacted, "link": "contacted"},
