@@ -12,6 +12,7 @@ from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
+from reporting.outcome_api import MoneyView, PipelineView, SpeedView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
@@ -30,4 +31,8 @@ urlpatterns = [
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
+    # Outcomes.
+    path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
+    path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
+    path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
 ]

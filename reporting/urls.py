@@ -18,6 +18,7 @@ from reporting.views import (
     pipeline,
     rejections,
     scorecard,
+    since_start,
     speed,
     stale,
     survey,
@@ -84,4 +85,6 @@ urlpatterns = [
     path("survey", survey.survey, name="survey"),
     path("survey/questions", survey.questions, name="survey_questions"),
     path("reps/<uuid:member_id>/scorecard", scorecard.scorecard, name="scorecard"),
+    path("outcomes", since_start.outcomes, name="outcomes"),
+    *file_paths("outcomes", since_start.outcomes_file, "outcomes"),
 ]

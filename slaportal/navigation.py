@@ -56,6 +56,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Rejections", "reporting:rejections", "circle-x", ()),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Pipeline", "reporting:pipeline", "chart-bar", (_MANAGER, _MARKETING, _EXECUTIVE)),
+            Place("Since the start", "reporting:outcomes", "list-check", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("New campaigns", "reporting:campaigns", "certificate", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Speed", "reporting:speed", "hourglass", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),

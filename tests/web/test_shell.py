@@ -45,6 +45,7 @@ PLACES = {
         "Pipeline",
         "Speed",
         "New campaigns",
+        "Since the start",
         *EVERYBODY,
     ],
     "marketing": [
@@ -56,7 +57,7 @@ PLACES = {
         "Routing",
         *EVERYBODY,
     ],
-    "executive": ["Disputes", "Pipeline", "Speed", "New campaigns", "Routing", *EVERYBODY],
+    "executive": ["Disputes", "Pipeline", "Speed", "New campaigns", "Since the start", "Routing", *EVERYBODY],
 }
 
 
