@@ -162,6 +162,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
     ("reporting.tasks.watch_tick", 60),
+    ("reporting.tasks.outcomes_tick", 1800),
     ("reporting.tasks.watch_agreements_tick", 600),
     ("leads.tasks.compare_accounts_tick", 15),
     ("handoff.tasks.look_after_the_named_tick", 3600),

@@ -89,6 +89,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "approve": {"note": "It was so."},
     "refuse": {"note": "It was not so."},
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
+    "opportunities": {"amount": 5},
+    "<uuid:opportunity_id>": {"amount": 5},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "claim": {"by": "MEMBER"},
     "leads": {"why": "Too many."},
