@@ -288,6 +288,10 @@ SPECTACULAR_SETTINGS = {
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
         "ListEntryKindEnum": ["domain", "email", "company"],
+        "ReasonKindEnum": ["reject", "nurture", "disqualified", "lost"],
+        "ReasonSideEnum": ["marketing", "routing"],
+        "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
+        "CriteriaOrRoutingEnum": ["criteria", "routing"],
         "LeakKindEnum": "reporting.leaks.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
