@@ -27,6 +27,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "sla.Pause": {"started_at": AT, "until": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "tenants.Publication": {"kind": "policy"},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},
+    "leads.DirtyHandoff": {"lead_id": uuid.uuid4()},
     "leads.CriteriaVersion": {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
     },
