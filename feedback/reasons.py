@@ -3,9 +3,12 @@ to change."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from feedback.models import Reason
+from leads.lifecycle import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,24 @@ class DefaultReason:
 
 
 REJECT, NURTURE = Reason.Kind.REJECT, Reason.Kind.NURTURE
+DISQUALIFIED, LOST = Reason.Kind.DISQUALIFIED, Reason.Kind.LOST
+
+#: Stages to which a reason of each kind may lead; the first where it says nothing else. A reason that is
+#: routing's leads nowhere: the lead goes on to another person.
+LEADS_TO: Final[Mapping[Reason.Kind, tuple[Stage, ...]]] = {
+    REJECT: (Stage.REJECTED, Stage.NURTURE, Stage.DISQUALIFIED),
+    NURTURE: (Stage.NURTURE,),
+    DISQUALIFIED: (Stage.DISQUALIFIED,),
+    LOST: (Stage.LOST, Stage.NURTURE),
+}
+
+
+def stage_of(reason: Reason) -> Stage | None:
+    """The stage that a lead comes to by this reason; None where it goes to another person instead."""
+    if reason.side == Reason.Side.ROUTING:
+        return None
+    return Stage(reason.leads_to) if reason.leads_to else LEADS_TO[Reason.Kind(reason.kind)][0]
+
 
 DEFAULT_REASONS: tuple[DefaultReason, ...] = (
     DefaultReason(REJECT, "wrong_title", "Wrong title or role", "Not somebody who decides or influences"),
@@ -48,4 +69,17 @@ DEFAULT_REASONS: tuple[DefaultReason, ...] = (
     DefaultReason(NURTURE, "no_budget", "No budget yet", "Comes back when there is money"),
     DefaultReason(NURTURE, "no_response", "No response", "Reached out as agreed, heard nothing"),
     DefaultReason(NURTURE, "other", "Other", "Needs a note", note_required=True),
+    DefaultReason(DISQUALIFIED, "no_need", "No need", "Talked, and there is nothing that we could solve"),
+    DefaultReason(DISQUALIFIED, "not_a_fit", "Not a fit", "Company or use is not what we are made for"),
+    DefaultReason(DISQUALIFIED, "no_authority", "Not the decision maker", "And leads to nobody who decides"),
+    DefaultReason(DISQUALIFIED, "competitor", "Competitor", "Works for a competitor"),
+    DefaultReason(DISQUALIFIED, "bad_contact_data", "Bad contact data", "Phone or e-mail does not work"),
+    DefaultReason(DISQUALIFIED, "other", "Other", "Needs a note", note_required=True),
+    DefaultReason(LOST, "competitor", "Chose a competitor", "Bought from somebody else"),
+    DefaultReason(LOST, "price", "Price", "Too expensive for what it gives"),
+    DefaultReason(LOST, "no_budget", "No budget", "The money was not there, or went elsewhere"),
+    DefaultReason(LOST, "no_decision", "No decision", "The project was stopped or put off"),
+    DefaultReason(LOST, "missing_feature", "Missing feature", "Something that they need is not there"),
+    DefaultReason(LOST, "no_response", "No response", "Went silent after it had begun"),
+    DefaultReason(LOST, "other", "Other", "Needs a note", note_required=True),
 )

@@ -34,9 +34,9 @@ def seed_reasons() -> None:
     )
 
 
-def choose_reason(*, kind: Reason.Kind, slug: str, note: str) -> Reason:
+def choose_reason(*, kind: Reason.Kind, slug: str, note: str, note_at: str = "/note") -> Reason:
     """The active reason of this slug, its note checked. Raises ValidationFailed with the field and the way
-    out."""
+    out. note_at: which field of the call the note is."""
     reasons = {
         reason.slug: reason
         for reason in Reason.objects.filter(kind=kind, is_active=True).order_by("position")
@@ -56,10 +56,10 @@ def choose_reason(*, kind: Reason.Kind, slug: str, note: str) -> Reason:
         )
     if reason.note_required and not note.strip():
         message = f"“{reason.label}” needs a note: say in a few words what it was."
-        raise ValidationFailed(message, field_errors=[FieldError("/note", message, "required")])
+        raise ValidationFailed(message, field_errors=[FieldError(note_at, message, "required")])
     if len(note) > NOTE_LIMIT:
         message = f"A note may have at most {NOTE_LIMIT:,} characters."
-        raise ValidationFailed(message, field_errors=[FieldError("/note", message, "max_length")])
+        raise ValidationFailed(message, field_errors=[FieldError(note_at, message, "max_length")])
     return reason
 
 
@@ -74,8 +74,8 @@ def record_disposition(
     note: str = "",
     until: date | None = None,
 ) -> Disposition:
-    """Write sales' answer on a handoff, once a kind. The caller holds the handoff's lock. Raises
-    AlreadyDecided."""
+    """Write sales' answer on a handoff, once a kind but for "progressing". The caller holds the handoff's
+    lock. Raises AlreadyDecided."""
     disposition = Disposition(
         handoff=handoff,
         kind=kind,

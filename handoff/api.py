@@ -26,6 +26,7 @@ from handoff.serializers import (
     LedgerSerializer,
     NurtureInSerializer,
     PauseInSerializer,
+    ProgressInSerializer,
     ReassignInSerializer,
     RejectInSerializer,
     StageInSerializer,
@@ -59,6 +60,7 @@ _READERS: dict[type, Callable[..., dict[str, Any]]] = {
         AcceptLeadInSerializer,
         RejectInSerializer,
         NurtureInSerializer,
+        ProgressInSerializer,
         PauseInSerializer,
         StageInSerializer,
         ReassignInSerializer,
@@ -218,6 +220,33 @@ class NurtureView(ActView):
         return self.answer(lead_id, "nurture")
 
 
+class ProgressView(ActView):
+    shape = ProgressInSerializer
+
+    @extend_schema(
+        operation_id="lead_progress", request=ProgressInSerializer, responses={200: AnswerSerializer}
+    )
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Contacted, progressing: feedback that closes nothing; as often as there is something to say."""
+        said = self.said(request)
+        services.report_progress(
+            lead_id=lead_id, note=said.get("note", ""), actor=self.acting(said), clock=self.clock
+        )
+        return self.answer(lead_id, "progressing")
+
+
+class UndoView(ActView):
+    shape = AcceptInSerializer
+
+    @extend_schema(operation_id="lead_undo", request=AcceptInSerializer, responses={200: AnswerSerializer})
+    def post(self, request: Request, lead_id: UUID) -> Response:
+        """Take the last answer back, within 10 seconds: accepted, rejected, nurture, progressing, lost or
+        disqualified. An ended handoff goes on as if it had never ended."""
+        said = self.said(request)
+        services.undo_answer(lead_id=lead_id, actor=self.acting(said), clock=self.clock)
+        return self.answer(lead_id, "undone")
+
+
 class PauseView(ActView):
     shape = PauseInSerializer
 
@@ -253,7 +282,8 @@ class StageView(ActView):
 
     @extend_schema(operation_id="lead_stage", request=StageInSerializer, responses={200: AnswerSerializer})
     def post(self, request: Request, lead_id: UUID) -> Response:
-        """Report a later stage: sql, opportunity, won, lost, disqualified. The last three end the handoff.
+        """Report a later stage: sql, opportunity, won, lost, disqualified. The last three end the handoff;
+        lost and disqualified need a reason of their kind.
 
         400 with the place of each where the step asks for more: /answers/<key> of the SQL criteria,
         /fields/<name> of what is owed at that stage. Both may be sent along.
@@ -262,9 +292,11 @@ class StageView(ActView):
         services.move_to_stage(
             lead_id=lead_id,
             to=said["to"],
+            reason=said.get("reason", ""),
             why=said.get("why", ""),
             answers=said.get("answers"),
             fields=said.get("fields"),
+            opportunity=said.get("opportunity"),
             actor=self.acting(said),
             clock=self.clock,
         )

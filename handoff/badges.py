@@ -1,19 +1,22 @@
-"""The numbers beside the places of the rail that are ours: one query each, or none where the page has it."""
+"""The numbers beside the places of the rail that are ours: rows to count, or what the page counted anyway."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
 
+from handoff.dispute_reads import open_count
 from handoff.excuses import are_used
-from handoff.selectors import undecided_count, unrouted_count
+from handoff.selectors import ownerless, undecided
+from tenants.models import Member, Role
 from tenants.requests import TenantRequest
-from web.shell import Badge, register_badge, register_use
+from web.shell import Badge, Waiting, register_badge, register_use
 
 
 def register() -> None:
     """Called once, when the app is ready."""
     register_badge("handoff:inbox", _inbox)
     register_badge("handoff:unrouted", _unrouted)
+    register_badge("handoff:disputes", _disputes)
     register_use("handoff:excuses", lambda request: are_used())
     register_use("handoff:shadow", _shadow)
 
@@ -31,9 +34,15 @@ def _known(request: HttpRequest, name: str) -> int | None:
     return counts.get(name)
 
 
-def _inbox(request: HttpRequest) -> Badge:
+def _inbox(request: HttpRequest) -> Badge | Waiting:
     known = _known(request, "undecided")
-    return Badge(undecided_count(request.member) if known is None else known)  # type: ignore[attr-defined]
+    return Waiting(undecided(request.member)) if known is None else Badge(known)  # type: ignore[attr-defined]
+
+
+def _disputes(request: HttpRequest) -> Badge:
+    """For marketing, whose pages have room for a query more; others hear of each by a message."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    return Badge(open_count(member) if member.role == Role.MARKETING else 0)
 
 
 def _shadow(request: TenantRequest) -> bool:
@@ -41,7 +50,6 @@ def _shadow(request: TenantRequest) -> bool:
     return bool(getattr(request.member, "saw_shadow", False))
 
 
-def _unrouted(request: HttpRequest) -> Badge:
+def _unrouted(request: HttpRequest) -> Badge | Waiting:
     known = _known(request, "unrouted")
-    count = unrouted_count() if known is None else known
-    return Badge(count, "bad" if count else "")
+    return Waiting(ownerless(), "bad") if known is None else Badge(known, "bad" if known else "")

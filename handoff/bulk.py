@@ -7,7 +7,7 @@ or is not this person's to move, is left alone, and each lead says what became o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -67,6 +67,7 @@ class Wish:
     to:             a person; None: whom the rules choose, or (offer) whoever of their pools claims them.
     untouched_only: leave alone what somebody accepted or got in touch with.
     seen_at:        when the leads were looked at: what was accepted or changed hands since is left alone.
+    spare:          people whom the rules do not choose, since they have enough.
     """
 
     why: str
@@ -74,6 +75,7 @@ class Wish:
     offer: bool = False
     untouched_only: bool = False
     seen_at: datetime | None = None
+    spare: Collection[UUID] = ()
 
 
 def movable(member: Member) -> QuerySet[Lead]:
@@ -106,7 +108,7 @@ def preview(*, lead_ids: Iterable[UUID], wish: Wish, actor: Actor, clock: Clock)
     again, new = _requests([handoffs[lead_id] for lead_id in ids if lead_id not in lines], wish)
     going = [request.handoff for request in again] + [request.handoff for request in new]
     for handoff, outcome in zip(going, would_move(again, new, now=clock()), strict=True):
-        lines[handoff.lead_id] = _line(handoff.lead_id, outcome.member_id, outcome.reason, handoff.owner_id)
+        lines[handoff.lead_id] = line_of(handoff.lead_id, outcome.member_id, outcome.reason, handoff.owner_id)
     return [lines[lead_id] for lead_id in ids]
 
 
@@ -160,7 +162,7 @@ def _move(ids: Sequence[UUID], wish: Wish, actor: Actor, clock: Clock) -> list[L
         handoff, before = by_id[result.handoff_id], owners[result.handoff_id]
         if result.new_member_id != before:
             entries.append(_entry(handoff, before, result, actor, now))
-        lines[handoff.lead_id] = _line(handoff.lead_id, result.new_member_id, result.reason, before)
+        lines[handoff.lead_id] = line_of(handoff.lead_id, result.new_member_id, result.reason, before)
     insert_rows(entries)
     return [lines[lead_id] for lead_id in ids]
 
@@ -175,7 +177,7 @@ def _requests(going: Sequence[Handoff], wish: Wish) -> tuple[list[MoveRequest], 
     reason = Assignment.EndReason.REASSIGNED
     why = wish.why.strip()[: limits.MOVE_WHY]
     again = [
-        MoveRequest(each, reason, why=why, to_member_id=wish.to, offer=wish.offer)
+        MoveRequest(each, reason, why=why, to_member_id=wish.to, offer=wish.offer, exclude=wish.spare)
         for each in going
         if each.owner_id is not None or not by_rules
     ]
@@ -198,7 +200,8 @@ def _entry(
     )
 
 
-def _line(lead_id: UUID, after: UUID | None, reason: str, before: UUID | None) -> Line:
+def line_of(lead_id: UUID, after: UUID | None, reason: str, before: UUID | None) -> Line:
+    """What a decision makes of a lead that was with `before`."""
     if after is None:
         return Line(lead_id, OFFERED if reason == "waits_for_claim" else WAITS, reason)
     if after == before:

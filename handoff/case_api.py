@@ -11,8 +11,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.businesstime.hours import WEEKDAYS
+from core.errors import ValidationFailed
 from handoff.simulation import cases
 from handoff.simulation.asking import with_owner_id
+from handoff.simulation.comes import Comes
 from handoff.simulation.shapes import TypedLeadSerializer
 from leads import strict
 from routing.models import LeadCase
@@ -38,6 +41,14 @@ class CaseInSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=cases.LONGEST_NAME)
     facts = TypedLeadSerializer()
     expects = ExpectsSerializer()
+    comes_on = serializers.ChoiceField(
+        choices=list(WEEKDAYS), required=False, help_text="The weekday on which it comes; with comes_at."
+    )
+    comes_at = serializers.CharField(
+        max_length=5,
+        required=False,
+        help_text='The time then, where the organisation is: "10:00". A new one comes on Tuesday at 10:00.',
+    )
     revision = serializers.IntegerField(
         min_value=1,
         required=False,
@@ -53,6 +64,8 @@ class CaseSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     facts = TypedLeadSerializer()
     expects = ExpectsSerializer()
+    comes_on = serializers.CharField()
+    comes_at = serializers.CharField()
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
     saved_by = serializers.CharField()
@@ -110,6 +123,15 @@ def case_document(case: LeadCase) -> dict[str, Any]:
     }
 
 
+def _comes(said: Mapping[str, Any]) -> Comes | None:
+    """When it comes; None where it is not said. Raises ValidationFailed where half of it is."""
+    day, at = said.get("comes_on"), said.get("comes_at")
+    if (day is None) != (at is None):
+        missing = "comes_on" if day is None else "comes_at"
+        raise ValidationFailed.at(f"/{missing}", "comes_on and comes_at go together.", "required")
+    return Comes(day, at) if day is not None and at is not None else None
+
+
 class _CaseView(TenantAPIView):
     def save(self, request: Request, case_id: UUID | None) -> LeadCase:
         said = strict.read(_read, request.data)
@@ -122,6 +144,7 @@ class _CaseView(TenantAPIView):
             expects=expects,
             actor=self.actor,
             clock=self.clock,
+            comes=_comes(said),
             case_id=case_id,
             revision=said.get("revision"),
         )

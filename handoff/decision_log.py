@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from core.errors import NotFound, ValidationFailed
-from handoff import words
+from handoff import candidates, words
 from handoff.selectors import SEES_ALL, names_of, teams_of, visible_leads
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
 from leads.matching import normalise_email
-from leads.models import CriteriaVersion, Lead
-from routing.decide import TURN
+from leads.models import Assignment, CriteriaVersion, Lead
 from routing.decisions import Search, pools_around, search
 from routing.models import Decision, Pool, RuleSetVersion
 from routing.selectors import explain_layers, get_decision
@@ -27,7 +26,6 @@ from sla.models import PolicyVersion
 from tenants.models import Member, Role, Tenant
 from tenants.selectors import find_member
 from web.pagination import Page
-from web.templatetags.sp import DASH
 
 #: What an address of the log may carry besides its cursor.
 FILTERS: Final = ("lead", "member", "candidate", "rule", "pool", "reason", "trigger", "from", "to")
@@ -77,7 +75,7 @@ def _lead(query: Mapping[str, str], leads: QuerySet[Lead]) -> UUID | None:
         return None
     found = leads.filter(**_id_or(text, "email", _as_email)).values_list("id", flat=True).first()
     if found is None:
-        raise ValidationFailed.at("/lead", "There is no lead with this id or e-mail.", "unknown_lead")
+        raise ValidationFailed.at("/lead", "There is no lead with this id, e-mail or name.", "unknown_lead")
     return UUID(str(found))
 
 
@@ -188,23 +186,26 @@ def _rows(decisions: Sequence[Decision], member: Member, candidate: UUID | None)
     """Decisions for a list. Leads that the member may not open go unnamed; one query."""
     wanted = {decision.handoff.lead_id for decision in decisions}
     seen = set(visible_leads(member).filter(id__in=wanted).values_list("id", flat=True)) if wanted else set()
+    pools = candidates.names_of_pools([each.trace for each in decisions]) if candidate else {}
     rows = []
     for decision in decisions:
         lead = decision.handoff.lead if decision.handoff.lead_id in seen else None
         line = _line_of(decision, candidate) if candidate else None
+        is_me = decision.member_id == member.id
         rows.append(
             {
                 "decision": decision,
                 "lead": lead,
                 "owner": decision.member.name if decision.member else "",
-                "is_me": decision.member_id == member.id,
+                "is_me": is_me,
                 "rule": decision.rule,
                 "pool": decision.pool.name if decision.pool else "",
-                "reason": words.say(words.REASONS, decision.reason),
+                "asked_in": _asked_in(decision, line, pools),
+                "reason": words.reason_of(decision.reason, is_you=is_me),
                 "tie_break": words.TIE_BREAKS.get(tie_break_of(decision), ""),
                 "trigger": words.say(words.TRIGGERS, decision.trigger),
                 "line": line,
-                "why": words.say(words.REASONS, line["reason"]) if line else "",
+                "why": words.reason_of(line["reason"], is_you=candidate == member.id) if line else "",
                 "opens_page": lead is not None or member.role != Role.REP,
             }
         )
@@ -212,8 +213,17 @@ def _rows(decisions: Sequence[Decision], member: Member, candidate: UUID | None)
 
 
 def _line_of(decision: Decision, member_id: UUID) -> dict[str, Any] | None:
-    own = [line for line in candidates_of(decision.trace) if line["member"] == str(member_id)]
+    own = [line for line in candidates.lines_of(decision.trace) if line["member"] == str(member_id)]
     return own[-1] if own else None  # the pool that decided stands last
+
+
+def _asked_in(decision: Decision, line: Mapping[str, Any] | None, pools: Mapping[str, str]) -> str:
+    """The pool in which somebody was looked at; with it whom it passed the lead on to."""
+    name = decision.pool.name if decision.pool else ""
+    own = line["pool"] if line else None
+    if own is None or own == decision.trace.get("pool"):
+        return name
+    return f"{pools.get(own, own)}, passed on to {name}"
 
 
 # --- One decision, whole ---
@@ -266,41 +276,69 @@ def decisions_of(handoff_id: UUID) -> list[dict[str, Any]]:
 
 def decisions_in_words(decisions: Iterable[Decision]) -> list[dict[str, Any]]:
     """Decisions in words: the rules that were tried and what they read, every candidate with the numbers for
-    and against, the rotation before and after. They come with pool and handoff; four queries."""
+    and against, the rotation before and after. They come with pool and handoff; four queries, and one more
+    each where a pool passed a lead on, and where somebody refused one."""
     listed = list(decisions)
-    lines = {decision.id: candidates_of(decision.trace) for decision in listed}
+    traces = [decision.trace for decision in listed]
     named: list[UUID | str | None] = [decision.member_id for decision in listed]
-    named += [line["member"] for each in lines.values() for line in each]
+    named += [line["member"] for trace in traces for line in candidates_of(trace)]
     names, versions = names_of(named), versions_of(listed)
-    return [_in_words(decision, lines[decision.id], names, versions) for decision in listed]
+    pools = candidates.names_of_pools(traces)
+    told = [_in_words(decision, names, pools, versions) for decision in listed]
+    _add_refusals(told)
+    return told
+
+
+def _add_refusals(told: Sequence[dict[str, Any]]) -> None:
+    """Who refused a lead as not theirs, and with which words it came to the next; one query, or none."""
+    refused = [each for each in told if each["decision"].trigger == "rerouted"]
+    if not refused:
+        return
+    handoffs = {each["decision"].handoff_id for each in refused}
+    spans = Assignment.objects.filter(handoff_id__in=handoffs).select_related("member")
+    for each in refused:
+        decision = each["decision"]
+        for span in spans:
+            if span.handoff_id != decision.handoff_id:
+                continue
+            if span.end_reason == "rerouted" and span.ended_at == decision.at:
+                each["trigger"] = f"When {span.member.name} refused it as not theirs"
+            if span.decision_id == decision.id:
+                each["told"] = words.why_them(span.reason)
 
 
 def _in_words(
-    decision: Decision, lines: Sequence[Mapping[str, Any]], names: Mapping[str, str], versions: Versions
+    decision: Decision, names: Mapping[str, str], pools: Mapping[str, str], versions: Versions
 ) -> dict[str, Any]:
-    has_after = any(line.get(AFTER) is not None for line in lines)
+    trace = decision.trace
+    groups = candidates.groups_of(trace, reason=decision.reason, names=names, pools=pools)
     return {
         "decision": decision,
         "trigger": words.say(words.TRIGGERS, decision.trigger),
         "layers": explain_layers(decision),
         "inputs": inputs_in_words(decision.inputs),
-        "candidates": [
-            {
-                **line,
-                "name": names.get(line["member"], "Somebody who left"),
-                "words": words.say(words.REASONS, line["reason"]),
-                "opens": _moment(line.get("opens_at")),
-                "turns_before": _turns(line.get("turns")),
-                "turns_then": _turns(line.get(AFTER)) if has_after else _turns(line.get("turns")),
-            }
-            for line in lines
-        ],
-        "counted": any(line.get("turns") for line in lines) or has_after,
+        "fit": pools.get(candidates.first_pool(trace) or "") or (decision.pool.name if decision.pool else ""),
+        "groups": groups,
+        **candidates.counts_of(groups),
+        "turn_given_back": turn_given_back(decision, candidates.lines_of(trace)),
         "versions": _said(version_numbers(decision, versions)),
         "tie_break": words.TIE_BREAKS.get(decision.trace.get("tie_break", ""), ""),
         "member": names.get(str(decision.member_id), ""),
         "reason": words.say(words.REASONS, decision.reason),
     }
+
+
+def turn_given_back(decision: Decision, lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the turn that a trace shows was given back at once: a test lead is no turn of whoever gets it.
+    The decision comes with its handoff; lines: its candidates.
+    """
+    took = any(
+        line["member"] == str(decision.member_id)
+        and line["result"] == "chosen"
+        and line.get(AFTER) is not None
+        for line in lines
+    )
+    return decision.handoff.is_test and took
 
 
 _KINDS: Final = {"rules": "routing rules", "criteria": "criteria", "policy": "SLA policy"}
@@ -313,27 +351,15 @@ def _said(numbers: Mapping[str, int | None]) -> str:
     )
 
 
-def _turns(counter: int | None) -> str:
-    """A counter in turns at weight 1: "1.5"."""
-    return DASH if counter is None else f"{counter / TURN:.2f}".rstrip("0").rstrip(".")
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
 def inputs_in_words(inputs: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What the rules read, as (what, value): ("Country", "Germany"), ("Phone", "Known")."""
     if inputs is None:
         return []
     fields = SCHEMA.by_name
-    told = [
-        (
-            fields[name].label if name in fields else name,
-            "Known" if name in NAMES and value else _value(value),
-        )
-        for name, value in inputs["values"].items()
-    ]
+    told = []
+    for name, value in inputs["values"].items():
+        label, shown = (fields[name].label, fields[name].shown(value)) if name in fields else (name, value)
+        told.append((label, "Known" if name in NAMES and value else _value(shown)))
     for kind, (count, last) in inputs.get("engagements", {}).items():
         at = words.moment(datetime.fromisoformat(last))
         label = ENGAGEMENT_KINDS.get(kind) or words.say({}, kind)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from handoff import words
 from handoff.after_hours import after_hours
-from handoff.decision_log import line_document, version_numbers, versions_of
+from handoff.candidates import lines_of
+from handoff.decision_log import line_document, turn_given_back, version_numbers, versions_of
 from handoff.lead_score import score_now
 from handoff.readiness import hold_of
 from handoff.selectors import last_handoff, names_of
@@ -19,7 +20,6 @@ from leads.quality import completeness
 from leads.requirements import lacks_of
 from routing.models import Decision
 from routing.selectors import explain_layers
-from routing.traces import candidates_of
 from sla.models import PolicyVersion, Timer, TimerEvent
 from sla.selectors import status_now
 from tenants.models import CalendarVersion
@@ -48,11 +48,12 @@ def timer_row(timer: Timer, *, lead_id: UUID, now: datetime) -> dict[str, Any]:
 def decision_document(decision: Decision) -> dict[str, Any]:
     """A routing decision with its trace: the rules in words and what they read, every candidate with the
     numbers for and against."""
-    lines = candidates_of(decision.trace)
+    lines = lines_of(decision.trace)
     names = names_of([line["member"] for line in lines])
     return {
         **line_document(decision),
         "versions": version_numbers(decision, versions_of([decision])),
+        "turn_given_back": turn_given_back(decision, lines),
         "inputs": decision.inputs,
         "layers": explain_layers(decision),
         "candidates": [

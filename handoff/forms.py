@@ -62,6 +62,17 @@ class NurtureForm(RejectForm):
     field_order = ("reason", "until", "note")
 
 
+class ProgressForm(forms.Form):
+    """How a lead that is being worked is doing."""
+
+    note = forms.CharField(
+        label="Note for marketing",
+        required=False,
+        max_length=limits.ANSWER_NOTE,
+        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+    )
+
+
 class PauseForm(forms.Form):
     """Why the clocks of a lead may stand still, and until when."""
 
@@ -162,19 +173,22 @@ class TouchForm(forms.Form):
 
 
 class MoveForm(forms.Form):
-    """To whom, and why. An empty `to` is the next person of the pool."""
+    """To whom, and why. An empty `to` is the next person of the pool. by_rules: that may be chosen, since a
+    rule takes the lead."""
 
     to = forms.ChoiceField(label="To", required=False, widget=forms.RadioSelect)
     why = forms.CharField(
         label="Why", max_length=limits.MOVE_WHY, error_messages={"required": "Say why in a few words."}
     )
 
-    def __init__(self, *args: Any, people: Sequence[Person], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, people: Sequence[Person], by_rules: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.people = people
+        self.people, self.by_rules = people, by_rules
         choices = [(str(person.member.id), person.member.name) for person in people]
         field: Any = self.fields["to"]
-        field.choices = [("", "The next in the pool"), *choices]
+        field.choices = [("", "The next in the pool"), *choices] if by_rules else choices
+        field.required = not by_rules
+        field.error_messages["required"] = "Choose who gets it: no rule takes it."
 
     @property
     def receiver(self) -> UUID | None:

@@ -151,10 +151,14 @@ class UpkeepForm(forms.Form):
                     "label": stage.label,
                     "fields": fields,
                     "count": chosen,
-                    "open": any(field.errors for field in fields),
+                    "open": self.is_bound and any(field.errors or self._differs(field) for field in fields),
                 }
             )
         return found
+
+    def _differs(self, field: BoundField) -> bool:
+        """Whether it was sent with something else than is kept: what is not saved must not be folded away."""
+        return field.field.has_changed(field.initial, field.data)
 
     @property
     def stale_fields(self) -> list[BoundField]:

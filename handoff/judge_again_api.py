@@ -38,6 +38,9 @@ class JudgedLeadSerializer(serializers.Serializer[Any]):
     change = serializers.ChoiceField(choices=list(CHANGES))
     needs = serializers.ListField(child=serializers.CharField(), help_text="Fields that it lacks.")
     words = serializers.CharField()
+    reasons = serializers.ListField(
+        child=serializers.CharField(), help_text="What keeps it from qualifying now, or kept it until now."
+    )
 
 
 class JudgedAgainSerializer(serializers.Serializer[Any]):
@@ -47,7 +50,13 @@ class JudgedAgainSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(help_text="Number of the criteria that judged.")
     leads = serializers.IntegerField(help_text="Leads that were judged.")
     with_sales = serializers.IntegerField(help_text="Leads that sales has: they were left alone.")
+    ended = serializers.IntegerField(
+        help_text="Leads that sales had and that did nothing since: they were left alone."
+    )
     changed = serializers.IntegerField()
+    counts = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How many changed in each way, by `change`."
+    )
     handed_over = serializers.IntegerField()
     results = JudgedLeadSerializer(
         many=True, help_text=f"The first {MOST_TOLD} that change, those that go to sales first."
@@ -67,7 +76,8 @@ class JudgeAgainView(TenantAPIView):
     )
     def post(self, request: Request) -> Response:
         """Judge leads again by the criteria in force, as of now, and hand over those that qualify; leads that
-        sales has are left alone. With `dry_run` nothing of it is left. 409 where no criteria are in force.
+        sales has, and those that it had and that did nothing since, are left alone. With `dry_run` nothing of
+        it is left. 409 where no criteria are in force.
         """
         said = strict.read(_read, request.data)
         if ("leads" in said) == ("last" in said):
@@ -83,7 +93,9 @@ class JudgeAgainView(TenantAPIView):
                 "version": found.version,
                 "leads": found.leads,
                 "with_sales": found.with_sales,
+                "ended": found.ended,
                 "changed": len(found.changed),
+                "counts": found.counts,
                 "handed_over": found.handed_over,
                 "results": [each.as_dict() for each in found.told],
             }

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from core.countries import shown
+from feedback.models import Disposition, Dispute
+from feedback.settings import settings
 from handoff import clocks, words
 from handoff.after_hours import after_hours, in_words
 from handoff.attempts import owed_words, progress_of
@@ -18,12 +21,14 @@ from handoff.lead_score import ScoreNow, score_now
 from handoff.nurture import NURTURED, is_nurtured
 from handoff.readiness import hold_of
 from handoff.selectors import ACTS
+from handoff.services import Actor, may_write
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
-from leads.models import Account, Assignment, DataWait, Handoff, Lead, SqlAnswers
+from leads.models import Account, Assignment, DataWait, Handoff, Lead, Opportunity, SqlAnswers
+from leads.opportunities import opportunities_of
 from leads.quality import Completeness, completeness
 from leads.requirements import MISSING, Lack, lacks_of, required_labels
 from leads.score import shown_score
@@ -73,6 +78,20 @@ _SQL_LOOKS: Final[dict[bool | None, dict[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rejection as marketing sees it. dispute: None where nobody objected; may_dispute: this member can,
+    until `until`."""
+
+    dispute: Dispute | None
+    may_dispute: bool
+    until: datetime
+
+    @property
+    def state(self) -> str:
+        return str(Dispute.State(self.dispute.state).label) if self.dispute else ""
+
+
+@dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead as its page shows it. handoff: the open or else the last one; None before the first.
     why_them: why its owner has it, told to somebody else.
@@ -89,7 +108,6 @@ class LeadPage:
     criteria: list[dict[str, Any]]
     verdict: dict[str, Any] | None
     contact: list[dict[str, Any]]
-    missing: int
     company: list[dict[str, Any]]
     flags: list[str]
     others: int
@@ -112,6 +130,9 @@ class LeadPage:
     lacks: Sequence[Lack]
     sql: SqlAnswers | None
     after_hours: str = ""
+    rejection: Rejection | None = None  # that marketing may dispute, or did
+    opportunities: Sequence[Opportunity] = ()
+    may_deal: bool = False
 
     @property
     def sql_rows(self) -> list[dict[str, Any]]:
@@ -137,9 +158,9 @@ class LeadPage:
         return Stage(self.lead.stage).label
 
     @property
-    def missing_text(self) -> str:
-        """How much of the contact is known: "7 of 9 fields"."""
-        return f"{len(self.contact) - self.missing} of {len(self.contact)} fields"
+    def known_text(self) -> str:
+        """How much is known of the ten fields that are the same for every lead: "7 of 10 fields known"."""
+        return f"{self.completeness.known} of {self.completeness.of} fields known"
 
     @property
     def needs(self) -> str:
@@ -208,6 +229,14 @@ def lead_page(
         if handoff
         else []
     )
+    actions = allowed(
+        handoff,
+        member,
+        paused=pause is not None,
+        runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
+    )
+    if "stage" in actions and lead.stage == Stage.SQL:
+        actions.add("sql_answers")
     return LeadPage(
         lead=lead,
         handoff=handoff,
@@ -217,7 +246,6 @@ def lead_page(
         criteria=criteria_lines(verdict, parts_of(_judged_by(lead, handoff))),
         verdict=verdict,
         contact=contact,
-        missing=sum(line["missing"] for line in contact),
         company=_company(lead.account),
         flags=[label for name, label in _FLAGS if lead.account and getattr(lead.account, name)],
         others=getattr(lead, "colleagues", 0),
@@ -226,12 +254,7 @@ def lead_page(
         channels=len({item.data["kind"] for item in attempts}),
         owed=_owed(asked) if asked else "",
         owed_done=bool(asked and not asked.owed),
-        actions=allowed(
-            handoff,
-            member,
-            paused=pause is not None,
-            runs=any(each.state == Timer.State.RUNNING and each.due_at >= now for each in timers),
-        ),
+        actions=actions,
         pause=pause,
         moved=_moved(handoff, member),
         may_correct=may_correct(lead, member),
@@ -246,9 +269,33 @@ def lead_page(
         completeness=completeness(known),
         hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
         lacks=lacks_of(lead.needs, known),
+        opportunities=opportunities_of(lead.id),
+        may_deal=member.role in ACTS and may_write(Actor.person(member), lead, handoff),
         after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
         sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
+        rejection=_rejection(handoffs, member, now),
     )
+
+
+def _rejection(handoffs: Sequence[Handoff], member: Member, now: datetime) -> Rejection | None:
+    """The last rejection of the lead; two queries, and only where one of its handoffs ended so."""
+    ended = [each.id for each in handoffs if each.outcome == Handoff.Outcome.REJECTED]
+    if not ended:
+        return None
+    given: Disposition | None = (
+        Disposition.objects.filter(
+            handoff_id__in=ended, kind=Disposition.Kind.REJECTED, undone_at__isnull=True
+        )
+        .order_by("-at")
+        .first()
+    )
+    if given is None:
+        return None
+    dispute: Dispute | None = Dispute.objects.filter(disposition=given).first()
+    until = given.at + timedelta(days=settings().dispute_days)
+    may = member.role in (Role.MARKETING, Role.ADMIN) and dispute is None and now <= until
+    real = not any(each.is_test for each in handoffs if each.id == given.handoff_id)
+    return Rejection(dispute, may and real, until)
 
 
 def _owed(found: Progress) -> str:
@@ -319,7 +366,12 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
         return set()
     if handoff.state == Handoff.State.CLOSED:
         return {"touch"}
-    found = {"touch", "nurture", "reassign" if oversees and handoff.owner_id != member.id else "hand_over"}
+    found = {
+        "touch",
+        "progress",
+        "nurture",
+        "reassign" if oversees and handoff.owner_id != member.id else "hand_over",
+    }
     if handoff.owner_id is None:
         return {"reassign"} if oversees else set()
     if paused:
@@ -441,6 +493,8 @@ def _line(source: object, name: str, label: str) -> dict[str, Any]:
     value = getattr(source, name)
     known = value is not None and value != ""
     text = f"{value:,}" if isinstance(value, int) and name != "score" else value
+    if name == "country" and known:
+        text = shown(value)
     return {"name": name, "label": label, "value": text, "missing": not known}
 
 

@@ -14,11 +14,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from core.errors import Conflict, NotOwner, ValidationFailed
 from handoff import limits
-from handoff.moves import MoveRequest, MoveResult, reassign
+from handoff.bulk import Line, line_of
+from handoff.moves import MoveRequest, MoveResult, reassign, would_move
 from handoff.selectors import teams_of
 from handoff.services import Actor
 from leads.models import Account, Assignment, Handoff
@@ -39,7 +40,8 @@ _PLACES: Final = {"manager": "manager", "director": "director", "backup": "backu
 class Standing:
     """What somebody holds now. undecided: of their open leads, those not accepted yet.
 
-    last_in: pools that the rules use and where nobody else active sits. teams: {team: their places in it}.
+    last_in: pools that leads are sent to and where nobody else active sits.
+    teams:   {team: their places in it}.
     """
 
     member: Member
@@ -67,12 +69,9 @@ class Moved:
 
 
 def standing(member: Member) -> Standing:
-    """What this person holds; six queries."""
+    """What this person holds."""
     mine = Handoff.objects.filter(owner=member, state=Handoff.State.OPEN)
     seats = list(PoolSeat.objects.filter(member=member).select_related("pool").order_by("pool__name"))
-    used = routing.slugs_in_use()
-    others = PoolSeat.objects.filter(pool_id__in=[seat.pool_id for seat in seats], member__is_active=True)
-    filled = set(others.exclude(member=member).values_list("pool_id", flat=True))
     teams: dict[str, list[str]] = {}
     for team in Team.objects.filter(Q(manager=member) | Q(director=member) | Q(backup=member)).order_by(
         "name"
@@ -85,7 +84,7 @@ def standing(member: Member) -> Standing:
         leads=mine.count(),
         undecided=mine.filter(accepted_at=None).count(),
         pools=[seat.pool.name for seat in seats],
-        last_in=[seat.pool.name for seat in seats if seat.pool.slug in used and seat.pool_id not in filled],
+        last_in=[pool.name for pool in routing.pools_left_empty(member)],
         is_fallback=RoutingSettings.objects.filter(fallback=member).exists(),
         teams=teams,
         accounts=Account.objects.filter(owner=member, merged_into=None).count(),
@@ -110,6 +109,26 @@ def hand_leads_on(
     member = _overseen(member_id, actor)
     results = _move(member, why=why, to=to, undecided_only=undecided_only, actor=actor, clock=clock)
     return _told(results)
+
+
+def preview(
+    *, member_id: UUID, actor: Actor, clock: Clock, to: UUID | None = None, undecided_only: bool = False
+) -> list[Line]:
+    """Who would get each of a person's leads as things stand, by the same decisions. Nothing is locked or
+    written. Raises as `hand_leads_on`.
+    """
+    member = _overseen(member_id, actor)
+    if to is not None:
+        _receiver(to, member, path="/to")
+    handoffs = list(_theirs(member, undecided_only=undecided_only)[:MOST_LEADS])
+    requests = [
+        MoveRequest(handoff, Assignment.EndReason.REASSIGNED, to_member_id=to) for handoff in handoffs
+    ]
+    outcomes = would_move(requests, [], now=clock())
+    return [
+        line_of(handoff.lead_id, outcome.member_id, outcome.reason, member.id)
+        for handoff, outcome in zip(handoffs, outcomes, strict=True)
+    ]
 
 
 @transaction.atomic
@@ -209,11 +228,9 @@ def _move(
         raise ValidationFailed.at("/why", "Say why in a few words.", "required")
     if to is not None:
         _receiver(to, member, path="/to")
-    mine = Handoff.objects.filter(owner=member, state=Handoff.State.OPEN, is_history=False)
-    if undecided_only:
-        mine = mine.filter(accepted_at=None)
+    mine = _theirs(member, undecided_only=undecided_only)
     # Written into a list after the lock: a lead that was answered meanwhile is not theirs to give any more.
-    handoffs = list(mine.order_by("id").select_for_update(of=("self",), no_key=True)[: MOST_LEADS + 1])
+    handoffs = list(mine.select_for_update(of=("self",), no_key=True)[: MOST_LEADS + 1])
     if len(handoffs) > MOST_LEADS:
         raise Conflict(f"More than {MOST_LEADS:,} open leads do not move in one step: close some first.")
     now = clock()
@@ -238,6 +255,14 @@ def _move(
             now=now,
         )
     return results
+
+
+def _theirs(member: Member, *, undecided_only: bool) -> QuerySet[Handoff]:
+    """The leads of this person that may go on, in the order in which they do."""
+    mine = Handoff.objects.filter(owner=member, state=Handoff.State.OPEN, is_history=False)
+    if undecided_only:
+        mine = mine.filter(accepted_at=None)
+    return mine.order_by("id")
 
 
 def _told(results: Sequence[MoveResult]) -> Moved:

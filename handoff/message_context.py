@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
-from feedback.models import Disposition
+from feedback.models import Disposition, Dispute
 from handoff import words
 from handoff.lead_page import criteria_lines
 from leads.criteria import parts_of
@@ -44,6 +44,17 @@ REASON_LENGTH: Final = 140  # characters: two lines of a mail at the most
 _WITH_STORY: Final = {"lead.assigned", "lead.engaged"}
 _OVERDUE: Final = {"timer.breached", "timer.escalated"}
 _EXCUSES: Final = {"lead.excuse_asked", "lead.excuse_decided"}
+_DISPUTES: Final = {"lead.disputed", "lead.dispute_decided"}
+_FOLLOWS: Final = {
+    Dispute.State.CRITERIA: "A new version of the criteria is owed.",
+    Dispute.State.ROUTING: "A new version of the routing rules is owed.",
+}
+#: Kinds of messages that tell an answer of sales, and the answer.
+_ANSWERS: Final = {
+    "lead.rejected": Disposition.Kind.REJECTED,
+    "lead.nurture": Disposition.Kind.NURTURE,
+    "lead.progressing": Disposition.Kind.PROGRESSING,
+}
 _TASKS: Final = {
     "first_touch": "reach {}",
     "decision": "accept or reject {}",
@@ -93,9 +104,10 @@ class Facts:
     assignments: dict[UUID, list[Assignment]] = field(default_factory=lambda: defaultdict(list))
     engagements: dict[UUID, list[Engagement]] = field(default_factory=lambda: defaultdict(list))
     touches: dict[UUID, list[Touch]] = field(default_factory=lambda: defaultdict(list))
-    answers: dict[UUID, Disposition] = field(default_factory=dict)
+    answers: dict[tuple[UUID, str], Disposition] = field(default_factory=dict)  # by handoff and kind
     reminders: dict[UUID, TimerEvent] = field(default_factory=dict)
     excuses: dict[UUID, Excuse] = field(default_factory=dict)
+    disputes: dict[UUID, Dispute] = field(default_factory=dict)
 
     def name(self, member_id: UUID | None, default: str = "nobody") -> str:
         member = self.members.get(member_id) if member_id else None
@@ -156,6 +168,11 @@ def _load(rows: Sequence[Row]) -> Facts:
     excuse_ids = {_id(row.data.get("excuse")) for row in rows if row.kind in _EXCUSES} - {None}
     if excuse_ids:
         facts.excuses = Excuse.objects.select_related("timer").in_bulk(list(excuse_ids))
+    dispute_ids = {_id(row.data.get("dispute")) for row in rows if row.kind in _DISPUTES} - {None}
+    if dispute_ids:
+        facts.disputes = Dispute.objects.select_related("disposition__reason", "fresh_handoff").in_bulk(
+            list(dispute_ids)
+        )
     facts.members = Member.objects.in_bulk(list(_people(rows, facts)))
     return facts
 
@@ -173,11 +190,11 @@ def _load_story(rows: Iterable[Row], facts: Facts) -> None:
 
 
 def _load_answers(rows: Iterable[Row], facts: Facts) -> None:
-    wanted = {_handoff_id(row) for row in rows if row.kind in ("lead.rejected", "lead.nurture")}
+    wanted = {_handoff_id(row) for row in rows if row.kind in _ANSWERS}
     if wanted:
         answers = Disposition.objects.filter(handoff_id__in=wanted, undone_at__isnull=True)
         for answer in answers.select_related("reason").order_by("at"):
-            facts.answers[answer.handoff_id] = answer
+            facts.answers[answer.handoff_id, answer.kind] = answer
 
 
 def _load_reminders(rows: Iterable[Row], facts: Facts) -> None:
@@ -197,6 +214,9 @@ def _people(rows: Iterable[Row], facts: Facts) -> set[UUID]:
     people |= {each.member_id for its in facts.assignments.values() for each in its}
     people |= {each.by_id for its in facts.touches.values() for each in its}
     people |= {excuse.asker_id for excuse in facts.excuses.values()}
+    for dispute in facts.disputes.values():
+        people |= {dispute.opener_id, dispute.decider_id, dispute.disposition.by_id}
+        people |= {dispute.fresh_handoff.owner_id} if dispute.fresh_handoff else set()
     people |= {answer.by_id for answer in facts.answers.values()}
     return {person for person in people if person is not None}
 
@@ -216,6 +236,9 @@ def _is_moot(row: Row, handoff: Handoff, facts: Facts) -> bool:
     if row.kind == "lead.excuse_asked":
         excuse = facts.excuses.get(_id(row.data.get("excuse")) or UUID(int=0))
         return excuse is None or excuse.state != Excuse.State.ASKED
+    if row.kind == "lead.disputed":
+        dispute = facts.disputes.get(_id(row.data.get("dispute")) or UUID(int=0))
+        return dispute is None or dispute.state != Dispute.State.OPEN
     timer = facts.timer(handoff.id, _id(row.data.get("timer")))
     if row.kind in ("timer.reminder", "timer.warned"):
         return timer is None or timer.state != Timer.State.RUNNING
@@ -300,20 +323,45 @@ def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
     if row.kind == "lead.unrouted":
         reason = str(row.data.get("reason") or handoff.unrouted_reason or "nobody_available")
         said["unrouted_why"] = words.lower_first(words.unowned_reason(reason))
-    if row.kind in ("lead.rejected", "lead.nurture"):
-        answer = facts.answers.get(handoff.id)
+    if row.kind in _ANSWERS:
+        answer = facts.answers.get((handoff.id, _ANSWERS[row.kind]))
         said["owner"] = facts.name(answer.by_id if answer else owner_id, "sales")
         code = str(row.data.get("reason") or "no reason given")
         said["reason"] = answer.reason.label if answer and answer.reason else words.say({}, code)
         said["note"] = answer.note if answer else ""
     if row.kind in _EXCUSES:
         said |= _excuse(row, facts)
+    if row.kind in _DISPUTES:
+        said |= _dispute(row, facts)
     if row.kind == "lead.touched":
         said["touch"] = next((_touch(each, facts, reader) for each in facts.touches[handoff.id]), "touched")
     if row.kind == "lead.stage_changed":
         stage = str(row.data.get("stage") or handoff.lead.stage)
         said["stage"] = Stage(stage).label if stage in Stage.values else stage
     return said
+
+
+def _dispute(row: Row, facts: Facts) -> dict[str, str]:
+    """Which rejection is disputed, why, and what became of it."""
+    dispute = facts.disputes.get(_id(row.data.get("dispute")) or UUID(int=0))
+    if dispute is None:
+        return {"dispute_by": "Somebody", "rejecter": "sales", "dispute_outcome": "decided"}
+    answer, fresh = dispute.disposition, dispute.fresh_handoff
+    follows = _FOLLOWS.get(Dispute.State(dispute.state), "")
+    if fresh is not None:
+        whose = f"with {facts.name(fresh.owner_id)}" if fresh.owner_id else "waiting for an owner"
+        follows = f"The lead came back, {whose}."
+    return {
+        "dispute_by": facts.name(dispute.opener_id, "A program"),
+        "rejecter": facts.name(answer.by_id, "a program"),
+        "reason": answer.reason.label if answer.reason else "no reason given",
+        "note": answer.note,
+        "argument": dispute.argument,
+        "dispute_outcome": words.lower_first(str(Dispute.State(dispute.state).label)),
+        "dispute_decider": facts.name(dispute.decider_id, "A program"),
+        "dispute_note": dispute.note,
+        "dispute_follows": follows,
+    }
 
 
 def _excuse(row: Row, facts: Facts) -> dict[str, str]:

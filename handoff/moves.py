@@ -14,6 +14,7 @@ from uuid import UUID
 
 from core.errors import Conflict
 from core.rules import Facts
+from feedback.models import Dispute
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
 from leads.account_facts import Beside
@@ -66,11 +67,13 @@ class AssignRequest:
 
     facts: what the rules are asked about, with "sla.tier"; loaded where they are missing.
     owner_hint: the owner that another system named; kept while active, else the rules decide.
+    exclude: members who must not get it.
     """
 
     handoff: Handoff
     facts: Facts | None = None
     owner_hint: UUID | None = None
+    exclude: Collection[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ def reassign(
     setup = load_setup()
     asked = _asked_again(requests, setup, now=now)
     outcomes = route_batch(asked, trigger="reassigned", now=now, setup=setup)
+    # Asked once more now that the receivers' loads are held: nobody is switched off from here on.
+    _check_receivers(requests)
     moves = [
         _Move(
             request.handoff,
@@ -236,7 +241,7 @@ def _asked_new(
         RouteRequest(
             handoff=request.handoff,
             facts=request.facts or facts.get(request.handoff.id),
-            exclude=earlier.get(request.handoff.id, ()),
+            exclude={*earlier.get(request.handoff.id, ()), *request.exclude},
             owner_hint=request.owner_hint if request.owner_hint in hints else None,
             trigger="outside" if request.owner_hint in hints else "",
         )
@@ -271,10 +276,15 @@ def _asked_again(requests: Sequence[MoveRequest], setup: Setup, *, now: datetime
 
 
 def _earlier_owners(handoff_ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
-    """Everybody who had or has each of these handoffs; one query."""
+    """Everybody who had or has each of these handoffs, and of one with which an overturned lead came back
+    whoever had rejected it; one query.
+    """
     earlier: dict[UUID, set[UUID]] = {handoff_id: set() for handoff_id in handoff_ids}
     owned = Assignment.objects.filter(handoff_id__among=handoff_ids).values_list("handoff_id", "member_id")
-    for handoff_id, member_id in owned:
+    refused = Dispute.objects.filter(
+        fresh_handoff_id__among=handoff_ids, same_rep=False, disposition__by__isnull=False
+    ).values_list("fresh_handoff_id", "disposition__by_id")
+    for handoff_id, member_id in owned.union(refused, all=True):
         earlier[handoff_id].add(member_id)
     return earlier
 
@@ -287,15 +297,16 @@ def _active(member_ids: Iterable[UUID | None]) -> set[UUID]:
 
 
 def _check_by_hand(requests: Sequence[MoveRequest]) -> None:
-    chosen = {request.to_member_id for request in requests if request.to_member_id}
-    active = _active(chosen)
+    _check_receivers(requests)
     for request in requests:
-        if request.to_member_id is None:
-            continue
-        if request.to_member_id not in active:
-            raise Conflict("This person is not active and cannot get a lead.")
-        if request.to_member_id == request.handoff.owner_id:
+        if request.to_member_id is not None and request.to_member_id == request.handoff.owner_id:
             raise Conflict("The lead is theirs already.")
+
+
+def _check_receivers(requests: Sequence[MoveRequest]) -> None:
+    chosen = {request.to_member_id for request in requests if request.to_member_id}
+    if chosen - _active(chosen):
+        raise Conflict("This person is not active and cannot get a lead.")
 
 
 def _waits_as(request: MoveRequest) -> str:

@@ -25,11 +25,12 @@ _NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One lead of the queue. held_until: it is held for enrichment as well, so what lacks may still come by
-    itself."""
+    """One lead of the queue. since: when it began to wait. held_until: it is held for enrichment as well, so
+    what lacks may still come by itself."""
 
     lead: Lead
     lacks: Sequence[Lack]
+    since: datetime
     held_until: datetime | None
     may_correct: bool = False
 
@@ -52,6 +53,7 @@ class Waiting:
             "source": self.lead.source,
             "stage": self.lead.stage,
             "updated_at": self.lead.updated_at,
+            "since": self.since,
             "needs": self.lead.needs,
             "lacks": [lack.as_dict() for lack in self.lacks],
             "held_until": self.held_until,
@@ -71,12 +73,15 @@ def waiting_of(leads: Sequence[Lead], member: Member | None = None) -> list[Wait
     held = DataWait.objects.filter(
         lead_id__in=[lead.id for lead in leads], kind=DataWait.Kind.ENRICHMENT, ended_at__isnull=True
     )
-    until = dict(held.values_list("lead_id", "due_at"))
+    holds = {
+        lead_id: (since, due_at) for lead_id, since, due_at in held.values_list("lead_id", "since", "due_at")
+    }
     return [
         Waiting(
             lead=lead,
             lacks=lacks_of(lead.needs, values_of(lead, lead.account)),
-            held_until=until.get(lead.id),
+            since=lead.waits_since if lead.needs or lead.id not in holds else holds[lead.id][0],
+            held_until=holds[lead.id][1] if lead.id in holds else None,
             may_correct=member is not None and may_correct(lead, member),
         )
         for lead in leads

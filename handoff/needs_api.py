@@ -33,6 +33,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     stage = serializers.CharField()
     updated_at = serializers.DateTimeField()
+    since = serializers.DateTimeField(help_text="When it began to wait.")
     needs = serializers.ListField(child=serializers.CharField(), help_text="Fields that are required.")
     lacks = LackSerializer(many=True)
     held_until = serializers.DateTimeField(

@@ -67,11 +67,11 @@ def _ready(
         is_held = _held(arrival, asks.hold, values, bool(lacking), waits.get(lead.id), started, now)
         if is_held or lacking:
             stopped.add(lead.id)
-            if _put_back(arrival, lacking):
+            if _put_back(arrival, lacking, now):
                 put_back.append(lead)
     insert_rows(started)
     update_rows([wait for wait in waits.values() if wait.ended_at == now], ["ended_at", "outcome"])
-    update_rows(put_back, ["stage", "needs"])
+    update_rows(put_back, ["stage", "needs", "needs_since"])
     return [arrival for arrival in through if arrival.lead.id not in stopped]
 
 
@@ -128,7 +128,7 @@ def _held(
     return False
 
 
-def _put_back(arrival: Arrival, lacking: list[str]) -> bool:
+def _put_back(arrival: Arrival, lacking: list[str], now: datetime) -> bool:
     """Take the step to MQL back that the judgement made; whether anything of the lead changed."""
     lead, before = arrival.lead, (arrival.lead.stage, list(arrival.lead.needs))
     if arrival.qualifies:
@@ -136,6 +136,7 @@ def _put_back(arrival: Arrival, lacking: list[str]) -> bool:
         old, _ = arrival.steps.pop()
         lead.stage = Stage(old)
     lead.needs = lacking
+    lead.note_waiting(now)
     return before != (lead.stage, lead.needs)
 
 

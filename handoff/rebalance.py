@@ -35,7 +35,8 @@ MOST_SUGGESTED: Final = 200
 class Suggestion:
     """Somebody whose untouched leads could go on.
 
-    why:    "away", "over_cap" or "above_team", the most telling first. mean: open leads in their team.
+    why:    "away", "over_cap" or "above_team", the most telling first. mean: what they would have if the
+            open leads of their team were shared by weight.
     leads:  handoffs that are suggested to go on, those that wait longest first; untouched: of all there are.
     """
 
@@ -56,7 +57,7 @@ def suggestions(*, member: Member, now: datetime) -> list[Suggestion]:
     means = team_means(people)
     found = []
     for person in people:
-        mean = means.get(person.member.team_id)
+        mean = _share_of(person, means)
         why, surplus = _surplus(person, mean, above)
         if why:
             found.append((person, why, mean, surplus))
@@ -70,12 +71,26 @@ def suggestions(*, member: Member, now: datetime) -> list[Suggestion]:
 
 
 def team_means(people: Iterable[Person]) -> Mapping[UUID | None, float]:
-    """Open leads of the people of each team that has several, who are there, on average."""
-    by_team: dict[UUID | None, list[int]] = defaultdict(list)
+    """Open leads for each weight of 1 in every team of several people who are there and take turns."""
+    by_team: dict[UUID | None, list[tuple[int, int]]] = defaultdict(list)
     for person in people:
-        if person.member.team_id is not None and person.out_until is None:
-            by_team[person.member.team_id].append(person.open_leads)
-    return {team: sum(counts) / len(counts) for team, counts in by_team.items() if len(counts) > 1}
+        if person.member.team_id is not None and person.out_until is None and _weight(person):
+            by_team[person.member.team_id].append((person.open_leads, _weight(person)))
+    return {
+        team: sum(leads for leads, _ in each) / sum(weight for _, weight in each)
+        for team, each in by_team.items()
+        if len(each) > 1
+    }
+
+
+def _weight(person: Person) -> int:
+    return person.profile.weight if person.profile is not None else 1
+
+
+def _share_of(person: Person, means: Mapping[UUID | None, float]) -> float | None:
+    """What somebody would have if their team's open leads were shared by weight; None where nothing says."""
+    mean, weight = means.get(person.member.team_id), _weight(person)
+    return mean * weight if mean is not None and weight else None
 
 
 def _surplus(person: Person, mean: float | None, above: int | None) -> tuple[list[str], int | None]:

@@ -9,20 +9,22 @@ from rest_framework import serializers
 
 from handoff import limits
 from handoff.services import LATER_STAGES
+from leads import opportunities
 from leads.lifecycle import Stage
-from leads.models import Handoff, Touch
+from leads.models import Handoff, Opportunity, Touch
 from sla.ledger import Kind
 from sla.models import Excuse, Timer
 from sla.status import Status
 
 
-def _by(
+def by_field(
     help_text: str = "Id or e-mail of the member for whom the key acts; a rep may answer for own leads only.",
 ) -> serializers.CharField:
+    """The field `by`."""
     return serializers.CharField(max_length=254, required=False, allow_null=True, help_text=help_text)
 
 
-def _text(limit: int, help_text: str = "", *, required: bool = False) -> serializers.CharField:
+def text_field(limit: int, help_text: str = "", *, required: bool = False) -> serializers.CharField:
     return serializers.CharField(
         max_length=limit,
         required=required,
@@ -39,22 +41,22 @@ class TouchInSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="When it was made, with offset; now, unless given."
     )
-    outcome = _text(limits.TOUCH_OUTCOME)
-    note = _text(limits.TOUCH_NOTE)
-    by = _by(
+    outcome = text_field(limits.TOUCH_OUTCOME)
+    note = text_field(limits.TOUCH_NOTE)
+    by = by_field(
         "Id or e-mail of the member who made it. Of a rep it counts as a response only if the lead was that "
         "rep's at the time, or nobody's; else it is kept and answers no promise."
     )
     automatic = serializers.BooleanField(
         required=False, allow_null=True, help_text="A sequence tool made it: never a response."
     )
-    external_id = _text(limits.EXTERNAL_ID, "Your id of it; sent twice it is kept once.")
+    external_id = text_field(limits.EXTERNAL_ID, "Your id of it; sent twice it is kept once.")
 
 
 class AcceptInSerializer(serializers.Serializer[Any]):
     """Sales takes the lead."""
 
-    by = _by()
+    by = by_field()
 
 
 def _fields() -> serializers.DictField:
@@ -74,46 +76,55 @@ class AcceptLeadInSerializer(AcceptInSerializer):
 class RejectInSerializer(serializers.Serializer[Any]):
     """Sales refuses the lead."""
 
-    reason = _text(40, "Slug of the taxonomy: wrong_title, no_budget, other, ...", required=True)
-    note = _text(limits.ANSWER_NOTE, "Needed where the reason says so.")
-    by = _by()
+    reason = text_field(40, "Slug of the taxonomy: wrong_title, no_budget, other, ...", required=True)
+    note = text_field(limits.ANSWER_NOTE, "Needed where the reason says so.")
+    by = by_field()
 
 
 class NurtureInSerializer(serializers.Serializer[Any]):
     """Not now."""
 
-    reason = _text(40, "Slug of the taxonomy: not_evaluating, no_response, ...", required=True)
+    reason = text_field(40, "Slug of the taxonomy: not_evaluating, no_response, ...", required=True)
     until = serializers.DateField(required=False, allow_null=True, help_text="A day to come.")
-    note = _text(limits.ANSWER_NOTE)
-    by = _by()
+    note = text_field(limits.ANSWER_NOTE)
+    by = by_field()
+
+
+class ProgressInSerializer(serializers.Serializer[Any]):
+    """Contacted, progressing."""
+
+    note = text_field(limits.ANSWER_NOTE, "What marketing should know.")
+    by = by_field()
 
 
 class PauseInSerializer(serializers.Serializer[Any]):
     """The clocks stand still."""
 
-    reason = _text(40, "One that the policy allows: waiting_for_lead, ...", required=True)
+    reason = text_field(40, "One that the policy allows: waiting_for_lead, ...", required=True)
     until = serializers.DateTimeField(
         required=False,
         allow_null=True,
         help_text="The clocks go on then; absent: as late as the policy allows.",
     )
-    note = _text(limits.PAUSE_NOTE)
-    by = _by()
+    note = text_field(limits.PAUSE_NOTE)
+    by = by_field()
 
 
 class ExcuseInSerializer(serializers.Serializer[Any]):
     """A broken clock is to be excused."""
 
     kind = serializers.ChoiceField(choices=Excuse.Kind.values)
-    note = _text(limits.EXCUSE_NOTE, "What happened.", required=True)
-    by = _by()
+    note = text_field(limits.EXCUSE_NOTE, "What happened.", required=True)
+    by = by_field()
 
 
 class ExcuseAnswerInSerializer(serializers.Serializer[Any]):
     """What is said to an excuse."""
 
-    note = _text(limits.EXCUSE_NOTE, "Why; whoever asked reads it.", required=True)
-    by = _by("Id or e-mail of the member for whom the key acts: a manager of the owner's team, or an admin.")
+    note = text_field(limits.EXCUSE_NOTE, "Why; whoever asked reads it.", required=True)
+    by = by_field(
+        "Id or e-mail of the member for whom the key acts: a manager of the owner's team, or an admin."
+    )
 
 
 class ExcuseSerializer(serializers.Serializer[Any]):
@@ -132,17 +143,85 @@ class ExcuseSerializer(serializers.Serializer[Any]):
     decision_note = serializers.CharField(allow_blank=True)
 
 
+class DealInSerializer(serializers.Serializer[Any]):
+    """What is said of a deal with a stage. A null is as if it was not said."""
+
+    name = text_field(opportunities.LONGEST_NAME)
+    amount = serializers.DecimalField(
+        max_digits=opportunities.DIGITS,
+        decimal_places=opportunities.PLACES,
+        min_value=0,
+        required=False,
+        allow_null=True,
+        help_text='A number, or a text, which says cents exactly: "12500.50".',
+    )
+    currency = text_field(3, "ISO 4217; your organisation's, unless given.")
+    close_date = serializers.DateField(
+        required=False, allow_null=True, help_text="Expected; of a closed one, when it closed."
+    )
+
+
+class OpportunityInSerializer(DealInSerializer):
+    """A deal of a lead."""
+
+    outcome = serializers.ChoiceField(
+        choices=["open", *Opportunity.Outcome.values],
+        required=False,
+        allow_null=True,
+        help_text="open lets a closed one go on.",
+    )
+    opened_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Of a new one; now, unless given."
+    )
+    owner = by_field("Id or e-mail of the member whose deal it is; of a new one the lead's owner.")
+    external_system = text_field(40, "The system that `external_id` comes from.")
+    external_id = text_field(120, "Your id of it: sent again, that opportunity is changed.")
+    by = by_field()
+
+
+class OpportunitySerializer(serializers.Serializer[Any]):
+    """A deal as it is now, with what was forecast first."""
+
+    id = serializers.UUIDField()
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField(allow_null=True)
+    name = serializers.CharField()
+    amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    currency = serializers.CharField()
+    close_date = serializers.DateField(allow_null=True)
+    first_amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    first_close_date = serializers.DateField(allow_null=True)
+    outcome = serializers.ChoiceField(choices=["open", *Opportunity.Outcome.values])
+    opened_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    owner = serializers.UUIDField(allow_null=True)
+    external_system = serializers.CharField()
+    external_id = serializers.CharField()
+
+
+class OpportunitiesSerializer(serializers.Serializer[Any]):
+    results = OpportunitySerializer(many=True)
+
+
 class StageInSerializer(serializers.Serializer[Any]):
     """A later stage."""
 
     to = serializers.ChoiceField(choices=[str(stage) for stage in LATER_STAGES])
-    why = _text(limits.STAGE_WHY, "Needed for won, lost and disqualified.")
+    reason = text_field(
+        40, "Of lost and disqualified: slug of the taxonomy. Without it a `why` is kept as “other”."
+    )
+    why = text_field(limits.STAGE_WHY, "Needed for won, and where the reason asks for a note.")
     answers = serializers.DictField(
         required=False,
         help_text="To the SQL criteria in force, by key: true or false, a choice, a text, a number, a day.",
     )
     fields = _fields()  # type: ignore[assignment]
-    by = _by()
+    opportunity = DealInSerializer(
+        required=False,
+        allow_null=True,
+        help_text="With opportunity, won and lost: amount, currency and close date of the deal.",
+    )
+    by = by_field()
 
 
 class ClaimInSerializer(serializers.Serializer[Any]):
@@ -162,8 +241,8 @@ class ReassignInSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Id or e-mail of a member who takes leads; the next in the pool, unless given.",
     )
-    why = _text(limits.MOVE_WHY, required=True)
-    by = _by()
+    why = text_field(limits.MOVE_WHY, required=True)
+    by = by_field()
 
 
 # --- What comes back ---
@@ -294,6 +373,9 @@ class DecisionSerializer(DecisionLineSerializer):
     inputs = serializers.DictField(
         allow_null=True,
         help_text="What the rules read of the lead; null where nothing, or once cleared.",
+    )
+    turn_given_back = serializers.BooleanField(
+        help_text="A test lead is nobody's turn: the one that the candidates' counters show was given back."
     )
     layers = serializers.DictField()
     candidates = CandidateSerializer(many=True)

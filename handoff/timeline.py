@@ -22,7 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce
 
-from feedback.models import Disposition
+from feedback.models import Disposition, Dispute
 from handoff import words
 from handoff.selectors import names_of
 from leads.lifecycle import Stage
@@ -150,6 +150,7 @@ def timeline(
             *_pauses(story),
             *_holds(story),
             *_excuses(story),
+            *_disputes(story),
             *_events(story),
         ]
     )
@@ -257,12 +258,33 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], engagements: QuerySet[Engage
         note=F("decision_note"),
         actor=F("decided_by"),
     )
+    objected = Dispute.objects.filter(handoff_id__in=handoff_ids)
+    disputed = _columns(
+        objected.exclude(argument=""),
+        "dispute",
+        "state",
+        "disposition_id",
+        "fresh_handoff_id",
+        at=F("opened_at"),
+        note=F("argument"),
+        actor=F("opened_by"),
+    )
+    judged = _columns(
+        objected.filter(decided_at__isnull=False),
+        "dispute_end",
+        "state",
+        "disposition_id",
+        "fresh_handoff_id",
+        at=F("decided_at"),
+        note=F("note"),
+        actor=F("decided_by"),
+    )
     held = DataWait.objects.filter(lead=lead, kind=DataWait.Kind.ENRICHMENT)
     holds = _columns(held, "hold", "kind", "fields", "due_at", at=F("since"))
     released = _columns(
         held.filter(ended_at__isnull=False), "hold_end", "outcome", "fields", "since", at=F("ended_at")
     )
-    parts = [touches, answers, pauses, resumed, asked, decided, holds, released]
+    parts = [touches, answers, pauses, resumed, asked, decided, disputed, judged, holds, released]
     if engagements is not None:
         parts.append(_columns(engagements, "engagement", "kind", "subject", "source"))
     rows = [_Fact(*row) for row in stages.union(*parts, all=True)]
@@ -279,7 +301,9 @@ _RANK: Final = {
     "pause": 5,
     "excuse": 6,
     "excuse_end": 7,
-    "hold": 8,
+    "dispute": 8,
+    "dispute_end": 0,
+    "hold": 9,
 }
 
 
@@ -432,9 +456,26 @@ def _touches(story: _Story) -> Iterable[Item]:
         )
 
 
+_ANSWER_TONES: Final = {"accepted": "ok", "progressing": "ok", "rejected": "bad", "lost": "bad"}
+
+
 def _dispositions(story: _Story) -> Iterable[Item]:
-    titles = {"accepted": "Accepted", "rejected": "Rejected", "nurture": "Sent to nurture"}
-    icons = {"accepted": "circle-check", "rejected": "circle-x", "nurture": "calendar-clock"}
+    titles = {
+        "accepted": "Accepted",
+        "rejected": "Rejected",
+        "nurture": "Sent to nurture",
+        "progressing": "Contacted, progressing",
+        "disqualified": "Disqualified",
+        "lost": "Lost",
+    }
+    icons = {
+        "accepted": "circle-check",
+        "rejected": "circle-x",
+        "nurture": "calendar-clock",
+        "progressing": "message",
+        "disqualified": "ban",
+        "lost": "circle-x",
+    }
     for each in story.of("disposition"):
         by = story.names.get(str(each.by_id), "") or who(each.actor, story.names)
         parts = [f"by {by}"]
@@ -450,7 +491,7 @@ def _dispositions(story: _Story) -> Iterable[Item]:
             icons[each.kind],
             titles[each.kind],
             ", ".join(parts),
-            tone="" if each.undone_at else {"accepted": "ok", "rejected": "bad"}.get(each.kind, ""),
+            tone="" if each.undone_at else _ANSWER_TONES.get(each.kind, ""),
             body=each.note,
             data={
                 "kind": each.kind,
@@ -525,6 +566,22 @@ def _excuses(story: _Story) -> Iterable[Item]:
                 f"{target}{why}, by {who(each.actor, story.names)}",
                 body=each.note,
                 data={"timer": each.second, "kind" if asked else "state": each.kind},
+            )
+
+
+def _disputes(story: _Story) -> Iterable[Item]:
+    for source in ("dispute", "dispute_end"):
+        for each in story.of(source):
+            opened = source == "dispute"
+            outcome = words.lower_first(str(Dispute.State(each.kind).label))
+            yield Item(
+                source,
+                each.at,
+                "gavel",
+                "Rejection disputed" if opened else "Dispute decided",
+                f"by {who(each.actor, story.names)}" + ("" if opened else f": {outcome}"),
+                body=each.note,
+                data={"state": "open" if opened else each.kind, "fresh_handoff": each.second or None},
             )
 
 

@@ -85,7 +85,35 @@ REASONS: Final = {
     "never_open": "Has no working hours",
     "opens_later": "Starts work later than others",
     "later_turn": "Comes later in the rotation",
+    "not_at_work": "Not at work",
 }
+
+#: What is said otherwise to whoever it is about.
+_OF_YOU: Final = {
+    "weighted_round_robin": "Your turn in the pool",
+    "round_robin": "Your turn in the pool",
+    "least_loaded": "You had most room below your limit",
+    "fastest": "You could answer soonest",
+    "account_owner": "You own the account",
+    "claimed": "You claimed it",
+    "fallback": "You catch what nobody takes",
+    "at_cap": "At your cap of open leads",
+    "at_day_cap": "At your cap of leads a day",
+    "at_week_cap": "At your cap of leads a week",
+    "at_deal_cap": "At your cap of open opportunities",
+    "inactive": "You were not active",
+    "earlier_owner": "You had this lead before",
+    "never_open": "You have no working hours",
+    "opens_later": "You start work later than others",
+    "later_turn": "You come later in the rotation",
+    "not_at_work": "You were not at work",
+}
+
+
+def reason_of(code: str, *, is_you: bool = False) -> str:
+    """Why somebody was chosen or passed over, told to them (is_you) or to somebody else."""
+    return (_OF_YOU.get(code) if is_you else None) or say(REASONS, code)
+
 
 #: Why a lead has no owner, where the same code says something else of a person.
 _UNOWNED: Final = {
@@ -99,7 +127,7 @@ def unowned_reason(code: str) -> str:
 
 
 TIE_BREAKS: Final = {
-    "only_one": "Nobody else could take it.",
+    "only_one": "Nobody else in the pool could take it.",
     "load": "Most room below their limit.",
     "turns": "Fewest turns taken in this pool.",
     "longest_waiting": "As many turns as others, and waiting longest since the last lead.",

@@ -6,6 +6,7 @@ A bad row is reported with its line and field, and the others land. See docs/imp
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -30,19 +31,13 @@ from leads.models import Lead
 from tenants.audit import record_change
 from tenants.context import tenant_scope
 from tenants.models import Tenant
+from web.csv_text import encoding_of, not_text_in, said, undivided
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 MAX_ROWS: Final = 200_000
 BATCH: Final = 500
 MOST_ERRORS: Final = 1_000
 _TRIES: Final = 3
-_BOMS: Final = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
 _AHEAD: Final = timedelta(days=1)  # days without a time may be today's in any zone
 _LIMITS: Final = {
     "country": Lead._meta.get_field("country").max_length or 0,
@@ -68,7 +63,10 @@ class RowError:
 
 @dataclass(slots=True)
 class Report:
-    """What an import did, or would do. skipped: rows that an earlier, broken-off run had done."""
+    """What an import did, or would do. skipped: rows that an earlier, broken-off run had done.
+
+    encoding: as which the file was read.
+    """
 
     rows: int = 0
     created: int = 0
@@ -76,6 +74,7 @@ class Report:
     unchanged: int = 0
     failed: int = 0
     skipped: int = 0
+    encoding: str = ""
     errors: list[RowError] = field(default_factory=list)
 
     def refuse(self, error: RowError) -> None:
@@ -129,7 +128,7 @@ def import_file(
     """
     source = look_through(path, mapping)
     zone = ZoneInfo(mapping.time_zone or tenant.time_zone)
-    report = Report()
+    report = Report(encoding=said(source.encoding))
     run = None if dry_run else _open_run(source, tenant, mapping, now, report)
     actor = f"import:{run.id}" if run else "import:dry-run"
     seen: set[str] = set()
@@ -184,21 +183,23 @@ def look_through(path: Path, mapping: Mapping) -> SourceFile:
 
 
 def _encoding(path: Path, head: bytes, mapping: Mapping) -> str:
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name
-    candidates = (mapping.encoding,) if mapping.encoding else ("utf-8", "cp1252")
-    for name in candidates:
-        try:
-            with path.open(encoding=name, newline="") as stream:
-                while stream.read(1 << 20):
-                    pass
-        except UnicodeDecodeError:
-            continue
-        except LookupError as error:
-            raise ValidationFailed(f"The mapping names an unknown encoding: {name}.") from error
-        return name
-    raise ValidationFailed(f"The file is not {' or '.join(candidates)}; name its encoding in the mapping.")
+    """What its mark says, else what the mapping names, else UTF-8: never a guess. Raises ValidationFailed."""
+    marked = encoding_of(head)
+    encoding = marked if marked != "utf-8" else mapping.encoding or marked
+    line = 1
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                line += decoder.decode(chunk).count("\n")
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object[: error.start].count(b"\n")
+        way_out = "import that, or say what it is written in, in the mapping or as --encoding cp1252"
+        raise ValidationFailed(not_text_in(encoding, line, way_out).message) from error
+    except LookupError as error:
+        raise ValidationFailed(f"The mapping names an unknown encoding: {encoding}.") from error
+    return encoding
 
 
 def _delimiter(path: Path, encoding: str) -> str:
@@ -367,7 +368,7 @@ def _stage(text: str, mapping: Mapping, errors: list[FieldError]) -> Stage | Non
 
 
 def _number(text: str, name: str, errors: list[FieldError]) -> int | None:
-    plain = text.replace(",", "").replace(" ", "")
+    plain = undivided(text)
     if not plain:
         return None
     try:

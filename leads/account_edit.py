@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from core.errors import FieldError, NotFound, StaleVersion, ValidationFailed
 from leads.account_names import keep_website, locked_account
 from leads.account_tree import check_parent, lock_tree
+from leads.incoming import storable
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account
 from leads.recheck import accounts_changed
@@ -79,7 +80,7 @@ def account_called(text: str, path: str) -> Account | None:
     domain = registrable_domain(wanted)
     named = list(rows.filter(domain=domain)[:1]) if domain else []
     named = named or list(rows.filter(id=wanted)[:1] if _ID.fullmatch(wanted) else [])
-    named = named or list(rows.filter(name=wanted).order_by("id")[:5])
+    named = named or list(rows.filter(name=wanted).order_by("id")[:5] if storable(wanted) else [])
     found = {(each.merged_into or each).id: each.merged_into or each for each in named}
     if not found:
         message = f"No account is called {wanted[:80]!r}. Give its domain, or its name as it stands here."

@@ -7,7 +7,7 @@ each by ascending id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from core.errors import Conflict, NotFound, ValidationFailed
+from leads.account_facts import lists_of_account
 from leads.account_tree import (
     MOST_LEVELS,
     ancestors,
@@ -25,7 +26,7 @@ from leads.account_tree import (
     lock_tree,
     parents_around,
 )
-from leads.models import Account, AccountMerge, AccountPair, Lead
+from leads.models import Account, AccountMerge, AccountPair, Lead, NamedList
 from leads.recheck import accounts_changed
 from tenants.audit import record_change
 
@@ -60,7 +61,9 @@ LABELS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MergePreview:
-    """What a merge would do. filled: {field: (before, after)} of the winner; the others are counts."""
+    """What a merge would do. leads: how many move. filled: {field: (before, after)} of the winner.
+    comes_on, joins: named lists that the winner comes on, and those that the leads that move come on.
+    """
 
     winner: Account
     loser: Account
@@ -68,6 +71,8 @@ class MergePreview:
     subsidiaries: Sequence[Account]
     names: Sequence[Account]
     filled: dict[str, tuple[Any, Any]]
+    comes_on: Sequence[NamedList]
+    joins: Sequence[NamedList]
 
 
 def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
@@ -79,14 +84,27 @@ def preview_merge(*, winner_id: UUID, loser_id: UUID) -> MergePreview:
     winner, loser = _checked(found, winner_id, loser_id)
     _check_size(winner, loser)
     _check_depth(winner, loser)
+    names = list(Account.objects.filter(merged_into=loser).order_by("name", "id"))
+    its, theirs = _lists_of(winner), lists_of_account(loser, names)
     return MergePreview(
         winner=winner,
         loser=loser,
         leads=Lead.objects.filter(account=loser).count(),
         subsidiaries=list(Account.objects.filter(parent=loser).exclude(id=winner.id).order_by("name", "id")),
-        names=list(Account.objects.filter(merged_into=loser).order_by("name", "id")),
+        names=names,
         filled=_filling(winner, loser),
+        comes_on=_without(theirs, its),
+        joins=_without(its, theirs),
     )
+
+
+def _lists_of(account: Account) -> list[NamedList]:
+    return lists_of_account(account, Account.objects.filter(merged_into=account))
+
+
+def _without(some: Iterable[NamedList], others: Iterable[NamedList]) -> list[NamedList]:
+    known = {each.slug for each in others}
+    return [each for each in some if each.slug not in known]
 
 
 @transaction.atomic
@@ -177,7 +195,8 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     the winner took over is given up unless somebody changed it since or another merge gives it too. Leads
     that came in afterwards stay.
 
-    Raises NotFound; Conflict for one that was undone, is too old, or under a later merge. Audited.
+    Raises NotFound; Conflict for one that was undone, is too old, or under a later merge, and where parents
+    of meanwhile leave no room for it. Audited.
     """
     lock_tree()
     merge = get_merge(merge_id=merge_id, lock=True)
@@ -189,18 +208,18 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> AccountMerge:
     ids = {merge.winner_id, merge.loser_id, *map(UUID, moved["subsidiaries"]), *map(UUID, moved["names"])}
     found = _lock_accounts(ids)
     winner, loser = found[merge.winner_id], found[merge.loser_id]
-    _check_tree(winner, loser, found)
-    Lead.objects.filter(id__in=leads).update(account_id=loser.id)
     children = Account.objects.filter(id__in=moved["subsidiaries"], parent_id=winner.id)
     names = Account.objects.filter(id__in=moved["names"], merged_into_id=winner.id)
-    back = {"leads": len(leads), "subsidiaries": children.update(parent_id=loser.id)}
-    back["names"] = names.update(merged_into_id=loser.id)
-    Account.objects.filter(id=loser.id).update(merged_into=None)
     given = {
         name: before
         for name, (before, after) in moved["filled"].items()
         if _text(getattr(winner, name)) == after and not _given_by_another(merge, name, before, after)
     }
+    _check_tree(winner, loser, list(children.values_list("id", flat=True)), given)
+    Lead.objects.filter(id__in=leads).update(account_id=loser.id)
+    back = {"leads": len(leads), "subsidiaries": children.update(parent_id=loser.id)}
+    back["names"] = names.update(merged_into_id=loser.id)
+    Account.objects.filter(id=loser.id).update(merged_into=None)
     if given:
         Account.objects.filter(id=winner.id).update(**given)
     accounts_changed([winner.id, loser.id], now=now)
@@ -262,16 +281,42 @@ def _check_undoable(merge: AccountMerge, now: datetime) -> None:
         raise Conflict(f"{winner.name} was merged into {winner.merged_into.name} since: undo that first.")
 
 
-def _check_tree(winner: Account, loser: Account, found: dict[UUID, Account]) -> None:
-    """Raises Conflict where the parents of meanwhile would close a circle."""
-    if loser.parent_id is None:
-        return
-    children = {row.id for row in found.values() if row.parent_id == winner.id}
-    if loser.parent_id in children or any(is_above(child, loser) for child in children):
+def _check_tree(winner: Account, loser: Account, children: Sequence[UUID], given: dict[str, Any]) -> None:
+    """Raises Conflict where the parents of meanwhile would close a circle with what goes back, or where more
+    would stand above one another than may, and than do now. children: who comes under the loser again."""
+    now = parents_around([winner.id, loser.id, *children])
+    then = {**now, **dict.fromkeys(children, loser.id)}
+    if "parent_id" in given:
+        then[winner.id] = UUID(given["parent_id"]) if given["parent_id"] else None
+    for start in (winner.id, loser.id):
+        way = _way_up(start, then)
+        if way[-1] in way[:-1]:
+            called = dict(Account.objects.filter(id__in=way).values_list("id", "name"))
+            circle = " below ".join(called[each] for each in way)
+            text = f"This would close a circle: {circle}. Change their parents first, then undo."
+            raise Conflict(text)
+    highest = max(_height(each.id, then) for each in (winner, loser))
+    if highest > max(MOST_LEVELS, _height(winner.id, now)):
         raise Conflict(
-            f"{loser.name} would come under one of its own subsidiaries, which were moved since. Change "
-            "their parents first, then undo."
+            f"More than {MOST_LEVELS} companies would stand above one another, with {loser.name} between "
+            "those above it and its subsidiaries. Change their parents first, then undo."
         )
+
+
+def _way_up(account_id: UUID, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
+    """The account and what stands above it; where that comes round, the last is there twice."""
+    way, above = [account_id], parents.get(account_id)
+    while above is not None:
+        way.append(above)
+        if above in way[:-1]:
+            break
+        above = parents.get(above)
+    return way
+
+
+def _height(account_id: UUID, parents: Mapping[UUID, UUID | None]) -> int:
+    """How many stand above one another, through this account."""
+    return len(_way_up(account_id, parents)) + levels_below(account_id, children_by_parent(parents))
 
 
 def _checked(found: dict[UUID, Account], winner_id: UUID, loser_id: UUID) -> tuple[Account, Account]:

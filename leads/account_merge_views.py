@@ -35,6 +35,8 @@ from leads.account_merge import (
     undo_merge,
 )
 from leads.account_names import add_name, remove_name
+from leads.account_views import around
+from leads.list_use import uses_of
 from leads.models import Account
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -107,9 +109,18 @@ def _shown(each: Suggestion) -> dict[str, Any]:
         "pair": each.pair,
         "keep": each.keep,
         "other": each.other,
+        "keep_called": _called(each.keep, each.other),
+        "other_called": _called(each.other, each.keep),
         "facts": [(label, values) for label, values in facts if any(values)],
         "either": bool(each.other.domain) or not each.keep.domain,
     }
+
+
+def _called(account: Account, other: Account) -> str:
+    """An account as a button has it: its name, with the domain where the other has nearly the same name."""
+    if account.domain and account.domain != account.name:
+        return f"{account.name} ({account.domain})"
+    return f"{account.name} (no domain)" if not account.domain and other.domain else account.name
 
 
 @require_POST
@@ -134,18 +145,23 @@ def answer(request: TenantRequest, account_pair_id: UUID) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         if said == "same":
-            text = f"Merged. Undo it within {UNDO_FOR.days} days on the page of the account that stays."
+            text = f"Merged. Undo it within {UNDO_FOR.days} days under the names of the account that stays."
         else:
             text = "Two companies: nobody is asked about them again."
         messages.success(request, text)
     return redirect("leads:account_review")
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 @_editors
-def add(request: TenantRequest, account_id: UUID) -> HttpResponse:
-    """POST /accounts/<id>/names: another name or domain, whichever `also` is."""
+def names(request: TenantRequest, account_id: UUID) -> HttpResponse:
+    """GET, POST /accounts/<id>/names: what else the account is called; another name or domain, whichever
+    `also` is.
+    """
     account = get_account(account_id=account_id)
+    if request.method != "POST":
+        return _names_page(request, account)
     text = request.POST.get("also", "")[:300]
     kind = "domain" if request.POST.get("kind") == "domain" else "name"
     try:
@@ -153,10 +169,49 @@ def add(request: TenantRequest, account_id: UUID) -> HttpResponse:
             account_id=account.id, actor=member_actor(request.member), now=database_clock(), **{kind: text}
         )
     except (Conflict, ValidationFailed) as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"{account.name} is known by {text.strip()} too.")
-    return redirect("leads:account", account.id)
+        return _names_page(request, account, refusal=refusal, text=text, kind=kind)
+    messages.success(request, f"{account.name} is known by {text.strip()} too.")
+    return redirect("leads:account_names", account.id)
+
+
+def _names_page(
+    request: TenantRequest,
+    account: Account,
+    *,
+    refusal: DomainError | None = None,
+    text: str = "",
+    kind: str = "",
+) -> HttpResponse:
+    context = {
+        **around(account),
+        "refused": _refused_name(refusal, text, kind) if refusal else "",
+        "also": text,
+        "crumbs": _below(account, "Names"),
+    }
+    status = status_of_refusal(refusal) if refusal else 200
+    return render(request, "leads/account_names.html", context, status=status)
+
+
+def _refused_name(refusal: DomainError, text: str, kind: str) -> str:
+    """Why a name was not added, in words of its form: it has one field for domains and names."""
+    code = refusal.field_errors[0].code if refusal.field_errors else ""
+    shown = text.strip()[:80]
+    if code == "free_mail":
+        return f"People of many companies have an address at {shown}, so it names none of them."
+    if code == "invalid_domain":
+        return f"{shown!r} is no domain. Write it like acme.com, or add it as a name."
+    if code == "required":
+        return f"Write another {kind} of the company first."
+    return refusal.message
+
+
+def _below(account: Account, here: str) -> list[dict[str, str]]:
+    """The way to a page about one account."""
+    return [
+        {"label": "Accounts", "url": reverse("leads:accounts")},
+        {"label": account.name, "url": reverse("leads:account", args=[account.id])},
+        {"label": here, "url": ""},
+    ]
 
 
 @require_POST
@@ -171,7 +226,7 @@ def remove(request: TenantRequest, account_id: UUID, name_id: UUID) -> HttpRespo
         messages.error(request, refusal.message)
     else:
         messages.success(request, "Removed. Leads that came under it stay.")
-    return redirect("leads:account", account_id)
+    return redirect("leads:account_names", account_id)
 
 
 @never_cache
@@ -209,17 +264,22 @@ def merge(request: TenantRequest, account_id: UUID) -> HttpResponse:
         "other": other,
         "preview": preview,
         "filled": _filled(preview) if preview else [],
+        "asking": _asking(preview) if preview else [],
         "refused": refusal.message if refusal else "",
         "into": text,
         "undo_days": UNDO_FOR.days,
-        "crumbs": [
-            {"label": "Accounts", "url": reverse("leads:accounts")},
-            {"label": account.name, "url": reverse("leads:account", args=[account.id])},
-            {"label": "Merge", "url": ""},
-        ],
+        "crumbs": _below(account, "Merge"),
     }
     status = status_of_refusal(refusal) if refusal and request.method == "POST" else 200
     return render(request, "leads/account_merge.html", context, status=status)
+
+
+def _asking(preview: MergePreview) -> list[str]:
+    """Whose rules ask about the lists that something comes on: they may exclude its leads, or choose who gets
+    them."""
+    slugs = [each.slug for each in (*preview.comes_on, *preview.joins)]
+    uses = uses_of(slugs) if slugs else {}
+    return list(dict.fromkeys(where for slug in slugs for where in uses[slug]))
 
 
 def _filled(preview: MergePreview) -> list[tuple[str, str]]:
@@ -250,6 +310,6 @@ def undo(request: TenantRequest, account_merge_id: UUID) -> HttpResponse:
         undo_merge(merge_id=found.id, actor=member_actor(request.member), now=database_clock())
     except Conflict as refusal:
         messages.error(request, refusal.message)
-        return redirect("leads:account", found.winner_id)
+        return redirect("leads:account_names", found.winner_id)
     messages.success(request, "Undone. Leads that came in since the merge stay where they are.")
     return redirect("leads:account", found.loser_id)

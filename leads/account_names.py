@@ -13,7 +13,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from core.errors import Conflict, NotFound, ValidationFailed
+from core.rules.text import fold
 from leads.account_tree import lock_tree
+from leads.accounts import lock_new_names
+from leads.incoming import storable
 from leads.matching import check_domain, registrable_domain
 from leads.models import Account, AccountMerge
 from tenants.audit import record_change
@@ -37,17 +40,21 @@ def add_name(*, account_id: UUID, name: str = "", domain: str = "", actor: str, 
     account that was merged away.
     """
     lock_tree()
+    if not domain.strip():
+        lock_new_names()  # an arrival may be making an account of this name
     account = locked_account(account_id)
     text = " ".join(name.split())
     site = check_domain(domain, "/domain")
     if not text and not site:
         raise ValidationFailed.at("/name", "Give another name or another domain of the company.", "required")
-    if len(text) > 200:
-        raise ValidationFailed.at("/name", "At most 200 characters.", "max_length")
+    if len(text) > 200 or not storable(text):
+        raise ValidationFailed.at("/name", "At most 200 characters of plain text.", "max_length")
     if Account.objects.filter(merged_into=account).count() >= MAX_NAMES:
         raise ValidationFailed.at("", f"An account has at most {MAX_NAMES} other names.", "too_many")
     if site:
         _check_free(Account.objects.filter(domain=site).first(), account, "/domain", site)
+    if text and fold(text) == fold(account.name):
+        raise ValidationFailed.at("/name", f"The account is called {account.name} already.", "taken")
     if text and not site:
         taken = Account.objects.filter(name=text, domain="").exclude(id=account.id).first()
         _check_free(taken, account, "/name", text)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -145,9 +145,11 @@ def may_edit(member: Member) -> bool:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@member_required(Role.MARKETING, Role.MANAGER)
+@member_required(Role.MARKETING, Role.MANAGER, Role.REP, Role.EXECUTIVE)
 def account(request: TenantRequest, account_id: UUID) -> HttpResponse:
-    """GET, POST /accounts/<id>: what the company is to us."""
+    """GET, POST /accounts/<id>: what the company is to us. Reps and executives read it."""
+    if not may_edit(request.member):
+        return _to_read(request, account_id)
     found = get_account(account_id=account_id)
     people = active_members(tenant=request.tenant)
     if found.merged_into is not None and request.method == "POST":
@@ -172,24 +174,65 @@ def account(request: TenantRequest, account_id: UUID) -> HttpResponse:
             said = f"{saved.name} is saved." if changed else "Nothing was changed."
             messages.success(request, said)
             return redirect("leads:accounts")
-    crumbs = [
-        {"label": "Accounts", "url": reverse("leads:accounts")},
-        {"label": found.name, "url": ""},
-    ]
-    context = {"form": form, "stale": stale, "crumbs": crumbs, **around(found)}
+    context = {
+        "form": form,
+        "stale": stale,
+        "leads": Lead.objects.filter(account=found).count(),
+        "crumbs": _crumbs(found),
+        **around(found),
+    }
     status = 409 if stale else status_of(form)
     return render(request, "leads/account.html", context, status=status)
 
 
+def _crumbs(found: Account) -> list[dict[str, str]]:
+    return [{"label": "Accounts", "url": reverse("leads:accounts")}, {"label": found.name, "url": ""}]
+
+
+def _to_read(request: TenantRequest, account_id: UUID) -> HttpResponse:
+    """The account without its form. How many leads are there is not told: a rep reads their own alone, which
+    the search of the account's leads keeps to.
+    """
+    if request.method == "POST":
+        raise PermissionDenied("Your role may not do this.")
+    found = get_account(account_id=account_id)
+    context = {
+        "facts": _facts(found),
+        "said": [label for name, label in FLAGS.items() if getattr(found, name)],
+        "own": request.member.role == Role.REP,
+        "crumbs": _crumbs(found),
+        **around(found),
+    }
+    return render(request, "leads/account_read.html", context)
+
+
+def _facts(found: Account) -> list[tuple[str, str]]:
+    """What is known of an account, by what the form calls it."""
+
+    def number(value: int | None) -> str:
+        return "" if value is None else f"{value:,}"
+
+    return [
+        ("Domain", found.domain),
+        ("Website", found.website),
+        ("Industry", found.industry),
+        ("Employees", number(found.employees)),
+        ("Revenue a year", number(found.revenue)),
+        ("Country", found.country),
+        ("Region", found.region),
+        ("Owner", found.owner.name if found.owner else "Nobody"),
+        ("Account tier", found.tier),
+    ]
+
+
 def around(found: Account) -> dict[str, Any]:
-    """What stands beside the form: the account's leads, names, lists, merges, and what is below it."""
+    """What stands beside the form: the account's names, lists, merges, and what is below it."""
     beside = list(Account.objects.filter(Q(merged_into=found) | Q(parent=found)).order_by("name", "id")[:200])
     names = [each for each in beside if each.merged_into_id == found.id]
     merges = {merge.loser_id: merge for merge in merges_of(found.id)} if names else {}
     now = database_clock() if merges else None
     return {
         "account": found,
-        "leads": Lead.objects.filter(account=found).count(),
         "names": [
             {"row": row, "merge": (merge := merges.get(row.id)), "undo": _undo_until(merge, now)}
             for row in names

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from core.countries import COUNTRIES
 from core.errors import FieldError, ValidationFailed, pointer
 from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
 from leads.account_facts import Beside
@@ -61,7 +62,7 @@ SCHEMA: Final = Schema(
         Field("lead.email_domain", "text", "E-mail domain"),
         Field("lead.free_email", "boolean", "Free-mail address"),
         Field("lead.phone", "text", "Phone"),
-        Field("lead.country", "text", "Country"),
+        Field("lead.country", "text", "Country", vocabulary=COUNTRIES),
         Field("lead.region", "text", "Region"),
         Field("lead.postal_code", "text", "Postal code"),
         Field("lead.source", "text", "Source"),
@@ -75,7 +76,7 @@ SCHEMA: Final = Schema(
         Field("account.employees", "number", "Employees"),
         Field("account.revenue", "number", "Revenue"),
         Field("account.industry", "text", "Industry"),
-        Field("account.country", "text", "Account country"),
+        Field("account.country", "text", "Account country", vocabulary=COUNTRIES),
         Field("account.region", "text", "Account region"),
         Field("account.is_customer", "boolean", "Customer"),
         Field("account.is_partner", "boolean", "Partner"),
@@ -85,7 +86,7 @@ SCHEMA: Final = Schema(
         Field("account.tier", "text", "Account tier"),
         Field("account.parent_name", "text", "Parent account"),
         Field("account.parent_is_customer", "boolean", "Parent is a customer"),
-        Field("place.country", "text", "Country of the lead, else of its account"),
+        Field("place.country", "text", "Country of the lead, else of its account", vocabulary=COUNTRIES),
         Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
     ]
@@ -392,8 +393,9 @@ def _part(tree: Mapping[str, Any], path: str) -> Part:
     if isinstance(tree.get("any"), Sequence):
         return Part(path, rule, choices=tuple(describe(child, SCHEMA) for child in tree["any"]))
     if tree.get("op") == "one_of":
-        values = tuple(str(value) for value in tree["value"])
-        return Part(path, rule, choices=values, about=SCHEMA.by_name[tree["field"]].label)
+        field = SCHEMA.by_name[tree["field"]]
+        values = tuple(str(field.shown(value)) for value in tree["value"])
+        return Part(path, rule, choices=values, about=field.label)
     return Part(path, rule)
 
 

@@ -18,7 +18,7 @@ from leads import strict
 from leads.criteria import check_content, check_publishable
 from leads.criteria_drafts import propose_criteria, publish_criteria
 from leads.criteria_preview import MOST, MOST_SHOWN, USUAL, CriteriaPreview, preview_criteria
-from leads.criteria_words import changes
+from leads.criteria_words import changes, doubtful
 from leads.models import CriteriaVersion
 from leads.selectors import get_criteria_version
 from tenants import versions
@@ -92,6 +92,7 @@ class CriteriaCheckSerializer(serializers.Serializer[Any]):
     scheduled = ScheduledSerializer(allow_null=True, help_text="The version that comes into force by itself.")
     problems = PlaceSerializer(many=True, help_text="With any of them it cannot be published.")
     changes = serializers.ListField(child=serializers.CharField())
+    warnings = serializers.ListField(child=serializers.CharField(), help_text="What to look at twice.")
     preview = CriteriaPreviewSerializer(
         allow_null=True, help_text=f"Over the last {USUAL:,} leads; null where there are problems."
     )
@@ -238,6 +239,7 @@ class CriteriaDraftCheckView(TenantAPIView):
                 **standing_document(found),
                 "problems": [error.as_dict() for error in problems],
                 "changes": changes(current.content, found.content) if current else [],
+                "warnings": doubtful(found.content),
                 "preview": None if problems else preview_document(preview_criteria(found.content, now=now)),
             }
         )

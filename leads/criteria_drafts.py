@@ -73,15 +73,35 @@ def begin_draft(*, actor: str, now: datetime) -> CriteriaVersion:
     return versions.start_draft(CriteriaVersion, actor=actor, now=now, content=content)
 
 
+@transaction.atomic
+def write_criteria_draft(
+    content: object, *, based_on: int, revision: int | None, actor: str, now: datetime
+) -> CriteriaVersion:
+    """Write the next version of the criteria as a draft: into the one that is open, where there is one.
+
+    based_on, revision: number of the version that the author saw in force, 0 for none; revision of the draft
+                        that they saw, None where none was open. Raises as `publish_criteria`, StaleVersion
+                        too where the draft was saved or begun since, Conflict where it is gone.
+    """
+    _check_basis(content, based_on, now)
+    assert isinstance(content, dict)
+    return versions.write_draft(CriteriaVersion, content=content, revision=revision, actor=actor, now=now)
+
+
 def _write(content: object, *, based_on: int, actor: str, now: datetime) -> CriteriaVersion:
     """The content as the draft of the next version: over the one that is open, where there is one."""
-    check_publishable(content)
+    _check_basis(content, based_on, now)
     assert isinstance(content, dict)
-    list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
-    current = versions.version_in_force(CriteriaVersion, now)
-    if (current.number if current else 0) != based_on:
-        raise StaleVersion("Somebody published another version meanwhile. Look at it, then send yours again.")
     draft = versions.open_draft(CriteriaVersion)
     if draft is None:
         return versions.create_draft(CriteriaVersion, content=content, actor=actor, now=now)
     return versions.save_draft(draft, content=content, expected_revision=draft.revision, actor=actor, now=now)
+
+
+def _check_basis(content: object, based_on: int, now: datetime) -> None:
+    """Raise where the content could not be published, or another version than the author saw is in force."""
+    check_publishable(content)
+    list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
+    current = versions.version_in_force(CriteriaVersion, now)
+    if (current.number if current else 0) != based_on:
+        raise StaleVersion("Somebody published another version meanwhile. Look at it, then send yours again.")

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core.errors import Conflict, StaleVersion, ValidationFailed
@@ -19,10 +20,11 @@ from leads.criteria import check_content, check_publishable
 from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
-from leads.criteria_words import changes, sentences, without_changes
+from leads.criteria_words import changes, doubtful, sentences, without_changes
 from leads.models import CriteriaVersion
+from leads.plain import plain_form_of
 from leads.requirements import required_labels
-from tenants import versions
+from tenants import discarding, versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -37,6 +39,7 @@ from tenants.version_pages import (
     publish_again,
     publish_draft,
     published_words,
+    test_lead_of,
     try_publishing,
 )
 
@@ -151,31 +154,33 @@ def _show_stale(request: TenantRequest, found: CriteriaVersion, stale: StaleVers
 @require_POST
 @member_required(Role.ADMIN)
 def discard(request: TenantRequest) -> HttpResponse:
-    """POST /qualification/draft/discard {revision}."""
-    found = versions.open_draft(CriteriaVersion)
-    if found is not None:
-        revision = request.POST.get("revision", "")
-        expected = int(revision) if revision.isascii() and revision.isdigit() and len(revision) < 10 else 0
-        try:
-            versions.discard_draft(found, expected_revision=expected, **_by(request))
-        except Conflict as refusal:
-            messages.error(request, refusal.message)
-            return redirect("leads:criteria_draft")
-        messages.success(request, f"The draft of version {found.number} is gone.")
-    return redirect("leads:criteria")
+    """POST /qualification/draft/discard: asks, with what would be lost. With {sure, revision}: it is gone."""
+    return discarding.discard(
+        request,
+        versions.open_draft(CriteriaVersion),
+        changes=changes,
+        what="the criteria",
+        draft_url=reverse("leads:criteria_draft"),
+        done_url=reverse("leads:criteria"),
+        crumbs=crumbs("Discard the draft"),
+    )
 
 
 @require_GET
 @member_required(Role.ADMIN)
-def changed_leads(request: TenantRequest) -> HttpResponse:
-    """GET /qualification/draft/leads?last=<number>: leads that the draft would judge otherwise, and why."""
-    found = versions.open_draft(CriteriaVersion)
+def changed_leads(request: TenantRequest, criteria_version_id: UUID | None = None) -> HttpResponse:
+    """GET /qualification/draft/leads?last=<number>: leads that the draft would judge otherwise than what is
+    in force, and why. /qualification/versions/<id>/leads: those that this version would.
+    """
+    old = selectors.get_criteria_version(criteria_version_id) if criteria_version_id else None
+    found = old or versions.open_draft(CriteriaVersion)
     if found is None:
         return _no_draft(request)
     asked = request.GET.get("last", "")
     last = int(asked) if asked in {str(each) for each in _LASTS} else USUAL
     context = {
         "draft": found,
+        "old": old,
         "count": count_of(found.content, last),
         "last": last,
         "lasts": _LASTS,
@@ -240,13 +245,16 @@ def _answer(
         version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
     errors = check_content(version.content)
-    guarded = [each.message for each in versions.gate_errors(version)] if "draft" in context else []
+    guarded = versions.gate_errors(version) if "draft" in context and not errors else []
     context |= {
         "form": form,
         "refused": refused.message if refused else "",
         "current": current,
-        "problems": [f"{each.path or 'The criteria'}: {each.message}" for each in errors] or guarded,
+        "problems": [{"text": f"{each.path or 'The criteria'}: {each.message}"} for each in errors]
+        or [{"text": each.message, "test_lead": test_lead_of(each)} for each in guarded],
         "changes": changes(current.content, version.content) if current else [],
+        "warnings": doubtful(version.content),
+        "plain": plain_form_of(version.content) is not None,
         "parts": [*sentences(version.content), *_required(version.content)],
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
+from itertools import islice
 from typing import Any, Final
 
-from core.rules import InvalidRule, describe
+from core.rules import InvalidRule, describe, doubts
 from leads.criteria import SCHEMA
 from leads.requirement_words import requirement_changes, requirement_sentences
 from leads.requirements import REQUIRED_FIELDS
@@ -18,7 +19,7 @@ FITS: Final = "Fits"
 INTENT: Final = "Shows intent"
 EXCLUDED: Final = "Never qualifies"
 SCORE: Final = "Score"
-_NO_FIT: Final = "Everybody fits"
+_MOST_DOUBTS: Final = 20
 #: What says the same as leaving the part out.
 _LEFT_OUT: Final[Mapping[str, Any]] = {
     "score": {"from": OUTSIDE},
@@ -41,6 +42,14 @@ def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     if points:
         parts.append((SCORE, points))
     return [*parts, *requirement_sentences(content)]
+
+
+def doubtful(content: Mapping[str, Any]) -> list[str]:
+    """What to look at twice in a content: values that are not what their field asks for; each once."""
+    rules = [content.get("fit"), content.get("rule"), *(when for _, when in exclusions(content))]
+    rules += [signal.get("when") for _, signal in signals(content)]
+    found = (each.message for rule in rules if rule is not None for each in doubts(rule, SCHEMA))
+    return list(dict.fromkeys(islice(found, _MOST_DOUBTS)))
 
 
 def conditions(tree: Any) -> list[str]:
@@ -140,8 +149,9 @@ def _rule_changes(heading: str, before: Any, after: Any) -> list[str]:
     if before == after:
         return []
     if before is None or after is None:
-        old, new = (_NO_FIT if tree is None else sentence(tree) for tree in (before, after))
-        return [f"{heading}: {old}; now {new}."]
+        if before is None:
+            return [f"{heading}: {sentence(after)}. Until now everybody fits."]
+        return [f"{heading}: everybody. Until now only: {sentence(before)}."]
     (kind, old_parts), (new_kind, new_parts) = _parts(before), _parts(after)
     if kind != new_kind:
         return [f"{heading}: {sentence(before)}; now {sentence(after)}."]

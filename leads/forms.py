@@ -30,9 +30,14 @@ def _split(text: str) -> list[str]:
 
 
 class BasedOnForm(forms.Form):
-    """Remembers which version the reader saw, so that two people do not overwrite each other."""
+    """Remembers which version the reader saw in force, and which revision of the draft where one was open, so
+    that two people do not overwrite each other.
+    """
 
     based_on = forms.IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
+    revision = forms.IntegerField(
+        min_value=1, max_value=MAX_INTEGER, required=False, widget=forms.HiddenInput
+    )
 
 
 class CriteriaForm(BasedOnForm):
@@ -63,7 +68,7 @@ class CriteriaForm(BasedOnForm):
         label="Countries",
         required=False,
         max_length=2_000,
-        help_text="As they come in, parted by commas: DE, AT, CH. Empty: every country.",
+        help_text="By code or name, parted by commas: DE, AT, Switzerland. Empty: every country.",
     )
     exclude_flags = forms.MultipleChoiceField(
         label="Never qualifies",

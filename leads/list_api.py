@@ -16,7 +16,8 @@ from core.errors import ValidationFailed
 from leads import strict
 from leads.list_csv import MOST_BYTES, Table, decode, read_table
 from leads.list_export import list_as_csv
-from leads.list_import import STATUS_WORDS, ListPlan, import_list, plan_import
+from leads.list_import import import_list, plan_import
+from leads.list_plan import STATUS_WORDS, ListPlan
 from leads.list_use import uses_of
 from leads.models import ListEntry, NamedList
 from leads.named_lists import (
@@ -172,11 +173,10 @@ class OneListView(TenantAPIView):
     def patch(self, request: Request, named_list_id: UUID) -> Response:
         """Another name or purpose. Rules go on naming it by its slug."""
         said = strict.read(_read_patch, request.data)
-        found = get_list(list_id=named_list_id)
         changed = change_list(
-            list_id=found.id,
-            name=said.get("name", found.name),
-            purpose=said.get("purpose", found.purpose),
+            list_id=named_list_id,
+            name=said.get("name"),
+            purpose=said.get("purpose"),
             actor=self.actor,
             now=self.clock(),
         )

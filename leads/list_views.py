@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import Conflict, ValidationFailed
 from leads.list_csv import MOST_BYTES, Table, decode, read_table
 from leads.list_export import list_as_csv
-from leads.list_import import STATUS_WORDS, ListPlan, import_list, plan_import
+from leads.list_import import import_list, plan_import
+from leads.list_plan import STATUS_WORDS, ListPlan
 from leads.list_use import uses_of
 from leads.models import ListEntry, NamedList
 from leads.named_lists import (
@@ -34,7 +35,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.refusals import status_of, take_errors
+from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 
@@ -72,9 +73,9 @@ class FileForm(forms.Form):
 
     file = forms.FileField(
         label="CSV file",
-        required=False,
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
         help_text="1 MB and 5,000 rows at most; in UTF-8 (“CSV UTF-8”) or UTF-16.",
+        error_messages={"required": "Choose a file."},
     )
     text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     leave_out_wrong = forms.BooleanField(label="Leave out the rows that are wrong", required=False)
@@ -82,8 +83,14 @@ class FileForm(forms.Form):
     table: Table
     read: str
 
+    def __init__(self, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files)
+        self.fields["file"].required = not (data and data.get("text"))
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
         file, text = cleaned.get("file"), cleaned.get("text") or ""
         try:
             if file:
@@ -94,9 +101,7 @@ class FileForm(forms.Form):
                 text, encoding = decode(text.encode())
             self.read, self.table = text, read_table(text, encoding=encoding)
         except ValidationFailed as refusal:
-            missing = not file and not text
-            message = "Choose a file." if missing else refusal.message
-            self.add_error("file", ValidationError(message))
+            self.add_error("file", ValidationError(refusal.message))
         return cleaned
 
 
@@ -225,6 +230,7 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
     found = get_list(list_id=named_list_id)
     form = FileForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
     plan: ListPlan | None = None
+    status = status_of(form)
     if request.method == "POST" and form.is_valid():
         now = database_clock()
         if request.POST.get("do") == "apply":
@@ -236,8 +242,9 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
                     actor=member_actor(request.member),
                     now=now,
                 )
-            except ValidationFailed as refusal:
+            except (Conflict, ValidationFailed) as refusal:
                 form.add_error(None, refusal.message)
+                status = status_of_refusal(refusal)
             else:
                 messages.success(request, _done(done))
                 return redirect("leads:list", found.id)
@@ -253,7 +260,7 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
         "file_text": form.read if plan else "",
         "crumbs": _crumbs(found, "Import"),
     }
-    return render(request, "leads/list_import.html", context, status=status_of(form))
+    return render(request, "leads/list_import.html", context, status=status)
 
 
 def _done(plan: ListPlan) -> str:

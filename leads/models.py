@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -124,6 +126,8 @@ class Lead(TenantModel):
     verdict = models.JSONField(null=True)
     criteria_version = tenant_fk("leads.CriteriaVersion", null=True)
     needs = models.JSONField(default=list)  # handoff requirements that are missing: the "needs data" queue
+    # Since when it waits for them; of the past while there are none.
+    needs_since = models.DateTimeField(null=True)
     # Codes of leads.quality.CHECKS that found something when it last came or was corrected; null: not looked
     # at yet.
     invalid = models.JSONField(null=True)
@@ -162,6 +166,16 @@ class Lead(TenantModel):
     @property
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or "Unnamed lead"
+
+    @property
+    def waits_since(self) -> datetime:
+        """Since when it waits for data. One that began before this was noted waits since its last change."""
+        return self.needs_since or self.updated_at
+
+    def note_waiting(self, now: datetime) -> None:
+        """Keep since when it waits, where it does; see `leads.upsert` for where a wait is over."""
+        if self.needs and self.needs_since is None:
+            self.needs_since = now
 
     @property
     def company(self) -> str:

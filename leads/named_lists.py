@@ -157,12 +157,15 @@ def create_list(*, name: str, purpose: str, actor: str, now: datetime) -> NamedL
 
 
 @transaction.atomic
-def change_list(*, list_id: UUID, name: str, purpose: str, actor: str, now: datetime) -> NamedList:
-    """Give a list another name or purpose; rules go on naming it by its slug. Audited. Raises NotFound;
-    ValidationFailed at /name or /purpose."""
+def change_list(
+    *, list_id: UUID, name: str | None = None, purpose: str | None = None, actor: str, now: datetime
+) -> NamedList:
+    """Give a list another name or purpose (None: as it is by then); rules go on naming it by its slug.
+    Audited. Raises NotFound; ValidationFailed at /name or /purpose."""
     lock_lists()
     found = get_list(list_id=list_id)
-    title = _checked(name, purpose, but=found)
+    purpose = found.purpose if purpose is None else purpose
+    title = _checked(found.name if name is None else name, purpose, but=found)
     before = {"name": found.name, "purpose": found.purpose}
     after = {"name": title, "purpose": purpose}
     if before != after:

@@ -7,6 +7,7 @@ A field is owed by its name: one of REQUIRED_FIELDS, "custom.<name>" of the orga
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +33,7 @@ MOST_DAYS: Final = 250
 CUSTOM, SQL = "custom.", "sql."
 CUSTOM_NAME: Final = 60
 CUSTOM_TEXT: Final = 500
+_CUSTOM_NAME: Final = re.compile(r"\w(?:[\w .-]*[\w.-])?")
 _NUMBERS: Final = ("score", "account.employees", "account.revenue")
 #: What a correction calls them, where that is another name.
 _CORRECTED: Final = {"company_name": "company.name", "country": "company.country", "region": "company.region"}
@@ -144,7 +146,8 @@ def check_owed(said: object, bar: Bar) -> dict[str, list[str]]:
             for place, name in enumerate(names):
                 problem = _owed_problem(name, Stage(stage), bar)
                 if problem:
-                    errors.append(FieldError(f"{path}/{place}", problem, "unknown_field"))
+                    code = "bad_name" if str(name).startswith(CUSTOM) else "unknown_field"
+                    errors.append(FieldError(f"{path}/{place}", problem, code))
             good = [name for name in names if isinstance(name, str)]
             if good:
                 kept[str(stage)] = list(dict.fromkeys(good))
@@ -158,8 +161,12 @@ def _owed_problem(name: object, stage: Stage, bar: Bar) -> str:
         return "The name of a field is wanted."
     if name.startswith(CUSTOM):
         rest = name.removeprefix(CUSTOM)
-        good = rest == rest.strip() and 0 < len(rest) <= CUSTOM_NAME and not {"/", "~"} & set(rest)
-        return "" if good else f"A field of your own has a name of 1 to {CUSTOM_NAME} characters, without /."
+        if len(rest) <= CUSTOM_NAME and _CUSTOM_NAME.fullmatch(rest):
+            return ""
+        return (
+            f"{rest[:CUSTOM_NAME]!r} cannot be the name of a field of yours: 1 to {CUSTOM_NAME} letters, "
+            "digits, spaces, dots, - and _, as it stands in custom."
+        )
     if name.startswith(SQL):
         if stage not in AFTER_SQL:
             return "Answers can be owed after SQL; at SQL the criteria say themselves what must be."

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from leads.models import Engagement, Handoff
 
@@ -30,8 +30,22 @@ def counts(heard_at: datetime, closed_at: datetime | None) -> bool:
 def past_of(lead_ids: Iterable[UUID]) -> dict[UUID, list[Did]]:
     """What each of these leads did that counts now. One statement."""
     found: dict[UUID, list[Did]] = {lead_id: [] for lead_id in lead_ids}
-    closed_since = Handoff.objects.filter(lead_id=OuterRef("lead_id"), closed_at__gt=OuterRef("received_at"))
-    rows = Engagement.objects.filter(~Exists(closed_since), lead_id__in=list(found))
-    for lead_id, kind, subject, at in rows.values_list("lead_id", "kind", "subject", "at"):
+    for lead_id, kind, subject, at in _counting(found).values_list("lead_id", "kind", "subject", "at"):
         found[lead_id].append((kind, subject, at))
     return found
+
+
+def quiet_since_closing(lead_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the leads whose last handoff was closed and that did nothing since. Two statements."""
+    closed = set(
+        Handoff.objects.filter(lead_id__in=list(lead_ids), closed_at__isnull=False).values_list(
+            "lead_id", flat=True
+        )
+    )
+    return closed - set(_counting(closed).values_list("lead_id", flat=True).distinct())
+
+
+def _counting(lead_ids: Iterable[UUID]) -> QuerySet[Engagement]:
+    closed_since = Handoff.objects.filter(lead_id=OuterRef("lead_id"), closed_at__gt=OuterRef("received_at"))
+    rows: QuerySet[Engagement] = Engagement.objects.filter(~Exists(closed_since), lead_id__in=list(lead_ids))
+    return rows

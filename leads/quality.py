@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import phonenumbers
 
+from core.countries import code_of
 from core.errors import ValidationFailed
 from leads.disposable import DISPOSABLE_DOMAINS
 from leads.matching import email_domain, has_known_suffix, is_free_mail, normalise_email, registrable_domain
@@ -114,9 +115,9 @@ def _phone_findings(known: Known) -> list[Finding]:
 def phone_problem(phone: str, country: str = "") -> str:
     """Why a telephone number cannot be called, in a sentence; "" for one that can.
 
-    country: two-letter code by which a number without its international prefix is read.
+    country: by any of its names; a number without its international prefix is read by it.
     """
-    region = country.upper() if len(country) == 2 and country.isalpha() else None
+    region = code_of(country)
     try:
         number = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException as error:

@@ -220,7 +220,9 @@ def _half_life_errors(
         return
     is_number = isinstance(half, int | float) and not isinstance(half, bool)
     if not is_number or not SHORTEST_HALF_LIFE <= half <= LONGEST_HALF_LIFE:
-        text = f"A half-life is {SHORTEST_HALF_LIFE} to {LONGEST_HALF_LIFE:,} days, or null: points stay."
+        text = (
+            f"A half-life is {SHORTEST_HALF_LIFE} to {LONGEST_HALF_LIFE:,} days; without one the points stay."
+        )
         yield FieldError(f"{path}/half_life_days", text, "out_of_range")
     elif is_rule and not compile_rule(entry["when"], schema).can_age:
         text = (

@@ -37,7 +37,9 @@ __all__ = [
     "prepare_handoffs",
     "record_steps",
     "record_touch",
+    "reopen_handoff",
     "start_assignments",
+    "take_step_back",
     "undo_touch",
     "upsert_leads",
 ]
@@ -101,6 +103,22 @@ def move_stage(
             [lead], to, actor=actor, now=now, why=why, handoffs={lead.id: handoff} if handoff else None
         )
     )
+
+
+def take_step_back(lead: Lead, to: Stage, *, actor: str, now: datetime, why: str, handoff: Handoff) -> None:
+    """Let a lead be at the stage that it was at before its last step, which is taken back: recorded as a step
+    of its own, and no way of the lifecycle."""
+    StageChange.objects.create(
+        lead=lead,
+        handoff=handoff,
+        old=str(lead.stage),
+        new=str(to),
+        at=now,
+        actor=actor,
+        why=why,
+    )
+    lead.stage, lead.updated_at = to, now
+    update_rows([lead], ["stage", "updated_at"])
 
 
 def mark_worked(handoffs: Sequence[Handoff], at: datetime) -> None:
@@ -202,6 +220,18 @@ def close_handoffs(
     update_rows(closing, ["state", "outcome", "closed_at"])
     _set_lead_owners({handoff.lead_id: None for handoff in closing}, now)
     return end_assignments(closing, reason=Assignment.EndReason.CLOSED, now=now, clear_owner=False)
+
+
+def reopen_handoff(handoff: Handoff, *, now: datetime) -> None:
+    """Open a handoff again whose ending is taken back, with the owner that it had. The stage and the clocks
+    are the caller's to bring back."""
+    ended = Assignment.objects.filter(
+        handoff=handoff, ended_at=handoff.closed_at, end_reason=Assignment.EndReason.CLOSED
+    )
+    ended.update(ended_at=None, end_reason="")
+    handoff.state, handoff.outcome, handoff.closed_at = Handoff.State.OPEN, "", None
+    update_rows([handoff], ["state", "outcome", "closed_at"])
+    _set_lead_owners({handoff.lead_id: handoff.owner_id}, now)
 
 
 # --- Owners -------------------------------------------------------------------------------------------------

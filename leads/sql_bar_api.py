@@ -4,7 +4,7 @@ publication and going back. The same rules as on the pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,10 +13,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.errors import NotFound
-from leads import sql_bar, strict
+from leads import sql_bar
 from leads.models import SqlBarVersion
 from leads.sql_bar import check_publishable, get_version
+from leads.version_calls import DraftCalls, PublishingCalls, the_draft
 from tenants import versions
 from web.api import TenantAPIView
 from web.pagination import known_query
@@ -26,11 +26,9 @@ from web.version_api import (
     CheckSerializer,
     DraftInSerializer,
     PublishDraftInSerializer,
-    PublishingView,
     VersionListSerializer,
     VersionSerializer,
     standing_document,
-    version_document,
     version_list,
 )
 
@@ -53,18 +51,6 @@ class SqlBarInForceSerializer(serializers.Serializer[Any]):
 
 class SqlBarCheckSerializer(CheckSerializer):
     """What publishing the draft of the SQL criteria would do; nothing is written."""
-
-
-_read_draft: Callable[..., dict[str, Any]] = strict.reader_of(DraftInSerializer)
-_read_publish: Callable[..., dict[str, Any]] = strict.reader_of(PublishDraftInSerializer)
-_read_again: Callable[..., dict[str, Any]] = strict.reader_of(AgainInSerializer)
-
-
-def _draft() -> SqlBarVersion:
-    found = versions.open_draft(SqlBarVersion)
-    if found is None:
-        raise NotFound("There is no draft.")
-    return found
 
 
 class SqlBarView(TenantAPIView):
@@ -96,7 +82,8 @@ class SqlBarVersionsView(TenantAPIView):
         return Response(version_list(SqlBarVersion, sql_bar.changes))
 
 
-class SqlBarDraftView(TenantAPIView):
+class SqlBarDraftView(DraftCalls):
+    model = SqlBarVersion
     scopes: ClassVar[Mapping[str, str]] = {
         "GET": "config:read",
         "PUT": "config:write",
@@ -106,29 +93,19 @@ class SqlBarDraftView(TenantAPIView):
     @extend_schema(operation_id="sql_criteria_draft_retrieve", responses={200: SqlBarSerializer})
     def get(self, request: Request) -> Response:
         """The draft of the next version."""
-        known_query(request)
-        return Response(version_document(_draft()))
+        return self.read_draft(request)
 
     @extend_schema(
         operation_id="sql_criteria_draft_update", request=DraftInSerializer, responses={200: SqlBarSerializer}
     )
     def put(self, request: Request) -> Response:
         """Save the draft, or begin one. 409 where somebody saved it since `revision`, with what changed."""
-        said = strict.read(_read_draft, request.data)
-        found = versions.write_draft(
-            SqlBarVersion,
-            content=said["content"],
-            revision=said.get("revision"),
-            actor=self.actor,
-            now=self.clock(),
-        )
-        return Response(version_document(found))
+        return self.save_draft(request)
 
     @extend_schema(operation_id="sql_criteria_draft_discard", responses={204: None})
     def delete(self, request: Request) -> Response:
         """Throw the draft away."""
-        versions.discard_draft(_draft(), actor=self.actor, now=self.clock())
-        return Response(status=204)
+        return self.discard_draft()
 
 
 class SqlBarCheckView(TenantAPIView):
@@ -139,7 +116,7 @@ class SqlBarCheckView(TenantAPIView):
     )
     def post(self, request: Request) -> Response:
         """What is wrong with the draft and where, and what it changes. Nothing is written."""
-        found = _draft()
+        found = the_draft(SqlBarVersion)
         current = versions.version_in_force(SqlBarVersion, self.clock())
         before = current.content if current else sql_bar.DEFAULT_BAR
         return Response(
@@ -152,7 +129,9 @@ class SqlBarCheckView(TenantAPIView):
         )
 
 
-class SqlBarPublishView(PublishingView):
+class SqlBarPublishView(PublishingCalls):
+    model = SqlBarVersion
+
     @extend_schema(
         operation_id="sql_criteria_publish",
         request=PublishDraftInSerializer,
@@ -163,17 +142,12 @@ class SqlBarPublishView(PublishingView):
         an SQL. 400 with the place of every error; 409 where somebody saved it since, where another is
         scheduled, and `approval_needed` where a second admin must approve.
         """
-        said = strict.read(_read_publish, request.data)
-        version = versions.publish(
-            _draft(),
-            expected_revision=said["revision"],
-            validate=check_publishable,
-            **self.wishes(said),
-        )
-        return Response(version_document(version))
+        return self.publish_draft(request, check_publishable)
 
 
-class SqlBarAskView(PublishingView):
+class SqlBarAskView(PublishingCalls):
+    model = SqlBarVersion
+
     @extend_schema(
         operation_id="sql_criteria_ask", request=PublishDraftInSerializer, responses={201: AskedSerializer}
     )
@@ -181,32 +155,26 @@ class SqlBarAskView(PublishingView):
         """Ask a second admin to put the draft in force. They decide on the page. A later save of the draft
         withdraws the request.
         """
-        said = strict.read(_read_publish, request.data)
-        found = _draft()
-        if found.revision == said["revision"]:  # of another one `ask` says what changed
-            check_publishable(found.content)
-        order = versions.ask(found, asker=None, expected_revision=said["revision"], **self.wishes(said))
-        return self.asked(order)
+        return self.ask_for_draft(request, check_publishable)
 
 
-class SqlBarRollBackView(PublishingView):
+class SqlBarRollBackView(PublishingCalls):
+    model = SqlBarVersion
+
     @extend_schema(
         operation_id="sql_criteria_roll_back", request=AgainInSerializer, responses={200: SqlBarSerializer}
     )
     def post(self, request: Request, sql_bar_version_id: UUID) -> Response:
         """Put a copy of an earlier version in force, under a new number. 409 as for publishing."""
-        said = strict.read(_read_again, request.data)
-        old = get_version(sql_bar_version_id)
-        version = versions.roll_back(old, validate=check_publishable, **self.wishes(said))
-        return Response(version_document(version))
+        return self.publish_again(request, get_version(sql_bar_version_id), check_publishable)
 
 
-class SqlBarAskAgainView(PublishingView):
+class SqlBarAskAgainView(PublishingCalls):
+    model = SqlBarVersion
+
     @extend_schema(
         operation_id="sql_criteria_ask_again", request=AgainInSerializer, responses={201: AskedSerializer}
     )
     def post(self, request: Request, sql_bar_version_id: UUID) -> Response:
         """Ask a second admin to put a copy of an earlier version in force: it is the draft until then."""
-        said = strict.read(_read_again, request.data)
-        order = versions.ask_again(get_version(sql_bar_version_id), asker=None, **self.wishes(said))
-        return self.asked(order)
+        return self.ask_for_again(request, get_version(sql_bar_version_id))

@@ -181,6 +181,12 @@ def _new_key(label: str, taken: set[str]) -> str:
     return key
 
 
+#: What may be written under "what meets it", for somebody who sees a field and no JSON.
+_WANTED: Final = {
+    "yes_no": "Write yes or no, or leave it empty: then any answer meets it.",
+    "number": "Write the least number, or leave it empty: then any number meets it.",
+    "choice": "Write one of the choices, or some of them with commas, or leave it empty: then any meets it.",
+}
 _NAMES: Final = {"label": "Question", "choices": "Choices", "must_be": "What meets it", "hint": "Hint"}
 
 
@@ -192,9 +198,10 @@ def _place_errors(draft: BarDraft, errors: Sequence[FieldError]) -> None:
             draft.problems.append(("questions", "The questions", error.message))
             continue
         row = draft.rows[place]
-        row.errors[found[2]] = error.message
+        message = _WANTED.get(row.answer, error.message) if found[2] == "must_be" else error.message
+        row.errors[found[2]] = message
         title = f"{row.label or f'Question {place + 1}'}, {_NAMES.get(found[2], found[2]).lower()}"
-        draft.problems.append((f"q{place}-{_SPOTS.get(found[2], 'label')}", title, error.message))
+        draft.problems.append((f"q{place}-{_SPOTS.get(found[2], 'label')}", title, message))
 
 
 _SPOTS: Final = {"choices": "choices", "must_be": "wanted", "hint": "hint"}

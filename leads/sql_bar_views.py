@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core.errors import Conflict, StaleVersion
@@ -16,7 +17,7 @@ from leads import sql_bar
 from leads.criteria_views import crumbs
 from leads.models import SqlBarVersion
 from leads.sql_bar_form import BarDraft, draft_of, read_draft
-from tenants import versions
+from tenants import discarding, versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -28,7 +29,6 @@ from tenants.requests import TenantRequest
 from tenants.version_pages import (
     REUSABLE,
     history_rows,
-    number_of,
     publish_again,
     publish_draft,
     published_words,
@@ -140,17 +140,17 @@ def _crumbs(here: str) -> list[dict[str, str]]:
 @require_POST
 @member_required(Role.ADMIN)
 def discard(request: TenantRequest) -> HttpResponse:
-    """POST /qualification/sql/draft/discard {revision}."""
-    found = versions.open_draft(SqlBarVersion)
-    if found is not None:
-        try:
-            revision = number_of(request, "revision") or 0
-            versions.discard_draft(found, expected_revision=revision, **_by(request))
-        except Conflict as refusal:
-            messages.error(request, refusal.message)
-            return redirect("leads:sql_bar_draft")
-        messages.success(request, f"The draft of version {found.number} is gone.")
-    return redirect("leads:sql_bar")
+    """POST /qualification/sql/draft/discard: asks, with what would be lost. With {sure, revision}: it is
+    gone."""
+    return discarding.discard(
+        request,
+        versions.open_draft(SqlBarVersion),
+        changes=sql_bar.changes,
+        what="the SQL criteria",
+        draft_url=reverse("leads:sql_bar_draft"),
+        done_url=reverse("leads:sql_bar"),
+        crumbs=_crumbs("Discard the draft"),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -68,6 +68,7 @@ _CHANGING = (
     "verdict",
     "criteria_version",
     "needs",
+    "needs_since",
     "invalid",
     "is_test",
     "updated_at",
@@ -257,6 +258,8 @@ class Batch:
         if person.account is not None:
             lead.account_id = person.account.id
         lead.search_name = f"{lead.first_name} {lead.last_name}".strip().lower()[:170]
+        # Who waited for data goes on waiting since then; for who did not, a wait of long ago is over.
+        lead.needs_since = lead.waits_since if lead.needs else None
         lead.updated_at = self.now
 
     def merge_item(self, lead: Lead, item: LeadIn, *, newer: bool) -> None:
@@ -332,6 +335,7 @@ class Batch:
                 person.steps.append(("", Stage(lead.stage)))
             judgement = judge_lead(lead, person.facts, self.version) if self.version else None
             judgement = self.ask_triggers(person, judgement)
+            lead.note_waiting(self.now)
             if judgement is None:
                 continue
             person.judgement = judgement

@@ -15,6 +15,11 @@ urlpatterns = [
     path("qualification/draft/check", criteria_views.check, name="criteria_check"),
     path("qualification/draft/discard", criteria_views.discard, name="criteria_discard"),
     path("qualification/draft/leads", criteria_views.changed_leads, name="criteria_leads"),
+    path(
+        "qualification/versions/<uuid:criteria_version_id>/leads",
+        criteria_views.changed_leads,
+        name="criteria_version_leads",
+    ),
     path("qualification/versions", criteria_views.history, name="criteria_versions"),
     path(
         "qualification/versions/<uuid:criteria_version_id>/use",
@@ -49,7 +54,7 @@ urlpatterns = [
     path("accounts/lists/<uuid:named_list_id>/remove", list_views.remove, name="list_remove"),
     path("accounts/<uuid:account_id>", account_views.account, name="account"),
     path("accounts/<uuid:account_id>/merge", account_merge_views.merge, name="account_merge"),
-    path("accounts/<uuid:account_id>/names", account_merge_views.add, name="account_name_add"),
+    path("accounts/<uuid:account_id>/names", account_merge_views.names, name="account_names"),
     path(
         "accounts/<uuid:account_id>/names/<uuid:name_id>/remove",
         account_merge_views.remove,

@@ -1,12 +1,11 @@
-"""The qualification page: the criteria in force as sentences, their history, and a form for the next
-version."""
+"""The qualification page: the criteria in force as sentences, their history, and a form for the draft of the
+next version, which is published on the page that shows what it changes."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -15,7 +14,7 @@ from core.errors import DomainError
 from core.rules import OPERATORS
 from leads import selectors
 from leads.criteria import ENGAGEMENT_KINDS, KEPT_PARTS, SCHEMA
-from leads.criteria_drafts import propose_criteria, publish_criteria
+from leads.criteria_drafts import write_criteria_draft
 from leads.criteria_words import sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
@@ -29,19 +28,22 @@ from tenants.models import Role
 from tenants.publication_views import standing
 from tenants.refusals import REFUSED, status_of_refusal
 from tenants.requests import TenantRequest
-from tenants.versions import needs_approval, version_in_force
+from tenants.versions import version_in_force
 
 
 @member_required(Role.MARKETING, Role.MANAGER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def criteria(request: TenantRequest) -> HttpResponse:
-    """GET, POST /qualification. Marketing and managers read it; an admin publishes the next version."""
+    """GET, POST /qualification. Marketing and managers read it; an admin writes the next version. POST
+    {based_on, revision, ...}: save it as the draft, and look at what it changes.
+    """
     may_edit = request.member.role == Role.ADMIN
     history = selectors.criteria_history()
     current = version_in_force(CriteriaVersion, database_clock())
     draft = next((version for version in history if version.state == "draft"), None)
     content = current.content if current else DEFAULT_CRITERIA
-    plain, advanced = _forms(current, draft.content if draft and may_edit else content)
+    seen = {"based_on": current.number if current else 0, "revision": draft.revision if draft else None}
+    plain, advanced = _forms(draft.content if draft and may_edit else content, seen)
     status = 200
     if request.method == "POST":
         if not may_edit:
@@ -49,10 +51,15 @@ def criteria(request: TenantRequest) -> HttpResponse:
         advanced_sent = "content" in request.POST
         form = AdvancedForm(request.POST) if advanced_sent else CriteriaForm(request.POST)
         kept = _kept(draft.content if draft else content)
-        refusal = _publish(request, form, kept) if form.is_valid() else None
+        refusal = _save(request, form, kept) if form.is_valid() else None
         if form.is_valid():
-            return redirect("leads:criteria")
+            return redirect("leads:criteria_check")
         status = status_of_refusal(refusal) if refusal else REFUSED
+        if refusal and refusal.status == 409:  # the next save starts from what they are now shown
+            again = request.POST.copy()
+            for name, value in seen.items():
+                again[name] = "" if value is None else str(value)
+            form.data = again
         if isinstance(form, AdvancedForm):
             advanced = form
         else:
@@ -64,6 +71,7 @@ def criteria(request: TenantRequest) -> HttpResponse:
         "required": required_labels(content.get("required", [])),
         "history": history,
         "next_number": draft.number if draft else (history[0].number + 1) if history else 1,
+        "draft": draft if may_edit else None,
         "draft_sentences": sentences(draft.content) if draft and may_edit else [],
         "draft_required": required_labels(draft.content.get("required", [])) if draft and may_edit else [],
         "standing": standing(CriteriaVersion, request, draft=draft),
@@ -100,15 +108,14 @@ def _writing() -> dict[str, Any]:
     }
 
 
-def _forms(
-    current: CriteriaVersion | None, content: dict[str, Any]
-) -> tuple[CriteriaForm | None, AdvancedForm]:
-    """Both forms, filled with what is in force; no plain one where plain fields could not say all of it."""
-    based_on = current.number if current else 0
+def _forms(content: dict[str, Any], seen: dict[str, int | None]) -> tuple[CriteriaForm | None, AdvancedForm]:
+    """Both forms, filled with the draft or what is in force; no plain one where plain fields could not say
+    all of it. seen: what the forms send back of what the reader saw.
+    """
     plain = plain_form_of(content)
-    filled = CriteriaForm(initial={"based_on": based_on, **CriteriaForm.values_of(plain)}) if plain else None
+    filled = CriteriaForm(initial={**seen, **CriteriaForm.values_of(plain)}) if plain else None
     text = json.dumps(content, indent=2, ensure_ascii=False)
-    return filled, AdvancedForm(initial={"based_on": based_on, "content": text})
+    return filled, AdvancedForm(initial={**seen, "content": text})
 
 
 def _kept(content: dict[str, Any]) -> dict[str, Any]:
@@ -116,32 +123,28 @@ def _kept(content: dict[str, Any]) -> dict[str, Any]:
     return {name: content[name] for name in KEPT_PARTS if name in content}
 
 
-def _publish(
+def _save(
     request: TenantRequest, form: CriteriaForm | AdvancedForm, kept: dict[str, Any]
 ) -> DomainError | None:
-    """Publish what the form says, or ask a second admin where one must approve; where that is refused, the
-    form says why, and the refusal is given back. kept: what the plain form does not show.
+    """Save what the form says as the draft; where that is refused, the form says why, and the refusal is
+    given back. kept: what the plain form does not show.
     """
     if isinstance(form, AdvancedForm):
         content = form.cleaned_data["content"]
     else:
         content = {**form.content(), **kept}
-    wanted: dict[str, Any] = {
-        "based_on": form.cleaned_data["based_on"],
-        "actor": member_actor(request.member),
-        "now": database_clock(),
-    }
     try:
-        if needs_approval("criteria"):
-            propose_criteria(content, asker=request.member, **wanted)
-            said = "The other admins are asked for their approval. Nothing is in force before."
-        else:
-            said = f"Version {publish_criteria(content, **wanted).number} is in force."
+        write_criteria_draft(
+            content,
+            based_on=form.cleaned_data["based_on"],
+            revision=form.cleaned_data["revision"],
+            actor=member_actor(request.member),
+            now=database_clock(),
+        )
     except DomainError as error:
         for one in error.field_errors:
             form.add_error(None, f"{one.path or 'The criteria'}: {one.message}")
         if not error.field_errors:
             form.add_error(None, error.message)
         return error
-    messages.success(request, said)
     return None

@@ -9,11 +9,11 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import publications
-        from notifications.selectors import unread_count
-        from web.shell import UNREAD, register_badge
+        from notifications.selectors import unread
+        from web.shell import UNREAD, Waiting, register_badge
 
-        def unread(request: Any) -> int:
-            return unread_count(tenant=request.tenant, member=request.member)
+        def unread_by(request: Any) -> Waiting:
+            return Waiting(unread(tenant=request.tenant, member=request.member))
 
-        register_badge(UNREAD, unread)
+        register_badge(UNREAD, unread_by)
         publications.install()

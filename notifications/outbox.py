@@ -6,7 +6,7 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version"; "at" and "due_at" are ISO times.
+"publication", "version", "dispute"; "at" and "due_at" are ISO times.
 """
 
 from __future__ import annotations
@@ -39,15 +39,24 @@ KINDS: Final[Mapping[str, str]] = {
     "lead.accepted": "A lead was accepted",
     "lead.rejected": "A lead was rejected",
     "lead.nurture": "A lead went to nurture",
+    "lead.progressing": "Sales says that a lead is progressing",
     "lead.nurture_started": "A nurture sequence is to begin",
     "lead.touched": "A touch was logged",
     "lead.engaged": "A lead did something again",
     "lead.stage_changed": "A lead changed its stage",
     "lead.excuse_asked": "An excuse for a missed clock was asked for",
     "lead.excuse_decided": "An excuse was approved or refused",
+    "lead.disputed": "Marketing disputes a rejection",
+    "lead.dispute_decided": "A dispute was decided",
     "config.approval_asked": "A version waits for a second person's approval",
     "config.approval_decided": "A version was approved or refused",
+    "agreement.sign_asked": "The agreement waits for a signature",
+    "agreement.in_force": "An agreement is in force and to be read",
+    "agreement.changed": "Something that was signed was changed",
+    "agreement.recalibrate": "The agreement is due for recalibration",
     "quality.degraded": "The data of a source became worse",
+    "campaign.verdict": "The leads of a new campaign were found usable, or not",
+    "survey.asked": "The alignment survey is open",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",
     "timer.reminder": "A clock reached its reminder",

@@ -66,8 +66,9 @@ def in_words(notices: Sequence[Notice], *, now: datetime) -> list[NoticeView]:
     return views
 
 
-def unread_count(*, tenant: Tenant, member: Member) -> int:
-    return Notice.objects.filter(tenant=tenant, member=member, read_at__isnull=True).count()
+def unread(*, tenant: Tenant, member: Member) -> QuerySet[Notice]:
+    """What this member has not read yet."""
+    return Notice.objects.filter(tenant=tenant, member=member, read_at__isnull=True)
 
 
 def endpoints_of(*, tenant: Tenant) -> list[WebhookEndpoint]:

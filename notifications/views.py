@@ -41,7 +41,7 @@ def inbox(request: TenantRequest) -> HttpResponse:
     context = {
         "notices": selectors.in_words(page.rows, now=database_clock()),
         "next": next_url(request, page.next),
-        "unread": selectors.unread_count(tenant=request.tenant, member=request.member),
+        "unread": selectors.unread(tenant=request.tenant, member=request.member).count(),
         "crumbs": [{"label": "Notifications", "url": ""}],
     }
     return render(request, "notifications/inbox.html", context)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
+from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api import ComplianceView
+from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
+from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
+from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
+from reporting.outcome_api import MoneyView, PipelineView, SpeedView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
@@ -19,4 +24,19 @@ urlpatterns = [
     path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
     path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
+    # Feedback and disputes.
+    path("reports/feedback", FeedbackReportView.as_view(), name="api_report_feedback"),
+    path("agreement", AgreementView.as_view(), name="api_agreement"),
+    path("agreement/versions", AgreementVersionsView.as_view(), name="api_agreement_versions"),
+    path(
+        "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
+    ),
+    path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
+    # Commitments.
+    path("commitments", CommitmentsView.as_view(), name="api_commitments"),
+    path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
+    # Outcomes.
+    path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
+    path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
+    path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
 ]

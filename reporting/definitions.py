@@ -19,6 +19,13 @@ Contacted: somebody made a touch of a kind that counts as a response. Untouched 
 then, and it had not been closed by then; those closed before are left out of its base, and so are MQLs of
 days that ended less than 72 hours ago.
 
+Complete, of what marketing hands over: a phone number that exists, and an e-mail address that is well formed
+and no throw-away one; as the lead is known now. Rejected for bad data: for the reason BAD_DATA. A rejection
+is explained where it names a reason; imported ones are in neither, as nobody gave them here.
+
+Where a journey ended: the furthest stage that a handoff reached, and the outcome it was closed with there.
+One that is open, or was closed without an outcome, stands at that stage.
+
 Durations are seconds between two recorded instants, by the wall clock, but for the two that are clocks
 (first touch, decision), which are working time. One that would be negative is left out.
 """
@@ -123,6 +130,31 @@ def _within(stage: str, days: int) -> str:
     return f"coalesce({reached_sql(stage)} <= started_at + interval '{days * 24} hours', false)::int"
 
 
+#: The reason of rejections that says phone or e-mail do not work (feedback.reasons).
+BAD_DATA: Final = "bad_contact_data"
+#: The fields without which a handoff does not count as complete (of leads.quality.COMPLETE).
+REACHED_BY: Final = ("email", "phone")
+
+#: How a journey may end at each stage that is not won: outcomes of leads.Handoff.
+ENDS: Final[Mapping[str, tuple[str, ...]]] = {
+    Stage.MQL.value: ("rejected", "nurture", "disqualified"),
+    Stage.SAL.value: ("nurture", "lost", "disqualified"),
+    Stage.SQL.value: ("nurture", "lost", "disqualified"),
+    Stage.OPPORTUNITY.value: ("nurture", "lost"),
+}
+
+
+def ended_as(stage: str, outcome: str) -> str:
+    """The name of the count of handoffs that ended so at a stage."""
+    return f"{stage}_{outcome}"
+
+
+def _ended(stage: str, outcome: str) -> str:
+    got_there = "true" if stage == STAGES[0] else f"{reached_sql(stage)} is not null"
+    further = reached_sql(STAGES[STAGES.index(stage) + 1])
+    return f"(outcome = '{outcome}' and {got_there} and {further} is null)::int"
+
+
 #: What is counted of handoffs, by name: each a number of one fact, as SQL over its columns.
 COUNTS: Final[Mapping[str, str]] = {
     "mqls": "1",
@@ -140,8 +172,13 @@ COUNTS: Final[Mapping[str, str]] = {
     "moves": "moves",
     "wrong_owner_moves": "wrong_owner_moves",
     "with_amount": "(amount is not null)::int",
+    "reachable": f"(not (lacks && array{list(REACHED_BY)}::varchar[]))::int",
+    "bad_data": f"(decision = 'rejected' and reason = '{BAD_DATA}')::int",
+    "explained": "(decision = 'rejected' and reason <> '')::int",
+    "unexplained": "(decision = 'rejected' and reason = '' and not is_history)::int",
     **{stage: f"({reached_sql(stage)} is not null)::int" for stage in LATER_STAGES},
     **{f"{stage}_{days}": _within(stage, days) for days in FOLLOWED for stage in LATER_STAGES},
+    **{ended_as(stage, end): _ended(stage, end) for stage, ends in ENDS.items() for end in ends},
 }
 #: Sums of money, in the organisation's currency.
 AMOUNTS: Final = ("amount", "won_amount")
@@ -157,6 +194,15 @@ BEHIND: Final[Mapping[str, Q]] = {
     "answered": ~Q(decision=""),
     "lost": Q(lost_at__isnull=False, won_at__isnull=True),
     "disqualified": Q(outcome="disqualified"),
+    "reachable": ~Q(lacks__overlap=list(REACHED_BY)),
+    "unreachable": Q(lacks__overlap=list(REACHED_BY)),
+    "bad_data": Q(decision="rejected", reason=BAD_DATA),
+    "well_known": ~Q(decision="") & ~Q(decision="rejected", reason=BAD_DATA),
+    "declined": Q(decision__in=["rejected", "nurture"]),
+    "refused": Q(decision="rejected") & ~Q(reason_side="routing"),
+    "not_refused": ~Q(decision="rejected") | Q(reason_side="routing"),
+    "explained": Q(decision="rejected") & ~Q(reason=""),
+    "unexplained": Q(decision="rejected", reason="", is_history=False),
     "contacted": Q(first_touch_at__isnull=False),
     "not_contacted": Q(first_touch_at__isnull=True),
     "untouched": (
@@ -167,6 +213,13 @@ BEHIND: Final[Mapping[str, Q]] = {
         & (Q(closed_at__isnull=True) | Q(closed_at__gt=F("started_at") + timedelta(hours=UNTOUCHED_HOURS)))
     ),
 }
+
+
+def has_ended(stage: str, outcome: str) -> Q:
+    """The filter on facts: it came no further than the stage, and ended so; "" for those that stand there."""
+    further = STAGES[STAGES.index(stage) + 1]
+    at_stage = has_reached(stage) & ~has_reached(further)
+    return at_stage & (Q(outcome=outcome) if outcome else ~Q(outcome__in=ENDS[stage]))
 
 
 def counted_as(stage: str, days: int | None) -> str:

@@ -52,12 +52,12 @@ def _is_known(name: str) -> str:
 
 
 def _of_clock() -> str:
-    """Verdict and seconds of the latest company clock of first touch and of the decision."""
+    """Verdict, seconds and deadline of the latest company clock of first touch and of the decision."""
     return ", ".join(
         f"(array_agg(f.{column} order by f.started_at desc)"
         f" filter (where f.clock = 'company' and f.target = '{target}'))[1] as {name}_{what}"
         for target, name in (("first_touch", "touch"), ("decision", "decision"))
-        for column, what in (("verdict", "verdict"), ("business_seconds", "seconds"))
+        for column, what in (("verdict", "verdict"), ("business_seconds", "seconds"), ("due_at", "due_at"))
     )
 
 
@@ -69,16 +69,20 @@ insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_histo
     source, campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at,
     assigned_at, first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at,
     decision, reason, reason_side, outcome, touches, moves, wrong_owner_moves, touch_verdict, touch_seconds,
-    decision_verdict, decision_seconds, amount, won_amount)
+    decision_verdict, decision_seconds, amount, won_amount, feedback, feedback_at, decision_due_at,
+    overturned, dispute)
 select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
     h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
     l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
     coalesce(h.opportunity_at, deals.opened_at), coalesce(steps.won_at, deals.won_at),
-    coalesce(steps.lost_at, deals.lost_at), h.closed_at, coalesce(answer.kind, ''),
+    coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end), h.closed_at,
+    coalesce(answer.kind, ''),
     coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
     coalesce(made.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0), coalesce(spans.refused, 0),
     coalesce(clocks.touch_verdict, ''), clocks.touch_seconds, coalesce(clocks.decision_verdict, ''),
-    clocks.decision_seconds, deals.amount, deals.won_amount
+    clocks.decision_seconds, deals.amount, deals.won_amount,
+    coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
+    coalesce(disputed.state, '')
 from leads_handoff h
 join leads_lead l on l.tenant_id = h.tenant_id and l.id = h.lead_id
 join tenants_tenant tenant on tenant.id = h.tenant_id
@@ -88,6 +92,7 @@ left join leads_criteriaversion criteria
 left join lateral (
     select d.kind, d.at from feedback_disposition d
      where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
+       and d.kind in ('accepted', 'rejected', 'nurture')
     union all
     select 'accepted', h.accepted_at where h.is_history and h.accepted_at is not null
     union all
@@ -141,6 +146,19 @@ left join lateral (
         min(o.closed_at) filter (where o.outcome = 'lost') as lost_at, min(o.opened_at) as opened_at
       from leads_opportunity o where o.tenant_id = h.tenant_id and o.handoff_id = h.id
 ) deals on true
+left join lateral (
+    select coalesce((array_agg(d.kind order by d.at, d.id))[1],
+            case when h.outcome in ('rejected', 'disqualified', 'lost', 'won') then h.outcome end) as kind,
+        coalesce(min(d.at),
+            case when h.outcome in ('rejected', 'disqualified', 'lost', 'won') then h.closed_at end) as at,
+        bool_or(d.kind = 'rejected' and d.overturned_at is not null) as overturned
+      from feedback_disposition d
+     where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
+) heard on true
+left join lateral (
+    select (array_agg(x.state order by x.opened_at desc, x.id desc))[1] as state
+      from feedback_dispute x where x.tenant_id = h.tenant_id and x.handoff_id = h.id
+) disputed on true
 where h.tenant_id = %(tenant)s and not h.is_test
 """
 _INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks(), of_clock=_of_clock())

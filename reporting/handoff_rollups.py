@@ -42,6 +42,8 @@ REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
     "reason_source": frozenset({"team_id", "source", "tier", "reason"}),
     "reason_campaign": frozenset({"team_id", "campaign", "tier", "reason"}),
 }
+#: Number of the cubes above and of definitions.COUNTS: one more with each change of them.
+LAYOUT: Final = 2
 #: Weeks that a rebuild counts at once.
 _CHUNK: Final = timedelta(weeks=4)
 
@@ -64,7 +66,7 @@ class Counted(NamedTuple):
 
 def are_complete(zone: str) -> bool:
     """Whether every fact of a handoff is rolled up by this zone's days."""
-    return bool(RollUpState.objects.filter(handoffs_zone=zone).exists())
+    return bool(RollUpState.objects.filter(handoffs_zone=zone, handoffs_layout=LAYOUT).exists())
 
 
 def refresh(facts: Collection[Counted], *, zone: str) -> None:
@@ -95,7 +97,7 @@ def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) 
             monday += _CHUNK
             if progress is not None:
                 progress(min(monday - timedelta(days=1), last), last)
-    RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone})
+    RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone, "handoffs_layout": LAYOUT})
 
 
 def _fill(monday: date, after: date, *, zone: str) -> None:

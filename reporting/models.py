@@ -5,7 +5,47 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from reporting.agreement.models import (
+    Agreement,
+    AgreementSettings,
+    FreezeOverride,
+    Reading,
+    Recalibration,
+    Signature,
+)
+from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.outcomes.models import (
+    CampaignVerdict,
+    OutcomeSettings,
+    SurveyAnswer,
+    SurveyDone,
+    SurveyQuestion,
+    SurveyRound,
+)
 from tenants.models import TenantModel, tenant_fk
+
+__all__ = [
+    "Agreement",
+    "AgreementSettings",
+    "CampaignVerdict",
+    "CommitmentNote",
+    "CommitmentTarget",
+    "FreezeOverride",
+    "HandoffFact",
+    "HandoffRollUp",
+    "LeakSettings",
+    "OutcomeSettings",
+    "Reading",
+    "Recalibration",
+    "RollUp",
+    "RollUpState",
+    "Signature",
+    "SurveyAnswer",
+    "SurveyDone",
+    "SurveyQuestion",
+    "SurveyRound",
+    "TargetFact",
+]
 
 _NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
 
@@ -152,6 +192,13 @@ class HandoffFact(TenantModel):
     amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
     won_amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
 
+    # Feedback, for reporting.feedback_measures. The database's defaults serve code that does not know them.
+    feedback = models.CharField(max_length=12, blank=True, default="", db_default="")  # the first standing
+    feedback_at = models.DateTimeField(null=True)
+    decision_due_at = models.DateTimeField(null=True)  # on the company's clock
+    overturned = models.BooleanField(default=False, db_default=False)  # its rejection was, by a dispute
+    dispute = models.CharField(max_length=10, blank=True, default="", db_default="")  # Dispute.State
+
     class Meta(TenantModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "started_at"], name="handoff_fact_of_period"),
@@ -168,6 +215,23 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few: those that stand somewhere.
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=models.Q(closed_at__isnull=True),
+                name="handoff_fact_open",
+            ),
+            # Few of many: what is owed an answer, and what was disputed.
+            models.Index(
+                fields=["tenant", "started_at", "decision_due_at"],
+                condition=models.Q(feedback=""),
+                name="handoff_fact_unanswered",
+            ),
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=~models.Q(dispute=""),
+                name="handoff_fact_disputed",
+            ),
         ]
 
 
@@ -228,12 +292,16 @@ class RollUp(TenantModel):
 
 
 class RollUpState(TenantModel):
-    """That the roll-ups of an organisation are complete, and whose days they count. Without it, or after the
-    organisation moved to another zone, reports count facts."""
+    """That the roll-ups of an organisation are complete, whose days they count, and which cubes they have
+    (rollups.LAYOUT). Without it, after the organisation moved to another zone, or after an upgrade with
+    another layout, reports count facts until all cells are counted anew."""
 
     zone = models.CharField(max_length=60)
-    # The same of the roll-ups of handoffs. The database's default serves code that does not know them yet.
+    layout = models.PositiveSmallIntegerField(default=1, db_default=1)
+    # The same of the roll-ups of handoffs (handoff_rollups.LAYOUT). The database's defaults serve code that
+    # does not know them yet.
     handoffs_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
+    handoffs_layout = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="rollup_state_once")]
@@ -277,6 +345,10 @@ class HandoffRollUp(TenantModel):
     moves = _count()
     wrong_owner_moves = _count()
     with_amount = _count()
+    reachable = _count()
+    bad_data = _count()
+    explained = _count()
+    unexplained = _count()
     sal = _count()
     sql = _count()
     opportunity = _count()
@@ -293,6 +365,17 @@ class HandoffRollUp(TenantModel):
     sql_90 = _count()
     opportunity_90 = _count()
     won_90 = _count()
+    mql_rejected = _count()
+    mql_nurture = _count()
+    mql_disqualified = _count()
+    sal_nurture = _count()
+    sal_lost = _count()
+    sal_disqualified = _count()
+    sql_nurture = _count()
+    sql_lost = _count()
+    sql_disqualified = _count()
+    opportunity_nurture = _count()
+    opportunity_lost = _count()
     amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
     won_amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
     kinds = ArrayField(models.PositiveSmallIntegerField(), default=list)
@@ -319,3 +402,16 @@ class HandoffRollUp(TenantModel):
                 name="handoff_rollup_once",
             )
         ]
+
+
+class LeakSettings(TenantModel):
+    """What the organisation set for its leak finder. Without a row the defaults hold."""
+
+    sql_percent = models.PositiveSmallIntegerField(default=30)  # MQL to SQL below this leaks
+    wrong_owner_percent = models.PositiveSmallIntegerField(default=5)  # of routed leads; beyond this leaks
+    cohort_days = models.PositiveSmallIntegerField(default=90)  # for which each lead is followed
+    enough_attempts = models.PositiveSmallIntegerField(default=4)
+    fast_minutes = models.PositiveIntegerField(null=True)  # working minutes; null: the target of its tier
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="leak_settings_once")]

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
 from reporting.measures import SEGMENTS, TARGETS
-from reporting.selectors import CLOCKS, Question, sight_of
+from reporting.selectors import CLOCKS, HOURS, Question, sight_of
 from tenants.models import Member, Role, Tenant
 
 PERIODS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
@@ -71,6 +71,7 @@ def _question(
         channel=_text(query, "channel"),
         segment=_segment(query),
         target=choice(query, "target", ("", *TARGETS), "") or None,
+        hour=_hour(query),
         ignore_pauses=choice(query, "pauses", PAUSES, COUNTED) != COUNTED,
         **sight,
     )
@@ -97,6 +98,9 @@ def period_name(query: Mapping[str, str]) -> str:
     return query.get("period") or "30d"
 
 
+_DAYS: Final = {"from": "The first day", "to": "The last day"}
+
+
 def _day(query: Mapping[str, str], name: str) -> date | None:
     text = query.get(name, "")
     if not text:
@@ -107,7 +111,7 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
         day = None
     if day is None or not 2000 <= day.year <= 2100:
         raise ValidationFailed.at(
-            f"/{name}", f"{name} is a day between 2000 and 2100: 2026-11-17.", "invalid"
+            f"/{name}", f"{_DAYS.get(name, name)} is a day from 2000 to 2100, like 2026-11-17.", "invalid"
         )
     return day
 
@@ -120,6 +124,18 @@ def _id(query: Mapping[str, str], name: str) -> UUID | None:
         return UUID(text)
     except ValueError as error:
         raise ValidationFailed.at(f"/{name}", "This is no id of ours.", "invalid") from error
+
+
+def _hour(query: Mapping[str, str]) -> int | None:
+    """An hour of the week, by its number since Monday's midnight."""
+    text = query.get("hour", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text[:4]) < HOURS):
+        raise ValidationFailed.at(
+            "/hour", f"hour is a number from 0 to {HOURS - 1}, 0 is Monday 0:00.", "invalid"
+        )
+    return int(text)
 
 
 def _segment(query: Mapping[str, str]) -> str | None:

@@ -1,8 +1,8 @@
 """The statements of reporting.rollups, composed of what they share.
 
 Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of those about touched cells: days,
-clocks, targets, teams, members, sources, campaigns, tiers, lists of one length. Of those about a period:
-start and end (instants), first and after (days).
+hours, clocks, targets, teams, members, sources, campaigns, tiers, lists of one length. Of those about a
+period: start and end (instants), first and after (days).
 """
 
 from __future__ import annotations
@@ -21,25 +21,31 @@ _OF_FACTS: Final = {
     "called_off_by_pause": "coalesce(verdict = 'cancelled' and closed_at > plain_due_at, false)",
 }
 
+# Hours since Monday's midnight at which a clock started, as text: 0 to 167.
+_HOUR: Final = """(extract(isodow from started_at at time zone %(zone)s) * 24 - 24
+    + extract(hour from started_at at time zone %(zone)s))::int::text"""
+
 #: The columns of reporting.rollups.Counted, over rows of facts.
-COUNTED: Final = """id, (started_at at time zone %(zone)s)::date, clock, target,
+COUNTED: Final = """id, (started_at at time zone %(zone)s)::date, {hour}, clock, target,
     coalesce(team_id, %(nobody)s::uuid), coalesce(member_id, %(nobody)s::uuid), source, campaign, tier,
     tier_name, verdict, closed_at is null, {seconds}, {whole_seconds}, {kept_by_pause},
-    {called_off_by_pause}""".format(**_OF_FACTS)
+    {called_off_by_pause}""".format(hour=_HOUR, **_OF_FACTS)
 
 # The cells that a row is in, by cube.
 _CELLS: Final = """cross join lateral (values
-    ('team', {row}.team_id, %(nobody)s::uuid, ''), ('rep', {row}.team_id, {row}.member_id, ''),
-    ('source', {row}.team_id, %(nobody)s::uuid, {row}.source),
-    ('campaign', {row}.team_id, %(nobody)s::uuid, {row}.campaign)
-) as cell(cube, team_id, member_id, value)"""
+    ('team', {row}.team_id, %(nobody)s::uuid, '', {row}.tier),
+    ('rep', {row}.team_id, {row}.member_id, '', {row}.tier),
+    ('source', {row}.team_id, %(nobody)s::uuid, {row}.source, {row}.tier),
+    ('campaign', {row}.team_id, %(nobody)s::uuid, {row}.campaign, {row}.tier),
+    ('hour', {row}.team_id, %(nobody)s::uuid, {row}.hour, '')
+) as cell(cube, team_id, member_id, value, tier)"""
 
 _TOUCHED: Final = """touched as materialized (
     select distinct said.day, said.clock, said.target, cell.cube, cell.team_id, cell.member_id, cell.value,
-        said.tier
-    from unnest(%(days)s::date[], %(clocks)s::text[], %(targets)s::text[], %(teams)s::uuid[],
-        %(members)s::uuid[], %(sources)s::text[], %(campaigns)s::text[], %(tiers)s::text[])
-        as said(day, clock, target, team_id, member_id, source, campaign, tier)
+        cell.tier
+    from unnest(%(days)s::date[], %(hours)s::text[], %(clocks)s::text[], %(targets)s::text[],
+        %(teams)s::uuid[], %(members)s::uuid[], %(sources)s::text[], %(campaigns)s::text[], %(tiers)s::text[])
+        as said(day, hour, clock, target, team_id, member_id, source, campaign, tier)
     {cells}
 ), touched_week as materialized (
     select distinct date_trunc('week', day)::date as day, clock, target, cube, team_id, member_id, value, tier
@@ -63,8 +69,9 @@ delete from reporting_rollup where tenant_id = %(tenant)s and ctid = any(array(
 """
 
 # Facts of a period, from what the index fact_of_period holds.
-_FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, clock, target, source, campaign,
-    tier, tier_name, verdict, closed_at is null as is_open, coalesce(team_id, %(nobody)s::uuid) as team_id,
+_FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, {hour} as hour, clock, target,
+    source, campaign, tier, tier_name, verdict, closed_at is null as is_open,
+    coalesce(team_id, %(nobody)s::uuid) as team_id,
     coalesce(member_id, %(nobody)s::uuid) as member_id, {seconds} as seconds,
     {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
     {called_off_by_pause} as called_off_by_pause
@@ -75,9 +82,11 @@ cross join lateral ({facts} and clock = wanted.clock and target = wanted.target 
 
 # A cell is the sum of pieces. A fact is one piece; where its clock was paused and answered, a second one puts
 # its whole time into the bucket that it would be in without pauses, and the first takes it out of its own.
+# Cells of hours tell no response times: they would be too many.
 _BUCKET: Final = "{0} - {0} %% (%(widths)s::int[])[1 + width_bucket({0}, %(ends)s::int[])]"
 _PIECES_OF_FACTS: Final = """select fact.day, fact.clock, fact.target, cell.cube, cell.team_id,
-    cell.member_id, cell.value, fact.tier, fact.tier_name, piece.*
+    cell.member_id, cell.value, cell.tier, case when cell.cube = 'hour' then '' else fact.tier_name end
+    as tier_name, {pieces}
 from {facts}
 cross join lateral (
     select {bucket} as start, (verdict = 'met')::int as kept, (verdict = 'missed')::int as broken,
@@ -127,7 +136,8 @@ _DAYS_OF_PERIOD: Final = """(select * from reporting_rollup
 _LIST: Final = "coalesce(array_agg({what} order by start) filter (where start is not null), '{{}}')"
 # Most cells have no paused clocks, and need not say of each of their buckets that it changes by nothing.
 _SHIFT: Final = """case when bool_or(shift_in_time <> 0 or shift_late <> 0 or shift_seconds <> 0)
-    then array_agg({what} order by start) filter (where start is not null) else '{{}}' end"""
+    then coalesce(array_agg({what} order by start) filter (where start is not null), '{{}}')
+    else '{{}}' end"""
 _COUNTS: Final = (
     "kept",
     "broken",
@@ -177,6 +187,10 @@ def _pieces_of_facts(facts: str) -> str:
     return _PIECES_OF_FACTS.format(
         facts=facts,
         cells=_CELLS.format(row="fact"),
+        pieces=", ".join(
+            ["case when cell.cube <> 'hour' then piece.start end as start"]
+            + [f"piece.{what}" for what in (*_COUNTS, *_BINNED, *_SHIFTED)]
+        ),
         bucket=_BUCKET.format("seconds"),
         whole_bucket=_BUCKET.format("whole_seconds"),
     )
@@ -186,11 +200,12 @@ _TOUCHED_FACTS: Final = _FACTS_OF_TOUCHED_DAYS.format(
     facts=_FACTS.format(
         start="wanted.day::timestamp at time zone %(zone)s",
         end="(wanted.day + 1)::timestamp at time zone %(zone)s",
+        hour=_HOUR,
         **_OF_FACTS,
     )
 )
 _PERIOD_FACTS: Final = "({facts}) as fact".format(
-    facts=_FACTS.format(start="%(start)s", end="%(end)s", **_OF_FACTS)
+    facts=_FACTS.format(start="%(start)s", end="%(end)s", hour=_HOUR, **_OF_FACTS)
 )
 
 ERASE_TOUCHED: Final = _ERASE.format(touched=_touched())

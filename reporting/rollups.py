@@ -1,11 +1,12 @@
 """Roll-ups: facts counted by day and by week, so that a report reads cells and not clocks.
 
-There are four cubes, each with the columns that questions ask for together:
+There are five cubes, each with the columns that questions ask for together:
 
     team       team, tier
     rep        team, member, tier
     source     team, source, tier
     campaign   team, campaign, tier
+    hour       team, hour of the week (no response times)
 
 A cube crosses no more than that, so that its cells stay few however many handoffs there are. What none of
 them answers (the reps of one source) is counted from the facts.
@@ -40,7 +41,10 @@ CUBES: Final[Mapping[str, frozenset[str]]] = {
     "rep": frozenset({"team_id", "member_id", "tier"}),
     "source": frozenset({"team_id", "source", "tier"}),
     "campaign": frozenset({"team_id", "campaign", "tier"}),
+    "hour": frozenset({"team_id", "hour"}),
 }
+#: Number of the cubes and columns above: one more with each change of them.
+LAYOUT: Final = 2
 #: Stands for no team and for no member; in cubes without members, for all of them.
 NOBODY: Final = UUID(int=0)
 #: Weeks that a rebuild counts at once.
@@ -52,6 +56,7 @@ class Counted(NamedTuple):
 
     id: UUID
     day: date
+    hour: str  # since Monday's midnight, where the clock started
     clock: str
     target: str
     team_id: UUID
@@ -75,16 +80,16 @@ def zone_of_days() -> str:
 
 
 def are_complete(zone: str) -> bool:
-    """Whether every fact is rolled up by this zone's days."""
-    return bool(RollUpState.objects.filter(zone=zone).exists())
+    """Whether every fact is rolled up by this zone's days, in every cube."""
+    return bool(RollUpState.objects.filter(zone=zone, layout=LAYOUT).exists())
 
 
 def refresh(facts: Collection[Counted], *, zone: str) -> None:
     """Count the cells anew that these facts are in, or were in."""
-    cells = sorted({(*fact[1:9],) for fact in facts})
+    cells = sorted({(*fact[1:10],) for fact in facts})
     if not cells:
         return
-    names = ("days", "clocks", "targets", "teams", "members", "sources", "campaigns", "tiers")
+    names = ("days", "hours", "clocks", "targets", "teams", "members", "sources", "campaigns", "tiers")
     columns = {name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)}
     for ids in ("teams", "members"):
         columns[ids] = [str(each) for each in columns[ids]]
@@ -107,7 +112,7 @@ def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) 
             monday += _CHUNK
             if progress is not None:
                 progress(min(monday - timedelta(days=1), last), last)
-    RollUpState.objects.update_or_create(defaults={"zone": zone})
+    RollUpState.objects.update_or_create(defaults={"zone": zone, "layout": LAYOUT})
 
 
 def _fill(monday: date, after: date, *, zone: str) -> None:

@@ -229,9 +229,14 @@ class SimulatedLead(TenantModel):
 
 
 class LeadCase(TenantModel):
-    """A saved test lead: facts as typed, and what is expected of them. Shapes: handoff.simulation.cases."""
+    """A saved test lead: facts as typed, and what is expected of them. Shapes: handoff.simulation.cases.
+
+    comes_on, comes_at: the weekday ("tue") and time ("10:00") at which it comes, where the organisation is.
+    """
 
     name = models.CharField(max_length=80)
+    comes_on = models.CharField(max_length=3, default="tue", db_default="tue")
+    comes_at = models.CharField(max_length=5, default="10:00", db_default="10:00")
     facts = models.JSONField()
     expects = models.JSONField()
     revision = models.PositiveIntegerField(default=1)

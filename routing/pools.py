@@ -75,7 +75,8 @@ def create_pool(*, settings: PoolSettings, slug: str = "", actor: str, clock: Cl
         errors.append(FieldError("/slug", "Give it a slug of letters and digits.", "required"))
     if slug and slug != wanted:
         errors.append(FieldError("/slug", "Small letters, digits and hyphens.", "invalid"))
-    if wanted and Pool.objects.filter(slug=wanted).exists():
+    named_so = any(error.path == "/name" for error in errors)  # said already, where the slug comes from it
+    if wanted and (slug or not named_so) and Pool.objects.filter(slug=wanted).exists():
         errors.append(FieldError("/slug", f"There is a pool of the slug {wanted} already.", "taken"))
     if errors:
         raise ValidationFailed(errors[0].message, field_errors=errors)

@@ -4,8 +4,8 @@ publication and going back. The same rules as on the pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import NotFound
-from leads import strict
+from leads.version_calls import DraftCalls, PublishingCalls, the_draft
 from routing.models import RuleSetVersion
 from routing.rule_drafts import get_version, pool_names
 from routing.rule_review import review
@@ -29,7 +29,6 @@ from web.version_api import (
     CheckSerializer,
     DraftInSerializer,
     PublishDraftInSerializer,
-    PublishingView,
     VersionListSerializer,
     VersionSerializer,
     standing_document,
@@ -46,18 +45,6 @@ class RulesSerializer(VersionSerializer):
 
 class RulesCheckSerializer(CheckSerializer):
     """What publishing the draft of the rules would do; nothing is written."""
-
-
-_read_draft: Callable[..., dict[str, Any]] = strict.reader_of(DraftInSerializer)
-_read_publish: Callable[..., dict[str, Any]] = strict.reader_of(PublishDraftInSerializer)
-_read_again: Callable[..., dict[str, Any]] = strict.reader_of(AgainInSerializer)
-
-
-def _draft() -> RuleSetVersion:
-    found = versions.open_draft(RuleSetVersion)
-    if found is None:
-        raise NotFound("There is no draft.")
-    return found
 
 
 class RulesView(TenantAPIView):
@@ -84,7 +71,8 @@ class RulesVersionsView(TenantAPIView):
         return Response(version_list(RuleSetVersion, lambda old, new: changes(old, new, names)))
 
 
-class RulesDraftView(TenantAPIView):
+class RulesDraftView(DraftCalls):
+    model = RuleSetVersion
     scopes: ClassVar[Mapping[str, str]] = {
         "GET": "config:read",
         "PUT": "config:write",
@@ -94,29 +82,19 @@ class RulesDraftView(TenantAPIView):
     @extend_schema(operation_id="routing_draft_retrieve", responses={200: RulesSerializer})
     def get(self, request: Request) -> Response:
         """The draft of the next version."""
-        known_query(request)
-        return Response(version_document(_draft()))
+        return self.read_draft(request)
 
     @extend_schema(
         operation_id="routing_draft_update", request=DraftInSerializer, responses={200: RulesSerializer}
     )
     def put(self, request: Request) -> Response:
         """Save the draft, or begin one. 409 where somebody saved it since `revision`, with what changed."""
-        said = strict.read(_read_draft, request.data)
-        found = versions.write_draft(
-            RuleSetVersion,
-            content=said["content"],
-            revision=said.get("revision"),
-            actor=self.actor,
-            now=self.clock(),
-        )
-        return Response(version_document(found))
+        return self.save_draft(request)
 
     @extend_schema(operation_id="routing_draft_discard", responses={204: None})
     def delete(self, request: Request) -> Response:
         """Throw the draft away."""
-        versions.discard_draft(_draft(), actor=self.actor, now=self.clock())
-        return Response(status=204)
+        return self.discard_draft()
 
 
 class RulesCheckView(TenantAPIView):
@@ -127,7 +105,7 @@ class RulesCheckView(TenantAPIView):
         """What is wrong with the draft and where, what it changes, and what to look at twice. Nothing is
         written.
         """
-        found = _draft()
+        found = the_draft(RuleSetVersion)
         current = versions.version_in_force(RuleSetVersion, self.clock())
         looked = review(found, current=current, pools=pool_states())
         return Response(
@@ -140,7 +118,9 @@ class RulesCheckView(TenantAPIView):
         )
 
 
-class RulesPublishView(PublishingView):
+class RulesPublishView(PublishingCalls):
+    model = RuleSetVersion
+
     @extend_schema(
         operation_id="routing_publish", request=PublishDraftInSerializer, responses={200: RulesSerializer}
     )
@@ -149,17 +129,12 @@ class RulesPublishView(PublishingView):
         with the place of every error; 409 where somebody saved it since, where another is scheduled, and
         `approval_needed` where a second admin must approve.
         """
-        said = strict.read(_read_publish, request.data)
-        version = versions.publish(
-            _draft(),
-            expected_revision=said["revision"],
-            validate=check_publishable,
-            **self.wishes(said),
-        )
-        return Response(version_document(version))
+        return self.publish_draft(request, check_publishable)
 
 
-class RulesAskView(PublishingView):
+class RulesAskView(PublishingCalls):
+    model = RuleSetVersion
+
     @extend_schema(
         operation_id="routing_ask", request=PublishDraftInSerializer, responses={201: AskedSerializer}
     )
@@ -167,32 +142,26 @@ class RulesAskView(PublishingView):
         """Ask a second admin to put the draft in force. They decide on the page. A later save of the draft
         withdraws the request.
         """
-        said = strict.read(_read_publish, request.data)
-        found = _draft()
-        if found.revision == said["revision"]:  # of another one `ask` says what changed
-            check_publishable(found.content)
-        order = versions.ask(found, asker=None, expected_revision=said["revision"], **self.wishes(said))
-        return self.asked(order)
+        return self.ask_for_draft(request, check_publishable)
 
 
-class RulesRollBackView(PublishingView):
+class RulesRollBackView(PublishingCalls):
+    model = RuleSetVersion
+
     @extend_schema(
         operation_id="routing_roll_back", request=AgainInSerializer, responses={200: RulesSerializer}
     )
     def post(self, request: Request, rule_set_version_id: UUID) -> Response:
         """Put a copy of an earlier version in force, under a new number. 409 as for publishing."""
-        said = strict.read(_read_again, request.data)
-        old = get_version(rule_set_version_id)
-        version = versions.roll_back(old, validate=check_usable, **self.wishes(said))
-        return Response(version_document(version))
+        return self.publish_again(request, get_version(rule_set_version_id), check_usable)
 
 
-class RulesAskAgainView(PublishingView):
+class RulesAskAgainView(PublishingCalls):
+    model = RuleSetVersion
+
     @extend_schema(
         operation_id="routing_ask_again", request=AgainInSerializer, responses={201: AskedSerializer}
     )
     def post(self, request: Request, rule_set_version_id: UUID) -> Response:
         """Ask a second admin to put a copy of an earlier version in force: it is the draft until then."""
-        said = strict.read(_read_again, request.data)
-        order = versions.ask_again(get_version(rule_set_version_id), asker=None, **self.wishes(said))
-        return self.asked(order)
+        return self.ask_for_again(request, get_version(rule_set_version_id))

@@ -13,7 +13,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from routing import overview
 from routing.models import RuleSetVersion
+from routing.replays import last_replay, unmatched_words
 from routing.rule_drafts import get_version
 from routing.rule_review import review
 from routing.rule_views import crumbs
@@ -84,14 +86,19 @@ def _answer(
         return redirect("routing:rules")
     if refused is not None:
         version.refresh_from_db()
-    current = versions.version_in_force(RuleSetVersion, database_clock())
+    now = database_clock()
+    current = versions.version_in_force(RuleSetVersion, now)
     pools = pool_states()
+    replay = last_replay(context.get("draft"))
+    unmatched = unmatched_words(version.content, replay, now=now) if "draft" in context else ""
     context |= {
         "form": form,
         "cover": told_cover(version.content, pools),
         "refused": refused.message if refused else "",
         "current": current,
-        "review": review(version, current=current, pools=pools, again="old" in context),
+        "review": review(version, current=current, pools=pools, again="old" in context, unmatched=unmatched),
+        "replay": replay,
+        "days": overview.COUNTED_DAYS,
         "standing": standing(RuleSetVersion, request, draft=context.get("draft")),
         "crumbs": crumbs(context["title"]),
     }

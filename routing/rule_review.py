@@ -14,6 +14,7 @@ from routing.rules_check import PoolState, broken, publishing_errors, warnings
 from routing.rules_edit import LAYERS, Content, Place, rules_of
 from routing.rules_words import changes, rule_name
 from routing.territories import rows_of
+from tenants.version_pages import test_lead_of
 from tenants.versions import gate_errors
 
 _LAYER_NAMES = {"pools": "Fit", "priorities": "Behaviour"}
@@ -26,6 +27,7 @@ class Spot:
     """Something wrong and where: the rule to open ("" for none), the part of the page, and words for it.
 
     territory: the place of the territory to open; "" for none, "all" for what is wrong with them together.
+    test_lead: the id of the saved test lead that fails; "" for anything else.
     """
 
     rule: str
@@ -33,6 +35,7 @@ class Spot:
     where: str
     message: str
     territory: str = ""
+    test_lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,12 @@ def review(
     pools: Mapping[str, PoolState],
     again: bool = False,
     gates: bool = True,
+    unmatched: str = "",
 ) -> Review:
     """Look at a draft, or (again) at an older version that is to be used once more. Writes nothing.
 
     pools: every pool by slug. gates: ask what else must hold before a publication (tenants.versions.gates).
+    unmatched: how many leads no rule took, in words.
     """
     content = version.content
     errors = broken(content, pools) if again else publishing_errors(content, pools)
@@ -66,7 +71,7 @@ def review(
         errors=errors,
         spots=[spot_of(error, content) for error in errors],
         changes=changes(current.content if current else {}, content, names),
-        warnings=warnings(content),
+        warnings=warnings(content, unmatched=unmatched),
     )
 
 
@@ -91,7 +96,7 @@ def spot_of(error: FieldError, content: Any) -> Spot:
         return Spot(str(place), "open-rule", f"{name}, {_named(content, place)}", error.message)
     wheres = {FALLBACK_MISSING: "When nobody takes it", TEST_LEAD_FAILED: "Saved test leads"}
     where = wheres.get(error.code, "The rules")
-    return Spot("", "", where, error.message)
+    return Spot("", "", where, error.message, test_lead=test_lead_of(error))
 
 
 def _named(content: Content, place: Place) -> str:

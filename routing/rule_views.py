@@ -18,6 +18,7 @@ from leads.criteria import ENGAGEMENT_KINDS
 from leads.list_schema import schema_with_lists
 from routing import overview, rules_edit
 from routing.models import RuleSetVersion
+from routing.replays import last_replay, unmatched_words
 from routing.rule_drafts import begin_draft, pool_names
 from routing.rule_forms import DraftForm
 from routing.rule_review import review
@@ -26,7 +27,7 @@ from routing.rules_check import PoolState, pool_states
 from routing.rules_edit import EVERYONE_ELSE, GIVES, LAYERS, NOT_YET, Content, Layer, Place, place_of, rule_at
 from routing.rules_words import changes
 from routing.territories import is_row
-from tenants import versions
+from tenants import discarding, versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -214,13 +215,21 @@ def _draft_context(
 ) -> dict[str, Any]:
     now = database_clock()
     by = found.saved_by or found.created_by
-    looked = review(found, current=versions.version_in_force(RuleSetVersion, now), pools=pools, gates=False)
+    replay = last_replay(found)
+    looked = review(
+        found,
+        current=versions.version_in_force(RuleSetVersion, now),
+        pools=pools,
+        gates=False,
+        unmatched=unmatched_words(found.content, replay, now=now),
+    )
     content = found.content
     counted = overview.hits(now)
     return {
         "saved_by": names_of_actors([by])[by],
         "saved_at": found.saved_at or found.created_at,
         "review": looked,
+        "replay": replay,
         "days": overview.COUNTED_DAYS,
         "is_plain": is_plain(content),
         "layers": {
@@ -244,21 +253,17 @@ def _draft_context(
 @require_POST
 @member_required(Role.ADMIN)
 def discard(request: TenantRequest) -> HttpResponse:
-    """POST /routing/draft/discard {revision}."""
-    found = versions.open_draft(RuleSetVersion)
-    if found is not None:
-        try:
-            versions.discard_draft(
-                found,
-                actor=member_actor(request.member),
-                now=database_clock(),
-                expected_revision=number_of(request, "revision") or 0,
-            )
-        except Conflict as refusal:
-            messages.error(request, refusal.message)
-            return redirect("routing:rules_draft")
-        messages.success(request, f"The draft of version {found.number} is gone.")
-    return redirect("routing:rules")
+    """POST /routing/draft/discard: asks, with what would be lost. With {sure, revision}: it is gone."""
+    names = pool_names()
+    return discarding.discard(
+        request,
+        versions.open_draft(RuleSetVersion),
+        changes=lambda old, new: changes(old, new, names),
+        what="the routing rules",
+        draft_url=reverse("routing:rules_draft"),
+        done_url=reverse("routing:rules"),
+        crumbs=crumbs("Discard the draft"),
+    )
 
 
 @require_safe

@@ -7,28 +7,33 @@ it, and an older one may be used again in a hurry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from django.db.models import Count
 
 from core.errors import FieldError, ValidationFailed, pointer
-from core.rules import shadowed, validate
+from core.rules import doubts, shadowed, validate
 from leads.criteria import SCHEMA
 from leads.list_use import unknown_lists
 from routing.models import Pool, PoolSeat
 from routing.rules_edit import GIVES, LAYERS, Layer, has_rest, horizon_of, is_rest, rules_of
 from routing.rules_words import rule_name
 from routing.selectors import fallback_of
-from routing.territories import is_row, tried
+from routing.territories import doubtful, is_row, rows_of, tried
 from routing.territory_check import NEVER_REACHED, broken_territories, overlapping, slips_of_territories
 
 MOST_RULES: Final = 500  # of a layer
 MOST_NODES: Final = 10_000  # conditions and groups of all rules together
 LONGEST_NAME: Final = 80  # what a decision keeps of it
 LARGEST_PRIORITY: Final = 1_000
+MOST_DOUBTS: Final = 20
 MOST_HORIZON: Final = 24 * 60  # minutes
+_NO_REST: Final = (
+    "No row is for everyone else: a lead that no rule matches waits in Unrouted until somebody acts."
+)
 _SAME_NAME: Final = "Another rule of this layer is called so: decisions could not be told apart."
 _PARTS: Final = ("pools", "priorities", "territories", "horizon_minutes")
 
@@ -101,11 +106,33 @@ def _refuse(errors: list[FieldError]) -> None:
         raise ValidationFailed(f"The rules cannot be put in force: {errors[0].message}", field_errors=errors)
 
 
-def warnings(content: Mapping[str, Any]) -> list[str]:
-    """What to look at twice before these rules are published."""
-    if has_rest(content, "pools"):
-        return []
-    return ["No row is for everyone else: a lead that no rule matches waits in Unrouted until somebody acts."]
+def warnings(content: Mapping[str, Any], *, unmatched: str = "") -> list[str]:
+    """What to look at twice before these rules are published. unmatched: how many leads no rule took."""
+    found = list(islice(_doubts(content), MOST_DOUBTS))
+    if not has_rest(content, "pools"):
+        found.insert(0, f"{_NO_REST} {unmatched}".strip())
+    return found
+
+
+def _doubts(content: Mapping[str, Any]) -> Iterator[str]:
+    """Values that are not what their field asks for, rule by rule and territory by territory."""
+    for layer in LAYERS:
+        for at, rule in enumerate(rules_of(content, layer)):
+            when = rule.get("when") if isinstance(rule, Mapping) else None
+            for each in doubts(when, SCHEMA) if when is not None else ():
+                yield f"{rule_name(rule, at)}: {each.message}"
+    yield from _territory_doubts(content)
+
+
+def territory_warnings(content: Mapping[str, Any]) -> list[str]:
+    """The same of the territories alone."""
+    return list(islice(_territory_doubts(content), MOST_DOUBTS))
+
+
+def _territory_doubts(content: Mapping[str, Any]) -> Iterator[str]:
+    for at, row in enumerate(rows_of(content)):
+        for message in doubtful(row):
+            yield f"Territory {rule_name(row, at)}: {message}"
 
 
 # --- What cannot be in force ---

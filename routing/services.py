@@ -5,7 +5,7 @@ Nothing here touches a handoff or an assignment: handoff.moves does, with what c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -28,6 +28,7 @@ from routing.decide import (
     match,
     refusal,
     with_credit,
+    without_credit,
 )
 from routing.facts import Board, Setup
 from routing.models import Decision, Pool, PoolSeat
@@ -416,6 +417,12 @@ def release(counts: Mapping[UUID, int], *, now: datetime) -> None:
     _shift_open({member_id: -number for member_id, number in counts.items()}, now=now)
 
 
+def take_up(counts: Mapping[UUID, int], *, now: datetime) -> None:
+    """Raise the open leads of members, {member id: how many}: handoffs that had ended go on. Locks their
+    loads."""
+    _shift_open(counts, now=now)
+
+
 @transaction.atomic
 def _shift_open(changes: Mapping[UUID, int], *, now: datetime) -> None:
     wanted = {member_id: change for member_id, change in changes.items() if change}
@@ -434,6 +441,18 @@ def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
 
     False where they sit in the pool no more or have taken no turn in it yet.
     """
+    return _count_turn(member_id, pool_id, with_credit)
+
+
+@transaction.atomic
+def take_credit(*, member_id: UUID, pool_id: UUID) -> bool:
+    """Let a turn that was given back count after all: the answer that gave it back was taken back itself."""
+    return _count_turn(member_id, pool_id, without_credit)
+
+
+def _count_turn(
+    member_id: UUID, pool_id: UUID, count: Callable[[Mapping[str, int], str, int], dict[str, int]]
+) -> bool:
     pool: Pool | None = Pool.objects.select_for_update(of=("self",)).filter(id=pool_id).first()
     seat = (
         PoolSeat.objects.filter(pool_id=pool_id, member_id=member_id).values_list("weight", flat=True).first()
@@ -441,6 +460,6 @@ def give_credit(*, member_id: UUID, pool_id: UUID) -> bool:
     if pool is None or seat is None or str(member_id) not in pool.counters:
         return False
     own = RepProfile.objects.filter(member_id=member_id).values_list("weight", flat=True).first()
-    pool.counters = with_credit(pool.counters, str(member_id), seat * (1 if own is None else own))
+    pool.counters = count(pool.counters, str(member_id), seat * (1 if own is None else own))
     reading.write_counters([pool])
     return True

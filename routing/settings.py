@@ -72,7 +72,7 @@ def change_weight(*, seat_id: UUID, weight: int, actor: str, clock: Clock) -> Po
 def remove_seat(*, seat_id: UUID, actor: str, clock: Clock) -> None:
     """Take a person out of a pool; leads they own stay theirs.
 
-    Raises Conflict where a pool that the rules use would be left without anybody active.
+    Raises Conflict where a pool that leads are sent to would be left without anybody active.
     """
     take_from_pools()
     seat = _seat_under_lock(seat_id)
@@ -82,9 +82,9 @@ def remove_seat(*, seat_id: UUID, actor: str, clock: Clock) -> None:
         .values_list("member__is_active", flat=True)
     )
     is_last = not others or (seat.member.is_active and not any(others))
-    if is_last and seat.pool.slug in slugs_in_use():
+    if is_last and seat.pool.slug in slugs_fed():
         raise Conflict(
-            f"{seat.member.name} is the last one in {seat.pool.name}, and the rules send leads there: "
+            f"{seat.member.name} is the last one in {seat.pool.name}, and leads are sent there: "
             "add somebody else first."
         )
     record_change(
@@ -96,6 +96,16 @@ def remove_seat(*, seat_id: UUID, actor: str, clock: Clock) -> None:
         now=clock(),
     )
     seat.delete()
+
+
+def pools_left_empty(member: Member) -> list[Pool]:
+    """Pools that leads are sent to and where nobody else active sits, by name."""
+    seats = PoolSeat.objects.filter(member=member).select_related("pool").order_by("pool__name")
+    pools = [seat.pool for seat in seats]
+    used = slugs_fed() if pools else set()
+    others = PoolSeat.objects.filter(pool_id__in=[pool.id for pool in pools], member__is_active=True)
+    filled = set(others.exclude(member=member).values_list("pool_id", flat=True))
+    return [pool for pool in pools if pool.slug in used and pool.id not in filled]
 
 
 @transaction.atomic
@@ -197,6 +207,12 @@ def slugs_in_use() -> set[str]:
     """Slugs of the pools that the rules in force may choose."""
     rules = load_setup().rule_set
     return {str(item.value) for item in rules.pools} if rules else set()
+
+
+def slugs_fed() -> set[str]:
+    """The same, with the pools that another one passes leads on to."""
+    passing = Pool.objects.filter(is_active=True, overflow__isnull=False)
+    return slugs_in_use() | set(passing.values_list("overflow__slug", flat=True))
 
 
 def _told(seat: PoolSeat) -> dict[str, str | int]:

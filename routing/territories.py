@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
+from core import countries
 from core.rules.text import fold
 
 Content = Mapping[str, Any]
@@ -30,6 +32,7 @@ LISTS: Final[Mapping[str, str]] = {
     "postal": "lead.postal_code",
     "industries": "account.industry",
 }
+_MOST_DOUBTS: Final = 5
 PARTS: Final = ("name", "countries", "regions", "postal", "employees", "industries", "pool")
 #: Where an error or a rule stands in the content: ("pools", 2), ("territories", 0).
 Spot = tuple[str, int]
@@ -37,7 +40,7 @@ Spot = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Territory:
-    """A territory as it is compared: texts folded as rules fold them; an empty set takes any value.
+    """A territory as it is compared: texts as rules compare them; an empty set takes any value.
 
     sizes: employees from and to, both belonging to it; None for any number, or where it is not known.
     """
@@ -114,6 +117,11 @@ def texts_of(row: Mapping[str, Any], part: str) -> list[str]:
     return [each.strip() for each in written if isinstance(each, str) and fold(each)]
 
 
+def compared(part: str, text: str) -> str:
+    """A text of a part as rules compare it: a country by any of its names."""
+    return fold(countries.spell(text) if part == "countries" else text)
+
+
 def sizes_of(row: Mapping[str, Any]) -> tuple[int | None, int | None] | None:
     """Employees from and to as written; None where nothing is said of them."""
     written = row.get("employees")
@@ -126,7 +134,7 @@ def sizes_of(row: Mapping[str, Any]) -> tuple[int | None, int | None] | None:
 def read(written: Mapping[str, Any]) -> Territory:
     """A territory that was checked, ready to be compared."""
     sizes = sizes_of(written)
-    sets = {part: frozenset(map(fold, texts_of(written, part))) for part in LISTS}
+    sets = {part: frozenset(compared(part, text) for text in texts_of(written, part)) for part in LISTS}
     return Territory(
         name=str(written.get("name", "")).strip(),
         countries=sets["countries"],
@@ -146,6 +154,13 @@ def _shortest(prefixes: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def doubtful(written: object) -> list[str]:
+    """What to look at twice in a territory: countries that are none, the first of them."""
+    row: Mapping[str, Any] = written if isinstance(written, Mapping) else {}
+    found = (countries.doubt(text) for text in texts_of(row, "countries"))
+    return list(islice(filter(None, found), _MOST_DOUBTS))
+
+
 def asks_nothing(written: Mapping[str, Any]) -> bool:
     """Whether a territory would take every lead."""
     return sizes_of(written) is None and not any(texts_of(written, part) for part in LISTS)
@@ -155,7 +170,8 @@ def words(written: object) -> str:
     """A territory's leads in words: "Germany, Austria; postal codes 80…; 1 to 200 employees"."""
     if not isinstance(written, Mapping) or asks_nothing(written):
         return "Nothing said yet"
-    said = [", ".join(texts_of(written, part)) for part in ("countries", "regions")]
+    said = [", ".join(map(countries.shown, texts_of(written, "countries")))]
+    said.append(", ".join(texts_of(written, "regions")))
     postal = ", ".join(f"{each}…" for each in texts_of(written, "postal"))
     said.append(f"postal codes {postal}" if postal else "")
     sizes = sizes_of(written)

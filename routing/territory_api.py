@@ -17,7 +17,7 @@ from core.errors import NotFound, ValidationFailed
 from routing.models import RuleSetVersion
 from routing.rule_api import RulesSerializer
 from routing.rule_drafts import first_content
-from routing.rules_check import pool_states
+from routing.rules_check import pool_states, territory_warnings
 from routing.territories import first_wins, rows_of, with_territories
 from routing.territory_check import broken_territories
 from routing.territory_cover import Gap, cover
@@ -71,6 +71,9 @@ class TerritoriesSerializer(serializers.Serializer[Any]):
     problems = serializers.ListField(
         child=serializers.DictField(), help_text="What is to be put right before anything is looked at."
     )
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="What to look at twice: countries that are none."
+    )
 
 
 class TerritoriesView(TenantAPIView):
@@ -109,6 +112,7 @@ class TerritoriesView(TenantAPIView):
                 "lacking": _gaps(list(found.unknown.values())),
                 "all_looked_at": found.all_looked_at,
                 "problems": [error.as_dict() for error in problems],
+                "warnings": territory_warnings(version.content),
             }
         )
 

@@ -19,7 +19,7 @@ from operator import or_
 from typing import Any, Final, NamedTuple
 
 from core.rules.text import fold
-from routing.territories import LISTS, Territory, read, size_words, texts_of
+from routing.territories import LISTS, Territory, compared, read, size_words, texts_of
 
 #: As many overlaps and gaps are shown; how many there are besides is counted of overlaps alone.
 MOST_SHOWN: Final = 100
@@ -134,7 +134,8 @@ class _Search:
         self.rows: list[Territory] = [read(each) for each in written]
         self.everybody = (1 << len(self.rows)) - 1
         self.spelt = {
-            part: {fold(text): text for each in written for text in texts_of(each, part)} for part in LISTS
+            part: {compared(part, text): text for each in written for text in texts_of(each, part)}
+            for part in LISTS
         }
         self.steps = self.values = 0
         #: Who takes any value of a dimension.
@@ -226,8 +227,8 @@ class _Search:
                     lead[name] = self._spell(_PART[name], min(values))
         return lead
 
-    def _spell(self, part: str, folded: str) -> str:
-        return self.spelt[part].get(folded, folded)
+    def _spell(self, part: str, as_compared: str) -> str:
+        return self.spelt[part].get(as_compared, as_compared)
 
     # --- Gaps ---
 

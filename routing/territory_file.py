@@ -11,7 +11,7 @@ from core.errors import FieldError, ValidationFailed
 from core.rules.text import fold
 from routing.territory_check import MOST_TERRITORIES, broken_territories
 from web.csv_files import plain_cell, safe_cell
-from web.csv_text import NotText, text_of
+from web.csv_text import NotText, text_of, undivided
 
 MOST_BYTES: Final = 1024 * 1024
 COLUMNS: Final = (
@@ -98,7 +98,8 @@ def merged(present: Iterable[Any], sent: Iterable[Mapping[str, Any]], *, replace
 
 
 def _key(row: Any) -> str:
-    return str(row.get("name") or "").strip().casefold() if isinstance(row, Mapping) else ""
+    """By what a territory is found again: as names are compared elsewhere."""
+    return fold(str(row.get("name") or "")) if isinstance(row, Mapping) else ""
 
 
 def _refused(errors: Sequence[FieldError]) -> ValidationFailed:
@@ -183,7 +184,7 @@ def split_texts(cell: str) -> list[str]:
 
 
 def _number(cell: str, name: str, wrong: list[str]) -> int | None:
-    text = cell.strip().replace(",", "").replace("\u00a0", "").replace(" ", "")
+    text = undivided(cell)
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 12):

@@ -35,7 +35,9 @@ class TerritoryForm(forms.Form):
     pool = forms.ChoiceField(
         label="Goes to", choices=[], error_messages={"required": "To which pool? Choose one."}
     )
-    countries = _lines("Countries", "As leads come with them; divided by semicolons or lines. Empty: any.")
+    countries = _lines(
+        "Countries", "By code or name, such as DE or Germany; divided by semicolons or lines. Empty: any."
+    )
     regions = _lines("Regions or states")
     postal = _lines("Postal codes that begin with")
     employees_from = forms.IntegerField(

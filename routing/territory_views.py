@@ -1,10 +1,11 @@
 """The pages of the territories of a draft: each opened, added, removed and moved by buttons, or many at once
-from a file; and what they cover twice or not at all. For admins.
+from a file; and what they cover twice or not at all. For admins. Those in force, for everybody who reads the
+rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -13,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.errors import Conflict, StaleVersion, ValidationFailed
+from core.errors import Conflict, FieldError, StaleVersion, ValidationFailed
 from routing.models import RuleSetVersion
 from routing.rule_rows import rule_rows
 from routing.rule_views import crumbs
@@ -22,6 +23,7 @@ from routing.rules_words import rule_name
 from routing.territories import (
     FIRST_WINS,
     REFUSE,
+    doubtful,
     first_wins,
     rows_of,
     with_overlaps,
@@ -95,14 +97,28 @@ def import_file(request: TenantRequest) -> HttpResponse:
         try:
             sent = read_file(form.data_read, pools)
         except ValidationFailed as refusal:
+            wrong = [line for error in refusal.field_errors if (line := _line_of(error))]
             for error in refusal.field_errors:
-                form.add_error("file", error.message)
+                if _line_of(error) is None:
+                    form.add_error("file", error.message)
+            if wrong:
+                many = "1 line is" if len(wrong) == 1 else f"{len(wrong)} lines are"
+                form.add_error("file", f"{many} wrong, so that nothing of it is taken over: see below.")
+            return _page(request, found, pools, file_form=form, wrong_lines=wrong, status=REFUSED)
         else:
             rows = merged(rows_of(found.content), sent, replace=form.cleaned_data["replace"])
             many = "1 territory is" if len(sent) == 1 else f"{len(sent)} territories are"
             content = with_territories(found.content, rows)
             return _saved(request, found, pools, content, text=f"{many} taken over into the draft.")
     return _page(request, found, pools, file_form=form, status=REFUSED)
+
+
+def _line_of(error: FieldError) -> tuple[str, str] | None:
+    """(line, what is wrong with it); None for what is wrong with the file as a whole."""
+    _, part, *rest = [*error.path.split("/"), ""]
+    if part != "lines" or not rest[0]:
+        return None
+    return rest[0], error.message.removeprefix(f"Line {rest[0]}: ")
 
 
 @require_safe
@@ -114,6 +130,34 @@ def export_file(request: TenantRequest) -> HttpResponse:
     answer = HttpResponse("\ufeff" + write_rows(rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="territories.csv"'
     return answer
+
+
+@require_safe
+@member_required(Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
+def in_force(request: TenantRequest) -> HttpResponse:
+    """GET /routing/territories: those in force, to read."""
+    found = versions.version_in_force(RuleSetVersion, database_clock())
+    content = found.content if found else {}
+    pools = pool_states()
+    context = {
+        "version": found,
+        "rows": [
+            {"name": rule_name(row, place), "words": words(row), "pool": _pool_name(row, pools)}
+            for place, row in enumerate(rows_of(content))
+        ],
+        "first_wins": first_wins(content),
+        "cover": told_cover(content, pools),
+        "rank": _rank(content, pools),
+        "may_edit": request.member.role == Role.ADMIN,
+        "crumbs": crumbs("Territories"),
+    }
+    return render(request, "routing/territories_in_force.html", context)
+
+
+def _rank(content: Mapping[str, Any], pools: Mapping[str, PoolState]) -> int | None:
+    """As which rule they are tried; None where none is."""
+    rows = rule_rows(content, "pools", pools=pools)
+    return next((row.rank for row in rows if row.territories is not None), None)
 
 
 def _place(found: RuleSetVersion, at: str) -> int | None:
@@ -194,6 +238,7 @@ def _page(
     form: TerritoryForm | None = None,
     at: str = "",
     file_form: TerritoryFileForm | None = None,
+    wrong_lines: Sequence[tuple[str, str]] = (),
     stale: dict[str, Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -212,6 +257,7 @@ def _page(
         "is_new": at == _NEW,
         "name_was": form.before.get("name", "") if form else "",
         "file_form": file_form or TerritoryFileForm(initial={"revision": found.revision}),
+        "wrong_lines": wrong_lines,
         "rows": [
             {
                 "at": str(place),
@@ -219,16 +265,14 @@ def _page(
                 "words": words(row),
                 "pool": _pool_name(row, pools),
                 "wrong": wrong.get(place, ()),
+                "doubts": doubtful(row),
             }
             for place, row in enumerate(rows)
         ],
         "first_wins": first_wins(content),
         "together": [error.message for error in errors if error.path == "/territories"],
         "cover": told_cover(content, pools),
-        "rank": next(
-            (row.rank for row in rule_rows(content, "pools", pools=pools) if row.territories is not None),
-            None,
-        ),
+        "rank": _rank(content, pools),
         "stale": stale,
         "crumbs": crumbs("Territories"),
     }

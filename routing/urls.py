@@ -17,6 +17,7 @@ urlpatterns = [
     path("routing/draft/territories", territory_views.territories, name="territories"),
     path("routing/draft/territories/import", territory_views.import_file, name="territories_import"),
     path("routing/draft/territories.csv", territory_views.export_file, name="territories_file"),
+    path("routing/territories", territory_views.in_force, name="territories_in_force"),
     path("routing/versions", rule_views.history, name="rules_versions"),
     path("routing/versions/<uuid:rule_set_version_id>/use", rule_publish_views.use_again, name="rules_use"),
     path("routing/settings", views.change_settings, name="settings"),

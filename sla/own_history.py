@@ -140,7 +140,7 @@ def own_history(
     """
     since = now - timedelta(days=days)
     house = load_calendar(house_calendar_version())
-    day_seconds = _day_seconds(house, now) if house else WALL_DAY
+    day_seconds = business_day_seconds(house, now)
     ladders = {True: rungs(WALL_DAY, wall=True), False: rungs(day_seconds)}
     counted = count_clocks(ladders, since=since, now=now)
     found = []
@@ -177,6 +177,12 @@ def is_duration(duration: object) -> bool:
         return False
     ((unit, amount),) = duration.items()
     return unit in UNITS and isinstance(amount, int) and not isinstance(amount, bool) and amount >= 0
+
+
+def business_day_seconds(house: WorkCalendar | None, now: datetime) -> int:
+    """What a business day counts as: the mean of those of the organisation's calendar, 24 hours without
+    one."""
+    return _day_seconds(house, now) if house else WALL_DAY
 
 
 def _day_seconds(calendar: WorkCalendar, now: datetime) -> int:

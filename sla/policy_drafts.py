@@ -69,7 +69,15 @@ def write_draft(
 
 def with_proposals(content: Mapping[str, Any], history: OwnHistory) -> dict[str, Any]:
     """The content with every proposed duration in its place; where nothing is proposed it stays. Pure."""
-    found = {(each.tier, each.target): dict(each.found) for each in history.proposals if each.found}
+    return with_durations(
+        content, {(each.tier, each.target): each.found for each in history.proposals if each.found}
+    )
+
+
+def with_durations(
+    content: Mapping[str, Any], found: Mapping[tuple[str, str], Mapping[str, int]]
+) -> dict[str, Any]:
+    """The content with these durations, by the slug of a tier and its target; the others stay. Pure."""
     tiers = [
         {**tier, "targets": [_proposed(each, str(tier.get("slug")), found) for each in _targets(tier)]}
         for tier in tiers_of(content)
@@ -81,8 +89,8 @@ def _targets(tier: Mapping[str, Any]) -> list[Any]:
     return listed(tier.get("targets"))
 
 
-def _proposed(target: Any, tier: str, found: Mapping[tuple[str, str], dict[str, int]]) -> Any:
+def _proposed(target: Any, tier: str, found: Mapping[tuple[str, str], Mapping[str, int]]) -> Any:
     if not isinstance(target, Mapping):
         return target
     duration = found.get((tier, str(target.get("target"))))
-    return target if duration is None else {**target, "duration": duration}
+    return target if duration is None else {**target, "duration": dict(duration)}

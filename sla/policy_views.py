@@ -29,7 +29,7 @@ from sla.recipients import lead_owners_among, named_members
 from sla.tiers import MOST_STEPS, Policy
 from sla.unit_pages import address, asked_unit, line_of, unit_context
 from sla.units import has_units
-from tenants import versions
+from tenants import discarding, versions
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -38,7 +38,7 @@ from tenants.publication_views import standing
 from tenants.refusals import status_of
 from tenants.requests import TenantRequest
 from tenants.selectors import active_members
-from tenants.version_pages import history_rows, number_of, stale_words
+from tenants.version_pages import history_rows, stale_words
 from tenants.versions import of_line
 
 COUNTED_DAYS = 30
@@ -299,22 +299,18 @@ def _show_stale(
 @require_POST
 @member_required(Role.ADMIN)
 def discard(request: TenantRequest) -> HttpResponse:
-    """POST /policy/draft/discard?unit=<slug> {revision}."""
+    """POST /policy/draft/discard?unit=<slug>: asks, with what would be lost. With {sure, revision}: it is
+    gone."""
     unit = asked_unit(request)
-    found = versions.open_draft(PolicyVersion, line_of(unit))
-    if found is not None:
-        try:
-            versions.discard_draft(
-                found,
-                actor=_actor(request),
-                now=database_clock(),
-                expected_revision=number_of(request, "revision") or 0,
-            )
-        except Conflict as refusal:
-            messages.error(request, refusal.message)
-            return redirect(address("sla:policy_draft", unit))
-        messages.success(request, f"The draft of version {found.number} is gone.")
-    return redirect(address("sla:policy", unit))
+    return discarding.discard(
+        request,
+        versions.open_draft(PolicyVersion, line_of(unit)),
+        changes=changes,
+        what="the SLA policy",
+        draft_url=address("sla:policy_draft", unit),
+        done_url=address("sla:policy", unit),
+        crumbs=crumbs("Discard the draft", unit),
+    )
 
 
 # --- Versions ---

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
+from core.rules import doubts
+from leads.criteria import SCHEMA
 from sla import words
 from sla.ladder import MESSAGES
 from sla.policy_edit import tiers_of
@@ -24,6 +26,7 @@ _WEEK: Final = 7 * 86_400
 #: Hours under which a promise of minutes says little: most leads arrive when nobody is there.
 _FEW_HOURS: Final = 10 * 3_600
 _DAY: Final = 86_400
+_MOST_DOUBTS: Final = 20
 #: Two messages about one clock within this are one too many.
 _CROWDED: Final = 60
 _TELLING: Final = frozenset(MESSAGES) - {"call_webhook"}
@@ -33,7 +36,13 @@ def policy_warnings(
     content: Mapping[str, Any], policy: Policy, tenant: Tenant, told: Sequence[Heard]
 ) -> list[str]:
     """What to look at twice before this valid content is put in force."""
-    return [*_unreached(content), *_unmeetable(policy, tenant), *_crowded(policy), *_unheard(told)]
+    return [
+        *_unreached(content),
+        *_doubtful(content),
+        *_unmeetable(policy, tenant),
+        *_crowded(policy),
+        *_unheard(told),
+    ]
 
 
 def _listed(parts: Iterable[str]) -> str:
@@ -68,6 +77,17 @@ def _unreached(content: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def _doubtful(content: Mapping[str, Any]) -> list[str]:
+    """Values that are not what their field asks for."""
+    said = (
+        f"{tier['name']}: {each.message}"
+        for tier in tiers_of(content)
+        if tier.get("when") is not None
+        for each in doubts(tier["when"], SCHEMA)
+    )
+    return list(islice(said, _MOST_DOUBTS))
+
+
 def contradicts(when: Any) -> bool:
     """Whether surely nobody meets a condition: it wants a thing and its opposite, or two values of one field.
     False where that takes thought.
@@ -97,7 +117,7 @@ def _two_values(parts: Sequence[Any]) -> bool:
             continue
         field, op, value = part["field"], part.get("op"), part.get("value")
         if op in ("equals", "one_of"):
-            values = {str(each).casefold() for each in (value if isinstance(value, list) else [value])}
+            values = {_compared(field, each) for each in (value if isinstance(value, list) else [value])}
             allowed[field] = allowed.get(field, values) & values
         low, high = value if op == "between" and isinstance(value, list) else (value, value)
         if op in ("at_least", "between") and isinstance(low, int | float):
@@ -105,6 +125,12 @@ def _two_values(parts: Sequence[Any]) -> bool:
         if op in ("at_most", "between") and isinstance(high, int | float):
             most[field] = min(high, most.get(field, high))
     return not all(allowed.values()) or any(most[name] < low for name, low in least.items() if name in most)
+
+
+def _compared(field: str, value: Any) -> str:
+    """A value as rules compare it."""
+    known = SCHEMA.by_name[field].vocabulary if field in SCHEMA.by_name else None
+    return (known.spell(value) if known and isinstance(value, str) else str(value)).casefold()
 
 
 def covers(wide: Any, narrow: Any) -> bool:

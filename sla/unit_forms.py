@@ -9,6 +9,7 @@ from typing import Any, Final
 from django import forms
 
 from core.errors import DomainError
+from core.rules import doubts
 from sla.models import BusinessUnit
 from sla.units import LONGEST_NAME, LONGEST_SLUG, UNIT_SCHEMA
 
@@ -26,7 +27,7 @@ class UnitForm(forms.Form):
         label="is one of",
         required=False,
         max_length=4_000,
-        help_text="As the leads say it: DE where yours say DE, Germany where they say Germany. Several with"
+        help_text="As the leads say it; a country by any of its names or codes: DE is Germany. Several with"
         " commas between them. Case and accents do not matter.",
     )
     rule = forms.CharField(
@@ -80,6 +81,11 @@ class UnitForm(forms.Form):
         else:
             self.add_error("field", "Whose leads are its? Choose a field, or write a rule.")
         return data
+
+    @property
+    def doubts(self) -> list[str]:
+        """What to look at twice in the rule that was read."""
+        return [each.message for each in doubts(self.when, UNIT_SCHEMA)]
 
     def take(self, refusal: DomainError) -> None:
         """Put each error of a refusal where it is put right."""

@@ -55,6 +55,7 @@ def unit_list(request: TenantRequest) -> HttpResponse:
                     f"{made.name} is there. Until you publish a policy for it, its leads run by the one for"
                     " everybody else.",
                 )
+                _tell_doubts(request, form)
                 return redirect(address("sla:policy", made))
         status = status if status != 200 else status_of(form)
     listed = units.all_units()
@@ -105,6 +106,7 @@ def edit_unit(request: TenantRequest, business_unit_id: UUID) -> HttpResponse:
                 messages.success(
                     request, "Saved. New leads follow it; open ones keep the policy they run by."
                 )
+                _tell_doubts(request, form)
                 return redirect("sla:units")
         status = status_of(form)
     context = {
@@ -152,3 +154,8 @@ def act_on_unit(request: TenantRequest, business_unit_id: UUID) -> HttpResponse:
 
 def _say(request: TenantRequest, refusal: DomainError) -> None:
     messages.error(request, refusal.message)
+
+
+def _tell_doubts(request: TenantRequest, form: UnitForm) -> None:
+    for doubt in form.doubts:
+        messages.warning(request, doubt)

@@ -7,6 +7,7 @@ from web.shell import Group, Place
 
 _REP, _MANAGER = Role.REP, Role.MANAGER
 _MARKETING, _EXECUTIVE = Role.MARKETING, Role.EXECUTIVE
+_OVERSEERS = (_MANAGER, _MARKETING, _EXECUTIVE)
 
 NAVIGATION: tuple[Group, ...] = (
     Group(
@@ -54,10 +55,20 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Funnel & leaks", "reporting:funnel", "filter", ()),
             Place("Rejections", "reporting:rejections", "circle-x", ()),
+            Place("Pipeline", "reporting:pipeline", "chart-bar", _OVERSEERS),
+            Place("Speed", "reporting:speed", "hourglass", _OVERSEERS),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
+        ),
+    ),
+    Group(
+        "Contract",
+        (
+            Place("Agreement", "reporting:agreement", "signature", ()),
+            Place("Commitments", "reporting:commitments", "heart-handshake", _OVERSEERS),
+            Place("Disputes", "handoff:disputes", "gavel", _OVERSEERS),
         ),
     ),
     Group(
@@ -67,6 +78,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Routing", "routing:rules", "route", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("SLA tiers", "sla:policy", "hourglass"),
             Place("Calendars", "sla:calendars", "calendar-clock"),
+            Place("Reasons", "feedback:reasons", "list-check", (Role.ADMIN,)),
             Place("API keys", "tenants:keys", "key", (Role.ADMIN,)),
             Place("Webhooks", "notifications:webhooks", "webhook", (Role.ADMIN,)),
             Place("Drill", "integrations:drills", "test-pipe", (Role.ADMIN,)),

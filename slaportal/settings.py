@@ -131,6 +131,7 @@ if REDIS_URL:
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "web_cache"}}
     CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT = "slaportal.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(DATA_DIR / "broker" / "queue"),
         "data_folder_out": str(DATA_DIR / "broker" / "queue"),
@@ -161,6 +162,8 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("reporting.tasks.drain_tick", 5),
     ("handoff.tasks.audit_tick", 60),
     ("reporting.tasks.watch_tick", 60),
+    ("reporting.tasks.outcomes_tick", 1800),
+    ("reporting.tasks.watch_agreements_tick", 600),
     ("leads.tasks.compare_accounts_tick", 15),
     ("handoff.tasks.look_after_the_named_tick", 3600),
     ("leads.tasks.watch_sources_tick", 3600),
@@ -287,6 +290,12 @@ SPECTACULAR_SETTINGS = {
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
         "ListEntryKindEnum": ["domain", "email", "company"],
+        "ChangedKindEnum": ["routing", "criteria"],
+        "ReasonKindEnum": ["reject", "nurture", "disqualified", "lost"],
+        "ReasonSideEnum": ["marketing", "routing"],
+        "ContractSideEnum": ["marketing", "sales"],
+        "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
+        "LeakKindEnum": "reporting.leaks.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
             "at_risk",
@@ -297,6 +306,9 @@ SPECTACULAR_SETTINGS = {
             "missed",
             "cancelled",
         ],
+        "AgreementSideEnum": ["marketing", "sales"],
+        "AgreementVersionStateEnum": ["open", "in_force", "replaced", "lapsed"],
+        "AgreementStateEnum": ["not_signed", "signed", "changed"],
         "ListRowStatusEnum": ["new", "there", "again", "wrong"],
     },
 }

@@ -10,8 +10,18 @@ from slaportal.health import healthz_engine, metrics
 from web.health import healthz
 
 # Apps with pages have `urls.py` (app_name = the app), apps with calls of the API `api_urls.py`.
-PAGES = ("tenants", "handoff", "leads", "routing", "sla", "notifications", "integrations", "reporting")
-CALLS = ("integrations", "handoff", "leads", "routing", "sla", "reporting")
+PAGES = (
+    "tenants",
+    "handoff",
+    "leads",
+    "routing",
+    "sla",
+    "feedback",
+    "notifications",
+    "integrations",
+    "reporting",
+)
+CALLS = ("integrations", "handoff", "leads", "routing", "sla", "feedback", "reporting")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),

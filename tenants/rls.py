@@ -97,10 +97,7 @@ class SecureTenantTables(Operation):
             if all(null for _, _, null in references):
                 # Tables with a compulsory reference hang from their tenant through it: one look-up a row is
                 # enough.
-                editor.execute(
-                    f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_fk" FOREIGN KEY (tenant_id) '
-                    "REFERENCES tenants_tenant (id) DEFERRABLE INITIALLY DEFERRED"
-                )
+                _tie_to_tenant(editor, table)
             force_row_security(editor, table, TENANT_EXPRESSION)
             if name in self.resolver:
                 grant_resolver(editor, table)
@@ -152,6 +149,53 @@ def grant_resolver(editor: BaseDatabaseSchemaEditor, table: str) -> None:
     role = settings.DATABASE_RESOLVER_ROLE
     editor.execute(f'GRANT SELECT ON "{table}" TO "{role}"')
     editor.execute(f'CREATE POLICY {RESOLVER_POLICY} ON "{table}" FOR SELECT TO "{role}" USING (true)')
+
+
+class TieToTenant(Operation):
+    """Key to the tenant itself, of a table whose last compulsory reference became optional later."""
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (self.__class__.__name__, [self.model_name], {})
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        pass
+
+    def database_forwards(
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if editor.connection.alias == "owner":
+            _tie_to_tenant(editor, to_state.apps.get_model(app_label, self.model_name)._meta.db_table)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if editor.connection.alias == "owner":
+            table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
+            editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{table}_tenant_fk"')
+
+    def describe(self) -> str:
+        return f"Key to the tenant for {self.model_name}"
+
+
+def _tie_to_tenant(editor: BaseDatabaseSchemaEditor, table: str) -> None:
+    editor.execute(
+        f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_fk" FOREIGN KEY (tenant_id) '
+        "REFERENCES tenants_tenant (id) DEFERRABLE INITIALLY DEFERRED"
+    )
 
 
 class AddTenantForeignKey(Operation):

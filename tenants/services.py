@@ -86,6 +86,8 @@ def add_leave(*, member: Member, starts_at: datetime, ends_at: datetime, reason:
 # Called with a member who is about to be switched off; each raises Conflict to say what must be moved first.
 # Apps above, which know of open leads and of the fallback person, register theirs when they start.
 departure_guards: list[Callable[[Member], None]] = []
+# Called with them before they are locked, for what must be locked earlier.
+departure_locks: list[Callable[[Member], None]] = []
 
 # What the audit says of each, by the names of the columns.
 _MEMBER_FIELDS = ("name", "role", "team_id", "is_active")
@@ -115,6 +117,9 @@ def change_member(
 ) -> Member:
     """Change who a person is here. Raises Conflict for the last admin, for one who still carries work, and
     where somebody who was asked to join is switched on before they said yes."""
+    if not is_active:
+        for lock in departure_locks:
+            lock(member)
     locked: Member = Member.objects.select_for_update().get(id=member.id)
     if locked.invited_at is not None and is_active:
         raise Conflict(f"{locked.name} has not accepted the invitation yet: nobody else can do that.")

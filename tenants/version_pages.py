@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from core.errors import Conflict, DomainError, StaleVersion, ValidationFailed
+from core.errors import Conflict, DomainError, FieldError, StaleVersion, ValidationFailed
 from core.rules.schema import spoken
 from tenants import versions
 from tenants.audit import member_actor, names_of_actors
@@ -84,6 +84,15 @@ def published_words(made: VersionedModel | Publication, tenant: Tenant) -> str:
     if made.state == VersionState.SCHEDULED and made.effective_at is not None:
         return f"Version {made.number} comes into force on {house_time(made.effective_at, tenant)}."
     return f"Version {made.number} is in force."
+
+
+def test_lead_of(error: FieldError) -> str:
+    """The id of the saved test lead whose failure a gate tells of (at /test_leads/<id>); "" for any other."""
+    _, part, *rest = [*error.path.split("/"), ""]
+    try:
+        return str(UUID(rest[0])) if part == "test_leads" else ""
+    except ValueError:
+        return ""
 
 
 # --- Two who save one draft ---

@@ -199,6 +199,10 @@ def make_org(
                 ("reject", "wrong_territory", "routing", False),
                 ("reject", "other", "marketing", True),
                 ("nurture", "not_evaluating", "marketing", False),
+                ("disqualified", "no_need", "marketing", False),
+                ("disqualified", "other", "marketing", True),
+                ("lost", "price", "marketing", False),
+                ("lost", "other", "marketing", True),
             ]
         ):
             Reason.objects.create(

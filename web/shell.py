@@ -6,14 +6,16 @@ that know them, which register a badge when they start: web stands below them an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -64,28 +66,42 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rows whose number stands beside a place. All that are asked for by one page are counted by one query.
+    tone: as a badge's, where there are any."""
+
+    rows: QuerySet[Any]
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that a person must mend, above every page: a sentence, and where it is mended."""
+    """Something that a person must mend, or do, above every page: a sentence, and where it is done.
+
+    tone: of web/_note.html; "bad" for what is broken.
+    """
 
     text: str
     url: str
     action: str
+    tone: str = "bad"
 
 
 AlarmSource = Callable[[HttpRequest], "Alarm | None"]
-BadgeSource = Callable[[HttpRequest], "Badge | int"]
+BadgeSource = Callable[[HttpRequest], "Badge | Waiting | int"]
 UNREAD = "unread"  # the bell's badge
 _badges: dict[str, BadgeSource] = {}
 UseSource = Callable[[TenantRequest], bool]
 _uses: dict[str, UseSource] = {}
 _alarms: list[AlarmSource] = []
+_COUNT: Final = "(select count(*) from ({rows}) as waiting)"
 
 
 def register_badge(name: str, source: BadgeSource) -> None:
     """Put a number beside the place whose view is `name`, or with "unread" beside the bell.
 
-    `source` is called once a page, inside the tenant's scope, and should cost one query. Call this from
-    ready().
+    `source` is called once a page, inside the tenant's scope. It gives rows that wait, or a number that the
+    page knows anyway. Call this from ready().
     """
     _badges[name] = source
 
@@ -100,7 +116,7 @@ def register_use(name: str, source: UseSource) -> None:
 
 
 def register_alarm(source: AlarmSource) -> None:
-    """Let `source` say what stands in red above every page. As `register_badge`."""
+    """Let `source` say what stands above every page, in red unless it is toned. As `register_badge`."""
     _alarms.append(source)
 
 
@@ -136,7 +152,7 @@ def _item(request: TenantRequest, place: Place) -> dict[str, Any] | None:
     url = path_or_none(place.view)
     if url is None or not _is_used(request, place.view, url):
         return None
-    badge = _badge(request, place.view)
+    badge = _badges_of(request).get(place.view, Badge(0))
     return {
         "label": place.label,
         "url": url,
@@ -157,13 +173,46 @@ def _is_used(request: TenantRequest, name: str, url: str) -> bool:
     return source(request)
 
 
-def _badge(request: TenantRequest, name: str) -> Badge:
-    source = _badges.get(name)
-    # After a failed statement the page may still be made, but nothing more can be asked.
-    if source is None or connection.needs_rollback:
-        return Badge(0)
-    found = source(request)
-    return found if isinstance(found, Badge) else Badge(found)
+def _badges_of(request: TenantRequest) -> Mapping[str, Badge]:
+    """The badges of every place that the reader may see, and the bell's; one query, the first time."""
+    known: dict[str, Badge] | None = getattr(request, "badges", None)
+    if known is None:
+        # After a failed statement the page may still be made, but nothing more can be asked.
+        known = {} if connection.needs_rollback else _ask_for_badges(request)
+        request.badges = known  # type: ignore[attr-defined]
+    return known
+
+
+def _ask_for_badges(request: TenantRequest) -> dict[str, Badge]:
+    places = [place for group in import_string(settings.NAVIGATION) for place in group.places]
+    names = [UNREAD, *(place.view for place in places if place.open_to(request.member.role))]
+    said = {name: _badges[name](request) for name in names if name in _badges}
+    counts = _counted({name: each.rows for name, each in said.items() if isinstance(each, Waiting)})
+    found = {}
+    for name, each in said.items():
+        if isinstance(each, Waiting):
+            found[name] = Badge(counts[name], each.tone if counts[name] else "")
+        else:
+            found[name] = each if isinstance(each, Badge) else Badge(each)
+    return found
+
+
+def _counted(waiting: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
+    counts = dict.fromkeys(waiting, 0)
+    parts: dict[str, str] = {}
+    parameters: list[Any] = []
+    for name, rows in waiting.items():
+        try:
+            sql, values = rows.order_by().values("pk").query.sql_with_params()
+        except EmptyResultSet:
+            continue
+        parts[name] = _COUNT.format(rows=sql)
+        parameters += values
+    if parts:
+        with connection.cursor() as cursor:
+            cursor.execute("select " + ", ".join(parts.values()), parameters)
+            counts.update(zip(parts, cursor.fetchone(), strict=True))
+    return counts
 
 
 def _mark_present(path: str, items: list[dict[str, Any]]) -> None:
@@ -236,7 +285,7 @@ def page_shell(request: TenantRequest) -> dict[str, Any]:
         "profile_url": reverse("tenants:account"),
         "leave_url": reverse("tenants:leave"),
         "notifications_url": path_or_none("notifications:inbox"),
-        "unread": cache(lambda: _badge(request, UNREAD).count),
+        "unread": cache(lambda: _badges_of(request).get(UNREAD, Badge(0)).count),
         "shortcuts": user.shortcuts,  # type: ignore[union-attr]
         "search": path_or_none("handoff:search") is not None,
         "now": now,

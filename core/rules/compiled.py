@@ -27,8 +27,8 @@ class Leaf:
     label:    what was looked at: "Employees".
     sentence: the whole condition: "Employees between 50 and 2000".
     state:    met, not_met, or missing: the value is not known, which counts as not met.
-    seen:     the value found, JSON-safe and cut when long; for engagements their number, or days since the
-              latest.
+    seen:     the value found, JSON-safe and cut when long, of a vocabulary with what it was taken for; for
+              engagements their number, or days since the latest.
     expected: the value the rule asks for, likewise.
     negated:  the condition stands under an odd number of `not`, so that meeting it speaks against the lead.
     """
@@ -87,6 +87,7 @@ class Rule:
     matches:  whether the facts meet it; the fast way.
     fields:   names of the fields it reads, so that a caller loads no others.
     reads_engagements: whether it reads what the lead did.
+    kinds:    folded kinds of engagement that it counts; empty where it counts none, None where any.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Rule:
         "_checks",
         "_probes",
         "fields",
+        "kinds",
         "matches",
         "reads_engagements",
         "sentence",
@@ -109,7 +111,13 @@ class Rule:
         self.matches: Test = _compile(node, iter(probes).__next__)
         tests = [probe.leaf for probe in probes]
         self.fields: frozenset[str] = frozenset(x.field.name for x in tests if isinstance(x, t.FieldTest))
-        self.reads_engagements: bool = any(isinstance(x, t.EngagementTest) for x in tests)
+        counted = [x for x in tests if isinstance(x, t.EngagementTest)]
+        self.reads_engagements: bool = bool(counted)
+        self.kinds: frozenset[str] | None = (
+            frozenset(fold(kind) for x in counted for kind in x.kinds)
+            if all(x.kinds for x in counted)
+            else None
+        )
         self._ages: tuple[tuple[Test, Callable[[Facts], float | None]], ...] = tuple(
             (probe.test, _recency(probe.leaf))
             for probe in probes
@@ -199,7 +207,7 @@ def _probe(leaf: t.Test, negated: bool, schema: Schema) -> Probe:
         negated,
         test,
         known_for_leaf,
-        lambda f: as_plain(f.value(name)),
+        lambda f: leaf.field.shown(as_plain(f.value(name))),
     )
 
 
@@ -248,6 +256,10 @@ def _text_test(leaf: t.FieldTest) -> Test:
             return text is not None and text.startswith(folded)
 
         return starts
+    if leaf.field.vocabulary is not None:
+        spell = leaf.field.vocabulary.spell
+        spelled = frozenset(fold(spell(text)) for text in leaf.texts)
+        return lambda facts: facts.spelled(name, spell) in spelled
     wanted = frozenset(folded)
     return lambda facts: facts.folded(name) in wanted  # None is never wanted
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import islice
@@ -20,7 +20,7 @@ MAX_SEARCHED = 2_000  # bytes of one field that a pattern searches; keeps the wo
 #: Ages in seconds, ascending, by folded subject: under None those of all, under "" those without a subject.
 Ages: TypeAlias = Mapping[str | None, Sequence[float]]
 _REMEMBERED_LENGTH = 100  # characters
-_READINGS = ("_folded", "_words", "_encoded", "_items", "_numbers", "_flags", "_days")
+_READINGS = ("_folded", "_spelled", "_words", "_encoded", "_items", "_numbers", "_flags", "_days")
 _NO_AGES: Ages = MappingProxyType({})
 
 
@@ -53,6 +53,7 @@ class Facts:
         "_folded",
         "_items",
         "_numbers",
+        "_spelled",
         "_timeline",
         "_words",
         "engagements",
@@ -74,6 +75,7 @@ class Facts:
         self.engagements = engagements
         self.now = now
         self._folded: dict[str, str | None] = {}
+        self._spelled: dict[str, str | None] = {}
         self._words: dict[str, str | None] = {}
         self._encoded: dict[str, tuple[bytes, ...] | None] = {}
         self._items: dict[str, tuple[str, ...] | None] = {}
@@ -108,6 +110,15 @@ class Facts:
         except KeyError:
             text = as_text(self.value(name))
             self._folded[name] = result = (fold(text) or None) if text is not None else None
+            return result
+
+    def spelled(self, name: str, spell: Callable[[str], str]) -> str | None:
+        """The text of a field in the one way in which its vocabulary spells it, folded."""
+        try:
+            return self._spelled[name]
+        except KeyError:
+            text = as_text(self.value(name))
+            self._spelled[name] = result = (fold(spell(text)) or None) if text is not None else None
             return result
 
     def words(self, name: str) -> str | None:

@@ -117,13 +117,23 @@ def _inside(narrow: t.Bounds, wide: t.Bounds) -> bool:
 def _text_implies(narrow: t.FieldTest, wide: t.FieldTest) -> bool:
     if "matches" in (narrow.op, wide.op):
         return narrow.op == wide.op and narrow.texts == wide.texts
+    if narrow.op in _IS and wide.op in _IS:
+        return _meant(narrow) <= _meant(wide)
+    if narrow.op in _IS and narrow.field.vocabulary is not None:
+        return False  # it may be written in ways that have no such part
     few, many = ({fold(text) for text in test.texts} for test in (narrow, wide))
-    if narrow.op == wide.op or (narrow.op in _IS and wide.op in _IS):
+    if narrow.op == wide.op:
         return few <= many
     found = _FOUND.get(wide.op)
     if found is None or narrow.op not in _IS:
         return False
     return all(any(found(text, wanted) for wanted in many) for text in few)
+
+
+def _meant(test: t.FieldTest) -> set[str]:
+    """The texts that a test asks for one by one, as they are compared."""
+    known = test.field.vocabulary
+    return {fold(known.spell(text) if known else text) for text in test.texts}
 
 
 #: How a whole text meets a test on a part of it; both folded.

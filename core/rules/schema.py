@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -24,6 +24,25 @@ OPERATORS: Final[Mapping[FieldType, tuple[str, ...]]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """Texts that are written in many ways and mean one thing. Pure functions, quick enough for every fact.
+
+    spell:   the one way in which a text is compared; of one that is not known, the text. Asked of what it
+             gave, it gives the same.
+    shown:   the text for people, with what it is taken for.
+    doubt:   what to tell whoever writes it into a rule, which may be used all the same; "" where it is known.
+    offered: what to choose from, in words.
+    code:    of the doubts.
+    """
+
+    spell: Callable[[str], str]
+    shown: Callable[[str], str]
+    doubt: Callable[[str], str]
+    offered: Callable[[], Sequence[str]]
+    code: str
+
+
+@dataclass(frozen=True)
 class Field:
     """One thing a rule can ask about.
 
@@ -31,16 +50,21 @@ class Field:
     label:   how people call it; sentences begin with it.
     choices: for type "choice" (and, if wanted, "list"): values, or pairs of value and label.  Kept as pairs.
              None given means any value is allowed.
+    vocabulary: for type "text": values that mean one thing are equal, however they are written. Questions
+             about a part of the text are asked of it as written.
     """
 
     name: str
     type: FieldType
     label: str
     choices: Sequence[str | tuple[str, str]] = ()
+    vocabulary: Vocabulary | None = None
 
     def __post_init__(self) -> None:
         if self.type not in get_args(FieldType):
             raise ValueError(f"Field {self.name!r} has the unknown type {self.type!r}.")
+        if self.vocabulary is not None and self.type != "text":
+            raise ValueError(f"Field {self.name!r} is no text, and has a vocabulary.")
         pairs = tuple((each, each) if isinstance(each, str) else (each[0], each[1]) for each in self.choices)
         object.__setattr__(self, "choices", pairs)
 
@@ -48,6 +72,10 @@ class Field:
     def choice_labels(self) -> dict[str, str]:
         """The label of each allowed value; empty when any value is allowed."""
         return {each[0]: each[1] for each in self.choices}
+
+    def shown(self, value: object) -> object:
+        """A value for people: a text of the vocabulary with what it is taken for."""
+        return self.vocabulary.shown(value) if self.vocabulary and isinstance(value, str) else value
 
 
 @dataclass(frozen=True)

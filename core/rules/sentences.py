@@ -103,6 +103,8 @@ def _text_phrase(leaf: t.FieldTest) -> str:
 
 
 def _labels(leaf: t.FieldTest) -> list[str]:
+    if leaf.field.vocabulary is not None and leaf.op in ("equals", "one_of"):
+        return [leaf.field.vocabulary.shown(text) for text in leaf.texts]
     labels = {fold(value): label for value, label in leaf.field.choice_labels.items()}
     return [labels.get(fold(text), text) for text in leaf.texts]
 

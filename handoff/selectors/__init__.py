@@ -9,8 +9,8 @@ from __future__ import annotations
 from handoff.selectors.access import ACTS, SEES_ALL, get_lead, last_handoff, teams_of, visible_leads, watched
 from handoff.selectors.boards import PRESSING, Board, Pressing, board
 from handoff.selectors.finding import search
-from handoff.selectors.inboxes import MOST_OPEN, TABS, Inbox, attempts, inbox, undecided_count
-from handoff.selectors.ownerless import Waiting, unrouted, unrouted_count, waiting_handoffs
+from handoff.selectors.inboxes import MOST_OPEN, TABS, Inbox, attempts, inbox, undecided
+from handoff.selectors.ownerless import Waiting, ownerless, unrouted, unrouted_count, waiting_handoffs
 from handoff.selectors.people import Person, names_of, receivers
 from handoff.selectors.rows import SHOWN, Row
 
@@ -33,10 +33,11 @@ __all__ = [
     "inbox",
     "last_handoff",
     "names_of",
+    "ownerless",
     "receivers",
     "search",
     "teams_of",
-    "undecided_count",
+    "undecided",
     "unrouted",
     "unrouted_count",
     "visible_leads",

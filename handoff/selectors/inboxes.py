@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from handoff import clocks
 from handoff.clocks import Reading
@@ -108,7 +108,6 @@ def _done(member: Member, *, now: datetime) -> list[Row]:
     return [Row(handoff, last.get(handoff.id), now) for handoff in handoffs]
 
 
-def undecided_count(member: Member) -> int:
-    """How many leads wait for this member's decision; one query."""
-    count: int = open_handoffs().filter(owner=member, accepted_at__isnull=True).count()
-    return count
+def undecided(member: Member) -> QuerySet[Handoff]:
+    """The leads that wait for this member's decision."""
+    return open_handoffs().filter(owner=member, accepted_at__isnull=True)

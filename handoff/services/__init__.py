@@ -6,14 +6,24 @@ called by name. A module a subject; what others call is named here.
 """
 
 from handoff.services.acting import Actor, check_owner, lock_handoff
-from handoff.services.answers import Rejected, accept_lead, nurture_lead, reject_lead, undo_accept
+from handoff.services.answers import (
+    Rejected,
+    accept_lead,
+    nurture_lead,
+    reject_lead,
+    report_progress,
+    undo_accept,
+)
 from handoff.services.cycle import end_nurture
+from handoff.services.opportunities import may_write, save_opportunity
 from handoff.services.owners import claim_lead, hand_over, reassign_lead, try_again
-from handoff.services.stages import LATER_STAGES, end_test, move_to_stage
+from handoff.services.stages import ANSWERS, LATER_STAGES, end_test, move_to_stage
 from handoff.services.steps import Step, step_to
 from handoff.services.touches import log_touch, undo_touch
+from handoff.services.undoing import undo_answer
 
 __all__ = [
+    "ANSWERS",
     "LATER_STAGES",
     "Actor",
     "Rejected",
@@ -26,12 +36,16 @@ __all__ = [
     "hand_over",
     "lock_handoff",
     "log_touch",
+    "may_write",
     "move_to_stage",
     "nurture_lead",
     "reassign_lead",
     "reject_lead",
+    "report_progress",
+    "save_opportunity",
     "step_to",
     "try_again",
     "undo_accept",
+    "undo_answer",
     "undo_touch",
 ]

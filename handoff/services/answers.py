@@ -14,6 +14,7 @@ from django.utils import timezone
 from core.errors import AlreadyDecided, Conflict, FieldError, NotOwner, ValidationFailed
 from feedback import services as feedback
 from feedback.models import Disposition, Reason
+from feedback.reasons import stage_of
 from handoff import limits, moves, nurture, words
 from handoff.attempts import NO_RESPONSE, check_attempts_made
 from handoff.moves import UNDO_SECONDS
@@ -123,20 +124,31 @@ def reject_lead(*, lead_id: UUID, reason: str, note: str = "", actor: Actor, clo
         now=now,
     )
     leads.move_stage(
-        handoff.lead, Stage.REJECTED, actor=actor.key, now=now, handoff=handoff, why=chosen.label
+        handoff.lead,
+        stage_of(chosen) or Stage.REJECTED,
+        actor=actor.key,
+        now=now,
+        handoff=handoff,
+        why=chosen.label,
     )
     if chosen.earns_credit and handoff.owner_id is not None:
         _give_turn_back(handoff.id, handoff.owner_id)
     close_cycle(handoff, Handoff.Outcome.REJECTED, now)
-    tell(handoff, "lead.rejected", now, reason=chosen.slug)
+    tell(handoff, "lead.rejected", now, delay=UNDO_SECONDS, reason=chosen.slug)
     return Rejected("rejected")
 
 
 def _give_turn_back(handoff_id: UUID, member_id: UUID) -> None:
     """The lead was no lead: its turn in the rotation does not count for whoever got it."""
+    pool_id = turn_of(handoff_id, member_id)
+    if pool_id is not None:
+        routing.give_credit(member_id=member_id, pool_id=pool_id)
+
+
+def turn_of(handoff_id: UUID, member_id: UUID) -> UUID | None:
+    """The pool in whose rotation somebody got a handoff; None where it was no pool's turn."""
     decision = Decision.objects.filter(handoff_id=handoff_id, member_id=member_id).order_by("-at").first()
-    if decision is not None and decision.pool_id is not None:
-        routing.give_credit(member_id=member_id, pool_id=decision.pool_id)
+    return decision.pool_id if decision is not None else None
 
 
 def _reroute(handoff: Handoff, reason: Reason, note: str, actor: Actor, now: datetime) -> Rejected:
@@ -186,5 +198,30 @@ def nurture_lead(
     )
     leads.move_stage(handoff.lead, Stage.NURTURE, actor=actor.key, now=now, handoff=handoff, why=chosen.label)
     close_cycle(handoff, Handoff.Outcome.NURTURE, now)
-    tell(handoff, "lead.nurture", now, reason=chosen.slug)
+    tell(handoff, "lead.nurture", now, delay=UNDO_SECONDS, reason=chosen.slug)
     return handoff
+
+
+@transaction.atomic
+def report_progress(*, lead_id: UUID, note: str = "", actor: Actor, clock: Clock) -> Disposition:
+    """Contacted, progressing: an answer that marketing hears and that closes nothing. It may be given as
+    often as there is something to say, and meets no promise. Raises ValidationFailed at /note, NotOwner,
+    AlreadyDecided.
+    """
+    handoff = lock_handoff(lead_id)
+    now = clock()
+    check_owner(handoff, actor)
+    if len(note) > limits.ANSWER_NOTE:
+        raise ValidationFailed.at("/note", f"At most {limits.ANSWER_NOTE:,} characters.", "max_length")
+    said = feedback.record_disposition(
+        handoff=handoff,
+        kind=Disposition.Kind.PROGRESSING,
+        actor=actor.key,
+        by_id=actor.member.id if actor.member else None,
+        note=note,
+        now=now,
+    )
+    leads.mark_worked([handoff], now)
+    leads.mark_dirty([handoff.id], now)
+    tell(handoff, "lead.progressing", now, delay=UNDO_SECONDS)
+    return said

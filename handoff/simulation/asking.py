@@ -24,21 +24,33 @@ from handoff.simulation.single import (
     known_of_lead,
     member_id_of,
 )
-from handoff.simulation.typed import facts_at, known_at
+from handoff.simulation.typed import check_addresses, facts_at, known_at
 from leads.matching import normalise_email
 from leads.models import Lead
+from leads.requirements import required_labels
 from tenants.config import steady_config
 from tenants.models import Member
 from tenants.selectors import find_member, person_document
 
 #: Why no rule was asked.
 WHY_NOT = {
-    NOT_QUALIFIED: "It is not handed over: nothing that hands leads over says so, or it lacks something",
+    NOT_QUALIFIED: "It is not handed over: it does not meet the criteria, and nothing else hands it over",
     HELD: "It qualifies, and is held for enrichment first",
     OUTSIDE: "Another system chooses the owner: routing is switched off here",
     "nurture": "A nurture sequence answers it instead of a person",
     NO_RULE_SET: "No routing rules are published",
 }
+
+
+def why_not(answer: Answer) -> str:
+    """Why no rule was asked, in words; "" where one was."""
+    judged = answer.judgement
+    if answer.why_not == NOT_QUALIFIED and judged is None:
+        return "It is not handed over: no criteria are in force"
+    if answer.why_not == NOT_QUALIFIED and judged is not None and judged.qualified:
+        lacks = words.listed(required_labels(judged.needs))
+        return f"It is not handed over: it meets the criteria, and lacks {lacks}, which a handoff requires"
+    return WHY_NOT.get(answer.why_not, "")
 
 
 def find_lead(text: str) -> Lead:
@@ -90,6 +102,7 @@ def answers(
             /draft.
     """
     check_moment(at)
+    check_addresses(typed or {})
     with steady_config():
         facts = facts_of_lead(lead, at) if lead is not None else facts_at(with_owner_id(typed or {}), at)
         known = known_of_lead(lead, at) if lead is not None else known_at(typed or {})
@@ -143,7 +156,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "owner": person_document(Member.objects.filter(id=member_id).first()) if member_id else None,
         "outcome": result.outcome if result else "not_routed",
         "reason": reason,
-        "words": words.say(words.REASONS, reason) if result else WHY_NOT[reason],
+        "words": words.say(words.REASONS, reason) if result else why_not(answer),
         "pool": result.pool if result else None,
         "rule": result.rule if result else "",
         "priority": result.priority if result else 0,

@@ -1,6 +1,6 @@
-"""Saved test leads: facts as typed, and what is expected of them; any of whether it qualifies, the tier, the
-pool and the person. Run on demand against the draft and what is in force; where an organisation chose so, a
-version of the routing rules or the criteria is not published before they pass.
+"""Saved test leads: facts as typed, when it comes, and what is expected of it; any of whether it qualifies,
+the tier, the pool and the person. Run on demand against the draft and what is in force; where an organisation
+chose so, a version of the routing rules or the criteria is not published before they pass.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from core.errors import Conflict, DomainError, FieldError, NotFound, StaleVersion, ValidationFailed, pointer
 from core.rules import Facts
 from handoff import words
+from handoff.simulation.comes import Comes, comes_of
 from handoff.simulation.single import (
     HELD,
     NOT_QUALIFIED,
@@ -88,17 +89,19 @@ def save_case(
     expects: Mapping[str, Any],
     actor: str,
     clock: Clock,
+    comes: Comes | None = None,
     case_id: UUID | None = None,
     revision: int | None = None,
 ) -> LeadCase:
-    """Write a test lead, or change one. facts: as `typed`; expects: of EXPECTATIONS those that are expected.
+    """Write a test lead, or change one. facts: as `typed`; expects: of EXPECTATIONS those that are expected;
+    comes: None leaves when it comes as it is.
 
     Raises NotFound; StaleVersion where somebody saved it since `revision`; Conflict beyond MOST_CASES;
     ValidationFailed with the place of every error.
     """
     Tenant.objects.select_for_update(no_key=True).get(id=current_tenant_id())
     now = clock()
-    expected = _checked(name, facts, expects, case_id, now)
+    expected = _checked(name, facts, expects, comes, case_id, now)
     if case_id is None:
         if LeadCase.objects.count() >= MOST_CASES:
             raise Conflict(f"There are {MOST_CASES} test leads already, the most there can be: remove one.")
@@ -112,6 +115,8 @@ def save_case(
             )
     before = None if case_id is None else told(case)
     case.name, case.facts, case.expects = name.strip(), tidy(facts), expected
+    if comes is not None:
+        case.comes_on, case.comes_at = comes
     if before == told(case):
         return case
     case.revision, case.saved_at, case.saved_by = case.revision + 1, now, actor
@@ -134,10 +139,15 @@ def remove_case(case_id: UUID, *, actor: str, now: datetime) -> None:
 
 
 def _checked(
-    name: str, facts: Mapping[str, Any], expects: Mapping[str, Any], case_id: UUID | None, now: datetime
+    name: str,
+    facts: Mapping[str, Any],
+    expects: Mapping[str, Any],
+    comes: Comes | None,
+    case_id: UUID | None,
+    now: datetime,
 ) -> dict[str, Any]:
     """What is expected, as it is stored. Raises ValidationFailed."""
-    errors = []
+    errors = comes.errors() if comes is not None else []
     if not name.strip() or len(name.strip()) > LONGEST_NAME:
         errors.append(FieldError("/name", f"A name of at most {LONGEST_NAME} characters.", "text"))
     elif LeadCase.objects.filter(name__iexact=name.strip()).exclude(id=case_id).exists():
@@ -155,8 +165,8 @@ def _checked(
     owners = _owners()
     if "person" in wanted and str(wanted["person"]) not in owners:
         errors.append(FieldError("/expects/person", "Choose somebody who owns leads.", "unknown_member"))
-    if wanted.get("qualifies") is False and {"pool", "person"} & set(wanted):
-        message = "A lead that does not qualify goes to no pool and no person: expect one or the other."
+    if wanted.get("qualifies") is False and {"pool", "person", "tier"} & set(wanted):
+        message = "A lead that does not qualify has no tier, no pool and no person: expect one or the other."
         errors.append(FieldError("/expects/qualifies", message, "contradiction"))
     try:
         check(facts, owners)
@@ -177,7 +187,13 @@ def _owners() -> set[str]:
 
 def told(case: LeadCase) -> dict[str, Any]:
     """A test lead as the record of changes and the API tell it."""
-    return {"name": case.name, "facts": case.facts, "expects": case.expects}
+    return {
+        "name": case.name,
+        "facts": case.facts,
+        "expects": case.expects,
+        "comes_on": case.comes_on,
+        "comes_at": case.comes_at,
+    }
 
 
 def _record(
@@ -224,25 +240,33 @@ def run_cases(
     criteria: Mapping[str, Any] | None = None,
     read: CaseReading | None = None,
 ) -> list[CaseResult]:
-    """Run test leads against what is in force, or against contents given. The number of queries does not grow
-    with theirs. Raises as `single.desk`.
+    """Run test leads, each at the next moment at which it comes, against what is in force now, or against
+    contents given. The number of queries grows with the moments, not with the leads. Raises as `single.desk`.
     """
     if not cases:
         return []
     with steady_config():
         read = read or CaseReading(cases, now)
-        seat = desk(at=now, now=now, rules=rules, criteria=criteria, board=read.board)
-        return [_run(case, facts_at(case.facts, now, read.companies), seat, read) for case in cases]
+        seats = {
+            at: desk(at=at, now=now, rules=rules, criteria=criteria, board=board)
+            for at, board in read.boards.items()
+        }
+        return [_run(case, read.facts[case.id], seats[read.moments[case.id]], read) for case in cases]
 
 
 class CaseReading:
-    """What test leads are run with beside the rules, read once for several runs: their accounts, the people
-    whom they may go to, and pools and people by what cases call them."""
+    """What test leads are run with beside the rules, read once for several runs: when each comes, their facts
+    then, the people whom they may go to at each moment, and pools and people by what cases call them."""
 
     def __init__(self, cases: Sequence[LeadCase], now: datetime) -> None:
-        self.companies = Companies(case.facts for case in cases)
-        facts = [facts_at(case.facts, now, self.companies) for case in cases]
-        self.board: Board = board_at(now, others=[owner for each in facts for owner in account_owner(each)])
+        zone = Tenant.objects.get(id=current_tenant_id()).time_zone
+        companies = Companies([case.facts for case in cases])
+        self.moments = {case.id: comes_of(case).after(now, zone) for case in cases}
+        self.facts = {case.id: facts_at(case.facts, self.moments[case.id], companies) for case in cases}
+        owners = [owner for each in self.facts.values() for owner in account_owner(each)]
+        self.boards: dict[datetime, Board] = {
+            at: board_at(at, others=owners) for at in sorted(set(self.moments.values()))
+        }
         self.pools = dict(Pool.objects.values_list("slug", "name"))
         self.people = {str(key): name for key, name in Member.objects.values_list("id", "name")}
 

@@ -8,17 +8,22 @@ from typing import Any, Final
 
 from django import forms
 
+from core.errors import ValidationFailed
 from handoff.simulation import typed
 from handoff.simulation.cases import GUARDED, LONGEST_NAME
+from handoff.simulation.comes import Comes
 from handoff.simulation.runs import FEWEST_DAYS, MOST_DAYS
 from leads.criteria import ENGAGEMENT_KINDS, FLAGS, SCHEMA
 from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
+from tenants.calendars.words import DAYS
+from web.numbers import WholeNumberField
 
 Choices = Sequence[tuple[str, str]]
 _ROWS: Final = 3  # engagements that an empty form has room for
 _DAY: Final = 24 * 60  # minutes
 _LABELS: Final = {name: field.label for name, field in SCHEMA.by_name.items()}
 _PERSON: Final = (*typed.LEAD_TEXTS, "score", *typed.OUTSIDE_TEXTS)
+_ADDRESSES: Final = {"/facts/email": "email", "/facts/account/domain": "account_domain"}
 _NAMES: Final = {"email": "E-mail", "first_name": "First name", "last_name": "Last name"}
 
 
@@ -90,7 +95,7 @@ class FactsForm(forms.Form):
         for name, limit in typed.ACCOUNT_TEXTS.items():
             self.fields[f"account_{name}"] = _text(_LABELS[f"account.{name}"], limit)
         for name, most in (("employees", MAX_INTEGER), ("revenue", MAX_BIG_INTEGER)):
-            self.fields[f"account_{name}"] = forms.IntegerField(
+            self.fields[f"account_{name}"] = WholeNumberField(
                 label=_LABELS[f"account.{name}"], required=False, min_value=0, max_value=most
             )
         for flag in FLAGS:
@@ -131,6 +136,17 @@ class FactsForm(forms.Form):
     @property
     def engagement_rows(self) -> list[list[Any]]:
         return [[self[f"{name}_{row}"] for name in ("kind", "days", "subject")] for row in range(self.rows)]
+
+    def clean(self) -> dict[str, Any]:
+        """An address that cannot be is refused beside its field."""
+        said = super().clean() or self.cleaned_data
+        account = {"domain": said.get("account_domain")}
+        try:
+            typed.check_addresses({"email": said.get("email"), "account": account})
+        except ValidationFailed as refusal:
+            for error in refusal.field_errors:
+                self.add_error(_ADDRESSES[error.path], error.message)
+        return said
 
     def typed_facts(self) -> dict[str, Any]:
         """What was typed, without what is empty."""
@@ -175,6 +191,19 @@ class CaseForm(FactsForm):
     """A test lead: a name, facts, and what is expected. `expects` after `is_valid`."""
 
     name = forms.CharField(label="Name", max_length=LONGEST_NAME)
+    comes_on = forms.ChoiceField(
+        label="Comes on",
+        choices=list(DAYS.items()),
+        required=False,
+        help_text="It always comes at this moment of the week, whenever it is tried.",
+    )
+    comes_at = forms.TimeField(
+        label="Comes at",
+        input_formats=["%H:%M", "%H:%M:%S"],
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="Where the organisation is.",
+    )
     expect_qualifies = forms.ChoiceField(
         label="Qualifies", required=False, choices=[("", "Whatever"), ("yes", "Yes"), ("no", "No")]
     )
@@ -196,6 +225,7 @@ class CaseForm(FactsForm):
         tiers: Choices,
         pools: Choices,
         name: str = "",
+        comes: Comes | None = None,
         expects: Mapping[str, Any] | None = None,
         revision: int | None = None,
     ) -> None:
@@ -211,7 +241,15 @@ class CaseForm(FactsForm):
         if "qualifies" in expects:
             self.initial["expect_qualifies"] = "yes" if expects["qualifies"] else "no"
         self.initial["name"], self.initial["revision"] = name, revision
+        self.initial["comes_on"], self.initial["comes_at"] = comes or Comes()
         # What is asked last stands where it was declared first: the page places each by name.
+
+    def comes(self) -> Comes:
+        """When it comes; what is left empty stays as it is."""
+        day, at = self.cleaned_data["comes_on"], self.cleaned_data["comes_at"]
+        return Comes(
+            day or self.initial["comes_on"], f"{at:%H:%M}" if at is not None else self.initial["comes_at"]
+        )
 
     def expects(self) -> dict[str, Any]:
         said = self.cleaned_data

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from handoff import words
+from handoff import candidates, words
 from handoff.selectors import names_of
-from handoff.simulation.asking import WHY_NOT
-from handoff.simulation.present import GONE
+from handoff.simulation.asking import why_not
 from handoff.simulation.single import Answer
 from leads.requirements import required_labels
-from routing.decide import TURN
 from routing.selectors import layers_in_words
+from routing.traces import packed
 
 
 def answer_in_words(
@@ -24,39 +22,33 @@ def answer_in_words(
     result, judged = answer.result, answer.judgement
     told: dict[str, Any] = {
         "qualifies": answer.qualifies,
+        "meets": bool(judged and judged.qualified),
         "needs": required_labels(judged.needs) if judged else [],
         "criteria": judged.verdict["criteria"] if judged else [],
         "tier": answer.tier.tier.name if answer.tier else "",
         "dues": answer.dues,
-        "why_not": WHY_NOT.get(answer.why_not, ""),
+        "why_not": why_not(answer),
         "owner": names.get(result.member_id or "", "") if result else "",
         "each": None,
     }
     if result is None or result.matched is None:
         return told
-    counters = result.counters_after or {}
-    lines = [
-        {
-            **line,
-            "name": names.get(line["member"], GONE),
-            "words": words.say(words.REASONS, line["reason"]),
-            "opens": _moment(line.get("opens_at")),
-            "turns_before": _turns(line.get("turns")),
-            "turns_then": _turns(counters.get(line["member"], line.get("turns"))),
-        }
-        for line in result.candidates
-    ]
     trace = result.trace
+    stored = packed(trace, result.counters_after)
+    groups = candidates.groups_of(stored, reason=result.reason, names=names, pools=pools)
+    pool = pools.get(result.pool or "", result.pool or "")
+    first = candidates.first_pool(trace) or ""
     told["each"] = {
         "decision": {
             "at": at,
-            "pool": {"name": pools.get(result.pool or "", result.pool or "")} if result.pool else None,
+            "pool": {"name": pool} if pool else None,
             "trace": {"priority": result.priority},
         },
         "layers": layers_in_words(trace["layers"], result.matched.rule_set),
         "inputs": [],
-        "candidates": lines,
-        "counted": any(line.get("turns") for line in lines) or bool(counters),
+        "fit": pools.get(first, first),
+        "groups": groups,
+        **candidates.counts_of(groups),
         "versions": "",
         "tie_break": words.TIE_BREAKS.get(result.tie_break, ""),
         "member": told["owner"],
@@ -73,12 +65,3 @@ def people_of(answers: Iterable[Answer | None]) -> dict[str, str]:
             found.add(answer.result.member_id)
             found |= {line["member"] for line in answer.result.candidates}
     return names_of(found)
-
-
-def _moment(text: str | None) -> Any:
-
-    return datetime.fromisoformat(text) if text else None
-
-
-def _turns(counter: int | None) -> str:
-    return "–" if counter is None else f"{counter / TURN:.2f}".rstrip("0").rstrip(".")

@@ -19,7 +19,7 @@ from leads.account_facts import Who, lists_of
 from leads.criteria import ACCOUNT_FIELDS, FLAGS, LEAD_FIELDS
 from leads.incoming import COMPANY_LIMITS, LEAD_LIMITS
 from leads.list_use import FIELD as LISTS
-from leads.matching import company_domain, email_domain, is_free_mail
+from leads.matching import check_domain, company_domain, email_domain, is_free_mail, normalise_email
 from leads.models import Account, Engagement, Lead
 from routing.decide import ACCOUNT_OWNER
 
@@ -144,8 +144,27 @@ def _is_empty(value: object) -> bool:
     return value is None or value == ""
 
 
+def check_addresses(typed: Mapping[str, Any]) -> None:
+    """Refuse an e-mail or a domain that cannot be, as for a lead that is there. Raises ValidationFailed,
+    under /facts, with both."""
+    account: Mapping[str, Any] = typed.get("account") or {}
+    wrong: list[FieldError] = []
+    for path, test in (
+        ("/facts/email", lambda: normalise_email(typed.get("email") or "")),
+        ("/facts/account/domain", lambda: check_domain(account.get("domain") or "", "/domain")),
+    ):
+        try:
+            test()
+        except ValidationFailed as refusal:
+            wrong += [FieldError(path, each.message, each.code) for each in refusal.field_errors]
+    if wrong:
+        raise ValidationFailed(wrong[0].message, field_errors=wrong)
+
+
 def check(typed: Mapping[str, Any], members: Iterable[str]) -> None:
-    """Raises ValidationFailed, under /facts, where an account's owner is nobody here."""
+    """Raises ValidationFailed, under /facts, for an address that cannot be, and where an account's owner is
+    nobody here."""
+    check_addresses(typed)
     owner = (typed.get("account") or {}).get("owner")
     if owner and owner not in set(members):
         raise ValidationFailed(

@@ -1,4 +1,4 @@
-"""What a rep does with a lead: accept, touch, reject, nurture, move on."""
+"""What a rep does with a lead: accept, touch, reject, nurture, move on, answer the SQL criteria anew."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.errors import ValidationFailed
+from core.errors import Conflict, ValidationFailed
 from feedback.models import Reason
 from feedback.selectors import active_reasons
 from handoff import selectors, services
-from handoff.forms import NurtureForm, RejectForm, TouchForm, minute_of
-from handoff.services import LATER_STAGES, Actor
-from handoff.step_form import AcceptForm, StageForm
+from handoff.forms import NurtureForm, ProgressForm, RejectForm, TouchForm, minute_of
+from handoff.services import ANSWERS, LATER_STAGES, Actor
+from handoff.step_form import AcceptForm, AnswersForm, StageForm
 from handoff.views import base
 from handoff.views.base import go, lead_of, way_on, worker
 from handoff.views.dialogs import after, answer, dialog, posted
 from leads.lifecycle import Stage, can_move
 from leads.models import Handoff, Lead
+from leads.sql_bar import answers_of
 from tenants.requests import TenantRequest
 
 
@@ -110,7 +111,8 @@ def reject(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             owner = names.get(str(result.new_owner_id), "the next free person, who is being looked for")
             messages.success(request, f"{found.full_name} goes to {owner}.")
         else:
-            messages.success(request, f"{found.full_name} is rejected. Marketing sees your reason.")
+            text = f"{found.full_name} is rejected. Marketing sees your reason."
+            messages.success(request, text, extra_tags=_undo(found))
         return go(request, after(request))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
@@ -137,10 +139,50 @@ def nurture(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )
-        messages.success(request, f"{found.full_name} goes back to marketing.")
+        messages.success(request, f"{found.full_name} goes back to marketing.", extra_tags=_undo(found))
         return go(request, after(request))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def progress(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Contacted, progressing: marketing hears how it goes, and nothing ends."""
+    found = lead_of(request, lead_id)
+    form = ProgressForm(posted(request))
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"{found.full_name} is progressing"
+        return dialog(request, found, form, part="_progress.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        services.report_progress(
+            lead_id=found.id,
+            note=form.cleaned_data["note"],
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        messages.success(request, "Noted. Marketing sees it.", extra_tags=_undo(found))
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)
+
+
+@require_POST
+@worker
+def undo_answer(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Take the last answer back, whichever it was."""
+    found = lead_of(request, lead_id)
+    services.undo_answer(lead_id=found.id, actor=Actor.person(request.member), clock=base.deciding_clock)
+    messages.success(request, f"Taken back: {found.full_name} is as before.")
+    return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+
+def _undo(found: Lead) -> str:
+    """The tag of a message that offers to take the last answer back."""
+    return f"undo={reverse('handoff:undo_answer', args=[found.id])}"
 
 
 @never_cache
@@ -214,7 +256,14 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     found = lead_of(request, lead_id)
     stages = [each for each in LATER_STAGES if can_move(Stage(found.stage), each)]
     reload = f"{request.path}?{urlencode({'next': way_on(request, '')})}" if request.htmx else ""
-    form = StageForm(posted(request), stages=stages, step=_step(request, found, stages), reload=reload)
+    form = StageForm(
+        posted(request),
+        stages=stages,
+        step=_step(request, found, stages),
+        reload=reload,
+        reasons=active_reasons(Reason.Kind.LOST, Reason.Kind.DISQUALIFIED),
+        currency=request.tenant.currency,
+    )
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Move {found.full_name} on"
@@ -225,13 +274,16 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         services.move_to_stage(
             lead_id=found.id,
             to=to,
+            reason=form.said_reason(),
             why=form.cleaned_data["why"],
             answers=form.said_answers(),
             fields=form.said_fields(),
+            opportunity=form.said_deal(),
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )
-        messages.success(request, f"{found.full_name} is now: {to.label}.")
+        undo = _undo(found) if to in ANSWERS else ""
+        messages.success(request, f"{found.full_name} is now: {to.label}.", extra_tags=undo)
         return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
 
     return show() if request.method == "GET" else answer(request, form, act, show)
@@ -245,3 +297,35 @@ def _step(request: TenantRequest, found: Lead, stages: Sequence[Stage]) -> servi
         return None
     handoff = selectors.last_handoff(found.id)
     return services.step_to(found, handoff, to, now=base.reading_clock())
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@worker
+def sql_answers(request: TenantRequest, lead_id: UUID) -> HttpResponse:
+    """Answer the SQL criteria anew, of a lead that is an SQL: what was answered last counts."""
+    found = lead_of(request, lead_id)
+    if found.stage != Stage.SQL:
+        raise Conflict("The SQL criteria are answered anew only of a lead that is an SQL.")
+    handoff = selectors.last_handoff(found.id)
+    step = services.step_to(found, handoff, Stage.SQL, now=base.reading_clock())
+    last = answers_of(handoff.id) if handoff is not None else None
+    form = AnswersForm(posted(request), step=step, last=last.answers if last else ())
+
+    def show(status: int = 200) -> HttpResponse:
+        title = f"SQL criteria of {found.full_name}"
+        return dialog(request, found, form, part="_sql_answers.html", title=title, status=status)
+
+    def act() -> HttpResponse:
+        services.move_to_stage(
+            lead_id=found.id,
+            to=Stage.SQL,
+            why="",
+            answers=form.said_answers(),
+            actor=Actor.person(request.member),
+            clock=base.deciding_clock,
+        )
+        messages.success(request, "The answers are kept. What was said last counts.")
+        return go(request, way_on(request, reverse("handoff:lead", args=[found.id])))
+
+    return show() if request.method == "GET" else answer(request, form, act, show)

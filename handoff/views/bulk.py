@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -86,10 +86,12 @@ def move(request: TenantRequest) -> HttpResponse:
     }
     form = BulkForm(None if first else request.POST, initial=initial, people=possible_owners())
     status, lines = 200, None
+    had: dict[UUID, str] = {}
     if not first:
         status = status_of(form)
     if not first and form.is_valid():
         act = bulk.move_leads if do == "move" else bulk.preview
+        had = _owners(ids)
         actor = Actor.person(request.member)
         try:
             lines = act(lead_ids=ids, wish=form.wish(), actor=actor, clock=base.deciding_clock)
@@ -99,7 +101,7 @@ def move(request: TenantRequest) -> HttpResponse:
     context = {
         "ids": ids,
         "form": form,
-        "rows": told(lines) if lines is not None else _listed(ids),
+        "rows": told(lines, had) if lines is not None else _listed(ids),
         "previewed": lines is not None and do != "move",
         "done": lines is not None and do == "move",
         "summary": summary(lines) if lines is not None else "",
@@ -133,8 +135,16 @@ def _listed(ids: Sequence[UUID]) -> list[dict[str, Any]]:
     return [{"lead": leads[key], "said": "", "why": ""} for key in ids if key in leads]
 
 
-def told(lines: Sequence[bulk.Line]) -> list[dict[str, Any]]:
-    """What became of each lead, in words. Two queries. A lead that may not be seen has no line of its own."""
+def _owners(ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Who has each lead that somebody has, by name."""
+    return dict(Lead.objects.filter(id__in=ids, owner__isnull=False).values_list("id", "owner__name"))
+
+
+def told(lines: Sequence[bulk.Line], had: Mapping[UUID, str] | None = None) -> list[dict[str, Any]]:
+    """What became of each lead, in words. Two queries. A lead that may not be seen has no line of its own.
+
+    had: who had each lead before, where that is to be said.
+    """
     leads = Lead.objects.select_related("account", "owner").in_bulk(
         [line.lead_id for line in lines if line.reason != "not_found"]
     )
@@ -144,7 +154,8 @@ def told(lines: Sequence[bulk.Line]) -> list[dict[str, Any]]:
         lead = leads.get(line.lead_id)
         said = _SAID[line.outcome]
         if line.outcome == bulk.MOVED:
-            said = f"to {names.get(str(line.member_id), 'somebody')}"
+            former = f"from {had[line.lead_id]} " if had and line.lead_id in had else ""
+            said = f"{former}to {names.get(str(line.member_id), 'somebody')}"
         why = bulk.LEFT_WORDS.get(line.reason) or words.say(words.REASONS, line.reason)
         rows.append({"lead": lead, "said": said, "why": why, "left": line.outcome in (bulk.LEFT, bulk.STAYS)})
     return rows

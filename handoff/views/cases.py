@@ -11,8 +11,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.countries import shown
 from core.errors import Conflict, DomainError, StaleVersion, ValidationFailed
 from handoff.simulation import cases
+from handoff.simulation.comes import comes_of
 from handoff.simulation.forms import CaseForm, GateForm
 from handoff.views import base
 from handoff.views.simulation import owner_choices
@@ -88,11 +90,12 @@ def _described(case: LeadCase) -> dict[str, Any]:
         case.facts.get("title"),
         account.get("name") or case.facts.get("company_name"),
         f"{account['employees']:,} employees" if account.get("employees") is not None else None,
-        case.facts.get("country") or account.get("country"),
+        shown(case.facts.get("country") or account.get("country") or ""),
         f"source {case.facts['source']}" if case.facts.get("source") else None,
     ]
     parts += [each["kind"].replace("_", " ") for each in case.facts.get("engagements") or ()]
-    return {"about": ", ".join(str(part) for part in parts if part) or "Nothing is known of it"}
+    about = ", ".join(str(part) for part in parts if part) or "Nothing is known of it"
+    return {"about": about, "comes": comes_of(case).words}
 
 
 def _form(request: TenantRequest, data: Any = None, case: LeadCase | None = None) -> CaseForm:
@@ -103,6 +106,7 @@ def _form(request: TenantRequest, data: Any = None, case: LeadCase | None = None
         pools=list(Pool.objects.order_by("name", "id").values_list("slug", "name")),
         facts=case.facts if case else None,
         name=case.name if case else "",
+        comes=comes_of(case) if case else None,
         expects=case.expects if case else None,
         revision=case.revision if case else None,
     )
@@ -137,6 +141,7 @@ def _edit(request: TenantRequest, case: LeadCase | None) -> HttpResponse:
                     expects=form.expects(),
                     actor=member_actor(request.member),
                     clock=base.deciding_clock,
+                    comes=form.comes(),
                     case_id=case.id if case else None,
                     revision=form.cleaned_data["revision"] if case else None,
                 )

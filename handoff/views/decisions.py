@@ -13,17 +13,22 @@ from django.views.decorators.http import require_GET
 
 from core.errors import ValidationFailed
 from handoff import decision_log, words
-from handoff.selectors import visible_leads
+from handoff.selectors import SEES_ALL, teams_of, visible_leads
+from handoff.selectors.finding import search
+from handoff.simulation.leads import as_uuid
 from handoff.views import base
 from handoff.views.base import reader
+from leads.models import Lead
 from routing.decisions import LOOKED_THROUGH, Search
 from routing.models import Pool, RuleSetVersion
 from routing.territories import tried
-from tenants.models import Member, RepProfile, Role
+from tenants.models import Member, RepProfile, Role, Team
 from tenants.refusals import REFUSED
 from tenants.requests import TenantRequest
 from tenants.versions import version_in_force
 from web.pagination import Page, next_url
+
+_MOST_NAMED = 8  # leads of a name that are offered to choose from
 
 
 @never_cache
@@ -36,8 +41,12 @@ def log(request: TenantRequest) -> HttpResponse:
         return _mine(request)
     now = base.reading_clock()
     query = {name: value for name in decision_log.FILTERS if (value := request.GET.get(name, "").strip())}
-    refused = ""
+    refused, named = "", _named(member, query.get("lead", ""))
+    if len(named) == 1:
+        query["lead"] = str(named[0].id)
     try:
+        if len(named) > 1:
+            raise ValidationFailed.at("/lead", "Several leads are called so: choose one.", "ambiguous")
         wanted = decision_log.read_search(query, tenant=request.tenant, leads=visible_leads(member))
         page, rows = decision_log.log_page(wanted, member=member, cursor=request.GET.get("cursor", ""))
     except ValidationFailed as refusal:
@@ -45,17 +54,41 @@ def log(request: TenantRequest) -> HttpResponse:
         wanted, page, rows = Search(), Page([], ""), []
     context = {
         "refused": refused,
+        "named": [(lead, _address_of(request, lead)) for lead in named] if len(named) > 1 else [],
         "rows": rows,
         "query": query,
         "candidate": _name(wanted.candidate),
         "fields": _fields({} if refused else query, member),
         "following": next_url(request, page.next),
         "looked_through": LOOKED_THROUGH if wanted.candidate and page.next else 0,
+        "teams": _teams(member),
         "sits": RepProfile.objects.filter(member=member).exists(),
         "crumbs": [{"label": "Insight"}, {"label": "Decisions"}],
         "now": now,
     }
     return render(request, "handoff/decisions.html", context, status=REFUSED if refused else 200)
+
+
+def _teams(member: Member) -> list[str] | None:
+    """The teams whose decisions a manager reads, by name; None for who reads all."""
+    if member.role in SEES_ALL:
+        return None
+    return list(Team.objects.filter(id__in=teams_of(member)).order_by("name").values_list("name", flat=True))
+
+
+def _named(member: Member, text: str) -> list[Lead]:
+    """The leads that a name or a company means, as the search finds them; none for an e-mail or an id."""
+    if not text or "@" in text or as_uuid(text) is not None:
+        return []
+    return search(member=member, text=text, limit=_MOST_NAMED)
+
+
+def _address_of(request: TenantRequest, lead: Lead) -> str:
+    """The same question about this one."""
+    asked = request.GET.copy()
+    asked["lead"] = str(lead.id)
+    asked.pop("cursor", None)
+    return f"?{asked.urlencode()}"
 
 
 @never_cache

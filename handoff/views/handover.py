@@ -120,7 +120,8 @@ def _take(form: UpkeepForm, refused: DomainError) -> None:
     for each in refused.field_errors:
         group, _, rest = each.path.strip("/").partition("/")
         stage = rest.partition("/")[0]
-        name = f"stale_{stage}" if group == "stale_days" else f"owed_{stage}"
+        kind = "stale" if group == "stale_days" else "own" if each.code == "bad_name" else "owed"
+        name = f"{kind}_{stage}"
         form.add_error(name if name in form.fields else None, each.message)
 
 

@@ -34,7 +34,10 @@ class JudgeAgainForm(forms.Form):
         coerce=int,
         empty_value=MOST,  # type: ignore[arg-type]
         required=False,
-        help_text="Real leads, those heard of latest. A lead that sales has is left alone.",
+        help_text=(
+            "Real leads, those heard of latest. Left alone: a lead that sales has, and one that sales "
+            "had and that did nothing since."
+        ),
     )
     lead = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
@@ -66,6 +69,7 @@ def judge(request: TenantRequest) -> HttpResponse:
         "form": form,
         "lead": lead,
         "found": found,
+        "does": _does(found) if found else "",
         "crumbs": [
             {"label": "Set up", "url": ""},
             {"label": "Qualification", "url": reverse("leads:criteria")},
@@ -82,11 +86,27 @@ def _lead(request: TenantRequest, form: JudgeAgainForm) -> Lead | None:
     return selectors.get_lead(tenant=request.tenant, member=request.member, lead_id=lead_id)
 
 
+def _does(found: JudgedAgain) -> str:
+    """What the button does, with how much of it changes: "Judge 873 again: 12 change, 3 go to sales"."""
+    what = "Judge this lead again" if found.leads == 1 else f"Judge these {found.leads:,} again"
+    if found.leads == 1:
+        return what
+    number = len(found.changed)
+    said = f"{what}: {number:,} change{'s' if number == 1 else ''}"
+    if found.handed_over:
+        said += f", {found.handed_over:,} go{'es' if found.handed_over == 1 else ''} to sales"
+    return said
+
+
 def _told(found: JudgedAgain) -> str:
+    if not found.leads:
+        why = "sales has it" if found.with_sales else "sales had it, and it did nothing since"
+        return f"Nothing was judged: {why}." if found.with_sales + found.ended == 1 else "Nothing was judged."
     leads = "1 lead was" if found.leads == 1 else f"{found.leads:,} leads were"
     said = f"{leads} judged by version {found.version}"
     if not found.changed:
         return f"{said}: nothing changed."
     if len(found.changed) == 1:
         return f"{said}. {found.changed[0].words}"
-    return f"{said}: {len(found.changed):,} changed, {found.handed_over:,} of them went to sales."
+    each = "; ".join(f"{number:,} {words[:1].lower()}{words[1:]}" for words, number in found.becoming)
+    return f"{said}: {len(found.changed):,} changed. {each}."

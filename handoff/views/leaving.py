@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,6 +20,7 @@ from handoff.leaving import Moved, Standing
 from handoff.services import Actor
 from handoff.views import base
 from handoff.views.base import overseer
+from handoff.views.bulk import summary, told
 from routing.overview import possible_owners
 from tenants import selectors
 from tenants.auth import member_required
@@ -27,12 +28,15 @@ from tenants.models import Member, Role
 from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 
+_SHOWN: Final = 100  # leads that a preview lists one by one
+
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @overseer
 def hand_leads_on(request: TenantRequest, member_id: UUID) -> HttpResponse:
-    """GET /people/<id>/leads: how many there are. POST {to, undecided_only, why}: move them all."""
+    """GET /people/<id>/leads: how many there are. POST {to, undecided_only, why}: move them all; with {do:
+    "show"} only say who would get them."""
     found = _person(request, member_id)
     form = HandOnForm(request.POST or None, people=_others(found))
 
@@ -55,7 +59,7 @@ def hand_leads_on(request: TenantRequest, member_id: UUID) -> HttpResponse:
 @member_required(Role.ADMIN)
 def departure(request: TenantRequest, member_id: UUID) -> HttpResponse:
     """GET /people/<id>/departure: what somebody holds. POST {to, successor, why}: pass it on, switch them
-    off."""
+    off; with {do: "show"} only say who would get their leads."""
     found = _person(request, member_id)
     form = DepartForm(request.POST or None, people=_others(found))
 
@@ -95,8 +99,14 @@ def _page(
     title: str,
     template: str,
 ) -> HttpResponse:
+    shows = request.POST.get("do") == "show"
+    if shows:
+        form.fields["why"].required = False
     status = status_of(form)
-    if form.is_valid():
+    shown: dict[str, Any] = {}
+    if form.is_valid() and shows:
+        shown = _shown(request, found, form)
+    elif form.is_valid():
         try:
             moved = act()
         except DomainError as refusal:
@@ -111,6 +121,7 @@ def _page(
         "held": held,
         "form": form,
         "title": title,
+        **shown,
         "crumbs": [
             {"label": "Set up", "url": ""},
             {"label": "People", "url": reverse("tenants:people")},
@@ -119,6 +130,22 @@ def _page(
         ],
     }
     return render(request, template, context, status=status)
+
+
+def _shown(request: TenantRequest, found: Member, form: HandOnForm) -> dict[str, Any]:
+    """Who would get each lead as things stand, for the page; what is refused stands in the form."""
+    try:
+        lines = leaving.preview(
+            member_id=found.id,
+            to=form.chosen("to"),
+            undecided_only=form.cleaned_data.get("undecided_only", False),
+            **_by(request),
+        )
+    except DomainError as refusal:
+        take_errors(form, refusal)
+        return {}
+    listed = lines[:_SHOWN]
+    return {"summary": summary(lines), "lines": told(listed), "more": len(lines) - len(listed)}
 
 
 def _said(found: Member, moved: Moved) -> str:

@@ -33,6 +33,7 @@ def unrouted(request: TenantRequest) -> HttpResponse:
         "waiting": selectors.unrouted(now=now),
         "total": total,
         "may_move": request.member.role in (Role.MANAGER, Role.ADMIN),
+        "may_route": request.member.role == Role.ADMIN,
         "here": reverse("handoff:unrouted"),
         "now": now,
     }

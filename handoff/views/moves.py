@@ -19,6 +19,7 @@ from handoff.services import Actor
 from handoff.views import base
 from handoff.views.base import go, lead_of, overseer, worker
 from handoff.views.dialogs import after, answer, dialog, posted
+from routing.replays import NO_RULE
 from tenants.requests import TenantRequest
 
 
@@ -35,14 +36,35 @@ def hand_over(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 @overseer
 def reassign(request: TenantRequest, lead_id: UUID) -> HttpResponse:
     """A manager gives the lead to somebody, also one that nobody owns."""
-    return _move(request, lead_id, services.reassign_lead, verb="Reassign")
+    return _move(request, lead_id, services.reassign_lead, verb="Reassign", verb_if_unowned="Assign")
 
 
-def _move(request: TenantRequest, lead_id: UUID, service: Callable[..., Any], *, verb: str) -> HttpResponse:
+def _move(
+    request: TenantRequest,
+    lead_id: UUID,
+    service: Callable[..., Any],
+    *,
+    verb: str,
+    verb_if_unowned: str = "",
+) -> HttpResponse:
     found = lead_of(request, lead_id)
     now = base.reading_clock()
     people = selectors.receivers(now=now, exclude=found.owner_id)
-    form = MoveForm(posted(request), people=people)
+    waiting = selectors.waiting_handoffs().filter(lead_id=found.id).first()
+    unowned = waiting is not None
+    form = MoveForm(
+        posted(request),
+        people=people,
+        by_rules=waiting is None or waiting.unrouted_reason != NO_RULE,
+    )
+    verb = verb_if_unowned if unowned and verb_if_unowned else verb
+    more: dict[str, Any] = {"verb": verb, "unowned": unowned, "now": now}
+    if unowned:
+        more["crumbs"] = [
+            {"label": "Without an owner", "url": reverse("handoff:unrouted")},
+            {"label": found.full_name, "url": reverse("handoff:lead", args=[found.id])},
+            {"label": verb},
+        ]
 
     def show(status: int = 200) -> HttpResponse:
         return dialog(
@@ -52,8 +74,7 @@ def _move(request: TenantRequest, lead_id: UUID, service: Callable[..., Any], *,
             part="_move.html",
             title=f"{verb} {found.full_name}",
             status=status,
-            verb=verb,
-            now=now,
+            **more,
         )
 
     def act() -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,10 +26,16 @@ from tenants.models import Role
 from tenants.requests import TenantRequest
 
 _WHY: Final = {
-    "away": "Their owner is away.",
-    "over_cap": "Their owner is over the cap.",
-    "above_team": "Their owner has more than the team.",
+    "away": "who is away",
+    "over_cap": "who is over the cap",
+    "above_team": "who has more than the team",
 }
+
+
+_RANGE: Final = dict.fromkeys(
+    ("min_value", "max_value"),
+    f"Between {rebalance.LEAST_ABOVE} and {rebalance.MOST_ABOVE:,} per cent, or empty for never.",
+)
 
 
 class AboveForm(forms.Form):
@@ -39,7 +46,9 @@ class AboveForm(forms.Form):
         required=False,
         min_value=rebalance.LEAST_ABOVE,
         max_value=rebalance.MOST_ABOVE,
-        help_text="Empty: only absence and caps count.",
+        help_text=f"From {rebalance.LEAST_ABOVE} to {rebalance.MOST_ABOVE:,}; weight 2 bears twice the mean."
+        " Empty: only absence and caps count.",
+        error_messages=_RANGE,
     )
 
 
@@ -56,27 +65,45 @@ def suggestions(request: TenantRequest) -> HttpResponse:
     how = (request.POST if request.method == "POST" else request.GET).get("how", "rules")
     chosen = next((each for each in found if str(each.person.member.id) == asked), None)
     if request.method == "POST":
-        return _move(request, chosen, how)
-    opened = _opened(request, chosen, how, now) if chosen else {}
+        return _move(request, found, chosen, how)
+    opened = _opened(request, found, chosen, how, now) if chosen else {}
     return _page(request, found, AboveForm(initial={"above_team": rebalance.above_team()}), opened, now)
 
 
-def _wish(chosen: rebalance.Suggestion, how: str, **more: Any) -> bulk.Wish:
-    return bulk.Wish(why=_WHY[chosen.why[0]], offer=how == "claim", untouched_only=True, **more)
+def _wish(found: Sequence[rebalance.Suggestion], chosen: rebalance.Suggestion, how: str) -> bulk.Wish:
+    """Away from the one who is chosen, and to nobody else who has too much."""
+    name = chosen.person.member.name
+    return bulk.Wish(
+        why=f"Moved from {name}, {_WHY[chosen.why[0]]}.",
+        offer=how == "claim",
+        untouched_only=True,
+        spare=[each.person.member.id for each in found],
+    )
 
 
-def _opened(request: TenantRequest, chosen: rebalance.Suggestion, how: str, now: Any) -> dict[str, Any]:
+def _opened(
+    request: TenantRequest,
+    found: Sequence[rebalance.Suggestion],
+    chosen: rebalance.Suggestion,
+    how: str,
+    now: Any,
+) -> dict[str, Any]:
     """What would become of somebody's leads, as things stand; nothing is written."""
     lines = bulk.preview(
         lead_ids=[handoff.lead_id for handoff in chosen.leads],
-        wish=_wish(chosen, how),
+        wish=_wish(found, chosen, how),
         actor=Actor.person(request.member),
         clock=base.deciding_clock,
     )
     return {"chosen": chosen, "how": how, "lines": told(lines), "summary": summary(lines)}
 
 
-def _move(request: TenantRequest, chosen: rebalance.Suggestion | None, how: str) -> HttpResponse:
+def _move(
+    request: TenantRequest,
+    found: Sequence[rebalance.Suggestion],
+    chosen: rebalance.Suggestion | None,
+    how: str,
+) -> HttpResponse:
     if chosen is None:
         messages.info(request, "Nothing of theirs is left to move: somebody was quicker, or it was answered.")
         return redirect("handoff:rebalance")
@@ -88,7 +115,7 @@ def _move(request: TenantRequest, chosen: rebalance.Suggestion | None, how: str)
     try:
         lines = bulk.move_leads(
             lead_ids=ids,
-            wish=_wish(chosen, how),
+            wish=_wish(found, chosen, how),
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )

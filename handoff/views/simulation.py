@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,7 +12,7 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, DomainError, ValidationFailed
 from handoff.selectors import search
@@ -29,8 +30,8 @@ from tenants.models import Member, Role
 from tenants.refusals import REFUSED, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from tenants.versions import open_draft, version_in_force
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 
 _SHOWN = 10  # runs of the list
 _PAGE = 50
@@ -53,11 +54,14 @@ def simulate(request: TenantRequest) -> HttpResponse:
 
 
 @never_cache
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def one_lead(request: TenantRequest) -> HttpResponse:
-    """GET /routing/simulate/lead?lead=&at=&rules=: what would become of a lead that is there."""
-    form = LeadForm(request.GET)
+    """GET /routing/simulate/lead?lead=<id>&at=&rules=: what would become of a lead that is there. POST {lead,
+    at}: find it by its name or e-mail first, which no address and so no log is to hold.
+    """
+    said = request.POST if request.method == "POST" else request.GET
+    form = LeadForm(said)
     context: dict[str, Any] = {
         "form": form,
         "crumbs": [*_CRUMBS, _HERE, {"label": "One lead"}],
@@ -65,43 +69,54 @@ def one_lead(request: TenantRequest) -> HttpResponse:
     }
     status = REFUSED
     if form.is_valid():
-        said = form.cleaned_data["lead"]
-        found = (
-            [] if "@" in said or as_uuid(said) else search(member=request.member, text=said, limit=_MATCHES)
-        )
+        found = _meant(request, form)
         if len(found) == 1:
-            return redirect(reverse("handoff:simulate_lead") + _match(found[0], request.GET)["url"])
+            return redirect(reverse("handoff:simulate_lead") + _match(found[0], said)["url"])
         if len(found) > 1:
-            context["matches"], status = [_match(each, request.GET) for each in found], 200
-        else:
-            context["asked"], status = _asked(request, request.GET, form, at=form.cleaned_data["at"])
+            context["matches"], status = [_match(each, said) for each in found], 200
+        elif not form.errors:
+            context["asked"], status = _asked(request, said, form, at=form.cleaned_data["at"])
     return render(request, "handoff/simulate_lead.html", context, status=status)
 
 
-def _match(lead: Lead, query: QueryDict) -> dict[str, Any]:
+def _meant(request: TenantRequest, form: LeadForm) -> list[Lead]:
+    """The leads that a name or an e-mail may mean; empty for an id. What is nobody's stands in the form."""
+    said = form.cleaned_data["lead"]
+    if as_uuid(said):
+        return []
+    try:
+        found = [] if "@" in said else search(member=request.member, text=said, limit=_MATCHES)
+        return list(found) or [find_lead(said)]
+    except ValidationFailed as refusal:
+        take_errors(form, refusal)
+        return []
+
+
+def _match(lead: Lead, said: QueryDict) -> dict[str, Any]:
     """A lead that a name may mean, and the address that asks about it."""
-    asked = query.copy()
-    asked["lead"] = str(lead.id)
-    return {"lead": lead, "url": f"?{asked.urlencode()}"}
+    asked = {"lead": str(lead.id), **{name: said[name] for name in ("at", "rules") if said.get(name)}}
+    return {"lead": lead, "url": f"?{urlencode(asked)}"}
 
 
 @never_cache
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.ADMIN)
 def typed(request: TenantRequest) -> HttpResponse:
-    """GET /routing/simulate/typed: the same of a lead that somebody types."""
-    query = request.GET if "typed" in request.GET else None
-    form = TypedLeadForm(query, owners=owner_choices())
+    """GET, POST /routing/simulate/typed: the same of a lead that somebody types. What they type of a person
+    is in no address; nothing is written, so a page that is loaded again only asks again.
+    """
+    sent = request.POST if request.method == "POST" else None
+    form = TypedLeadForm(sent, owners=owner_choices())
     context: dict[str, Any] = {
         "form": form,
         "crumbs": [*_CRUMBS, _HERE, {"label": "Type a lead"}],
         "asked": None,
     }
     status = 200
-    if query is not None:
+    if sent is not None:
         if form.is_valid():
             context["asked"], status = _asked(
-                request, query, form, typed_facts=form.typed_facts(), at=form.cleaned_data["at"]
+                request, sent, form, typed_facts=form.typed_facts(), at=form.cleaned_data["at"]
             )
         else:
             status = REFUSED
@@ -154,13 +169,15 @@ def _asked(
     shown = query.get("rules", "")
     if shown not in found or found[shown] is None:
         shown = "draft" if found["draft"] is not None else "live"
+    wanted = query.copy()
+    wanted.pop("rules", None)
     sides = []
     for side, label in (("draft", "Draft"), ("live", "Live")):
         if found[side] is None:
             continue
-        other = query.copy()
-        other["rules"] = side
-        sides.append({"side": side, "label": label, "url": f"?{other.urlencode()}", "shown": side == shown})
+        # A typed lead is in no address: its sides are buttons of its form.
+        url = f"{_match(lead, wanted)['url']}&rules={side}" if lead is not None else ""
+        sides.append({"side": side, "label": label, "url": url, "shown": side == shown})
     told = {
         side: present_answer.answer_in_words(one, at or now, people, pools)
         for side, one in found.items()
@@ -334,13 +351,14 @@ _HEAD = (
 
 @require_GET
 @member_required(Role.ADMIN)
-def as_csv(request: TenantRequest, simulation_run_id: UUID) -> HttpResponse:
-    """GET /routing/simulations/<id>/leads.csv: all that the address asks for, as a file."""
+def as_file(request: TenantRequest, simulation_run_id: UUID) -> HttpResponse:
+    """GET /routing/simulations/<id>/leads.csv, .xlsx: all that the address asks for, as a file."""
     run = runs.get_run(simulation_run_id)
     found = leads_of(run, _query(request)).order_by("number")
     rows = found.select_related("lead__account", "member", "live_member", "past_member")
-    return csv_response(
-        f"simulation-{run.since:%Y-%m-%d}-to-{run.until:%Y-%m-%d}.csv",
+    return table_file(
+        request,
+        f"simulation-{run.since:%Y-%m-%d}-to-{run.until:%Y-%m-%d}",
         _HEAD,
         (_line(row) for row in rows.iterator(chunk_size=2_000)),
     )

@@ -80,6 +80,7 @@ class Seen:
     answer:    what the API said, {"status", "ms", "error"}; error is why it was not asked.
     started_at: when its handoff began; None where it has none. judged: what the criteria said.
     held:      it waits for enrichment before it is handed over.
+    unsaid:    why nothing that a drill can say hands a lead over here.
     owners:    who had it, in order. waits: the reason for which nobody has it; allowed: it is to wait as the
                pool is set up (it is closed, or people claim).
     due_at:    of the first clock for the first touch. nurtured: a sequence answers it. shadow: of its owner.
@@ -91,6 +92,7 @@ class Seen:
     started_at: datetime | None = None
     judged: str = ""
     held: bool = False
+    unsaid: str = ""
     owners: Sequence[str] = ()
     waits: str = ""
     allowed: bool = False
@@ -170,6 +172,8 @@ def _received(seen: Seen) -> Line:
 
 
 def _qualified(seen: Seen) -> Line:
+    if seen.started_at is None and seen.unsaid and seen.answer.get("status") in (200, 201):
+        return Line("qualified", Result.LEFT_OUT, seen.unsaid)
     if seen.started_at is None and seen.held:
         return Line("qualified", Result.LEFT_OUT, seen.judged)
     if seen.started_at is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
@@ -47,12 +48,19 @@ class DrillLeadForm(forms.Form):
         label="What it does",
         max_length=ENGAGEMENT_LIMITS["kind"],
         required=False,
-        widget=forms.TextInput(attrs={"list": "engagement-kinds"}),
+        widget=forms.Select(),
     )
     country = forms.CharField(label="Country", max_length=COMPANY_LIMITS["country"], required=False)
     employees = forms.IntegerField(label="Employees", min_value=0, max_value=MAX_INTEGER, required=False)
     title = forms.CharField(label="Title", max_length=LEAD_LIMITS["title"], required=False)
     source = forms.CharField(label="Source", max_length=LEAD_LIMITS["source"], required=False)
+
+    def __init__(self, *args: Any, kinds: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*args, **more)
+        # One that was saved, and that nothing asks about any more, is shown as it is, and refused when saved.
+        kept = self["kind"].value()
+        offered = {"": "", **kinds, **({kept: kept} if kept and kept not in kinds else {})}
+        self.fields["kind"].widget.choices = list(offered.items())
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -11,10 +11,11 @@ from handoff import words
 from handoff.nurture import is_nurtured
 from handoff.shadow import gate_of
 from integrations.drill.cards import Fired, Seen, Told
-from integrations.drill.sending import SYSTEM
+from integrations.drill.sending import SYSTEM, left_unsaid
 from integrations.models import Drill
 from leads.models import Assignment, DataWait, Handoff, Lead, LeadExternalId
 from leads.requirements import required_labels
+from leads.triggers import triggers_in_force
 from notifications.models import OutboxMessage
 from routing.decide import HELD, WAITS_FOR_CLAIM
 from sla.models import Timer, TimerEvent
@@ -49,13 +50,15 @@ def see(drill: Drill) -> list[Seen]:
     for receipt in drill.receipts.order_by("at", "id"):
         receipts[receipt.handoff_id].append((receipt.kind, receipt.at))
     gate = gate_of(spans[0].member_id for spans in owners.values())
+    unsaid = left_unsaid(triggers_in_force())
     found = []
     for place in range(len(drill.leads)):
         answer: Mapping[str, Any] = drill.answers[place] if place < len(drill.answers) else {}
         lead, handoff = leads.get(place), handoffs.get(place)
         if lead is None or handoff is None:
             held = _hold_of(lead)
-            found.append(Seen(answer, judged=_why_not(lead, held), held=held is not None))
+            why_not = _why_not(lead, held)
+            found.append(Seen(answer, judged=why_not, held=held is not None, unsaid=unsaid if lead else ""))
             continue
         spans, timer = owners.get(handoff.id, []), timers.get(handoff.id)
         found.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from core.errors import FieldError, ValidationFailed, pointer
+from core.rules.text import fold
+from integrations.drill.kinds import known_kinds
 from integrations.models import DrillPlan
 from leads.incoming import COMPANY_LIMITS, ENGAGEMENT_LIMITS, LEAD_LIMITS, MAX_INTEGER, storable
 from tenants.audit import record_change
@@ -59,7 +61,7 @@ def change_plan(
     """Write what to drill with, and when. weekday: 0 is Monday, None on demand only; minute: of the
     organisation's day. Raises ValidationFailed with a path to each error.
     """
-    checked, errors = check_leads(leads)
+    checked, errors = check_leads(leads, known_kinds())
     errors += _number_errors("seconds", seconds, SHORTEST, LONGEST)
     errors += _number_errors("minute", minute, 0, 24 * 60 - 1)
     if weekday is not None:
@@ -90,14 +92,18 @@ def _audited(plan: DrillPlan) -> dict[str, Any]:
     return {name: getattr(plan, name) for name in ("leads", "seconds", "weekday", "minute")}
 
 
-def check_leads(leads: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[FieldError]]:
-    """The set of leads in its one spelling, and everything wrong with it."""
+def check_leads(
+    leads: Sequence[Mapping[str, Any]], kinds: Collection[str] | None
+) -> tuple[list[dict[str, Any]], list[FieldError]]:
+    """The set of leads in its one spelling, and everything wrong with it. kinds: of which each must do one;
+    None for leads of a plan, which was looked at when it was saved."""
     errors: list[FieldError] = []
     if not leads:
         errors.append(FieldError("/leads", "A drill needs at least one lead.", "min_length"))
     if len(leads) > MOST_LEADS:
         errors.append(FieldError("/leads", f"At most {MOST_LEADS} leads.", "max_length"))
     checked = []
+    folded = {fold(kind) for kind in kinds or ()}
     for position, lead in enumerate(leads[:MOST_LEADS]):
         found: dict[str, Any] = {name: str(lead.get(name) or "").strip() for name in _TEXTS}
         found["employees"] = lead.get("employees")
@@ -109,6 +115,9 @@ def check_leads(leads: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]
                 errors.append(FieldError(at, "There are characters that no text can hold.", "bad_text"))
             elif name in ("name", "kind") and not found[name]:
                 errors.append(FieldError(at, "This is required.", "required"))
+            elif name == "kind" and kinds is not None and fold(found[name]) not in folded:
+                text = f"No rule here asks about {found[name][:40]!r}. There are: {', '.join(kinds)}."
+                errors.append(FieldError(at, text, "unknown_choice"))
         if found["employees"] is not None:
             at = pointer("leads", position, "employees")
             errors += _number_errors(at, found["employees"], 0, MAX_INTEGER)

@@ -77,7 +77,7 @@ def documents_of(drill: Drill) -> list[dict[str, Any]]:
     for place, lead in enumerate(drill.leads):
         company = {"name": f"Drill {place + 1}", "country": lead["country"], "employees": lead["employees"]}
         kind = lead["kind"]
-        if triggers.kinds == {FORM} and triggers.forms:
+        if CRITERIA not in triggers.kinds and FORM in triggers.kinds and triggers.forms:
             kind = kind if kind in triggers.forms else min(triggers.forms)
         found.append(
             {
@@ -108,6 +108,22 @@ def _said_by_others(triggers: Triggers) -> dict[str, Any]:
     if SCORE in triggers.kinds and triggers.score_from is not None:
         said["score"] = triggers.score_from
     return said
+
+
+def left_unsaid(triggers: Triggers) -> str:
+    """Why a drill can say nothing that hands a lead over here, in words; "" where it can. It speaks for
+    itself alone: a stage that one named system may say would be that system's."""
+    if CRITERIA in triggers.kinds or _said_by_others(triggers):
+        return ""
+    if FORM in triggers.kinds and triggers.forms:
+        return ""
+    systems = sorted({stage.partition(":")[0].strip() for stage in triggers.named})
+    if OUTSIDE not in triggers.kinds or not systems:
+        return ""
+    return (
+        f"Leads are handed over here when {' or '.join(systems)} says so, and a drill does not speak for "
+        "another system. What comes after was not drilled: set its stage on a test lead there instead."
+    )
 
 
 def address_of(drill_id: UUID, place: int) -> str:

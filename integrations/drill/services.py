@@ -20,6 +20,7 @@ from handoff.intake import receive_leads
 from handoff.services import end_test
 from integrations.drill import observing
 from integrations.drill.cards import Line, as_json, card_of, has_passed, is_settled
+from integrations.drill.kinds import known_kinds
 from integrations.drill.plan import LONGEST, SHORTEST, check_leads, next_run, plan_of
 from integrations.drill.sending import Answer, Post, as_drilled, documents_of, post
 from integrations.models import Drill, DrillPlan
@@ -57,7 +58,10 @@ def start_drill(
     Raises Conflict while one is under way; ValidationFailed with a path to each error.
     """
     plan = plan_of(now)
-    checked, errors = check_leads(plan.leads if leads is None else leads)
+    if leads is None:
+        checked, errors = check_leads(plan.leads, None)
+    else:
+        checked, errors = check_leads(leads, known_kinds())
     length = plan.seconds if seconds is None else seconds
     if not SHORTEST <= length <= LONGEST:
         raise ValidationFailed.at("/seconds", f"From {SHORTEST} to {LONGEST} seconds.", "invalid")

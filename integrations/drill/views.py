@@ -15,9 +15,9 @@ from core.errors import Conflict, DomainError, NotFound, ValidationFailed
 from integrations.drill import services
 from integrations.drill.cards import Result, from_json
 from integrations.drill.forms import DrillLeadFormSet, DrillPlanForm
+from integrations.drill.kinds import known_kinds
 from integrations.drill.plan import change_plan, plan_of
 from integrations.models import Drill
-from leads.criteria import ENGAGEMENT_KINDS
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -157,7 +157,9 @@ def plan(request: TenantRequest) -> HttpResponse:
     """GET, POST /drill/plan: which leads, how long, and when."""
     found = plan_of(database_clock())
     form = DrillPlanForm(request.POST or None, initial=_values(found))
-    leads = DrillLeadFormSet(request.POST or None, initial=found.leads, prefix="leads")
+    leads = DrillLeadFormSet(
+        request.POST or None, initial=found.leads, prefix="leads", form_kwargs={"kinds": known_kinds()}
+    )
     status = 200
     if request.method == "POST":
         if form.is_valid() and leads.is_valid() and _save(request, form, leads):
@@ -167,7 +169,6 @@ def plan(request: TenantRequest) -> HttpResponse:
     context = {
         "form": form,
         "leads": leads,
-        "kinds": ENGAGEMENT_KINDS,
         "zone": request.tenant.time_zone,
         "crumbs": _crumbs("Plan"),
     }

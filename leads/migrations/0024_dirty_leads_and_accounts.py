@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from tenants.rls import TieToTenant
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -46,4 +48,5 @@ class Migration(migrations.Migration):
                 name="dirty_says_what",
             ),
         ),
+        TieToTenant("DirtyHandoff"),
     ]

@@ -6,6 +6,8 @@ from reporting.selectors.behind import any_excused, clocks_behind, stories
 from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, response_times, stages_with_shares
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
 from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
+from reporting.selectors.hours import HOURS, LEAST, Hour, by_hour
+from reporting.selectors.journeys import Journey, Standing, journey
 from reporting.selectors.names import (
     Choices,
     HandoffChoices,
@@ -24,6 +26,8 @@ from reporting.selectors.volumes import Volume, leads_behind, volume
 __all__ = [
     "CLOCKS",
     "HANDOFF_SPLITS",
+    "HOURS",
+    "LEAST",
     "LISTED",
     "REJECTION_SPLITS",
     "SPLITS",
@@ -34,16 +38,20 @@ __all__ = [
     "Group",
     "HandoffChoices",
     "HandoffGround",
+    "Hour",
+    "Journey",
     "Names",
     "Question",
     "ReasonRow",
     "Rejections",
     "Report",
+    "Standing",
     "Tally",
     "TallyGroup",
     "Totals",
     "Volume",
     "any_excused",
+    "by_hour",
     "choices",
     "clocks_behind",
     "funnel",
@@ -52,6 +60,7 @@ __all__ = [
     "handoff_ground",
     "handoffs_behind",
     "humanise",
+    "journey",
     "leads_behind",
     "load_names",
     "rejections",

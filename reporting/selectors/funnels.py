@@ -204,6 +204,11 @@ def response_times(question: Question, *, now: datetime, ground: HandoffGround |
     )
 
 
+def whole_of(question: Question, *, now: datetime, ground: HandoffGround | None) -> Tally:
+    """The counts of all handoffs of a question. One query."""
+    return _whole(question, now, ground, None, LATER_STAGES[0])[0]
+
+
 # --- Queries ------------------------------------------------------------------------------------------------
 
 _MEASURES: Final = (*COUNTS, *AMOUNTS)

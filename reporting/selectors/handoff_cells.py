@@ -16,7 +16,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from reporting.definitions import AMOUNTS, COUNTS, SPREAD
-from reporting.handoff_rollups import CUBES, REASON_CUBES
+from reporting.handoff_rollups import CUBES, LAYOUT, REASON_CUBES
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffRollUp, RollUpState
 from reporting.rollups import NOBODY
@@ -37,7 +37,7 @@ class HandoffGround:
 def handoff_ground(question: Question) -> HandoffGround | None:
     """What a question may be counted on; None where the organisation's roll-ups are not complete. One
     query."""
-    state = RollUpState.objects.filter(handoffs_zone=question.zone.key)
+    state = RollUpState.objects.filter(handoffs_zone=question.zone.key, handoffs_layout=LAYOUT)
     reader = question.seen_by
     if reader is None or not question.leads_teams:
         return HandoffGround() if state.exists() else None
@@ -138,10 +138,12 @@ def rows_of(
     keys: Collection[Any] | None = None,
     by_reason: bool = False,
     is_narrow: bool = False,
+    by_day: bool = False,
 ) -> Rows | None:
     """What a question split by a column of facts is counted from; None where there can be nothing.
 
     keys: only these values of the column. by_reason: only rejections, each row with its `reason`.
+    by_day: no row stands for more than a day.
     is_narrow: nothing but `key` and `mqls`, which an index has.
     """
     columns = {column} if column else set()
@@ -155,12 +157,15 @@ def rows_of(
             found = found.filter(**{f"{own}__in": [NOBODY if key is None else key for key in keys]})
         names = ["mqls"] if is_narrow else [*_CELL_COLUMNS, *(["reason"] if by_reason else [])]
         found = found.annotate(key=F(own) if own else F("cube")).order_by()
+        spans = _spans(question, cuts)
+        if by_day:
+            spans = [(1, question.first, question.last + timedelta(days=1))]
         # One select a span: together they are read from the index alone, which "or" would not allow.
         parts = [
             found.filter(days=days, day__gte=first, day__lt=after)
             .values("key", *names)
             .query.sql_with_params()
-            for days, first, after in _spans(question, cuts)
+            for days, first, after in spans
         ]
         sql = " union all ".join(part for part, _ in parts)
         return Rows(sql, tuple(value for _, params in parts for value in params), True)

@@ -7,11 +7,14 @@ from typing import Final
 
 from django.db.models import F, Q, QuerySet
 
+from leads.lifecycle import Stage
 from reporting.definitions import (
     BEHIND,
     DURATIONS,
+    ENDS,
     STAGES,
     UNTOUCHED_HOURS,
+    has_ended,
     has_reached_before_week,
     has_reached_within,
 )
@@ -21,6 +24,15 @@ from reporting.selectors.questions import Question, handoff_facts, midnight
 
 #: MQLs that were not followed for long enough yet.
 YOUNG: Final = "young"
+#: A handoff that came no further than a stage, and has not ended there.
+STANDS: Final = "stands"
+_ENDED: Final = {
+    "": "standing there",
+    "rejected": "rejected",
+    "nurture": "to nurture",
+    "lost": "lost",
+    "disqualified": "disqualified",
+}
 #: Everything that a list may be asked for, and what it is called.
 LISTED: Final = {
     "mql": "MQLs",
@@ -36,11 +48,25 @@ LISTED: Final = {
     "nurtured": "Sent to nurture",
     "undecided": "Without an answer",
     "answered": "Answered",
+    "reachable": "With a valid phone and e-mail",
+    "unreachable": "Without a valid phone or e-mail",
+    "bad_data": "Rejected for bad data",
+    "well_known": "Answered, and not rejected for bad data",
+    "declined": "Rejected or sent to nurture",
+    "refused": "Rejected, but for no reason of routing",
+    "not_refused": "MQLs that were not rejected",
+    "explained": "Rejected with a reason",
+    "unexplained": "Rejected without a reason",
     "contacted": "Contacted",
     "not_contacted": "Not contacted",
     "untouched": f"Untouched after {UNTOUCHED_HOURS} hours",
     "settled": f"MQLs that count for {UNTOUCHED_HOURS} hours",
     YOUNG: "MQLs left out as too young",
+    **{
+        f"{stage}_{outcome or STANDS}": f"{Stage(stage).label}, {_ENDED[outcome]}"
+        for stage, ends in ENDS.items()
+        for outcome in (*ends, "")
+    },
     **{name: each.label for name, each in DURATIONS.items()},
 }
 
@@ -84,8 +110,11 @@ def handoffs_behind(
             found = found.filter(is_touched | Q(closed_at__isnull=True) | Q(closed_at__gt=limit))
         else:
             found = found.filter(BEHIND[what])
-    else:
+    elif what in BEHIND:
         found = found.filter(BEHIND[what])
+    else:
+        stage, _, outcome = what.partition("_")
+        found = found.filter(has_ended(stage, "" if outcome == STANDS else outcome))
     if reason is not None:
         found = found.filter(decision="rejected", reason=reason)
     return found

@@ -14,6 +14,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import ExtractHour, ExtractIsoWeekDay
 
 from handoff.selectors import SEES_ALL
 from reporting.measures import ALWAYS_TOLD, TARGETS
@@ -68,6 +70,7 @@ class Question:
     campaign: str | None = None
     tier: str | None = None
     target: str | None = None
+    hour: int | None = None  # since Monday's midnight, in which a clock started
     ignore_pauses: bool = False
     channel: str | None = None  # this and the next are asked of handoffs, not of clocks
     segment: str | None = None
@@ -139,6 +142,12 @@ def led_by(reader: Member, team: str) -> Q:
     return Q(**{f"{team}__in": led}) | (Q(**{team: reader.team_id}) if reader.team_id else Q(pk__in=[]))
 
 
+def hour_of_week(zone: ZoneInfo) -> Combinable:
+    """The hour in which a clock started, since Monday's midnight."""
+    day = ExtractIsoWeekDay("started_at", tzinfo=zone)
+    return (day - 1) * 24 + ExtractHour("started_at", tzinfo=zone)
+
+
 def facts(question: Question) -> QuerySet[TargetFact]:
     """Every clock that the question is about."""
     found: QuerySet[TargetFact] = TargetFact.objects.filter(
@@ -156,6 +165,8 @@ def facts(question: Question) -> QuerySet[TargetFact]:
         "tier": question.tier,
     }
     found = found.filter(**{name: value for name, value in chosen.items() if value is not None})
+    if question.hour is not None:
+        found = found.annotate(hour_of_week=hour_of_week(question.zone)).filter(hour_of_week=question.hour)
     return found.filter(**{f"{column}__isnull": True for column in question.without})
 
 

@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from reporting.measures import has_passed, place_of, quantiles
 from reporting.models import RollUp, RollUpState
-from reporting.rollups import CUBES, NOBODY
+from reporting.rollups import CUBES, LAYOUT, NOBODY
 from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, excused_facts, is_true, key_of
 from reporting.selectors.questions import SPLITS, Question, facts, in_sight, led_by
 
@@ -37,7 +37,7 @@ class Ground:
 def ground_of(question: Question) -> Ground | None:
     """What a question may be counted on; None where the organisation's roll-ups are not complete. One
     query."""
-    state = RollUpState.objects.filter(zone=question.zone.key)
+    state = RollUpState.objects.filter(zone=question.zone.key, layout=LAYOUT)
     reader = question.seen_by
     if reader is None or not question.leads_teams:
         return Ground() if state.exists() else None
@@ -57,7 +57,7 @@ def ground_of(question: Question) -> Ground | None:
 
 def cube_for(question: Question, column: str | None, ground: Ground | None) -> str | None:
     """The cheapest cube that answers a question split by a column of facts; None where none does."""
-    if ground is None:
+    if ground is None or question.hour is not None:
         return None
     needed = {column} if column else set()
     chosen = {
@@ -66,6 +66,8 @@ def cube_for(question: Question, column: str | None, ground: Ground | None) -> s
         "source": question.source,
         "campaign": question.campaign,
     }
+    if question.tier is not None:
+        needed.add("tier")
     needed |= {name for name, value in chosen.items() if value is not None} | set(question.without)
     if question.seen_by is not None and (not question.leads_teams or ground.owns_elsewhere):
         needed.add("member_id")
@@ -74,8 +76,17 @@ def cube_for(question: Question, column: str | None, ground: Ground | None) -> s
 
 def cells(question: Question, cube: str) -> QuerySet[RollUp]:
     """The cells of a cube that a question is about: whole weeks where it is drawn by week, else days."""
+    return _cells(question, cube, _spans(question))
+
+
+def day_cells(question: Question, cube: str) -> QuerySet[RollUp]:
+    """The same, a day each."""
+    return _cells(question, cube, Q(days=1, day__gte=question.first, day__lte=question.last))
+
+
+def _cells(question: Question, cube: str, spans: Q) -> QuerySet[RollUp]:
     found: QuerySet[RollUp] = RollUp.objects.filter(
-        _spans(question), cube=cube, clock=question.clock, target__in=question.targets
+        spans, cube=cube, clock=question.clock, target__in=question.targets
     )
     if question.seen_by is not None:
         has_members = "member_id" in CUBES[cube]

@@ -37,6 +37,7 @@ KEPT: Final = (
     "segment",
     "follow",
     "cohort",
+    "rule",
 )
 
 
@@ -93,5 +94,14 @@ def period_text(question: Question) -> str:
     return f"{day_text(question.first, year=not same)} to {day_text(question.last, year=True)}"
 
 
+WEEK: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def hour_text(hour: int) -> str:
+    """ "Fri 17:00 to 18:00", of an hour since Monday's midnight."""
+    return f"{WEEK[hour // 24]} {hour % 24}:00 to {hour % 24 + 1}:00"
+
+
 def file_name(asked: Asked, what: str) -> str:
-    return f"{what}-{asked.question.first}-to-{asked.question.last}.csv"
+    """Without its ending."""
+    return f"{what}-{asked.question.first}-to-{asked.question.last}"

@@ -15,13 +15,13 @@ from handoff import clocks
 from reporting import measures, params, selectors
 from reporting.measures import Verdict
 from reporting.models import TargetFact
-from reporting.views.asked import Asked, asked_by, file_name, period_text
+from reporting.views.asked import Asked, asked_by, file_name, hour_text, period_text
 from sla import targets
 from sla.models import Timer
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 from web.templatetags.sp import DASH
 
 PAGE_SIZE: Final = 50
@@ -124,7 +124,7 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
 
 
 #: What the address of a list has beyond that of the page.
-_OF_LISTS: Final = ("verdict", "only", "excused")
+_OF_LISTS: Final = ("verdict", "only", "excused", "hour")
 
 
 def verdict_of(row: TargetFact, asked: Asked) -> Verdict:
@@ -150,7 +150,9 @@ def _verdict_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]
     return [
         {
             "label": label.capitalize(),
-            "url": asked.link("compliance_leads", verdict=verdict or None, excused=excused),
+            "url": asked.link(
+                "compliance_leads", verdict=verdict or None, excused=excused, hour=keep.get("hour")
+            ),
             "current": verdict == current and not keep.get("only"),
         }
         for verdict, label in {"": "all", **_VERDICTS}.items()
@@ -167,6 +169,8 @@ def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
         found.append(f"Rep: {names.of('rep', question.member)[0]}")
     if asked.query.get("team"):
         found.append(f"Team: {names.of('team', question.team)[0]}")
+    if question.hour is not None:
+        found.append(f"Came {hour_text(question.hour)}")
     for name in ("source", "campaign", "tier"):
         value = getattr(question, name)
         if value is not None:
@@ -176,7 +180,7 @@ def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
 
 @require_safe
 @member_required()
-def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
+def compliance_leads_file(request: TenantRequest) -> HttpResponse:
     """GET /compliance/leads.csv: the same clocks as a file."""
     asked = asked_by(request)
     found, _ = _behind(asked)
@@ -205,7 +209,7 @@ def compliance_leads_csv(request: TenantRequest) -> HttpResponse:
                 (row.paused_seconds or 0) if row.met_at else None,
             ]
         )
-    return csv_response(file_name(asked, "compliance-leads"), head, lines)
+    return table_file(request, file_name(asked, "compliance-leads"), head, lines)
 
 
 def _moments(row: TargetFact) -> tuple[datetime | None, datetime | None, datetime | None]:

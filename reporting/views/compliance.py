@@ -15,11 +15,12 @@ from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standin
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
+from reporting.views.heat import heat_of
 from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 from web.templatetags.sp import DASH, minutes_text, pct, signed
 
 #: The name of a split's filter in an address.
@@ -80,6 +81,9 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "targets": _targets(asked, report, target) if len(report.targets) > len(ALWAYS_TOLD) else [],
         "tabs": _tabs(asked),
         "head": selectors.SPLITS[asked.by][1],
+        "zone": question.zone.key.rpartition("/")[2].replace("_", " "),
+        "heat": heat_of(asked, ground),
+        "heat_title": _heat_title(lead),
         "rows": [_row(asked, report, group, target) for group in groups],
         "breaches": clock_rows(asked, page.rows, names),
         "only_open": only_open,
@@ -107,6 +111,12 @@ def _time_title(target: str) -> str:
     if target in STAGE_TARGETS:
         return f"Time from {label(target)}"
     return "Time to enough attempts" if target == Target.ATTEMPTS else f"Time to {lower_first(label(target))}"
+
+
+def _heat_title(target: str) -> str:
+    """ "Late first touches, by the hour in which the lead arrived" """
+    what = "Late first touches" if target == Target.FIRST_TOUCH else f"{label(target)} late"
+    return f"{what}, by the hour in which the clock started"
 
 
 def _closed_hours(rates: Iterable[Rate], clock: str) -> str:
@@ -293,8 +303,8 @@ def _tabs(asked: Asked) -> list[dict[str, Any]]:
 
 @require_safe
 @member_required()
-def compliance_csv(request: TenantRequest) -> HttpResponse:
-    """GET /compliance.csv: the table of the page, one line a group, with bases and what was left out."""
+def compliance_file(request: TenantRequest) -> HttpResponse:
+    """GET /compliance.csv, .xlsx: the table of the page, with bases and what was left out."""
     asked = asked_by(request)
     ground = selectors.ground_of(asked.question)
     names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)
@@ -318,7 +328,7 @@ def compliance_csv(request: TenantRequest) -> HttpResponse:
         [group.name, *(cell for target in report.targets for cell in _cells(group.rates[target]))]
         for group in report.groups
     ]
-    return csv_response(file_name(asked, f"compliance-by-{asked.by}"), head, lines)
+    return table_file(request, file_name(asked, f"compliance-by-{asked.by}"), head, lines)
 
 
 def _cells(rate: Rate) -> list[Any]:

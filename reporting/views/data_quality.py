@@ -23,7 +23,7 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, Tenant
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
+from web.table_files import table_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +113,13 @@ def _cell(each: SourceData, name: str) -> dict[str, Any]:
 
 @require_safe
 @member_required(Role.MANAGER, Role.MARKETING)
-def data_quality_csv(request: TenantRequest) -> HttpResponse:
-    """GET /data-quality.csv: the same as a file."""
+def data_quality_file(request: TenantRequest) -> HttpResponse:
+    """GET /data-quality.csv, .xlsx: the same as a file."""
     days = days_of(_query(request), tenant=request.tenant, now=database_clock())
     head = ["Source", "Leads", "Complete"]
     for name, label in COMPLETE.items():
         head += [label, f"{label}, wrong"] if name in SPOILING else [label]
-    return csv_response(f"data-quality-{days.first}-to-{days.last}.csv", head, _lines(days.found()))
+    return table_file(request, f"data-quality-{days.first}-to-{days.last}", head, _lines(days.found()))
 
 
 def _lines(found: Sequence[SourceData]) -> Iterator[list[Any]]:

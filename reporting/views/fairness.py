@@ -26,7 +26,7 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, Tenant
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
+from web.table_files import table_file
 
 _LOOKS: Final = {
     Verdict.CHANCE: ("on_target", "Chance"),
@@ -118,15 +118,15 @@ def _rule_url(each: RuleMoves, asked: Asked) -> str:
 
 @require_safe
 @member_required(Role.MANAGER)
-def moves_csv(request: TenantRequest) -> HttpResponse:
-    """GET /reassignments.csv: leads of each rule that were moved on later, as a file."""
+def moves_file(request: TenantRequest) -> HttpResponse:
+    """GET /reassignments.csv, .xlsx: leads of each rule that were moved on later, as a file."""
     asked = _asked(request)
     head = ["Rule", "Pool", "Given", "Wrong owner", "By hand", "Overdue", "Owner away"]
     rows = (
         [each.rule, each.pool.name, each.decisions, each.wrong_owner, each.by_hand, each.breach, each.leave]
         for each in asked.moves()
     )
-    return csv_response(f"reassignments-{asked.first}-to-{asked.last}.csv", head, rows)
+    return table_file(request, f"reassignments-{asked.first}-to-{asked.last}", head, rows)
 
 
 def period_text(asked: Asked) -> str:
@@ -195,13 +195,13 @@ def _row(row: Share, pool: Pool, asked: Asked, most: float) -> dict[str, Any]:
 
 @require_safe
 @member_required(Role.MANAGER)
-def fairness_csv(request: TenantRequest) -> HttpResponse:
-    """GET /fairness.csv: the same as a file."""
+def fairness_file(request: TenantRequest) -> HttpResponse:
+    """GET /fairness.csv, .xlsx: the same as a file."""
     asked = _asked(request)
     head = ["Pool", "Person", "Turns", "By weight", "Expected", "Got", "Difference", "Low", "High", "Verdict"]
     head += ["Kept out", "Past the rotation"]
-    name = f"fairness-{asked.first}-to-{asked.last}.csv"
-    return csv_response(name, head, _lines(asked.found()))
+    name = f"fairness-{asked.first}-to-{asked.last}"
+    return table_file(request, name, head, _lines(asked.found()))
 
 
 def _lines(found: Shares) -> Iterator[list[Any]]:

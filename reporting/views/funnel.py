@@ -25,9 +25,11 @@ from reporting.definitions import (
 from reporting.measures import BUCKET_ERROR
 from reporting.views.asked import Asked, day_text, file_name, period_text
 from reporting.views.handoffs import HandoffAsked, find_fields, group_change, handoff_filters, handoffs_asked
+from reporting.views.leaks import READERS as LEAK_READERS
 from tenants.auth import member_required
+from tenants.models import Role
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
+from web.table_files import table_file
 from web.templatetags.sp import minutes_text
 
 #: Per cent where the next shade of a cohort's cell begins.
@@ -59,6 +61,14 @@ def _report(given: HandoffAsked) -> tuple[selectors.Funnel, selectors.Names, sel
     return found, names, offered
 
 
+def _leaks_of(request: TenantRequest, asked: Asked) -> dict[str, str]:
+    """Where the leaks of the period are, for whoever reads them."""
+    role = request.member.role
+    if role != Role.ADMIN and role not in LEAK_READERS:
+        return {}
+    return {"leaks_url": asked.link("leaks", by=None), "leaks_card_url": asked.link("leaks_card", by=None)}
+
+
 @require_safe
 @member_required()
 def funnel(request: TenantRequest) -> HttpResponse:
@@ -82,6 +92,8 @@ def funnel(request: TenantRequest) -> HttpResponse:
         "follow": given.follow,
         "left_out": found.whole.conversion("mql", "sql", given.follow).left_out,
         "left_out_url": _leads(asked, stage="young"),
+        **_leaks_of(request, asked),
+        "journey_url": asked.link("journey", by=None),
         "early": _early(asked, found),
         "bars": _bars(given, found),
         "overall": found.whole.conversion(STAGES[0], STAGES[-1], given.follow),
@@ -299,19 +311,24 @@ def _cohorts(given: HandoffAsked, found: selectors.Funnel) -> list[dict[str, Any
 
 @require_safe
 @member_required()
-def funnel_csv(request: TenantRequest) -> HttpResponse:
-    """GET /funnel.csv: a table of the page: `table=split` (as is), `durations` or `cohorts`."""
+def funnel_file(request: TenantRequest) -> HttpResponse:
+    """GET /funnel.csv, .xlsx: a table of the page: `table=split` (as is), `durations` or `cohorts`."""
     given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
     table = params.choice(given.asked.query, "table", _TABLES, _TABLES[0])
     found, _, _ = _report(given)
     if table == "durations":
-        return csv_response(file_name(given.asked, "velocity"), _DURATIONS_HEAD, _duration_lines(found))
+        return table_file(
+            request, file_name(given.asked, "velocity"), _DURATIONS_HEAD, _duration_lines(found)
+        )
     if table == "cohorts":
         head = ["Week of MQL", "MQLs", *(f"Within {week} weeks" for week in range(1, COHORT_WEEKS + 1))]
         lines = [[each.monday, each.mqls, *each.reached] for each in found.cohorts]
-        return csv_response(file_name(given.asked, f"cohorts-to-{given.cohort}"), head, lines)
-    return csv_response(
-        file_name(given.asked, f"funnel-by-{given.asked.by}"), _split_head(given), _split_lines(given, found)
+        return table_file(request, file_name(given.asked, f"cohorts-to-{given.cohort}"), head, lines)
+    return table_file(
+        request,
+        file_name(given.asked, f"funnel-by-{given.asked.by}"),
+        _split_head(given),
+        _split_lines(given, found),
     )
 
 

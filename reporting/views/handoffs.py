@@ -25,8 +25,8 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 
 MOST_FIND: Final = 80  # characters of a search
 _STAGE_LABELS: Final = {stage: Stage(stage).label for stage in STAGES}
@@ -49,11 +49,13 @@ class HandoffAsked:
         return self.asked.question
 
 
-def handoffs_asked(request: TenantRequest, splits: Collection[str], *, by: str = "source") -> HandoffAsked:
-    """Read an address; the last 90 days unless a period is given. Raises ValidationFailed."""
+def handoffs_asked(
+    request: TenantRequest, splits: Collection[str], *, by: str = "source", period: str = "90d"
+) -> HandoffAsked:
+    """Read an address; the last 90 days unless another period is given. Raises ValidationFailed."""
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     if not any(query.get(name) for name in ("period", "from", "to")):
-        query["period"] = "90d"
+        query["period"] = period
     now = database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     own = request.member.role == Role.REP
@@ -241,15 +243,15 @@ def stage_of(fact: HandoffFact) -> str:
 
 @require_safe
 @member_required()
-def funnel_leads_csv(request: TenantRequest) -> HttpResponse:
-    """GET /funnel/leads.csv: the same as a file."""
+def funnel_leads_file(request: TenantRequest) -> HttpResponse:
+    """GET /funnel/leads.csv, .xlsx: the same as a file."""
     given, found, _ = _behind(request)
     names = selectors.load_names()
     head = ["Lead", "Company", "MQL", "Furthest stage", "Ended as", "Reason", "Source", "Campaign"]
     head += ["Channel", "Company size", "Tier", "Rep", "First touch", "Decision", "Touches", "Amount"]
     rows = list(found.order_by("-started_at", "-id")[:MOST_LINES])
     lines = (_line(row, given) for row in _lead_rows(rows, names))
-    return csv_response(file_name(given.asked, "leads"), head, lines)
+    return table_file(request, file_name(given.asked, "leads"), head, lines)
 
 
 def _line(row: dict[str, Any], given: HandoffAsked) -> list[Any]:

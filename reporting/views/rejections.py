@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
 from reporting.definitions import Share
+from reporting.selectors.feedback import overturned_count
 from reporting.views.asked import Asked, day_text, file_name, period_text
 from reporting.views.handoffs import (
     HandoffAsked,
@@ -21,7 +22,7 @@ from reporting.views.handoffs import (
 )
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
+from web.table_files import table_file
 from web.templatetags.sp import DASH, signed
 
 _TABLES: Final = ("reasons", "groups", "weeks")
@@ -75,6 +76,7 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "beyond": found.number_of_columns - len(found.columns),
         "reasons": [_reason(asked, row, found) for row in found.reasons],
         "rejected": found.whole.all["rejected"],
+        "corrected": _corrected(given, found),
         "days": given.question.days,
         "rows": [_group(asked, group) for group in found.groups],
         "others": None if found.others is None else _cells(found.others),
@@ -84,6 +86,16 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "find_fields": find_fields(asked),
     }
     return render(request, "reporting/rejections.html", context)
+
+
+def _corrected(given: HandoffAsked, found: selectors.Rejections) -> Share | None:
+    """Rejections that stand after disputes, of decisions that do (`feedback_measures`); None where none was
+    overturned."""
+    overturned = overturned_count(given.question)
+    if not overturned:
+        return None
+    answered = found.whole.rejection
+    return Share(answered.count - overturned, answered.base - overturned, overturned)
 
 
 def _leads(asked: Asked, **changes: str | None) -> str:
@@ -194,8 +206,8 @@ def _reason(asked: Asked, row: selectors.ReasonRow, found: selectors.Rejections)
 
 @require_safe
 @member_required()
-def rejections_csv(request: TenantRequest) -> HttpResponse:
-    """GET /rejections.csv: a table of the page: `table=reasons`, `groups` or `weeks`."""
+def rejections_file(request: TenantRequest) -> HttpResponse:
+    """GET /rejections.csv, .xlsx: a table of the page: `table=reasons`, `groups` or `weeks`."""
     given = handoffs_asked(request, selectors.REJECTION_SPLITS)
     asked = given.asked
     table = params.choice(asked.query, "table", _TABLES, _TABLES[0])
@@ -213,7 +225,7 @@ def rejections_csv(request: TenantRequest) -> HttpResponse:
             ]
             for row in found.reasons
         ]
-        return csv_response(file_name(asked, f"rejections-by-{asked.by}"), head, lines)
+        return table_file(request, file_name(asked, f"rejections-by-{asked.by}"), head, lines)
     first = "Week of MQL" if table == "weeks" else selectors.HANDOFF_SPLITS[asked.by][1]
     named: list[tuple[Any, selectors.Tally]] = (
         list(found.weeks)
@@ -227,6 +239,6 @@ def rejections_csv(request: TenantRequest) -> HttpResponse:
     rows = [
         [name, *(tally.all[column] for column in _COLUMNS), tally.acceptance.percent] for name, tally in named
     ]
-    return csv_response(
-        file_name(asked, f"acceptance-by-{asked.by if table == 'groups' else 'week'}"), head, rows
+    return table_file(
+        request, file_name(asked, f"acceptance-by-{asked.by if table == 'groups' else 'week'}"), head, rows
     )

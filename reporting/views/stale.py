@@ -14,7 +14,7 @@ from handoff.stale import NAMES, ORDER, asked_of
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
+from web.table_files import table_file
 
 MOST_ROWS: Final = 20_000
 _HEAD: Final = ("Lead", "Company", "Stage", "Owner", "Team", "Working days", "Allowed", "Last sign of work")
@@ -22,12 +22,12 @@ _HEAD: Final = ("Lead", "Company", "Stage", "Owner", "Team", "Working days", "Al
 
 @require_safe
 @member_required()
-def stale_csv(request: TenantRequest) -> HttpResponse:
-    """GET /leads/stale.csv, with the filters of the page: what its reader may see of it."""
+def stale_file(request: TenantRequest) -> HttpResponse:
+    """GET /leads/stale.csv, .xlsx, with the filters of the page: what its reader may see of it."""
     params = {name: request.GET.get(name, "") for name in NAMES}
     asked = asked_of(params, tenant=request.tenant, member=request.member, now=database_clock())
     found = asked.found().select_related("lead__account", "owner__team").order_by(*ORDER)[:MOST_ROWS]
-    return csv_response("stale-leads.csv", _HEAD, _rows(stale_rows(asked.rule, found)))
+    return table_file(request, "stale-leads", _HEAD, _rows(stale_rows(asked.rule, found)))
 
 
 def _rows(rows: list[StaleRow]) -> Iterator[list[Any]]:

@@ -17,8 +17,8 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
-from web.csv_files import csv_response
 from web.pagination import next_url, page_of
+from web.table_files import table_file
 
 _VOLUME_BY: Final = {"source": "Source", "month": "Month", "owner": "Owner"}
 
@@ -104,12 +104,12 @@ def _volume_row(asked: Asked, by: str, row: selectors.Volume, most: int) -> dict
 
 @require_safe
 @member_required()
-def volume_csv(request: TenantRequest) -> HttpResponse:
-    """GET /volume.csv: the table of the page."""
+def volume_file(request: TenantRequest) -> HttpResponse:
+    """GET /volume.csv, .xlsx: the table of the page."""
     asked, by = _volume_question(request)
     rows = selectors.volume(asked.question, by, names=selectors.load_names())
     lines = [[row.name, row.mqls, row.won] for row in rows]
-    return csv_response(file_name(asked, f"volume-by-{by}"), [_VOLUME_BY[by], "MQLs", "Won"], lines)
+    return table_file(request, file_name(asked, f"volume-by-{by}"), [_VOLUME_BY[by], "MQLs", "Won"], lines)
 
 
 @require_safe

@@ -30,7 +30,7 @@ from routing.decide.people import (
     Strategy,
     refusal,
 )
-from routing.decide.turns import TURN, turn_step, with_credit
+from routing.decide.turns import TURN, turn_step, with_credit, without_credit
 
 __all__ = [
     "ACCOUNT_OWNER",
@@ -55,4 +55,5 @@ __all__ = [
     "refusal",
     "turn_step",
     "with_credit",
+    "without_credit",
 ]

@@ -43,6 +43,7 @@ def soonest(rows: Sequence[Row], limit: datetime, *, first_only: bool = False) -
     if not willing:
         return []
     first = min([row[3] for row in willing])
+    at_work = limit
     if first_only:
         limit = first
     group = []
@@ -51,8 +52,9 @@ def soonest(rows: Sequence[Row], limit: datetime, *, first_only: bool = False) -
         _, _, _, opening, line = row
         if opening <= limit:
             group.append(row)
-            continue
-        if first > limit and opening == first:
+            if opening <= at_work:
+                continue
+        elif first > limit and opening == first:
             group.append(row)
         else:
             line["reason"] = "opens_later"
@@ -128,5 +130,14 @@ def with_credit(counters: Mapping[str, int], member_id: str, weight: int) -> dic
     after = dict(counters)
     if member_id in after and weight > 0:
         after[member_id] -= turn_step(weight)
+        after = _from_zero(after)
+    return after
+
+
+def without_credit(counters: Mapping[str, int], member_id: str, weight: int) -> dict[str, int]:
+    """The counters after a turn that was given back counts after all."""
+    after = dict(counters)
+    if member_id in after and weight > 0:
+        after[member_id] += turn_step(weight)
         after = _from_zero(after)
     return after

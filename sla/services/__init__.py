@@ -16,7 +16,7 @@ from sla.services.matching import TierMatch, counts_as_response, match_again, ma
 from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
 from sla.services.rearming import StricterTier, begin_with_people, rearm_stricter
-from sla.services.undoing import rejudge, unbegin
+from sla.services.undoing import rejudge, unbegin, unend
 
 __all__ = [
     "Answer",
@@ -48,5 +48,6 @@ __all__ = [
     "rejudge",
     "resume",
     "unbegin",
+    "unend",
     "would_break",
 ]

@@ -19,10 +19,13 @@ from sla.services.answers import judge, within_span
 from sla.services.arming import arm_owner, stand_where_paused
 from sla.services.closing import CLOSING, close, record_silent_breaches
 from sla.services.pausing import end_those_over
+from sla.targets import Target
 from sla.tiers import BREACH
 from tenants.calendars import load_calendar
 
 _COMPANY: Final = Timer.Clock.COMPANY
+#: What the ending of a handoff answers.
+_ANSWERED_BY_ENDING: Final = (Target.DECISION, Target.SQL_DECISION)
 
 
 def rejudge(handoff: Handoff, target: str, *, answers: Sequence[datetime], now: datetime) -> None:
@@ -75,6 +78,28 @@ def unbegin(handoff: Handoff, targets: Collection[str], *, now: datetime) -> Non
     TimerEvent.objects.filter(timer_id__in=[timer.id for timer in timers], percent__gte=BREACH).update(
         repaired_at=now
     )
+
+
+def unend(handoff: Handoff, *, closed_at: datetime, now: datetime) -> None:
+    """Let the clocks go on that ended with a handoff at `closed_at`, and its pause: it is taken back.
+
+    The rows of the handoff and its assignments must be as they are after that. What answered a promise before
+    stands; the decision that the ending answered is owed again.
+    """
+    Pause.objects.filter(handoff_id=handoff.id, ended_at=closed_at, end_reason=Pause.EndReason.CLOSED).update(
+        ended_at=None, end_reason="", ended_by=""
+    )
+    timers = list(Timer.objects.filter(handoff_id=handoff.id).order_by("id"))
+    for target in sorted({timer.target for timer in timers if timer.closed_at == closed_at}):
+        by_ending = target in _ANSWERED_BY_ENDING
+        answers = {
+            timer.met_at
+            for timer in timers
+            if timer.target == target
+            and timer.met_at is not None
+            and not (by_ending and timer.met_at == closed_at)
+        }
+        rejudge(handoff, target, answers=sorted(answers), now=now)
 
 
 def _unanswer(timer: Timer, handoff: Handoff, span: Assignment | None, *, broken: bool) -> None:

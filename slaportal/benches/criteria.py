@@ -20,6 +20,7 @@ from leads.criteria_preview import preview_criteria
 from leads.defaults import DEFAULT_CRITERIA, INTENT_KINDS, engaged
 from leads.models import CriteriaVersion
 from slaportal.benches.database import scale, scratch_database
+from slaportal.benches.engines import settle
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.models import VersionState
@@ -147,8 +148,7 @@ def run(*, leads: int | None = None, older: int | None = None, rounds: int = 7) 
                 created_by="system",
                 published_at=now - timedelta(days=1),
             )
-        with connection.cursor() as cursor:
-            cursor.execute("analyze")
+        settle()
         with tenant_scope(tenant.id):
             preview_criteria(CONTENT, last=size, now=now)
             took, busy, bare, counted = [], [], [], []

@@ -27,6 +27,7 @@ from routing.models import Pool, PoolSeat, RuleSetVersion
 from slaportal.benches.criteria import ACCOUNTS, ACCOUNTS_SQL, LEADS_SQL
 from slaportal.benches.crowd import Company, make_company
 from slaportal.benches.database import scale, scratch_database
+from slaportal.benches.engines import settle
 from tenants import versions
 from tenants.calendars import OFFICE_WEEK, change_calendar, make_spec
 from tenants.clock import database_clock
@@ -201,8 +202,7 @@ def _seed(company: Company, size: int, days: int, now: datetime) -> dict[str, An
     with tenant_scope(company.tenant_id), connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement, said)
-    with connection.cursor() as cursor:
-        cursor.execute("analyze")
+    settle()
     return said
 
 

@@ -35,6 +35,7 @@ from notifications import outbox
 from notifications.models import OutboxMessage
 from notifications.sending import deliver_round
 from routing.models import Decision
+from slaportal.demo import objections
 from slaportal.demo.people import Crowd, pick
 from slaportal.demo.world import DILIGENT, LIVE_KIND, LIVE_SECONDS, Habits, World
 from tenants.calendars import load_calendar, member_calendar_versions
@@ -138,6 +139,7 @@ REJECTIONS: Final[dict[str, Sequence[tuple[str, int]]]] = {
     ),
 }
 NURTURES: Final = (("not_evaluating", 52), ("no_budget", 28), ("no_response", 20))
+LOSSES: Final = (("competitor", 38), ("price", 24), ("no_decision", 22), ("no_budget", 16))
 #: What is said at the SQL step; of the budget nobody was sure on the call.
 CONFIRMED: Final = {"need": True, "authority": True, "timeline": True}
 NOTES: Final = {
@@ -539,6 +541,9 @@ class History:
                 else:
                     case.owner_id, case.version = None, case.version + 1
                     self._waiting = True
+            elif done is not None and self.chance.random() < objections.DISPUTED:
+                wait = timedelta(minutes=self.chance.randrange(600, 6_000))
+                self._plan(now + wait, partial(self._dispute, case))
         else:
             reason = pick(self.chance, NURTURES)
             done = self._try(
@@ -552,6 +557,21 @@ class History:
                 )
             )
         self.progress.answers += done is not None
+        self._changed()
+
+    def _dispute(self, case: _Case, now: datetime) -> None:
+        found = objections.dispute(case.lead_id, self.chance, now)
+        if found is not None and self.chance.random() < objections.DECIDED:
+            wait = timedelta(minutes=self.chance.randrange(900, 7_000))
+            self._plan(now + wait, partial(self._judge, case, found))
+
+    def _judge(self, case: _Case, dispute_id: UUID, now: datetime) -> None:
+        done = objections.decide(dispute_id, self.chance, now)
+        fresh = done.fresh_handoff if done is not None else None
+        if fresh is not None and fresh.owner_id is not None:
+            case.touched = case.answered = False
+            self._give(case, fresh.owner_id, now)
+        self._waiting = self._waiting or fresh is not None
         self._changed()
 
     def _note(self, reason: str) -> str:
@@ -569,12 +589,13 @@ class History:
         elif self.chance.random() < 0.85:
             self._later(case, now, 2000, 7500, self._give_up)
 
-    def _stage(self, case: _Case, actor: Actor, now: datetime, to: str, why: str) -> bool:
+    def _stage(self, case: _Case, actor: Actor, now: datetime, to: str, why: str, reason: str = "") -> bool:
         clock = fixed_clock(now)
         done = self._try(
             lambda: services.move_to_stage(
                 lead_id=case.lead_id,
                 to=to,
+                reason=reason,
                 why=why,
                 answers=CONFIRMED if to == "sql" else None,
                 actor=actor,
@@ -597,7 +618,8 @@ class History:
         self._stage(case, actor, now, "won", "Signed.")
 
     def _lose(self, case: _Case, actor: Actor, now: datetime) -> None:
-        self._stage(case, actor, now, "lost", "Chose to stay with what they have.")
+        reason = pick(self.chance, LOSSES)
+        self._stage(case, actor, now, "lost", self._note(reason), reason)
 
     def _give_up(self, case: _Case, actor: Actor, now: datetime) -> None:
         clock = fixed_clock(now)

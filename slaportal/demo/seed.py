@@ -22,6 +22,8 @@ from django.db import connection, connections
 
 from handoff.provision import provision_tenant
 from leads.models import Account
+from reporting.agreement import services as agreements
+from reporting.agreement.gather import present_terms
 from reporting.facts import drain_tenant
 from sla.selectors import active_tenants
 from slaportal.demo import state
@@ -30,13 +32,14 @@ from slaportal.demo.world import PASSWORD, World, worlds
 from tenants.auth import SCOPES
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
-from tenants.models import Member, Tenant, User
+from tenants.models import Member, Role, Tenant, User
 from tenants.services import create_api_key
 
 logger = logging.getLogger(__name__)
 
 # Companies that the organisations know already; leads of theirs do not qualify.
 CUSTOMERS = ("Alder Foods", "Cedar Systems", "Kestrel Health", "Ridge Energy", "Quarry Works", "Teal Retail")
+UNREAD = 3  # people who have not confirmed that they have read the agreement
 COMPETITORS = ("Summit Analytics", "Nova Systems")
 
 
@@ -101,7 +104,24 @@ def _provision(world: World, *, now: datetime) -> Tenant:
                 is_competitor=name in COMPETITORS,
                 created_at=now,
             )
+        _sign(tenant, now + timedelta(hours=11))  # in the morning
     return tenant
+
+
+def _sign(tenant: Tenant, now: datetime) -> None:
+    """Let both sides sign what is configured, and all but a few confirm that they have read it."""
+    agreement = None
+    for side, role in (("marketing", Role.MARKETING), ("sales", Role.MANAGER)):
+        member = Member.objects.filter(role=role, is_active=True).order_by("created_at", "id").first()
+        if member is None:
+            return
+        seen = present_terms(tenant, now).terms
+        agreement = agreements.sign(tenant=tenant, member=member, side=side, seen=seen, now=now)
+    if agreement is None or agreement.in_force_at is None:
+        return
+    people = list(Member.objects.filter(is_active=True).order_by("id"))
+    for member in people[:-UNREAD]:
+        agreements.confirm_read(member=member, agreement_id=agreement.id, now=now)
 
 
 def _live_side_by_side(

@@ -24,6 +24,7 @@ from sla.models import Target, Timer
 from slaportal.demo.history import (
     CALL_OUTCOMES,
     CONFIRMED,
+    LOSSES,
     NOTES,
     QUALITY,
     REJECTIONS,
@@ -276,6 +277,7 @@ def _move_one_on(office: Office, chance: random.Random) -> list[str]:
         services.move_to_stage(
             lead_id=handoff.lead_id,
             to=to,
+            reason=pick(chance, LOSSES) if to == "lost" else "",
             why="Agreed on the call." if to != "lost" else "No project this year.",
             answers=CONFIRMED if to == "sql" else None,
             actor=actor,

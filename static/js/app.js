@@ -265,6 +265,17 @@
     }
   }
 
+  /* --- What is not saved: said where the page has a place for it, and asked about before the page goes ---------- */
+  const cameWith = new WeakMap(); // form -> what it held when the page came
+  let leaving = false;
+  const held = (form) => JSON.stringify(Array.from(new FormData(form), ([name, value]) => name === "csrfmiddlewaretoken" ? "" : [name, value.name || value]));
+  // "now": the server showed again what it did not save.
+  const unsaved = () => all("form[data-sp-unsaved]").some((form) => form.dataset.spUnsaved === "now" || cameWith.get(form) !== held(form));
+  function markUnsaved() {
+    const some = unsaved();
+    for (const mark of all("[data-sp-unsaved-mark]")) mark.hidden = !some;
+  }
+
   function onSubmit(event) {
     if (navigator.onLine || event.target.method !== "post") return;
     event.preventDefault();
@@ -296,6 +307,12 @@
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit, true);
   document.addEventListener("change", onChange);
+  for (const form of all("form[data-sp-unsaved]")) cameWith.set(form, held(form));
+  document.addEventListener("input", (event) => { if (event.target.form?.matches("[data-sp-unsaved]")) markUnsaved(); });
+  // htmx sends without going away: what it took over is prevented by now.
+  document.addEventListener("submit", (event) => { leaving = !event.defaultPrevented && event.target.matches("[data-sp-unsaved], [data-sp-leave]"); });
+  window.addEventListener("pageshow", () => { leaving = false; });
+  window.addEventListener("beforeunload", (event) => { if (!leaving && unsaved()) event.preventDefault(); });
   document.addEventListener("close", (event) => backToOpener(event.target), true);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); pulse(); } });
   window.addEventListener("online", () => { connection(); refresh(); });
@@ -305,7 +322,7 @@
   body.addEventListener("sp:toast", (event) => toast(event.detail || {}));
   body.addEventListener("sp:close", () => { for (const box of all("dialog[open]")) box.close(); });
   body.addEventListener("htmx:beforeSwap", beforeSwap);
-  body.addEventListener("htmx:afterSettle", (event) => { tick(); openArrived(event.detail.target, event.detail.requestConfig?.elt); });
+  body.addEventListener("htmx:afterSettle", (event) => { tick(); markUnsaved(); openArrived(event.detail.target, event.detail.requestConfig?.elt); });
   body.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) stale(false); });
   body.addEventListener("htmx:responseError", failed);
   body.addEventListener("htmx:sendError", (event) => {
@@ -320,6 +337,8 @@
   }
   lastAsk = Date.now();
   connection();
+  // On a low screen the rail scrolls: the place that one is at must be in sight.
+  document.querySelector('.sp-rail [aria-current="page"]')?.scrollIntoView({ block: "nearest" });
   openArrived(document, null);
   tick();
   setInterval(tick, 1000);

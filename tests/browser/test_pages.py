@@ -37,6 +37,7 @@ PAGES: dict[str, list[str]] = {
         "/notifications",
         "/account",
         "/search?q=ingrid",
+        "/accounts/{account}",
         "/leave",
         "/leave/import",
     ],
@@ -68,6 +69,7 @@ PAGES: dict[str, list[str]] = {
         "/qualification/stages",
         "/accounts",
         "/accounts/{account}",
+        "/accounts/{account}/names",
         "/accounts/{other_account}/merge?into={account}",
         "/accounts/{account}/merge?into={other_account}",
         "/accounts/review",
@@ -95,7 +97,7 @@ PAGES: dict[str, list[str]] = {
         "/volume",
         "/api/docs/",
     ],
-    "marketing": ["/compliance", "/volume", "/intake", "/policy"],
+    "marketing": ["/compliance", "/volume", "/intake", "/policy", "/routing", "/routing/territories"],
     "executive": ["/compliance"],
 }
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}

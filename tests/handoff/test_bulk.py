@@ -244,6 +244,9 @@ class TestPages:
         assert sum(owner_of(acme, lead) == acme.reps[0] for lead in leads[:3]) == 1
         done = client.post("/leads/move", {**sent, "do": "move"})
         assert "Done, in one step." in text_of(done)
+        moved = [row["said"] for row in done.context["rows"] if row["said"].startswith("from ")]
+        assert moved, "who had it is said beside who has it"
+        assert all(said.endswith(f" to {acme.reps[0].name}") for said in moved)
         assert all(owner_of(acme, lead) == acme.reps[0] for lead in leads[:3])
 
     def test_all_that_match_the_filter(self, acme: Org, leads: list[Lead]) -> None:

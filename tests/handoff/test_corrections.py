@@ -129,7 +129,7 @@ def test_half_of_what_is_missing_is_kept_and_the_rest_is_named(
     ("said", "words"),
     [
         ({"email": "nobody"}, "not an e-mail address"),
-        ({"company_employees": "-1"}, "greater than or equal to 0"),
+        ({"company_employees": "-1"}, "At least 0."),
         ({"last_name": "x" * 81}, "at most 80 characters"),
         ({"seen_at": "yesterday"}, "Open the form again"),
     ],

@@ -25,7 +25,7 @@ from tenants.clock import database_clock
 from tenants.models import AuditEntry, Member, RepProfile, Role, Team
 from tenants.services import add_leave, add_member
 from tests.factories import Org
-from tests.handoff.conftest import browser
+from tests.handoff.conftest import browser, new_lead
 from tests.routing.conftest import make_handoffs
 
 pytestmark = pytest.mark.django_db
@@ -287,7 +287,10 @@ class TestWhoMayKnow:
         with org.scope():
             RepProfile.objects.update(on_rotation=False)
         nobody = decide(org, 1, now=now, prefix="none")
-        rows = browser(sales).get("/decisions").context["rows"]
+        page = browser(sales).get("/decisions")
+        assert "to you or to the people of Sales, and what found nobody" in page.content.decode()
+        assert "You read what gave" not in browser(org.admin).get("/decisions").content.decode()
+        rows = page.context["rows"]
         theirs = [each for each in made if each.member_id == org.reps[2].id]
         assert {row["decision"].id for row in rows} == {each.id for each in (*theirs, *nobody)}
         assert all(row["lead"] for row in rows if row["owner"])
@@ -337,7 +340,7 @@ class TestWhoMayKnow:
         page = self.at(client, "/decisions/mine", now)
         rows = page.context["rows"]
         assert {row["decision"].id for row in rows} == {each.id for each in made[1:]}
-        assert {row["why"] for row in rows} == {"At the cap of open leads"}
+        assert {row["why"] for row in rows} == {"At your cap of open leads"}
         assert "customer.example" not in page.content.decode()
         assert self.at(client, "/decisions", now).context["rows"]
 
@@ -376,3 +379,18 @@ class TestKept:
             assert left == {made[0].id, young[0].id}
             assert Lead.objects.count() == 5
         assert forget_decisions_tick() == 0
+
+
+def test_a_test_leads_trace_says_that_its_turn_was_given_back(org: Org, now: datetime) -> None:
+    for email, is_test in (("ann@heron.example", True), ("bob@crane.example", False)):
+        lead = new_lead(org, now, email, test=is_test)
+        with org.scope():
+            decision = Decision.objects.select_related("pool").get(handoff__lead=lead)
+            (turns,) = [each["turns"] for each in candidates_of(decision.trace) if each["result"] == "chosen"]
+            assert decision.pool is not None
+            kept = decision.pool.counters[str(decision.member_id)] == turns
+        assert kept is is_test
+        page = browser(org.admin).get(f"/decisions/{decision.id}").content.decode()
+        assert ("was given back at once" in page) is is_test
+        told = Client().get(f"/api/v1/decisions/{decision.id}", headers=org.auth).json()
+        assert told["turn_given_back"] is is_test

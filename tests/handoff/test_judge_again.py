@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from handoff.judge_again import judge_again, last_leads
 from handoff.services import Actor, reject_lead
+from leads.incoming import CompanyIn
 from leads.models import DataWait, Handoff, Lead
 from sla.models import Timer
 from tenants.clock import database_clock, fixed_clock
@@ -54,7 +55,9 @@ def test_a_look_says_what_would_change_and_leaves_nothing(acme: Org, recent: dat
         "version": 2,
         "leads": 2,
         "with_sales": 0,
+        "ended": 0,
         "changed": 1,
+        "counts": {"handed_over": 1},
         "handed_over": 1,
     }
     assert (row["lead"], row["change"], row["words"]) == (str(lead.id), "handed_over", "Goes to sales.")
@@ -103,7 +106,7 @@ def test_each_lead_is_said_what_becomes_of_it(acme: Org, now: datetime) -> None:
     bare = viewer(acme, now, "c@okapi.example")
     put_in_force(acme, now, **PAGE_VIEWS, required=["title"])
     found = judged(acme, now)
-    assert found == {rejected.id: "no_more", waits.id: "no_more", bare.id: "needs_data"}
+    assert found == {waits.id: "no_more", bare.id: "needs_data"}
     assert stored(acme, bare).needs == ["title"]
     put_in_force(acme, now, **PAGE_VIEWS, hold={"fields": ["phone"], "minutes": 30})
     assert judged(acme, now) == {bare.id: "held"}
@@ -112,9 +115,9 @@ def test_each_lead_is_said_what_becomes_of_it(acme: Org, now: datetime) -> None:
     assert judged(acme, now) == {}
     put_in_force(acme, now)
     assert judged(acme, now) == {waits.id: "handed_over", bare.id: "no_more"}
-    # It did nothing since its handoff ended.
+    # Another did nothing since its handoff ended.
     put_in_force(acme, now, rule={"field": "account.domain", "op": "equals", "value": "okapi.example"})
-    assert judged(acme, now) == {rejected.id: "qualifies", bare.id: "handed_over"}
+    assert judged(acme, now) == {bare.id: "handed_over"}
     assert len(handoffs(acme, rejected)) == 1
 
 
@@ -216,3 +219,49 @@ def test_many_leads_cost_no_more_statements_than_a_few(acme: Org, now: datetime)
 
     few = statements(4)
     assert statements(40) <= few + 2
+
+
+def test_each_lead_says_why_and_the_page_counts_by_reason(acme: Org, recent: datetime) -> None:
+    for place, (company, name) in enumerate([("DE", "Ada"), ("FR", "Bea"), ("FR", "Cyd")]):
+        email = f"p{place}@crane{place}.example"
+        held = CompanyIn(name=f"Crane {place}", domain=f"crane{place}.example", country=company)
+        put_in_force(acme, recent, required=["title"])
+        came(acme, recent, email=email, first_name=name, company=held)
+    german = {"field": "account.country", "op": "equals", "value": "DE"}
+    put_in_force(acme, recent, fit=german, required=["title"], hold=None)
+    found = post(acme, last=10, dry_run=True).json()
+    assert found["counts"] == {"no_more": 2}
+    assert [row["reasons"] for row in found["results"]] == [
+        ["Now not met: Account country is DE (Germany), it is FR (France)."]
+    ] * 2
+    client = browser(acme.marketing)
+    page = text_of(client.post(PAGE, {"last": "100", "do": "preview"}))
+    assert "2: Qualifies no more" in page
+    assert "2: Not met: Account country is DE (Germany)" in page
+    assert page.count("Now not met: Account country is DE (Germany), it is FR (France).") == 2
+    assert "Judge these 3 again: 2 change" in page
+    done = client.post(PAGE, {"last": "100", "do": "judge"}, follow=True)
+    assert "3 leads were judged by version" in text_of(done)
+    assert "2 changed. 2 qualifies no more." in text_of(done)
+
+
+def test_who_was_with_sales_and_did_nothing_since_is_left_as_it_is(acme: Org, recent: datetime) -> None:
+    ended = came(acme, recent)
+    with acme.scope():
+        reject_lead(
+            lead_id=ended.id,
+            reason="wrong_title",
+            actor=Actor("key:test", None, oversees=True),
+            clock=fixed_clock(recent + timedelta(seconds=1)),
+        )
+    put_in_force(acme, recent, rule={"field": "account.domain", "op": "equals", "value": "crane.example"})
+    before = stored(acme, ended)
+    client = browser(acme.marketing)
+    page = text_of(client.post(PAGE, {"last": "100", "do": "preview"}))
+    assert "1 that sales had and that did nothing since left as it is" in page
+    assert "Nothing to judge" in page
+    done = client.post(PAGE, {"lead": str(ended.id), "do": "judge"}, follow=True)
+    assert "Nothing was judged: sales had it, and it did nothing since." in text_of(done)
+    assert (stored(acme, ended).verdict, stored(acme, ended).stage) == (before.verdict, before.stage)
+    came(acme, recent + timedelta(minutes=1), "newsletter")
+    assert post(acme, last=10).json()["leads"] == 1

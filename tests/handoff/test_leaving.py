@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from core.errors import Conflict
 from handoff.services import Actor, accept_lead
 from leads.models import Account, Assignment, Handoff, Lead
-from routing.models import PoolSeat, RepLoad, RoutingSettings
+from routing.models import Pool, PoolSeat, RepLoad, RoutingSettings
 from tenants.clock import fixed_clock
-from tenants.models import AuditEntry, Member, Team
+from tenants.models import AuditEntry, Member, Role, Team
+from tenants.services import change_member
 from tests.factories import Org
 from tests.handoff.conftest import browser, handoff_of, new_lead
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +168,66 @@ class TestLeavingForGood:
         with acme.scope():
             assert [seat.member_id for seat in PoolSeat.objects.all()] == [acme.reps[1].id]
 
+    def test_the_last_one_of_a_pool_is_not_switched_off_beside_it(self, acme: Org) -> None:
+        with acme.scope():
+            PoolSeat.objects.exclude(member=acme.reps[0]).delete()
+        form = {"form": "person", "name": "Rep1", "role": "rep", "team": ""}
+        refused = browser(acme.admin).post(f"/people/{acme.reps[0].id}", form)
+        assert refused.status_code == 409
+        assert "is the last one in Inbound, and leads are sent there" in refused.content.decode()
+        assert "leave for good" in refused.content.decode()
+        with acme.scope():
+            assert Member.objects.get(id=acme.reps[0].id).is_active
+            Member.objects.filter(id=acme.reps[1].id).update(is_active=False)
+            pool = PoolSeat.objects.get().pool
+            PoolSeat.objects.create(pool=pool, member=acme.reps[1])
+        assert browser(acme.admin).post(f"/people/{acme.reps[0].id}", form).status_code == 409
+        with acme.scope():
+            PoolSeat.objects.create(pool=pool, member=acme.reps[2])
+        assert browser(acme.admin).post(f"/people/{acme.reps[0].id}", form).status_code == 302
+
+    def test_nor_the_last_one_of_a_pool_that_another_passes_leads_on_to(self, acme: Org) -> None:
+        with acme.scope():
+            inbound = PoolSeat.objects.first()
+            assert inbound is not None
+            spare = Pool.objects.create(slug="spare", name="Spare")
+            PoolSeat.objects.create(pool=spare, member=acme.reps[0])
+            Pool.objects.filter(id=inbound.pool_id).update(off_hours="overflow", overflow=spare)
+        form = {"form": "person", "name": "Rep1", "role": "rep", "team": ""}
+        refused = browser(acme.admin).post(f"/people/{acme.reps[0].id}", form)
+        assert (refused.status_code, "last one in Spare" in refused.content.decode()) == (409, True)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_two_who_are_switched_off_at_once_leave_somebody_in_the_pool(
+        self, acme: Org, now: datetime
+    ) -> None:
+        with acme.scope():
+            PoolSeat.objects.filter(member=acme.reps[2]).delete()
+        refused: list[Member] = []
+
+        def switch_off(member: Member) -> None:
+            with acme.scope():
+                try:
+                    change_member(
+                        member=member,
+                        name=member.name,
+                        role=Role.REP,
+                        team=member.team,
+                        is_active=False,
+                        actor="m:test",
+                        now=now,
+                    )
+                except Conflict:
+                    refused.append(member)
+
+        one, two, _ = acme.reps
+        with acme.scope():
+            first, second = (Member.objects.get(id=each.id) for each in (one, two))
+        in_threads(lambda: switch_off(first), lambda: switch_off(second))
+        assert len(refused) == 1
+        with acme.scope():
+            assert PoolSeat.objects.filter(member__is_active=True).count() == 1
+
     def test_a_lead_that_can_go_to_nobody_stops_all_of_it(self, acme: Org, now: datetime) -> None:
         ruth = new_lead(acme, now)
         gone = handoff_of(acme, ruth).owner
@@ -196,3 +259,35 @@ class TestLeavingForGood:
         assert f"2 leads of {one.name} went on" in done.content.decode()
         assert "inactive" in done.content.decode()
         assert admin.get(f"/people/{one.id}/departure").status_code == 404
+
+
+class TestSeeingItFirst:
+    @pytest.mark.parametrize("page", ["leads", "departure"])
+    def test_who_would_get_them_is_shown_and_nothing_moves(
+        self, acme: Org, leads: list[Lead], page: str
+    ) -> None:
+        one, other, _ = acme.reps
+        client = browser(acme.admin)
+        shown = client.post(f"/people/{one.id}/{page}", {"do": "show", "to": ""})
+        assert shown.status_code == 200
+        assert shown.context["summary"].startswith("2 go on: ")
+        assert len(shown.context["lines"]) == 2
+        assert owned(acme, one) == 2
+        named = client.post(f"/people/{one.id}/{page}", {"do": "show", "to": str(other.id), "why": "Away"})
+        assert named.context["summary"] == f"2 go on: 2 to {other.name}."
+        assert 'value="Away"' in named.content.decode() or ">Away<" in named.content.decode()
+        assert owned(acme, one) == 2
+
+    def test_what_it_says_is_what_becomes_of_them(self, acme: Org, leads: list[Lead]) -> None:
+        one = acme.reps[0]
+        client = browser(acme.admin)
+        shown = client.post(f"/people/{one.id}/leads", {"do": "show", "to": ""}).context["lines"]
+        client.post(f"/people/{one.id}/leads", {"to": "", "why": "Away"})
+        for row in shown:
+            owner = handoff_of(acme, row["lead"]).owner
+            assert owner is not None
+            assert row["said"] == f"to {owner.name}"
+
+    def test_the_team_that_somebody_is_in_is_named(self, acme: Org) -> None:
+        page = browser(acme.admin).get(f"/people/{acme.reps[0].id}/departure").content.decode()
+        assert "member of Inbound" in page

@@ -9,13 +9,13 @@ from django.test import Client
 
 from handoff.readiness import held_now
 from leads.incoming import CompanyIn
-from leads.models import CriteriaVersion
+from leads.models import CriteriaVersion, Lead
 from leads.owed import OwedField, missing
 from tenants import versions
 from tests.factories import Org
 from tests.handoff.conftest import browser
-from tests.handoff.test_readiness import CONTENT, HOLD, came, put_in_force
-from tests.leads.test_criteria_draft import DRAFT, form_of, opened, text_of
+from tests.handoff.test_readiness import CONTENT, HOLD, came, put_in_force, stored
+from tests.leads.test_criteria_draft import DRAFT, Controls, form_of, opened, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +58,30 @@ def test_a_lead_goes_from_the_queue_once_it_is_mended(acme: Org, now: datetime) 
     assert mended.json()["needs"] == []
     assert mended.json()["handoff"] is not None
     assert get(acme, "needs-data") == {"results": [], "next": None}
+
+
+def test_who_waits_goes_on_waiting_since_then_whatever_is_saved(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, required=["title"], required_by_tier={"demo_request": ["phone"]})
+    began = now - timedelta(days=3)
+    of_all, of_tier = came(acme, began), came(acme, began, email="anna@okapi.example", title="Head of sales")
+    for lead in (of_all, of_tier):
+        path = f"/leads/{lead.id}/correct"
+        form = Controls()
+        form.feed(browser(acme.marketing).get(path).content.decode().split('id="main"')[1])
+        assert browser(acme.marketing).post(path, dict(form.pairs)).status_code == 302
+        assert stored(acme, lead).updated_at > began
+    waiting = get(acme, "needs-data")["results"]
+    assert [datetime.fromisoformat(row["since"]) for row in waiting] == [began, began]
+
+
+def test_who_has_what_lacked_and_loses_it_waits_anew(acme: Org, now: datetime) -> None:
+    put_in_force(acme, now, required=["title"])
+    lead = came(acme, now - timedelta(days=3), "page_view", title="")
+    with acme.scope():
+        Lead.objects.update(needs_since=now - timedelta(days=9), needs=[])  # a wait of long ago
+    came(acme, now - timedelta(days=1))
+    (row,) = get(acme, "needs-data")["results"]
+    assert (row["lead"], datetime.fromisoformat(row["since"])) == (str(lead.id), now - timedelta(days=1))
 
 
 def test_leads_held_for_enrichment_stand_below_with_their_limit(acme: Org, now: datetime) -> None:
@@ -113,7 +137,9 @@ def test_a_lead_says_how_complete_it_is(acme: Org, now: datetime) -> None:
     assert found["missing"] == ["last_name", "title", "account.industry"]
     assert found["invalid"] == ["phone"]
     assert [each["code"] for each in found["findings"]] == ["invalid_phone"]
-    assert "Data complete: 6 of 10" in text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+    page = text_of(browser(acme.marketing).get(f"/leads/{lead.id}"))
+    assert "6 of 10 fields known" in page
+    assert page.count(" of 10 ") == 1, "it is counted once"
 
 
 def test_the_draft_takes_tiers_checks_and_a_hold_without_script(acme: Org) -> None:

@@ -182,11 +182,24 @@ def test_an_admin_chooses_on_the_page_and_it_says_so_in_words(acme: Org, globex:
     assert "<b>SAL</b> is stale after 5 working days." in page
     refused = admin.post("/qualification/stages", {"own_won": "a/b"})
     assert refused.status_code == 422
-    assert "without /" in refused.content.decode()
+    assert "cannot be the name of a field of yours" in refused.content.decode()
     assert browser(acme.marketing).post("/qualification/stages", sent).status_code == 403
     assert Client().get("/api/v1/upkeep", headers=globex.auth).json()["owed"] == {}
     with acme.scope():
         assert AuditEntry.objects.filter(action="upkeep_changed").count() == 1
+
+
+@pytest.mark.parametrize("name", ["Bad name!", "a/b", "a~b", "!", "a" * 61, "x?"])
+def test_a_name_that_no_field_can_have_is_owed_by_nobody(acme: Org, name: str) -> None:
+    refused = patch(acme, {"owed": {"sal": [f"custom.{name}"]}})
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "/owed/sal/0")
+    admin = browser(acme.admin)
+    page = admin.post("/qualification/stages", {"own_sal": name, "owed_won": ["phone"]})
+    assert page.status_code == 422
+    assert [field.name for field in page.context["form"] if field.errors] == ["own_sal"]
+    open_ = [stage["label"] for stage in page.context["form"].stages if stage["open"]]
+    assert open_ == ["SAL", "Won"], "what is wrong, and what is not saved, is not folded away"
+    assert patch(acme, {"owed": {"sal": ["custom.Größe in m2"]}}).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])

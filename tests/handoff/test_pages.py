@@ -548,5 +548,5 @@ def test_a_long_list_of_what_is_enough_is_counted_and_kept_to_be_opened(
     at_hand(now)
     page = text_of(browser(acme.admin), f"/leads/{lead.id}")
     assert "<b>Live chat</b><br>Any one of 4 is enough" in page
-    assert "<b>Country: DE</b><br>One of 7" in page
+    assert "<b>Country: DE (Germany)</b><br>One of 7" in page
     assert page.index("See all 4") < page.index("Pricing page at least once")

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from handoff import rebalance
 from handoff.services import Actor, accept_lead
-from leads.models import Handoff, Lead
+from leads.models import Assignment, Handoff, Lead
 from routing.models import RepLoad
 from tenants.clock import fixed_clock
 from tenants.models import AuditEntry, Leave, Member, RepProfile
@@ -213,3 +213,43 @@ def test_the_api_says_the_same(acme: Org, globex: Org, leads: list[Lead], now: d
     assert call(acme, "GET", f"?member={acme.manager.id}").json()["above_team"] == 80
     assert call(acme, "PATCH", body={"above_team": None}).status_code == 204
     assert call(acme, "PATCH", body={}).status_code == 400
+
+
+def test_a_weight_of_two_bears_twice_the_mean(acme: Org, now: datetime) -> None:
+    ann = acme.reps[0]
+    with acme.scope():
+        RepProfile.objects.filter(member=ann).update(weight=2)
+        RepLoad.objects.filter(member__in=acme.reps).update(open_leads=3)
+        RepLoad.objects.filter(member=ann).update(open_leads=6)
+        RepProfile.objects.filter(member=acme.fallback).update(weight=0)
+        rebalance.change_above_team(above=10, actor="key:test", clock=fixed_clock(now))
+        people = rebalance.people_watched(acme.manager, teams=rebalance.watched(acme.manager), now=now)
+        assert set(rebalance.team_means(people).values()) == {3.0}
+    new_leads_of_hers = [new_lead(acme, now, f"a{number}@a{number}.example") for number in range(3)]
+    with acme.scope():
+        Handoff.objects.filter(lead__in=new_leads_of_hers).update(owner=ann)
+        RepLoad.objects.filter(member__in=acme.reps).update(open_leads=3)
+        RepLoad.objects.filter(member=ann).update(open_leads=6)
+    assert found(acme, now) == []
+
+
+def test_nobody_who_has_too_much_gets_any_and_the_new_owner_reads_from_whom(
+    acme: Org, leads: list[Lead], now: datetime, at_hand: Callable[[datetime], None]
+) -> None:
+    at_hand(now)
+    ann, ben, cem = acme.reps
+    with acme.scope():
+        RepLoad.objects.filter(member=ann).update(open_leads=4)
+        RepLoad.objects.filter(member=ben).update(open_leads=2)
+        RepLoad.objects.filter(member=cem).update(open_leads=0)
+        RepProfile.objects.filter(member=ann).update(cap_open=2)
+        rebalance.change_above_team(above=10, actor="key:test", clock=fixed_clock(now))
+    client = browser(acme.manager)
+    assert {each.person.member for each in found(acme, now)} == {ann, ben}
+    assert "2 go on: 2 to Rep3 Acme." in text_of(client.get(f"/rebalance?person={ann.id}"))
+    client.post("/rebalance", {"person": str(ann.id), "how": "rules"})
+    with acme.scope():
+        (reason, _) = Assignment.objects.filter(member=cem, ended_at=None, hop=1).values_list(
+            "reason", flat=True
+        )
+    assert reason.endswith(f"Moved from {ann.name}, who is over the cap.")

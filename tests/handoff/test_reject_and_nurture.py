@@ -198,10 +198,10 @@ def test_a_stage_that_the_lifecycle_does_not_know_is_refused(acme: Org, ruth: Le
     assert handoff_of(acme, ruth).lead.stage == "mql"
 
 
-def test_disqualified_needs_a_why_and_answers_the_decision(acme: Org, ruth: Lead, later: datetime) -> None:
+def test_disqualified_needs_a_reason_and_answers_the_decision(acme: Org, ruth: Lead, later: datetime) -> None:
     with pytest.raises(ValidationFailed) as refused:
         move(acme, ruth, later, "disqualified")
-    assert refused.value.field_errors[0].path == "/why"
+    assert refused.value.field_errors[0].path == "/reason"
     move(acme, ruth, later, "disqualified", "A student.")
     assert timer_of(acme, ruth, "decision").state == "met"
     assert handoff_of(acme, ruth).outcome == "disqualified"

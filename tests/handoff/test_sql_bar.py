@@ -212,6 +212,30 @@ def test_a_lead_that_is_an_sql_already_takes_new_answers_and_none_that_are_no_an
     assert sal.stage == "sql"
 
 
+def test_an_sql_is_answered_anew_on_its_page(acme: Org, sal: Lead, now: datetime) -> None:
+    put_in_force(acme, BUDGET, SEATS, PRODUCT, now=now)
+    rep, address = browser(owner_of(acme, sal)), f"/leads/{sal.id}/sql-answers"
+    assert f'href="{address}' not in rep.get(f"/leads/{sal.id}").content.decode()
+    assert rep.get(address).status_code == 409
+    post(acme, f"leads/{sal.id}/stage", {"to": "sql", "answers": {"budget": True, "seats": 80}})
+    assert f'href="{address}' in rep.get(f"/leads/{sal.id}").content.decode()
+    form = rep.get(address).context["form"]
+    assert (form["answers_budget"].value(), form["answers_seats"].value()) == ("yes", 80)
+    sent = {"asked": "sql", "answers_budget": "yes", "answers_seats": "20", "answers_product": "Cloud"}
+    short = rep.post(address, sent)
+    assert short.status_code == 422
+    assert 'id="id_answers_seats_error"' in short.content.decode()
+    taken_back = rep.post(address, {**sent, "answers_seats": ""})
+    assert "it cannot be taken back" in taken_back.content.decode()
+    done = rep.post(address, {**sent, "answers_seats": "90"}, follow=True)
+    assert "3 of 3 met" in done.content.decode()
+    said = Client().get(f"/api/v1/leads/{sal.id}", headers=acme.auth).json()["sql"]
+    assert [each["value"] for each in said["answers"]] == [True, 90, "Cloud"]
+    others = next(each for each in acme.reps if each.id != owner_of(acme, sal).id)
+    assert browser(others).get(address).status_code == 404
+    assert browser(acme.marketing).post(address, sent).status_code == 403
+
+
 def test_answers_keep_the_version_that_asked(acme: Org, sal: Lead, now: datetime) -> None:
     first = put_in_force(acme, BUDGET, now=now)
     post(acme, f"leads/{sal.id}/stage", {"to": "sql", "answers": {"budget": True}})
@@ -396,3 +420,23 @@ def test_a_bar_for_a_later_day_asks_from_then_on(acme: Org, now: datetime) -> No
         versions.publish(draft, actor="system", now=now, effective_at=later_on)
         assert sql_bar.bar_in_force(later_on - timedelta(seconds=1)).number == 0
         assert sql_bar.bar_in_force(later_on).number == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "typed", "said"),
+    [
+        ("yes_no", "perhaps", "Write yes or no, or leave it empty: then any answer meets it."),
+        ("number", "many", "Write the least number, or leave it empty: then any number meets it."),
+        ("choice", "Boat", "Write one of the choices, or some of them with commas, or leave it empty"),
+    ],
+)
+def test_the_page_says_in_words_of_its_fields_what_may_meet_a_question(
+    acme: Org, answer: str, typed: str, said: str
+) -> None:
+    admin = browser(acme.admin)
+    admin.post("/qualification/sql/start")
+    row = {"label": "Vehicle", "answer": answer, "choices": "Car\nTram", "wanted": typed, "must": "on"}
+    sent = {"count": "1"} | {f"0-{name}": value for name, value in row.items()}
+    refused = admin.post("/qualification/sql/draft", {**sent, "revision": "1", "do": "save"})
+    assert refused.status_code == 422
+    assert said in refused.content.decode()

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from core.errors import Conflict
+from core.errors import Conflict, ValidationFailed
 from core.signing import sign_webhook
 from handoff.intake import receive_leads
 from handoff.sweep import sweep_tenant
@@ -29,6 +29,7 @@ from notifications.models import OutboxMessage, WebhookEndpoint
 from notifications.sending import deliver_round
 from routing.models import Pool, RepLoad, RoutingSettings
 from sla.models import Timer
+from tenants import versions
 from tenants.clock import database_clock, fixed_clock
 from tenants.models import ApiKey, Member
 from tests.factories import Org, make_org
@@ -170,6 +171,35 @@ def test_leads_that_do_not_qualify_are_said_so_with_the_reason(
     line = next(line for line in drill.cards[0]["lines"] if line["step"] == "qualified")
     assert line["result"] == "failed"
     assert "does not meet the criteria" in line["text"]
+
+
+def test_a_stage_that_only_another_system_may_say_is_left_out_and_said_so(
+    acme: Org, now: datetime, api_clock: Any
+) -> None:
+    with acme.scope():
+        LeadSettings.objects.update_or_create(
+            defaults={"triggers": ["outside_stage"], "outside_stages": ["HubSpot: MQL"]}
+        )
+    begin(acme, now)
+    drill = run(acme, now)
+    for card in drill.cards:
+        lines = {line["step"]: (line["result"], line["text"]) for line in card["lines"]}
+        assert lines["received"][0] == "ok"
+        assert lines["qualified"][0] == "left_out"
+        assert "when HubSpot says so, and a drill does not speak for another system" in lines["qualified"][1]
+        assert {result for result, _ in lines.values()} == {"ok", "left_out"}
+
+
+def test_a_lead_may_do_what_a_rule_of_ours_asks_about_and_nothing_else(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        current = versions.published_version(CriteriaVersion)
+        assert current is not None
+        rule = {"engagements": {"kind": ["Fair visit", "demo_request"], "value": 1}}
+        publish_criteria({**current.content, "rule": rule}, based_on=current.number, actor="m:test", now=now)
+    begin(acme, now, leads=[{"name": "A", "kind": "fair  visit"}])
+    with pytest.raises(ValidationFailed) as refused:
+        begin(acme, now, leads=[{"name": "A", "kind": "fare visit"}])
+    assert refused.value.field_errors[0].path == "/leads/0/kind"
 
 
 def test_a_sender_who_only_says_that_it_is_a_drill_gets_an_ordinary_test_lead(
@@ -355,14 +385,15 @@ def test_next_week_is_counted_by_the_clocks_of_the_organisation(now: datetime) -
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seconds": "5"}, "greater than or equal to 10"),
+        ({"seconds": "5"}, "At least 10."),
         ({"leads-0-kind": ""}, "This is required."),
+        ({"leads-0-kind": "demo_reqest"}, "asks about &#x27;demo_reqest&#x27;. There are: demo_request"),
         (
             {"leads-0-name": "", "leads-0-kind": "", "leads-0-country": "", "leads-0-employees": ""},
             "at least one",
         ),
         ({"leads-1-name": "From France", "leads-1-kind": "webinar"}, "Another lead is called so."),
-        ({"leads-0-employees": "-1"}, "greater than or equal to 0"),
+        ({"leads-0-employees": "-1"}, "At least 0."),
         ({"weekday": "9"}, "Select a valid choice"),
         ({"leads-TOTAL_FORMS": "x"}, "ManagementForm"),
     ],

@@ -10,9 +10,13 @@ from django.test import Client
 
 from leads.account_compare import compare_accounts, open_pairs
 from leads.account_merge import merge_accounts
-from leads.models import Account, AccountMerge, AccountPair, Lead
+from leads.criteria_drafts import publish_criteria
+from leads.models import Account, AccountMerge, AccountPair, Lead, NamedList
 from tests.factories import Org
 from tests.leads.test_account_pages import account, as_, written
+from tests.leads.test_criteria_draft import text_of
+from tests.leads.test_list_pages import made
+from tests.leads.test_named_lists import excluding
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +53,7 @@ def test_an_account_is_merged_after_a_look_at_what_that_does_and_taken_out_again
     assert client.post(address, {"into": str(heron.id)}).url == f"/accounts/{heron.id}"
     page = client.get(f"/accounts/{heron.id}").content.decode()
     assert "Heronry" in page
-    assert "Undo until" in page
+    assert "Undo until" in client.get(f"/accounts/{heron.id}/names").content.decode()
     assert "Merged into" in client.get(f"/accounts/{lost.id}").content.decode()
     assert client.post(f"/accounts/{lost.id}", {"name": "x"}).status_code == 409
     assert "Heronry" not in [each.name for each in client.get("/accounts").context["found"]]
@@ -99,11 +103,13 @@ def test_when_to_ask_is_chosen_there(acme: Org, now: datetime) -> None:
     assert client.post("/accounts/review", {"suggest": "on", "threshold": "5"}).status_code == 422
 
 
-def test_names_are_added_and_removed_on_the_accounts_page(acme: Org, now: datetime) -> None:
+def test_names_are_added_and_removed_on_a_page_of_their_own(acme: Org, now: datetime) -> None:
     heron = account(acme, now, "Heron")
     client, address = as_(acme.marketing), f"/accounts/{heron.id}/names"
     client.post(address, {"also": "heron-two.example", "kind": "domain"})
-    client.post(address, {"also": "gmail.com", "kind": "domain"})
+    refused = client.post(address, {"also": "gmail.com", "kind": "domain"})
+    assert refused.status_code == 422
+    assert 'value="gmail.com"' in refused.content.decode(), "what was typed stands there still"
     client.post(address, {"also": "Heron Freight", "kind": "name"})
     with acme.scope():
         rows = list(Account.objects.filter(merged_into=heron).order_by("name"))
@@ -116,7 +122,12 @@ def test_names_are_added_and_removed_on_the_accounts_page(acme: Org, now: dateti
 def test_a_rep_changes_none_of_it(acme: Org, now: datetime) -> None:
     heron = account(acme, now, "Heron")
     client = as_(acme.reps[0])
-    for address in ("/accounts/review", "/accounts/lists", f"/accounts/{heron.id}/merge"):
+    for address in (
+        "/accounts/review",
+        "/accounts/lists",
+        f"/accounts/{heron.id}/merge",
+        f"/accounts/{heron.id}/names",
+    ):
         assert client.get(address).status_code == 403
     assert client.get("/accounts").status_code == 200
 
@@ -136,3 +147,69 @@ def test_the_pages_cost_the_same_however_much_there_is(
     for address in ("/accounts", "/accounts/review", f"/accounts/{heron.id}", "/accounts/lists"):
         with django_assert_max_num_queries(20):
             assert client.get(address).status_code == 200
+
+
+def test_accounts_of_one_name_are_told_apart_by_their_domains(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        for domain in ("teal-one.example", "teal-two.example"):
+            Account.objects.create(name="Teal Retail", domain=domain, created_at=now)
+        compare_accounts(acme.id, now=now)
+        one, two = Account.objects.order_by("domain")
+    page = as_(acme.marketing).get("/accounts/review").content.decode()
+    for each in (one, two):
+        assert f"eep Teal Retail ({each.domain})" in page
+        assert (
+            page.count(f'href="/accounts/{each.id}">Teal Retail</a>') == 2
+        )  # in the heading, and above its facts
+
+
+def test_a_merge_says_beforehand_which_lists_the_company_comes_on(acme: Org, now: datetime) -> None:
+    heron, lost = account(acme, now, "Heron"), account(acme, now, "Heronry")
+    made(acme, now, "heronry.example")
+    made(acme, now, "heron.example", name="Partners of ours")
+    with acme.scope():
+        publish_criteria(excluding(acme, "rivals"), based_on=1, actor="a", now=now)
+    page = text_of(as_(acme.manager).get(f"/accounts/{lost.id}/merge", {"into": str(heron.id)}))
+    assert "Heron comes on Rivals : Heronry is on it." in page
+    assert "The leads that move come on Partners of ours : Heron is on it." in page
+    assert "may exclude leads or choose who gets them: qualification criteria, version 2 (in force)." in page
+    with acme.scope():
+        NamedList.objects.all().delete()
+    page = text_of(as_(acme.manager).get(f"/accounts/{lost.id}/merge", {"into": str(heron.id)}))
+    assert "Named lists Nothing changes" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "said"),
+    [
+        ("domain", "gmail.com", "so it names none of them."),
+        ("domain", "no domain", "Write it like acme.com, or add it as a name."),
+        (
+            "domain",
+            "kestrel.example",
+            "Kestrel has this already. If they are one company, merge the two accounts.",
+        ),
+        ("name", " heron ", "The account is called Heron already."),
+        ("name", "x" * 201, "At most 200 characters of plain text."),
+    ],
+)
+def test_a_name_that_is_refused_stays_in_its_field_with_why(
+    acme: Org, now: datetime, kind: str, typed: str, said: str
+) -> None:
+    heron, _ = account(acme, now, "Heron"), account(acme, now, "Kestrel")
+    refused = as_(acme.marketing).post(f"/accounts/{heron.id}/names", {"also": typed, "kind": kind})
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert f'value="{typed}"' in page
+    assert said in page[page.index('id="also_error"') :]
+    with acme.scope():
+        assert not Account.objects.filter(merged_into=heron).exists()
+
+
+def test_what_no_row_can_hold_is_refused_as_anything_else_is(acme: Org, now: datetime) -> None:
+    heron, client = account(acme, now, "Heron"), as_(acme.marketing)
+    added = client.post(f"/accounts/{heron.id}/names", {"also": "He\x00ron", "kind": "name"})
+    merged = client.post(f"/accounts/{heron.id}/merge", {"into": "He\x00ron"})
+    assert (added.status_code, merged.status_code) == (422, 422)
+    assert "At most 200 characters of plain text." in added.content.decode()
+    assert "No account is called" in merged.content.decode()

@@ -21,6 +21,7 @@ from leads.account_compare import (
 from leads.account_edit import change_account
 from leads.account_merge import UNDO_FOR, merge_accounts, preview_merge, undo_merge
 from leads.account_names import add_name, remove_name
+from leads.account_tree import MOST_LEVELS, ancestors
 from leads.incoming import CompanyIn, LeadIn
 from leads.list_csv import read_table
 from leads.list_import import plan_import
@@ -283,6 +284,46 @@ def test_a_chain_of_merges_finds_the_last_and_is_undone_from_its_end(in_acme: Or
     assert arrives(now, "bob@one.example").account_id == two.id
     undo_merge(merge_id=first.id, actor="a", now=now)
     assert arrives(now, "carl@one.example").account_id == one.id
+
+
+def test_an_undoing_that_would_close_a_circle_is_refused_with_the_way(in_acme: Org, now: datetime) -> None:
+    top = account(now, "Top", "top.example")
+    lost = account(now, "Lost", parent=top)
+    heron = account(now, "Heron", "heron.example", parent=lost)
+    merge = merge_accounts(winner_id=heron.id, loser_id=lost.id, actor="a", now=now)
+    rows = Account.objects.order_by("id")
+    change_account(account_id=heron.id, changes={"parent": None}, actor="a", now=now)
+    change_account(account_id=top.id, changes={"parent": heron.id}, actor="a", now=now)
+    undo_merge(merge_id=merge.id, actor="a", now=now)  # Heron's parent was changed, so it stays out of it
+    assert [each.name for each in ancestors(Account.objects.get(id=lost.id))] == ["Top", "Heron"]
+    child = account(now, "Child", parent=lost)
+    merge = merge_accounts(winner_id=heron.id, loser_id=lost.id, actor="a", now=now)
+    Account.objects.filter(id=lost.id).update(parent=child)
+    before = list(rows.values())
+    with pytest.raises(Conflict, match="close a circle: Lost below Child below Lost"):
+        undo_merge(merge_id=merge.id, actor="a", now=now)
+    assert list(rows.values()) == before
+
+
+def test_an_undoing_that_would_stand_too_many_above_one_another_is_refused(
+    in_acme: Org, now: datetime
+) -> None:
+    heron = account(now, "Heron", "heron.example")
+    lost = account(now, "Lost")
+    child = account(now, "Child", parent=lost)
+    merge = merge_accounts(winner_id=heron.id, loser_id=lost.id, actor="a", now=now)
+    above: Account | None = None
+    for level in range(MOST_LEVELS - 1):
+        above = account(now, f"Level {level}", parent=above)
+    assert above is not None
+    Account.objects.filter(id=lost.id).update(parent=above)
+    before = list(Account.objects.order_by("id").values())
+    with pytest.raises(Conflict, match="stand above one another"):
+        undo_merge(merge_id=merge.id, actor="a", now=now)
+    assert list(Account.objects.order_by("id").values()) == before
+    change_account(account_id=child.id, changes={"parent": None}, actor="a", now=now)
+    undo_merge(merge_id=merge.id, actor="a", now=now)
+    assert len(ancestors(Account.objects.get(id=lost.id))) == MOST_LEVELS - 1
 
 
 def test_an_old_merge_is_not_undone(in_acme: Org, now: datetime) -> None:

@@ -142,11 +142,32 @@ def test_an_owner_of_another_organisation_is_nobody(acme: Org, globex: Org, now:
     assert [error["path"] for error in refused.json()["errors"]] == ["/owner"]
 
 
-def test_a_rep_reads_the_list_and_does_not_edit(acme: Org, now: datetime) -> None:
+def test_reps_and_executives_read_an_account_and_do_not_edit_it(
+    acme: Org, globex: Org, now: datetime
+) -> None:
+    found = account(acme, now, employees=1200)
+    for member, way in ((acme.reps[0], "My leads there"), (acme.director, "Leads there")):
+        client = as_(member)
+        assert f'href="/accounts/{found.id}"' in client.get("/accounts").content.decode()
+        page = client.get(f"/accounts/{found.id}").content.decode()
+        assert "1,200" in page
+        assert f"</svg>{way}</a>" in page
+        assert 'method="post"' not in page.partition("<main")[2].partition("</main>")[0]
+        assert client.post(f"/accounts/{found.id}", {"name": "Mine"}).status_code == 403
+        assert client.get(f"/accounts/{found.id}/names").status_code == 403
+    assert as_(globex.reps[0]).get(f"/accounts/{found.id}").status_code == 404
+    with acme.scope():
+        found.refresh_from_db()
+        assert found.name != "Mine"
+
+
+def test_nothing_beside_the_form_would_throw_away_what_is_typed(acme: Org, now: datetime) -> None:
     found = account(acme, now)
-    client = as_(acme.reps[0])
-    assert client.get("/accounts").status_code == 200
-    assert client.get(f"/accounts/{found.id}").status_code == 403
+    page = as_(acme.marketing).get(f"/accounts/{found.id}").content.decode()
+    main = page.partition("<main")[2].partition("</main>")[0]
+    assert main.count("<form") == 1
+    assert f'href="/accounts/{found.id}/names"' in main
+    assert f'href="/accounts/{found.id}/merge"' in main
 
 
 def test_the_list_costs_the_same_for_two_accounts_and_for_fifty(

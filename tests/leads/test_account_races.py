@@ -16,6 +16,7 @@ from leads.account_edit import change_account
 from leads.account_merge import merge_accounts, undo_merge
 from leads.incoming import CompanyIn, LeadIn
 from leads.list_csv import read_table
+from leads.list_plan import ListPlan
 from leads.models import Account, AccountSettings, Lead
 from leads.named_lists import create_list
 from leads.upsert import upsert_leads
@@ -204,7 +205,7 @@ def test_several_who_save_the_first_settings_at_once_come_one_after_the_other(
         assert AuditEntry.objects.filter(action="account.settings").count() == 4
 
 
-def brings(org: Org, text: str) -> list_import.ListPlan:
+def brings(org: Org, text: str) -> ListPlan:
     """Bring a file into a new list."""
     with org.scope():
         now = database_clock()
@@ -261,3 +262,40 @@ def test_a_file_and_an_arrival_that_name_a_company_at_once_make_one_account(
         account = Account.objects.get()
         assert (account.name, account.tier) == ("Heron", "A")
         assert Lead.objects.get().account_id == account.id
+
+
+def test_a_name_that_an_arrival_makes_an_account_of_meanwhile_is_refused(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two rows would have it, and which of them the next one joins would be left to chance."""
+    with org.scope():
+        heron = Account.objects.create(name="Heron", domain="heron.example", created_at=database_clock())
+    refused: list[str] = []
+
+    def named() -> None:
+        with org.scope():
+            try:
+                account_names.add_name(
+                    account_id=heron.id, name="Heron Freight", actor="a", now=database_clock()
+                )
+            except ValidationFailed as refusal:
+                refused.append(refusal.field_errors[0].code)
+
+    rival = threading.Thread(target=in_threads, args=(named,))
+    made = accounts.insert_rows
+
+    def made_and_overtaken(*rows: Any, **how: Any) -> Any:
+        answer = made(*rows, **how)
+        if not rival.ident:
+            rival.start()
+            wait_until_somebody_waits()
+        return answer
+
+    monkeypatch.setattr(accounts, "insert_rows", made_and_overtaken)
+    with org.scope():
+        item = LeadIn(email="ann@gmail.com", company=CompanyIn(name="Heron Freight"))
+        receive_lead(item=item, actor="system", clock=database_clock)
+    rival.join()
+    assert refused == ["taken"]
+    with org.scope():
+        assert Account.objects.filter(name="Heron Freight").count() == 1

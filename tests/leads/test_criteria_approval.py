@@ -18,6 +18,7 @@ from tests.tenants.publications import approval_on
 
 pytestmark = pytest.mark.django_db
 PAGE = "/qualification"
+CHECK = "/qualification/draft/check"
 
 
 def as_(member: Member) -> Client:
@@ -28,6 +29,13 @@ def as_(member: Member) -> Client:
 
 def text_of(response: Any) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def ask(client: Client, form: dict[str, Any] = FORM, revision: int = 1) -> Any:
+    """Save the form and press the button of the check. revision: the one that the draft has then."""
+    before = {"revision": str(revision - 1)} if revision > 1 else {}
+    assert client.post(PAGE, {**form, **before}).headers["Location"] == CHECK
+    return client.post(CHECK, {"revision": str(revision), "against": "1", "when": "now"}, follow=True)
 
 
 @pytest.fixture
@@ -47,11 +55,10 @@ def order_of(org: Org) -> Publication:
         return Publication.objects.order_by("-asked_at", "-id")[0]
 
 
-def test_saving_asks_and_another_admin_approves(acme: Org, bea: Member) -> None:
+def test_saving_and_one_more_button_asks_and_another_admin_approves(acme: Org, bea: Member) -> None:
     client = as_(acme.admin)
-    assert "Save as version 2 and ask for approval" in text_of(client.get(PAGE))
-    done = client.post(PAGE, FORM, follow=True)
-    assert "The other admins are asked for their approval." in text_of(done)
+    assert "Check and ask" in text_of(client.get(PAGE))
+    done = ask(client)
     assert "Version 2 waits for approval. Ada Acme asked on" in text_of(done)
     assert in_force(acme) == 1
     theirs = as_(bea).get(PAGE)
@@ -65,7 +72,7 @@ def test_saving_asks_and_another_admin_approves(acme: Org, bea: Member) -> None:
 
 
 def test_who_reads_only_is_not_shown_the_draft(acme: Org, bea: Member) -> None:
-    as_(acme.admin).post(PAGE, FORM)
+    ask(as_(acme.admin))
     page = text_of(as_(acme.marketing).get(PAGE))
     assert "waits for approval" in page
     assert "Draft of version 2" not in page
@@ -74,9 +81,10 @@ def test_who_reads_only_is_not_shown_the_draft(acme: Org, bea: Member) -> None:
 
 def test_another_wording_takes_the_place_of_the_first_request(acme: Org, bea: Member) -> None:
     client = as_(acme.admin)
-    client.post(PAGE, FORM)
+    ask(client)
     first = order_of(acme)
-    client.post(PAGE, {**FORM, "days": "21"})
+    assert "To save a change withdraws the request" in text_of(client.get(PAGE))
+    ask(client, {**FORM, "days": "21"}, revision=2)
     with acme.scope():
         assert CriteriaVersion.objects.count() == 2
         assert Publication.objects.get(id=first.id).state == "withdrawn"
@@ -94,12 +102,12 @@ def test_what_makes_no_sense_is_not_asked_for(acme: Org, bea: Member) -> None:
         assert CriteriaVersion.objects.count() == 1
 
 
-def test_turned_off_again_the_draft_is_published_by_whoever_saves_it(acme: Org, bea: Member) -> None:
+def test_turned_off_again_the_draft_is_published_without_asking(acme: Org, bea: Member) -> None:
     client = as_(acme.admin)
-    client.post(PAGE, FORM)
+    ask(client)
     for admin in (client, as_(bea)):
         admin.post("/second-approval", {"kind": "criteria", "on": "no"})
-    client.post(PAGE, {**FORM, "days": "21"})
+    ask(client, {**FORM, "days": "21"}, revision=2)
     assert in_force(acme) == 2
     with acme.scope():
         assert not CriteriaVersion.objects.filter(state="draft").exists()

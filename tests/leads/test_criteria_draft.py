@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from handoff.intake import receive_lead
-from leads.criteria_drafts import begin_draft
+from leads.criteria_drafts import begin_draft, publish_criteria
 from leads.criteria_preview import preview_criteria
 from leads.criteria_words import changes, without_changes
 from leads.defaults import DEFAULT_CRITERIA
@@ -90,12 +90,12 @@ def test_a_condition_is_added_filled_in_checked_and_published_without_script(acm
     sent = opened(client)
     added = client.post(DRAFT, {**sent, "act": "add:fit"})
     assert added.status_code == 200
-    assert "not saved yet" in text_of(added)
+    assert "data-sp-unsaved-mark>You have unsaved changes." in added.content.decode()
     assert draft_in(acme).revision == 1
     chosen = client.post(DRAFT, {**form_of(added), "fit.0.f": "Employees", "act": "refresh:fit.0"})
     filled = {**form_of(chosen), "fit.0.v": "50"}
     checked = client.post(DRAFT, {**filled, "do": "check"}, follow=True)
-    assert "Fits: Everybody fits; now Employees at least 50." in text_of(checked)
+    assert "Fits: Employees at least 50. Until now everybody fits." in text_of(checked)
     done = client.post(f"{DRAFT}/check", {"revision": "2", "against": "1"}, follow=True)
     assert "Version 2 is in force." in text_of(done)
     assert "Employees at least 50" in text_of(client.get("/qualification/versions"))
@@ -114,7 +114,7 @@ def test_what_is_typed_wrong_is_refused_beside_its_field_and_nothing_is_saved(ac
     refused = client.post(DRAFT, wrong)
     assert refused.status_code == 422
     page = text_of(refused)
-    assert "Did you mean" in page
+    assert "Did you mean Employees?" in page
     assert "A name has 1 to 80 characters." in page
     assert 'value="Employes"' in refused.content.decode()
     assert draft_in(acme).revision == 1
@@ -173,10 +173,28 @@ def test_a_draft_is_discarded_and_who_only_reads_comes_to_no_page_of_it(acme: Or
     for path in (DRAFT, f"{DRAFT}/check", f"{DRAFT}/leads"):
         assert as_(acme.marketing).get(path).status_code == 403
         assert client.get(path).status_code == 200
-    assert client.post(f"{DRAFT}/discard", {"revision": "9"}, follow=True).status_code == 200
+    assert client.post(f"{DRAFT}/discard", {"sure": "1", "revision": "9"}, follow=True).status_code == 200
     assert draft_in(acme)
-    client.post(f"{DRAFT}/discard", {"revision": "1"})
+    client.post(f"{DRAFT}/discard", {"sure": "1", "revision": "1"})
     assert client.get(DRAFT).status_code == 302
+
+
+def test_the_leads_that_using_a_version_again_would_change_are_shown(
+    acme: Org, globex: Org, now: datetime
+) -> None:
+    with acme.scope():
+        arrive(acme, now, "ann@okapi.example")
+        first = CriteriaVersion.objects.get()
+        publish_criteria({**DEFAULT_CRITERIA, "rule": NOBODY}, based_on=1, actor="a", now=now)
+    client = as_(acme.admin)
+    check = client.get(f"/qualification/versions/{first.id}/use").content.decode()
+    address = f"/qualification/versions/{first.id}/leads"
+    assert f'<a href="{address}">See the 1</a>' in check
+    page = text_of(client.get(address))
+    assert "By version 1, against version 2." in page
+    assert "ann@okapi.example" in page
+    assert as_(globex.admin).get(address).status_code == 404
+    assert as_(acme.marketing).get(address).status_code == 403
 
 
 def test_an_earlier_version_is_used_again(acme: Org) -> None:
@@ -285,7 +303,7 @@ def test_a_change_is_said_part_by_part() -> None:
         "required": ["phone"],
     }
     assert changes(before, after) == [
-        "Fits: Everybody fits; now Employees at least 50.",
+        "Fits: Employees at least 50. Until now everybody fits.",
         "Shows intent, or else: Demo request at least once.",
         "Shows intent, no longer: Demo request at least once within 30 days.",
         "Exclusion Competitor: Competitor is yes; now Partner is yes.",

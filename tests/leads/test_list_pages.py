@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from leads import list_import
 from leads.criteria_drafts import publish_criteria
 from leads.models import Account, ListEntry, NamedList
 from leads.named_lists import add_entries, create_list
@@ -124,3 +125,20 @@ def test_a_list_costs_the_same_for_two_entries_and_for_five_hundred(
     client = as_(acme.admin)
     with django_assert_max_num_queries(20):
         client.get(f"/accounts/lists/{found.id}")
+
+
+def test_a_file_that_others_keep_overtaking_stays_on_its_page(
+    acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals = made(acme, now)
+
+    def overtaken(*_: Any, **__: Any) -> None:
+        raise list_import._Overtaken
+
+    monkeypatch.setattr(list_import, "_import", overtaken)
+    sent = {"text": "domain\nrival.example", "do": "apply"}
+    page = as_(acme.marketing).post(f"/accounts/lists/{rivals.id}/import", sent)
+    assert page.status_code == 409
+    assert "bring the file in again" in page.content.decode()
+    assert "rival.example" in page.context["file_text"]
+    assert shown(acme) == []

@@ -19,7 +19,8 @@ from leads.criteria_preview import preview_criteria
 from leads.forms import CriteriaForm
 from leads.incoming import CompanyIn, EngagementIn, LeadIn
 from leads.list_csv import decode, read_table
-from leads.list_import import ListPlan, import_list, plan_import
+from leads.list_import import import_list, plan_import
+from leads.list_plan import ListPlan
 from leads.models import Account, CriteriaVersion, DataWait, Lead, ListEntry, NamedList
 from leads.named_lists import add_entries, change_list, create_list, read_entry, remove_list
 from leads.plain import PlainCriteria, plain_form_of

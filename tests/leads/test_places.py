@@ -7,9 +7,10 @@ from itertools import product
 
 import pytest
 
-from leads.criteria import facts_of
-from leads.criteria_preview import _rows, _values
+from core.rules import compile_rule
+from leads.criteria import SCHEMA, facts_of
 from leads.models import Account, Lead
+from leads.preview_facts import see_leads
 from tests.factories import Org
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,8 @@ def test_a_preview_reads_places_as_a_judgement_does(acme: Org, now: datetime) ->
                 updated_at=now,
             )
         asked = ["place.country", "place.region", "lead.postal_code"]
-        seen = {row["key"]: _values(row) for row in _rows(100, asked)}
+        known = {"all": [{"field": name, "op": "exists", "value": True} for name in asked]}
+        seen = {lead.key: lead.values for lead in see_leads(100, [compile_rule(known, SCHEMA)])}
         for lead in Lead.objects.select_related("account"):
             judged = facts_of(lead, lead.account, [], now).values
             for name in asked:

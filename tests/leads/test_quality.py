@@ -22,7 +22,9 @@ from leads.requirements import REQUIRED_FIELDS
         (Known(email="ruth@eu.mailinator.com"), ["disposable_email"]),
         (Known(email="ruth@gmail.com"), ["free_email"]),
         (Known(phone="030 901820", country="de"), []),
-        (Known(phone="030 901820", country="Germany"), ["invalid_phone"]),
+        (Known(phone="030 901820", country="Germany"), []),
+        (Known(phone="030 901820", country="DEU"), []),
+        (Known(phone="030 901820", country="Elsewhere"), ["invalid_phone"]),
         (Known(phone="+49 30 901820", country="US"), []),  # a number of abroad is no error
         (Known(phone="+49 30 1"), ["invalid_phone"]),
         (Known(phone="call me"), ["invalid_phone"]),

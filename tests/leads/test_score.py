@@ -311,6 +311,8 @@ def test_the_plain_form_keeps_the_score_that_it_does_not_show(acme: Org, now: da
     assert "stays as it is" in text_of(page)
     said = {"based_on": "2", "intent": ["demo_request"], "days": "30", "required": ["email"]}
     assert client.post("/qualification", said).status_code == 302
+    wanted = {"revision": "1", "against": "2", "when": "now"}
+    assert client.post("/qualification/draft/check", wanted).status_code == 302
     with acme.scope():
         current = versions.published_version(CriteriaVersion)
         assert current is not None

@@ -82,14 +82,17 @@ def test_the_criteria_are_three_boxes_and_no_tree(admin: Client) -> None:
     assert "Webinar" not in intent
     assert "sp-tree" not in text
     assert "Edit as a tree" in text
-    assert '<details class="sp-card">' in text, "JSON stays folded"
+    assert '<details class="sp-card sp-fold">' in text, "JSON stays folded"
 
 
 def test_the_boxes_say_the_same_tree_as_before(admin: Client, api: Client) -> None:
     before = api.get("/api/v1/criteria").json()
     assert before["content"] == json.loads(json.dumps(DEFAULT_CRITERIA))
     sent = {**form_of(admin.get("/qualification")), "employees_from": "50", "countries": "DE, AT"}
-    assert admin.post("/qualification", sent).status_code == 302, "one button publishes"
+    checked = admin.post("/qualification", sent, follow=True)
+    assert "sp-tree" not in checked.content.decode(), "no tree is opened"
+    published = {"revision": "1", "against": before["number"], "when": "now"}
+    assert admin.post("/qualification/draft/check", published).status_code == 302, "two steps"
     after = api.get("/api/v1/criteria").json()
     assert after["number"] == before["number"] + 1
     assert after["content"]["rule"] == before["content"]["rule"]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
 
 from reporting.models import TargetFact
 from reporting.views import asked, volume
@@ -376,3 +377,40 @@ def test_the_small_charts_of_the_rows_merge_days_and_say_how_many(week: Org) -> 
     assert answer.context["course_title"] == "On time, by 5 days"
     assert answer.context["rows"]
     assert read(week.admin, period="7d").context["course_title"] == "On time, by day"
+
+
+# --- At which hours ---
+
+
+def test_late_clocks_are_shown_by_the_hour_of_the_week_they_started_in(acme: Org, at_now: datetime) -> None:
+    with acme.scope():
+        monday = at_now - timedelta(days=1)  # 10:00 in Berlin
+        for _ in range(6):
+            hand_over(acme, at=monday, owner=acme.reps[0])
+        hand_over(acme, at=monday, owner=acme.reps[0], touched=monday + timedelta(minutes=5))
+        hand_over(acme, at=monday + timedelta(hours=2), owner=acme.reps[0])  # one alone says nothing
+        drain(acme)
+    answer = read(acme.admin)
+    cells = answer.context["heat"]["rows"][0]["cells"]
+    assert (round(cells[10]["value"]), cells[10]["base"], cells[12]["base"]) == (86, 7, 1)
+    text = answer.content.decode()
+    assert "6 of 7 late, Mon 10:00 to 11:00" in text
+    assert "1 of 1 late" not in text
+    behind = browser(acme.admin).get(cells[10]["url"])
+    assert behind.context["count"] == 6
+    assert "Came Mon 10:00 to 11:00" in behind.content.decode()
+    assert lines(browser(acme.admin).get(behind.context["csv_url"]))[1:] != []
+    assert len(lines(browser(acme.admin).get(behind.context["csv_url"]))) == 7
+
+
+@pytest.mark.parametrize("hour", ["168", "-1", "Fri", "1.5", "²"])
+def test_an_hour_that_no_week_has_is_refused(week: Org, hour: str) -> None:
+    answer = read(week.admin, "/compliance/leads", hour=hour)
+    assert answer.status_code == 400
+
+
+def test_the_table_comes_as_a_spreadsheet_too(week: Org) -> None:
+    answer = read(week.admin, "/compliance.xlsx", by="source")
+    sheet = load_workbook(io.BytesIO(answer.content)).active
+    assert [cell.value for cell in next(sheet.iter_rows())][:2] == ["Source", "First touch: on time"]
+    assert "compliance-by-source-2026-10-19-to-2026-11-17.xlsx" in answer["Content-Disposition"]

@@ -19,7 +19,7 @@ from leads.services import mark_dirty
 from reporting.facts import drain, drain_tenant, rebuild
 from reporting.measures import BUCKET_ENDS, BUCKET_ERROR, RANGES, bucket_of, place_of, quantiles
 from reporting.models import RollUp, RollUpState, TargetFact
-from reporting.selectors import SPLITS, Question, choices, ground_of, load_names, report, sight_of
+from reporting.selectors import SPLITS, Question, by_hour, choices, ground_of, load_names, report, sight_of
 from reporting.selectors.rolled import cube_for
 from sla.models import Target, Timer
 from sla.services import cancel, meet
@@ -154,6 +154,24 @@ def assert_same(quick: Any, slow: Any) -> None:
             assert replace(mine[target], median=None, p90=None) == replace(rate, median=None, p90=None)
             assert_near(mine[target].median, rate.median)
             assert_near(mine[target].p90, rate.p90)
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_hours_from_cells_are_those_of_the_facts(in_acme: Org, now: datetime, seed: int) -> None:
+    live_through(in_acme, now, random.Random(seed))
+    for days, changes in (
+        (30, {}),
+        (200, {}),
+        (200, {"ignore_pauses": True}),
+        (90, {"team": in_acme.team.id}),
+    ):
+        last = now.astimezone(BERLIN).date()
+        question = Question(zone=BERLIN, first=last - timedelta(days=days), last=last, **changes)
+        ground = ground_of(question)
+        assert ground is not None
+        quick = by_hour(question, now=now, ground=ground)
+        assert sum(hour.base for hour in quick) > 0
+        assert quick == by_hour(question, now=now)
 
 
 def assert_near(mine: int | None, exact: int | None) -> None:

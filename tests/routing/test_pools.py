@@ -95,7 +95,7 @@ class TestPage:
             ({"name": " "}, "This field is required"),
             ({"name": "inbound"}, "Another pool is called so"),
             ({"strategy": "by-luck"}, "Select a valid choice"),
-            ({"absence_turns": "-1"}, "greater than or equal to 0"),
+            ({"absence_turns": "-1"}, "At least 0."),
             ({"off_hours": "overflow"}, "Choose the pool that is asked"),
             ({"calendar": "5c0e3a8e-0000-4000-8000-000000000000"}, "Select a valid choice"),
         ],
@@ -199,3 +199,9 @@ class TestApi:
         assert call(acme, "PATCH", "routing/settings", {"fallback": acme.marketing.email})[0] == 400
         with acme.scope():
             assert RoutingSettings.objects.get().fallback_id == acme.fallback.id
+
+
+def test_a_name_that_is_taken_is_said_once(acme: Org) -> None:
+    answer = as_(acme.admin).post("/routing/pools/new", form(name="Inbound"))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {"name": ["Another pool is called so."]}

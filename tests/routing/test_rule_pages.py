@@ -329,9 +329,9 @@ def test_a_draft_is_discarded_unless_somebody_saved_it_since(acme: Org) -> None:
     client = editing(acme)
     revision = draft_of(acme).revision
     press(client, "down:pools.0")
-    client.post("/routing/draft/discard", {"revision": revision})
+    client.post("/routing/draft/discard", {"sure": "1", "revision": revision})
     assert names(acme) == ["Region", "Big", "Everyone else"]
-    done = client.post("/routing/draft/discard", {"revision": revision + 1}, follow=True)
+    done = client.post("/routing/draft/discard", {"sure": "1", "revision": revision + 1}, follow=True)
     assert "The draft of version 2 is gone." in text_of(done)
 
 
@@ -339,10 +339,24 @@ def test_the_editor_costs_the_same_for_any_number_of_rules(
     acme: Org, django_assert_max_num_queries: Any
 ) -> None:
     client = editing(acme)
-    with django_assert_max_num_queries(24) as few:
+    with django_assert_max_num_queries(25) as few:
         client.get(DRAFT)
     more = [{"name": f"R{at}", "when": {**BIG, "value": 900 - at}, "pool": "second"} for at in range(100)]
     with acme.scope():
         RuleSetVersion.objects.filter(state="draft").update(content={**CONTENT, "pools": [*more, REST]})
     with django_assert_max_num_queries(len(few)):
         client.get(DRAFT)
+
+
+def test_a_draft_is_asked_about_before_it_is_lost_with_what_it_changes(acme: Org) -> None:
+    client = editing(acme)
+    press(client, "down:pools.0")
+    asked = client.post("/routing/draft/discard", {"revision": draft_of(acme).revision})
+    lost = text_of(asked)
+    assert "Discard the draft of version 2?" in lost
+    assert len(asked.context["lost"]) >= 1
+    assert all(each in lost for each in asked.context["lost"])
+    assert "Version 1 stays in force." in lost
+    assert draft_of(acme).number == 2
+    said = {"sure": "1", "revision": asked.context["draft"].revision}
+    assert "is gone" in text_of(client.post("/routing/draft/discard", said, follow=True))

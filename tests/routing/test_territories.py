@@ -191,14 +191,14 @@ def test_a_file_is_taken_over_whole_and_comes_out_as_it_went_in(acme: Org) -> No
         ),
         (
             b"name,countries,pool\nA,Germany,second\nB,France,elsewhere\n",
-            'Line 3: There is no pool "elsewhere".',
+            '3 There is no pool "elsewhere".',
         ),
         (
             b"name,countries,pool\nA,Germany,second\na ,France,second\n",
-            "Line 3: Line 2 has a territory of this name",
+            "3 Line 2 has a territory of this name",
         ),
-        (b"name,countries,pool\nA,,second\n", "Line 2: This territory would take every lead"),
-        (b"name,employees_from,pool\nA,many,second\n", 'Line 2: employees_from is no whole number: "many".'),
+        (b"name,countries,pool\nA,,second\n", "2 This territory would take every lead"),
+        (b"name,employees_from,pool\nA,many,second\n", '2 employees_from is no whole number: "many".'),
         (b"name,land,pool\nA,Germany,second\n", 'There is no column "land"'),
         (b"countries\nGermany\n", "The column name is missing"),
         (b'name,countries,pool\n"A,Germany,second\n', "cannot be read"),
@@ -300,6 +300,34 @@ def test_a_lead_that_arrives_goes_by_its_postal_code_and_the_log_names_the_terri
     shown = text_of(client.get(f"/decisions/{decision.id}"))
     assert "South" in shown
     assert "Postal code" in shown
+
+
+def test_whoever_reads_the_rules_reads_the_territories_in_force(
+    acme: Org, globex: Org, django_assert_max_num_queries: Any
+) -> None:
+    client = editing(acme, content(SOUTH))
+    client.post("/routing/draft/check", {"revision": draft_of(acme).revision, "against": "1", "when": "now"})
+    for member in (acme.manager, acme.marketing, acme.director):
+        reader = as_(member)
+        assert 'href="/routing/territories"' in reader.get("/routing").content.decode()
+        with django_assert_max_num_queries(20):
+            page = reader.get("/routing/territories")
+        assert "South" in text_of(page)
+        assert "They are tried as rule 1." in text_of(page)
+        assert "<form" not in page.content.decode().partition("<main")[2].partition("</main>")[0]
+    assert as_(acme.reps[0]).get("/routing/territories").status_code == 403
+    elsewhere = text_of(as_(globex.manager).get("/routing/territories"))
+    assert "South" not in elsewhere
+    assert "No territory" in elsewhere
+
+
+def test_nothing_beside_an_open_territory_would_throw_away_what_is_typed(acme: Org) -> None:
+    client = editing(acme, content(SOUTH))
+    opened = client.get(f"{PAGE}?at=0").content.decode().partition("<main")[2]
+    assert 'value="save"' in opened
+    for other in ('name="file"', 'value="remove:', 'value="overlaps:', "?at=new"):
+        assert other not in opened
+        assert other in client.get(PAGE).content.decode()
 
 
 def test_another_organisation_and_a_manager_do_not_reach_the_territories(acme: Org, globex: Org) -> None:

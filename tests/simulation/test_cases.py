@@ -361,7 +361,9 @@ class TestTheGate:
         client = Client()
         client.force_login(org.admin.user)
         page = client.get("/routing/draft/check").content.decode()
-        assert "Saved test leads" in page
+        with org.scope():
+            failing = LeadCase.objects.get()
+        assert f'<a href="/routing/test-leads/{failing.id}">Saved test leads</a>' in page
         assert "“A German” fails" in page
         sent = {"revision": draft.revision, "against": 1, "when": "now"}
         refused = client.post("/routing/draft/check", sent)
@@ -380,6 +382,9 @@ class TestTheGate:
         client.force_login(org.admin.user)
         page = client.get("/qualification/draft/check")
         assert "“A German” fails" in page.content.decode()
+        with org.scope():
+            failing = LeadCase.objects.get()
+        assert f'<a href="/routing/test-leads/{failing.id}">Open the test lead</a>' in page.content.decode()
         refused = client.post("/qualification/draft/check", {"revision": 1, "against": 1})
         assert refused.status_code == 422
         # Rules are not: they were not chosen.
@@ -392,3 +397,17 @@ class TestTheGate:
             entry = AuditEntry.objects.filter(object_type="routingsettings").get()
             assert (entry.before, entry.after) == ({"gated": []}, {"gated": ["routing"]})
             assert LeadCase.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("facts", "path"),
+    [
+        ({"email": "bad@@x"}, "/facts/email"),
+        ({"account": {"domain": "not a domain"}}, "/facts/account/domain"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(org: Org, facts: Any, path: str) -> None:
+    body = {"name": "X", "facts": facts, "expects": {"qualifies": False}}
+    refused = call(org, "POST", "test-leads", body)
+    assert refused.status_code == 400
+    assert [each["path"] for each in refused.json()["errors"]] == [path]

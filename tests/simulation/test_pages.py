@@ -24,7 +24,7 @@ from tests.simulation.conftest import (
 )
 
 pytestmark = pytest.mark.django_db
-BUDGET = 20
+BUDGET = 21
 
 
 def admin(org: Org) -> Client:
@@ -77,6 +77,21 @@ class TestReplaying:
         write_draft(org, draft_rules())
         assert "as it was before its last save" in " ".join(read(client, "/routing").split())
 
+    @pytest.mark.parametrize("path", ["/routing/draft", "/routing/draft/check"])
+    def test_the_draft_and_its_check_say_it_too_and_offer_another_replay(self, org: Org, path: str) -> None:
+        client = admin(org)
+        take_in(org, 9)
+        write_draft(org, draft_rules(GERMANS, rest=None))
+        before = " ".join(read(client, path).split())
+        assert "It was not replayed on past leads yet." in before
+        assert "In the last 30 days no lead matched no rule of those in force." in before
+        assert 'href="/routing/simulate"' in before
+        assert 'name="days" value="30"' in before
+        simulate(org)
+        page = " ".join(read(client, path).split())
+        assert "Replayed on the last 9 leads</a>: 9 go to somebody else, 6 left without an owner." in page
+        assert "6 of the 9 replayed leads matched no rule of it." in page
+
     def test_it_is_asked_for_by_a_form_and_shows_how_far_it_is(self, org: Org) -> None:
         client = admin(org)
         assert "Replay past leads" in read(client, "/routing/simulate")
@@ -124,17 +139,24 @@ class TestReplaying:
         assert admin(globex).post(f"/routing/simulations/{run.id}/cancel").status_code == 404
 
 
+def asked(client: Client, **said: str) -> str:
+    """The page about a lead, as its form leads there."""
+    answer = client.post("/routing/simulate/lead", said, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
 class TestOneLead:
     def test_a_lead_is_shown_by_the_draft_and_by_what_is_in_force(self, org: Org) -> None:
         take_in(org, 1)
         write_draft(org, draft_rules(GERMANS))
         client = admin(org)
-        page = read(client, "/routing/simulate/lead", lead="lead0@firm0.example", at="2026-11-17T11:00")
+        page = asked(client, lead="lead0@firm0.example", at="2026-11-17T11:00")
         assert "German desk" in page
         assert org.reps[2].name in page
         assert "The rules in force give it" in page
         assert "First touch" in page
-        live = read(client, "/routing/simulate/lead", lead="lead0@firm0.example", rules="live")
+        live = asked(client, lead="lead0@firm0.example", rules="live")
         assert "The draft gives it" in live
         with org.scope():
             assert not SimulatedLead.objects.exists()
@@ -142,42 +164,53 @@ class TestOneLead:
     def test_a_name_finds_the_lead_or_those_that_it_may_mean(self, org: Org) -> None:
         take_in(org, 2)
         client = admin(org)
-        several = read(client, "/routing/simulate/lead", lead="Ruth")
+        several = asked(client, lead="Ruth")
         assert "Which of these?" in several
         assert several.count("/routing/simulate/lead") >= 1
-        one = client.get("/routing/simulate/lead", {"lead": "firm1.example"})
+        one = client.post("/routing/simulate/lead", {"lead": "firm1.example", "at": "2026-11-17T11:00"})
         assert one.status_code == 302
+        assert "firm1" not in one["Location"], "no address says who it is"
         assert "How it is decided" in read(client, one["Location"])
-        unknown = client.get("/routing/simulate/lead", {"lead": "Nobody"}).content.decode()
+        unknown = client.post("/routing/simulate/lead", {"lead": "Nobody"}).content.decode()
         assert "no lead with this" in unknown
 
     def test_one_that_is_typed(self, org: Org) -> None:
         client = admin(org)
         assert "What would become of it" in read(client, "/routing/simulate/typed")
         said = {
-            "typed": "1",
             "email": "a@firm.example",
             "account_employees": "900",
             "kind_0": "demo_request",
             "at": "2026-11-17T10:00",
         }
-        page = read(client, "/routing/simulate/typed", **said)
+        page = client.post("/routing/simulate/typed", said).content.decode()
         assert "Demo request" in page
         assert "How it is decided" in page
-        plain = read(client, "/routing/simulate/typed", typed="1", title="CTO")
-        assert "Not yet: it lacks E-mail" in plain
-        assert "It is not handed over" in plain
+        assert 'method="get"' not in page.partition("<main")[2], "nothing that is typed gets into an address"
+        assert '<button form="typed-lead" name="rules" value="live"' in page
+        plain = client.post("/routing/simulate/typed", {"title": "CTO"}).content.decode()
+        assert "No: it does not meet the criteria, and it lacks E-mail" in plain
+        assert "It is not handed over: it does not meet the criteria" in plain
+        asked = client.post("/routing/simulate/typed", {"kind_0": "demo_request"}).content.decode()
+        assert "Not yet: it lacks E-mail" in asked
+        assert "it meets the criteria, and lacks E-mail, which a handoff requires" in asked
 
     @pytest.mark.parametrize(
         "path, said, place",
         [
             ("/routing/simulate/lead", {"lead": "nobody@x.example"}, "no lead with this id"),
             ("/routing/simulate/lead", {"lead": "a@b.example", "at": "yesterday"}, "id_at_error"),
-            ("/routing/simulate/typed", {"typed": "1", "score": "many"}, "id_score_error"),
-            ("/routing/simulate/typed", {"typed": "1", "kind_0": "flew"}, ""),
+            ("/routing/simulate/typed", {"score": "many"}, "id_score_error"),
+            ("/routing/simulate/typed", {"kind_0": "flew"}, ""),
+            ("/routing/simulate/typed", {"email": "bad@@x"}, "id_email_error"),
             (
                 "/routing/simulate/typed",
-                {"typed": "1", "account_employees": "-1"},
+                {"account_domain": "not a domain"},
+                "id_account_domain_error",
+            ),
+            (
+                "/routing/simulate/typed",
+                {"account_employees": "-1"},
                 "id_account_employees_error",
             ),
         ],
@@ -185,7 +218,7 @@ class TestOneLead:
     def test_wrong_input_is_shown_again_with_its_place(
         self, org: Org, path: str, said: Any, place: str
     ) -> None:
-        answer = admin(org).get(path, said)
+        answer = admin(org).post(path, said)
         assert answer.status_code == (422 if place else 200)
         assert place in answer.content.decode()
 
@@ -193,7 +226,7 @@ class TestOneLead:
         take_in(org, 1)
         wrong = {**GERMANS, "when": {"field": "lead.gone", "op": "equals", "value": 1}}
         write_draft(org, draft_rules(wrong))
-        page = read(admin(org), "/routing/simulate/lead", lead="lead0@firm0.example")
+        page = asked(admin(org), lead="lead0@firm0.example")
         assert "The draft cannot be asked" in page
         assert "How it is decided" in page
 

@@ -303,9 +303,9 @@ def test_a_tier_that_somebody_removed_meanwhile_is_not_written_over_another(acme
 
 def test_a_draft_is_discarded(acme: Org) -> None:
     client = editing(acme)
-    assert client.post("/policy/draft/discard", {"revision": 7}).status_code == 302
+    assert client.post("/policy/draft/discard", {"sure": "1", "revision": 7}).status_code == 302
     assert draft_of(acme).number == 2, "somebody saved it meanwhile"
-    client.post("/policy/draft/discard", {"revision": 1})
+    client.post("/policy/draft/discard", {"sure": "1", "revision": 1})
     assert client.get(DRAFT).status_code == 302
     assert client.get(CHECK).status_code == 302
 

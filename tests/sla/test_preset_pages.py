@@ -148,7 +148,7 @@ def test_a_draft_begun_or_discarded_meanwhile_is_said(acme: Org) -> None:
     drafting(acme)
     met = client.post(PRESETS, written(page, do="start"))
     assert "New tier Demo request" in text_of(met)
-    client.post("/policy/draft/discard", {"revision": 1})
+    client.post("/policy/draft/discard", {"sure": "1", "revision": 1})
     gone = client.post(PRESETS, written(met, do="start"))
     assert "There is no draft any more" in text_of(gone)
     assert draft_of(acme) is None

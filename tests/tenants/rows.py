@@ -27,7 +27,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "sla.Pause": {"started_at": AT, "until": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "tenants.Publication": {"kind": "policy"},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},
-    "leads.DirtyHandoff": {"lead_id": uuid.uuid4()},
+    "leads.Opportunity": {"outcome": ""},
+    "leads.DirtyHandoff": {"lead_id": "00000000-0000-4000-8000-000000000001"},
     "leads.CriteriaVersion": {
         "content": Json({"rule": MQL_RULE, "fit": None, "exclude": [], "required": ["email"]})
     },
@@ -53,6 +54,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "routing.LeadCase": {"facts": Json({"title": "CTO"}), "expects": Json({"qualifies": True})},
     "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
+    "reporting.Agreement": {"document": Json({"sections": []})},
+    "reporting.AgreementSettings": {"review_day": 5, "freeze_days": 30},
+    "reporting.FreezeOverride": {"kind": "policy"},
 }
 
 

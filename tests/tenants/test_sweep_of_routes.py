@@ -54,7 +54,7 @@ ALIASES = {
     "name": "leads.Account",
 }
 # Parameters that are no ids: name -> a value that exists.
-SAMPLES: dict[str, str] = {}
+SAMPLES: dict[str, str] = {"commitment": "mql_volume"}
 # Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
 # caller's own.
 BODIES: dict[str, dict[str, Any]] = {
@@ -73,12 +73,24 @@ BODIES: dict[str, dict[str, Any]] = {
     "accept": {"by": "MEMBER"},
     "reject": {"by": "MEMBER", "reason": "wrong_title"},
     "nurture": {"by": "MEMBER", "reason": "not_evaluating"},
+    "dispute": {"argument": "A good lead."},
+    "decide": {"outcome": "upheld", "note": "It was so."},
+    "reopen": {"why": "Looked again.", "by": "MEMBER"},
+    "undo": {"by": "MEMBER"},
+    "answer": {"version": 1},
+    "<uuid:sheet_item_id>": {"outcome": "upheld", "note": "It was so."},
+    "<uuid:dispute_id>": {"outcome": "upheld", "note": "It was so."},
+    "progress": {"by": "MEMBER", "note": "Talked on the phone."},
+    "<uuid:reason_id>": {"label": "Another name"},
+    "order": {"kind": "nurture", "reasons": []},
     "pause": {"by": "MEMBER", "reason": "waiting_for_lead"},
     "resume": {"by": "MEMBER"},
     "excuse": {"kind": "outage", "note": "The phones were down."},
     "approve": {"note": "It was so."},
     "refuse": {"note": "It was not so."},
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
+    "opportunities": {"amount": 5},
+    "<uuid:opportunity_id>": {"amount": 5},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "claim": {"by": "MEMBER"},
     "leads": {"why": "Too many."},
@@ -105,6 +117,9 @@ NEEDS_A_HISTORY: set[str] = {
     # Only whoever asked may withdraw, and nobody of the cast asked for the sample.
     "excuses/<uuid:excuse_id>/withdraw",
     "api/v1/excuses/<uuid:excuse_id>/withdraw",
+    # An admin takes an outcome back, and a key is nobody; the sample's answer is no rejection.
+    "api/v1/disputes/<uuid:dispute_id>/reopen",
+    "disputes/items/<uuid:sheet_item_id>",
 }
 
 

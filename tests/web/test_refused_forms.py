@@ -53,3 +53,24 @@ def test_a_wrong_password_is_unprocessable_too(acme: Org) -> None:
 def test_asking_for_a_countrys_holidays_is_no_refusal(acme: Org) -> None:
     answer = as_(acme.admin).post("/calendars/new", {"name": "", "step": "holidays", "country": "DE"})
     assert answer.status_code == 200
+
+
+def test_a_value_out_of_bounds_is_told_in_our_words(acme: Org) -> None:
+    client = as_(acme.admin)
+    stale = client.post("/qualification/stages", {"stale_sal": "0", "stale_mql": "9999"}).content.decode()
+    for page, said in ((stale, "At least 1."), (stale, "At most 250.")):
+        assert said in page
+        assert "Ensure this value" not in page
+
+
+def test_what_has_a_value_or_must_have_one_is_not_called_optional(acme: Org) -> None:
+    client = as_(acme.admin)
+    address = client.post("/accounts/lists", {"name": "Rivals", "purpose": "competitors"}).url
+    page = client.get("/qualification/judge-again").content.decode()
+    assert "Which leads" in page
+    assert "(optional)" not in page
+    bring = client.get(f"{address}/import").content.decode()
+    assert "(optional)" not in bring[bring.index("CSV file") :].split("</label>")[0]
+    refused = client.post(f"{address}/import", {"do": "preview"})
+    assert refused.status_code == 422
+    assert "Choose a file." in refused.content.decode()

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from handoff.excuses import ask
 from handoff.intake import receive_lead
 from handoff.services import Actor
 from leads.incoming import EngagementIn, LeadIn
 from tenants.clock import fixed_clock
-from tenants.models import Team
+from tenants.models import Member, Team
 from tests.engine.scenes import clock_of, open_handoff
 from tests.factories import Org
 from web import shell
@@ -25,9 +25,11 @@ EVERYBODY = [
     "Rejections",
     "Volume",
     "Decisions",
+    "Agreement",
     "SLA tiers",
     "Calendars",
 ]
+OVERSEERS = ["Pipeline", "Speed", "Commitments", "Disputes", "Routing", *EVERYBODY]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
@@ -36,13 +38,12 @@ PLACES = {
         "Unrouted",
         "Needs data",
         "People",
-        "Routing",
         "Data quality",
         "Fairness",
-        *EVERYBODY,
+        *OVERSEERS,
     ],
-    "marketing": ["Needs data", "Data quality", "Qualification", "Routing", *EVERYBODY],
-    "executive": ["Routing", *EVERYBODY],
+    "marketing": ["Needs data", "Data quality", "Qualification", *OVERSEERS],
+    "executive": OVERSEERS,
 }
 
 
@@ -135,6 +136,25 @@ def test_a_badge_comes_from_whoever_registered_it(acme: Org, monkeypatch: pytest
     assert 'aria-label="Notifications, 7 unread"' in page
     counts = {item["label"]: item["count"] for item in items(client) if item["count"]}
     assert counts == {"People": 4}
+
+
+def test_rows_that_wait_are_counted_by_one_query(
+    acme: Org, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries
+) -> None:
+    request = RequestFactory().get("/account")
+    request.member, request.tenant = acme.admin, acme.tenant
+    monkeypatch.setattr(shell, "_badges", {})
+    with acme.scope():
+        people = Member.objects.filter(is_active=True)
+        shell.register_badge("tenants:people", lambda request: shell.Waiting(people, "bad"))
+        shell.register_badge("tenants:keys", lambda request: shell.Waiting(people.none(), "bad"))
+        shell.register_badge(shell.UNREAD, lambda request: shell.Waiting(people.filter(role="rep")))
+        with django_assert_num_queries(1):
+            badges = shell._badges_of(request)
+            assert shell._badges_of(request) is badges
+        assert badges["tenants:people"] == shell.Badge(people.count(), "bad")
+    assert badges[shell.UNREAD] == shell.Badge(len(acme.reps))
+    assert badges["tenants:keys"] == shell.Badge(0)
 
 
 def test_a_badge_of_nothing_is_not_shown(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ pytestmark = pytest.mark.django_db
 
 READS = {
     "accounts": "flag",
+    "agreement/versions": "cursor",
+    "commitments": "month",
     "decisions": "rule",
     "excuses": "state",
     "leads": "stage",

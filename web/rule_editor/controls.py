@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from core.rules import Field, Schema
 from core.rules.text import fold, storable
+from web.numbers import without_separators
 from web.rule_editor.wording import COMPARISONS, YES_NO
 
 Shape = Literal["none", "text", "lines", "number", "numbers", "range", "days", "choice", "choices"]
@@ -258,9 +259,9 @@ def _line(held: Controls, name: str) -> str:
 
 
 def number_or_text(text: str) -> int | float | str | None:
-    """A number as people write it, "1 200" and "2.5"; else the text as it is; None for an empty one."""
+    """A number as people write it, "1 200", "1,200" and "2.5"; else the text as it is; None for ""."""
     typed = text.strip()
-    plain = re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", typed)
+    plain = without_separators(typed)
     if not typed:
         return None
     if not _NUMBER.fullmatch(plain):

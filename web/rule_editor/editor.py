@@ -13,7 +13,7 @@ from core.rules import Schema, describe, validate
 from web.rule_editor.acts import ACTS, carry_out
 from web.rule_editor.controls import FieldPicker
 from web.rule_editor.nodes import FormReader, Indexes, Node, Reading, node_of, walk
-from web.rule_editor.rows import Row, in_plain_words, rows_of
+from web.rule_editor.rows import Row, in_plain_words, offers_id, rows_of
 
 _TOO_BIG: Final = ("too_many", "too_deep")
 
@@ -27,6 +27,7 @@ class Editing:
     acted:    a button of this editor was pressed: show the page again and save nothing.
     sentence: the rule in words; "" while it is not one.
     rows:     for the template.
+    offers:   lists to choose values from that a row names, by their ids.
     shows_errors: whether the template shows them; not while something is still being put together.
     """
 
@@ -37,6 +38,7 @@ class Editing:
     sentence: str
     rows: Sequence[Row]
     fields: Sequence[tuple[str, str]]
+    offers: Mapping[str, Sequence[str]]
     shows_errors: bool
 
 
@@ -94,7 +96,8 @@ class RuleEditor:
         return what, tuple(int(part) for part in parts)
 
     def _errors(self, tree: object) -> list[FieldError]:
-        return [] if tree is None else [in_plain_words(each) for each in validate(tree, self.schema)]
+        labels = {name: field.label for name, field in self.schema.by_name.items()}
+        return [] if tree is None else [in_plain_words(each, labels) for each in validate(tree, self.schema)]
 
     def _refused(self, before: object, after: object, at: Indexes) -> list[FieldError]:
         """Why an act makes the rule larger than a rule may be, at the node it was asked of."""
@@ -116,20 +119,30 @@ class RuleEditor:
         focus: Indexes | None = None,
     ) -> Editing:
         shown = None if root is None else node_of(tree, self._reading)
+        rows = rows_of(
+            shown,
+            prefix=self.prefix,
+            reading=self._reading,
+            any_kind=self._any_kind,
+            errors=errors if shows else (),
+            focus=focus,
+        )
         return Editing(
             prefix=self.prefix,
             tree=tree,
             errors=errors,
             acted=acted,
             sentence=describe(tree, self.schema) if tree is not None and not self._errors(tree) else "",
-            rows=rows_of(
-                shown,
-                prefix=self.prefix,
-                reading=self._reading,
-                any_kind=self._any_kind,
-                errors=errors if shows else (),
-                focus=focus,
-            ),
+            rows=rows,
             fields=[(words, name) for name, words in self._reading.picker.words.items()],
+            offers=self._offered({row.offers for row in rows}),
             shows_errors=shows,
         )
+
+    def _offered(self, named: set[str]) -> dict[str, Sequence[str]]:
+        known = {
+            offers_id(self.prefix, each): each.vocabulary.offered
+            for each in self.schema.by_name.values()
+            if each.vocabulary is not None
+        }
+        return {name: offered() for name, offered in known.items() if name in named}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from core.errors import FieldError
-from core.rules import Field, InvalidRule, describe
+from core.rules import Field, InvalidRule, describe, doubts
 from core.rules.text import clean
 from web.rule_editor.controls import (
     MANY_LINES,
@@ -45,6 +46,8 @@ class Row:
     number:  for people: "1.2"; "" for the root.
     written: what its hidden control holds.
     errors:  of the whole row and of each of its controls.
+    doubts:  what to look at twice in its value.
+    offers:  id of the list to choose its value from; "" for none.
     held:    what the controls hold; options and boxes of those to choose from.
     """
 
@@ -63,6 +66,8 @@ class Row:
     held: Controls = field(default_factory=dict)
     options: Mapping[str, Sequence[Option]] = field(default_factory=dict)
     errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    doubts: Sequence[str] = ()
+    offers: str = ""
     lines: int = 1
     dates: bool = False
     asks_other: bool = False
@@ -156,12 +161,18 @@ _PLAIN: Final[Mapping[tuple[str, str], str]] = {
 }
 
 
-def in_plain_words(error: FieldError) -> FieldError:
-    """The error for somebody who sees controls and no JSON."""
+_QUOTED: Final = re.compile(r'"([a-z_.]+)"(?=\?)')  # what was perhaps meant
+
+
+def in_plain_words(error: FieldError, labels: Mapping[str, str]) -> FieldError:
+    """The error for somebody who sees controls and no JSON. labels: of the fields, by name."""
     rest = error.path.split("/")[1:]
     while rest and (rest[0] in ("all", "any", "not") or rest[0].isdecimal()):
         rest.pop(0)
-    return FieldError(error.path, _plainly(error, _control(rest)), error.code)
+    message = _plainly(error, _control(rest))
+    if error.code == "unknown_field":
+        message = _QUOTED.sub(lambda found: labels.get(found[1], found[0]), message)
+    return FieldError(error.path, message, error.code)
 
 
 def _plainly(error: FieldError, control: str) -> str:
@@ -236,6 +247,8 @@ class _Maker:
             options={"op": _comparisons(found, op), "value": _choices(found, shape, held)},
             lines=min(max(str(held.get("v", "")).count("\n") + 1, 2), MANY_LINES),
             dates=is_date and _are_dates(held),
+            doubts=[each.message for each in doubts(leaf, self.reading.picker.schema)],
+            offers=offers_id(self.prefix, found) if found is not None and shape == "text" else "",
             **known,
         )
 
@@ -262,6 +275,11 @@ class _Maker:
         labels = [self.reading.kinds[slug] for slug in held["k"]]
         labels += [str(held["o"])] if held["o"] else []
         return " or ".join(labels) or "Any engagement"
+
+
+def offers_id(prefix: str, found: Field) -> str:
+    """The id of the list of an editor that offers what a field's vocabulary knows; "" where it has none."""
+    return f"{prefix}-{found.vocabulary.code}" if found.vocabulary is not None else ""
 
 
 def _marked(options: Sequence[tuple[str, str]], chosen: object) -> list[Option]:

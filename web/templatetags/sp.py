@@ -22,6 +22,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.countries import shown
+
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -71,6 +73,12 @@ def _given(value: Any) -> Any:
 def _seconds(value: Seconds) -> int:
     """Whole seconds without sign; a fraction is dropped: no clock shows time that is not there."""
     return int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
+
+
+@register.filter
+def country(value: str | None) -> str:
+    """A country as it was written, with what it is taken for: `DE (Germany)`."""
+    return shown(value) if value else ""
 
 
 @register.filter
@@ -173,6 +181,13 @@ def of_base(part: float | None, base: float | None) -> str:
     if _given(part) is None or part is None or not base:
         return "none yet"
     return f"{pct(part, base)} ({part:,} of {base:,})"
+
+
+@register.filter
+def as_xlsx(url: str) -> str:
+    """The address of a table's CSV as that of its spreadsheet."""
+    address, mark, query = url.partition("?")
+    return f"{address.removesuffix('.csv')}.xlsx{mark}{query}"
 
 
 @register.filter
@@ -487,7 +502,8 @@ def heat_map(
     least: int = 5,
     every: int = 3,
 ) -> dict[str, object]:
-    """A shaded table. `rows`: mappings with `label` and `cells`, each with `value` and `base` (a count).
+    """A shaded table. `rows`: mappings with `label` and `cells`, each with `value`, `base` (a count) and,
+    where the number leads somewhere, `url` and `words` that say where.
 
     A cell whose base is under `least` is hatched and shows no number: too few to mean anything. `steps` are
     the five values where the next shade begins; every `every`-th column gets a printed label.
@@ -501,6 +517,8 @@ def heat_map(
                 {
                     "few": few,
                     "text": "" if few else f"{cell['value']:.0f}",
+                    "url": cell.get("url", ""),
+                    "words": cell.get("words", ""),
                     "css": "sp-few" if few else f"sp-q{_shade(float(cell['value']), steps)}",
                 }
             )

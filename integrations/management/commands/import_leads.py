@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--mapping", required=True, metavar="NAME_OR_FILE", help=f"{', '.join(shipped())}, or a JSON file"
         )
+        parser.add_argument(
+            "--encoding",
+            default="",
+            help="what the file is written in, instead of what the mapping says",
+        )
         parser.add_argument("--dry-run", action="store_true", help="do all of it and take it back")
 
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = _tenant(options["tenant"])
         try:
             mapping = load_mapping(options["mapping"])
+            mapping = replace(mapping, encoding=options["encoding"] or mapping.encoding)
             report = import_file(
                 options["file"],
                 tenant=tenant,
@@ -54,6 +61,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{report.skipped + report.rows:,} of {rows:,} rows")
 
     def _tell(self, report: Report, *, dry_run: bool) -> None:
+        if report.encoding != "UTF-8":
+            self.stdout.write(f"The file was read as {report.encoding}.")
         for error in report.errors:
             place = f"line {error.line}" + (f", {error.field}" if error.field else "")
             self.stdout.write(f"{place}: {error.message}")

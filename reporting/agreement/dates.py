@@ -1,0 +1,28 @@
+"""Days on which an agreement is looked at again. Pure."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date
+
+MONTHS_OF_QUARTER = 3
+
+
+def quarter_after(day: date) -> date:
+    """The same day three months later, or the last of that month: 30 Nov is followed by 28 Feb."""
+    months = day.year * 12 + day.month - 1 + MONTHS_OF_QUARTER
+    year, month = months // 12, months % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def next_monthly(today: date, day: int) -> date:
+    """The next day of this number, 1 to 28, today or later."""
+    if today.day <= day:
+        return today.replace(day=day)
+    year, month = (today.year + 1, 1) if today.month == 12 else (today.year, today.month + 1)
+    return date(year, month, day)
+
+
+def day_words(day: date) -> str:
+    """ "5 Dec 2026"."""
+    return f"{day.day} {day:%b %Y}"

@@ -1,0 +1,70 @@
+"""How many MQLs a month a pipeline target takes: pipeline / value of an opportunity / conversion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from math import ceil
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from reporting.definitions import Share, counted_as
+from reporting.selectors.daily import daily_amounts, daily_counts
+from reporting.selectors.handoff_cells import handoff_ground
+from reporting.selectors.questions import Question
+from tenants.models import Tenant
+
+#: Days of MQLs that the inputs are read from, and days that each is followed for to an opportunity.
+DAYS: Final = 365
+FOLLOWED: Final = 90
+_OPPORTUNITY: Final = counted_as("opportunity", FOLLOWED)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the organisation's own data say of the MQLs of DAYS.
+
+    value: of the opportunities that an MQL brought, on average; None where none has an amount. valued: of how
+    many MQLs with an amount, of how many that became opportunities. conversion: MQL to opportunity within
+    FOLLOWED days; left out are MQLs younger than that.
+    """
+
+    first: date
+    last: date
+    value: Decimal | None
+    valued: int
+    opportunities: int
+    conversion: Share
+
+
+def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
+    """Read them; three queries."""
+    zone = ZoneInfo(tenant.time_zone)
+    today = now.astimezone(zone).date()
+    question = Question(zone=zone, first=today - timedelta(days=DAYS - 1), last=today)
+    ground = handoff_ground(question)
+    names = ("mqls", "opportunity", _OPPORTUNITY, "with_amount")
+    by_day = daily_counts(question, ground, names)
+    amount = sum(daily_amounts(question, ground).values(), Decimal(0))
+    unfollowed = today - timedelta(days=FOLLOWED)
+    followed = [counts for day, counts in by_day.items() if day < unfollowed]
+    every = sum(counts["mqls"] for counts in by_day.values())
+    base = sum(counts["mqls"] for counts in followed)
+    valued = sum(counts["with_amount"] for counts in by_day.values())
+    return Inputs(
+        first=question.first,
+        last=today,
+        value=(amount / valued).quantize(Decimal("0.01")) if valued else None,
+        valued=valued,
+        opportunities=sum(counts["opportunity"] for counts in by_day.values()),
+        conversion=Share(sum(counts[_OPPORTUNITY] for counts in followed), base, every - base),
+    )
+
+
+def mqls_needed(pipeline: Decimal, *, value: Decimal, conversion: Decimal) -> int:
+    """MQLs a month that bring so much pipeline a month. conversion: per cent. All above 0, else
+    ValueError."""
+    if min(pipeline, value, conversion) <= 0:
+        raise ValueError("A pipeline, a value and a conversion above 0 are wanted.")
+    return ceil(pipeline / value / (conversion / 100))

@@ -1,0 +1,66 @@
+"""The targets as the agreement says them, and as it compares them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reporting.commitments.catalog import CATALOG, Unit
+from reporting.commitments.services import described
+from reporting.commitments.targets import Targets, Term, load_targets, month_of
+from tenants.context import current_tenant_id
+from tenants.models import Tenant
+
+
+def commitment_terms(now: datetime) -> list[tuple[str, str, str]]:
+    """(label, side, sentence with the target) of everything that is promised, marketing's first; with what
+    is announced for later months. Two queries, in the tenant's scope."""
+    month, targets = _present(now)
+    found = []
+    for kind in CATALOG.values():
+        said = _sentence(targets.of(kind, month))
+        later = [
+            f"from {term.row.valid_from:%B %Y}: {_sentence(term) or 'nothing'}"
+            for term in targets.upcoming(kind, month)
+            if term.row is not None
+        ]
+        if said or later:
+            found.append((kind.label, kind.side.value, "; ".join([said or "Nothing now", *later])))
+    return found
+
+
+def commitment_promise(now: datetime) -> dict[str, Any]:
+    """What is promised, JSON-safe: two that are equal promise the same. Of a commitment it holds what was
+    announced for the latest month, so that it changes when somebody sets a target, and not when a month
+    begins. A default is told as a target is. Two queries."""
+    month, targets = _present(now)
+    found = {}
+    for kind in CATALOG.values():
+        upcoming = targets.upcoming(kind, month)
+        term = upcoming[-1] if upcoming else targets.of(kind, month)
+        if term.target is not None or term.weekly_floor is not None:
+            found[kind.key] = described(term)
+    return found
+
+
+def _present(now: datetime) -> tuple[date, Targets]:
+    tenant = Tenant.objects.get(id=current_tenant_id())
+    month = month_of(now.astimezone(ZoneInfo(tenant.time_zone)).date())
+    return month, load_targets(tenant.target_percent)
+
+
+def _sentence(term: Term) -> str:
+    """ "At least 95% of MQLs have a valid phone number …"; "" where nothing is promised."""
+    if not term.words:
+        return ""
+    kind = term.kind
+    if kind.unit == Unit.PERCENT:
+        return f"At least {term.words} {kind.what}"
+    parts = []
+    if term.target is not None:
+        parts.append(f"{term.target:,} {kind.what}")
+    if term.weekly_floor is not None:
+        parts.append(f"{term.weekly_floor:,} a week")
+    counted = "rejected ones count" if term.counts_rejected else "rejected ones do not count"
+    return f"At least {' and '.join(parts)}; {counted}"
