@@ -55,6 +55,8 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.changed": "Something that was signed was changed",
     "agreement.recalibrate": "The agreement is due for recalibration",
     "quality.degraded": "The data of a source became worse",
+    "campaign.verdict": "The leads of a new campaign were found usable, or not",
+    "survey.asked": "The alignment survey is open",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",
     "timer.reminder": "A clock reached its reminder",

@@ -13,6 +13,7 @@ from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
+from reporting.outcome_api import MoneyView, PipelineView, SpeedView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
@@ -34,4 +35,8 @@ urlpatterns = [
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
+    # Outcomes.
+    path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
+    path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
+    path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
 ]

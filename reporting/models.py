@@ -14,21 +14,36 @@ from reporting.agreement.models import (
     Signature,
 )
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.outcomes.models import (
+    CampaignVerdict,
+    OutcomeSettings,
+    SurveyAnswer,
+    SurveyDone,
+    SurveyQuestion,
+    SurveyRound,
+)
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "CampaignVerdict",
     "CommitmentNote",
     "CommitmentTarget",
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",
+    "LeakSettings",
+    "OutcomeSettings",
     "Reading",
     "Recalibration",
     "RollUp",
     "RollUpState",
     "Signature",
+    "SurveyAnswer",
+    "SurveyDone",
+    "SurveyQuestion",
+    "SurveyRound",
     "TargetFact",
 ]
 

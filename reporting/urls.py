@@ -6,6 +6,7 @@ from django.urls import path
 
 from reporting.views import (
     agreement,
+    campaigns,
     clocks,
     commitment_targets,
     commitments,
@@ -17,8 +18,13 @@ from reporting.views import (
     handoffs,
     journey,
     leaks,
+    pipeline,
     rejections,
+    scorecard,
+    since_start,
+    speed,
     stale,
+    survey,
     volume,
 )
 from web.table_files import file_paths
@@ -78,4 +84,19 @@ urlpatterns = [
     path("commitments/notes", commitments.note, name="commitment_notes"),
     path("commitments/targets/<slug:commitment>", commitment_targets.target, name="commitment_target"),
     path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
+    # Outcomes.
+    path("organisation/money", pipeline.money, name="money"),
+    path("pipeline", pipeline.pipeline, name="pipeline"),
+    *file_paths("pipeline", pipeline.pipeline_file, "pipeline"),
+    path("pipeline/deals", pipeline.pipeline_deals, name="pipeline_deals"),
+    *file_paths("pipeline/deals", pipeline.pipeline_deals_file, "pipeline_deals"),
+    path("speed", speed.speed, name="speed"),
+    *file_paths("speed", speed.speed_file, "speed"),
+    path("campaigns", campaigns.campaigns, name="campaigns"),
+    *file_paths("campaigns", campaigns.campaigns_file, "campaigns"),
+    path("survey", survey.survey, name="survey"),
+    path("survey/questions", survey.questions, name="survey_questions"),
+    path("reps/<uuid:member_id>/scorecard", scorecard.scorecard, name="scorecard"),
+    path("outcomes", since_start.outcomes, name="outcomes"),
+    *file_paths("outcomes", since_start.outcomes_file, "outcomes"),
 ]

@@ -24,36 +24,26 @@ EVERYBODY = [
     "Funnel & leaks",
     "Rejections",
     "Volume",
-    "Agreement",
     "Decisions",
+    "Agreement",
     "SLA tiers",
     "Calendars",
 ]
+OVERSEERS = ["Pipeline", "Speed", "Commitments", "Disputes", "Routing", *EVERYBODY]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
-        "Commitments",
         "Inbox",
         "Live board",
         "Unrouted",
         "Needs data",
         "People",
-        "Routing",
         "Data quality",
-        "Disputes",
         "Fairness",
-        *EVERYBODY,
+        *OVERSEERS,
     ],
-    "marketing": [
-        "Commitments",
-        "Needs data",
-        "Data quality",
-        "Disputes",
-        "Qualification",
-        "Routing",
-        *EVERYBODY,
-    ],
-    "executive": ["Commitments", "Disputes", "Routing", *EVERYBODY],
+    "marketing": ["Needs data", "Data quality", "Qualification", *OVERSEERS],
+    "executive": OVERSEERS,
 }
 
 
