@@ -349,6 +349,7 @@ class HandoffRollUp(TenantModel):
     bad_data = _count()
     explained = _count()
     unexplained = _count()
+    imported = _count()
     sal = _count()
     sql = _count()
     opportunity = _count()
