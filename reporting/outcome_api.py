@@ -51,7 +51,7 @@ class PipelineMonthSerializer(serializers.Serializer[Any]):
     open = SumSerializer()
 
 
-class ForecastSerializer(serializers.Serializer[Any]):
+class DealForecastSerializer(serializers.Serializer[Any]):
     """Of deals closed in the period."""
 
     deals = serializers.IntegerField()
@@ -64,10 +64,10 @@ class ForecastSerializer(serializers.Serializer[Any]):
 class PipelineSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     attribution = serializers.ChoiceField(choices=list(RULES))
-    by = serializers.ChoiceField(choices=SPLITS)
+    by = serializers.CharField(help_text="source or campaign.")
     total = WorthSerializer()
     months = PipelineMonthSerializer(many=True)
-    forecast = ForecastSerializer()
+    forecast = DealForecastSerializer()
     groups = serializers.IntegerField(help_text="How many there are; results has the 50 largest.")
     results = WorthSerializer(many=True)
 

@@ -289,6 +289,7 @@ SPECTACULAR_SETTINGS = {
         "StageEnum": "leads.models.Stage.values",
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],
+        "DealOutcomeEnum": ["open", "won", "lost"],
         "ListEntryKindEnum": ["domain", "email", "company"],
         "ChangedKindEnum": ["routing", "criteria"],
         "ReasonKindEnum": ["reject", "nurture", "disqualified", "lost"],

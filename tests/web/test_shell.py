@@ -26,10 +26,20 @@ EVERYBODY = [
     "Volume",
     "Decisions",
     "Agreement",
+    "Alignment survey",
     "SLA tiers",
     "Calendars",
 ]
-OVERSEERS = ["Pipeline", "Speed", "Commitments", "Disputes", "Routing", *EVERYBODY]
+OVERSEERS = [
+    "Pipeline",
+    "Speed",
+    "New campaigns",
+    "Since the start",
+    "Commitments",
+    "Disputes",
+    "Routing",
+    *EVERYBODY,
+]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
