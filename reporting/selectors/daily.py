@@ -67,7 +67,8 @@ def daily_clocks(
             counts = day_of(each["target"], each["day"])
             counts[each["stands"]] += each["n"]
         return found
-    sums = dict(met=Sum("kept"), missed=Sum("broken"), open=Sum("running"), cancelled=Sum("called_off"))
+    sums = {"met": Sum("kept"), "missed": Sum("broken"), "open": Sum("running")}
+    sums["cancelled"] = Sum("called_off")
     cells = day_cells(question, cube).filter(target__in=targets).order_by()
     rows: Any = cells.values("target", "day").annotate(**sums)
     for row in rows:
