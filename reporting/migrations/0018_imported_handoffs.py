@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0016_commitments"),
+        ("reporting", "0017_outcomes"),
     ]
 
     operations = [
