@@ -307,7 +307,6 @@ SPECTACULAR_SETTINGS = {
             "missed",
             "cancelled",
         ],
-        "AgreementSideEnum": ["marketing", "sales"],
         "AgreementVersionStateEnum": ["open", "in_force", "replaced", "lapsed"],
         "AgreementStateEnum": ["not_signed", "signed", "changed"],
         "ListRowStatusEnum": ["new", "there", "again", "wrong"],
