@@ -14,11 +14,19 @@ from reporting.agreement.models import (
     Signature,
 )
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.reviews.models import (
+    BreakdownNote,
+    Review,
+    ReviewDecision,
+    ReviewNote,
+    ReviewSettings,
+)
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "BreakdownNote",
     "CommitmentNote",
     "CommitmentTarget",
     "FreezeOverride",
@@ -26,6 +34,10 @@ __all__ = [
     "HandoffRollUp",
     "Reading",
     "Recalibration",
+    "Review",
+    "ReviewDecision",
+    "ReviewNote",
+    "ReviewSettings",
     "RollUp",
     "RollUpState",
     "Signature",

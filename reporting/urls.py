@@ -18,6 +18,7 @@ from reporting.views import (
     journey,
     leaks,
     rejections,
+    reviews,
     stale,
     volume,
 )
@@ -78,4 +79,18 @@ urlpatterns = [
     path("commitments/notes", commitments.note, name="commitment_notes"),
     path("commitments/targets/<slug:commitment>", commitment_targets.target, name="commitment_target"),
     path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
+    # Reviews.
+    path("reviews", reviews.reviews, name="reviews"),
+    path("reviews/settings", reviews.change_settings, name="review_settings"),
+    path("reviews/<uuid:review_id>", reviews.review, name="review"),
+    path("reviews/<uuid:review_id>.pdf", reviews.review_paper, name="review_pdf"),
+    *file_paths("reviews/<uuid:review_id>", reviews.review_file, "review"),
+    path("reviews/<uuid:review_id>/notes", reviews.write_note, name="review_notes"),
+    path("reviews/<uuid:review_id>/decisions", reviews.decide, name="review_decisions"),
+    path("reviews/<uuid:review_id>/close", reviews.close, name="review_close"),
+    path(
+        "reviews/decisions/<uuid:review_decision_id>/done",
+        reviews.decision_done,
+        name="review_decision_done",
+    ),
 ]

@@ -60,6 +60,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Agreement", "reporting:agreement", "signature", ()),
+            Place("Reviews", "reporting:reviews", "clipboard-check", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Disputes", "handoff:disputes", "gavel", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),

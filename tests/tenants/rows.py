@@ -56,6 +56,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "sla.PolicyVersion": {"content": Json(POLICY)},
     "reporting.Agreement": {"document": Json({"sections": []})},
     "reporting.AgreementSettings": {"review_day": 5, "freeze_days": 30},
+    "reporting.Review": {"first_day": date(2026, 11, 1), "frozen": None},
     "reporting.FreezeOverride": {"kind": "policy"},
 }
 

@@ -84,6 +84,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "claim": {"by": "MEMBER"},
+    "notes": {"text": "Look at the evenings."},
     "leads": {"why": "Too many."},
     "engagements": {"kind": "demo_request"},
     "seats": {"member": "MEMBER", "weight": 2},

@@ -33,6 +33,7 @@ PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
         "Commitments",
+        "Reviews",
         "Inbox",
         "Live board",
         "Unrouted",
@@ -46,6 +47,7 @@ PLACES = {
     ],
     "marketing": [
         "Commitments",
+        "Reviews",
         "Needs data",
         "Data quality",
         "Disputes",
@@ -53,7 +55,7 @@ PLACES = {
         "Routing",
         *EVERYBODY,
     ],
-    "executive": ["Commitments", "Disputes", "Routing", *EVERYBODY],
+    "executive": ["Commitments", "Reviews", "Disputes", "Routing", *EVERYBODY],
 }
 
 
