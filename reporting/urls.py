@@ -18,6 +18,7 @@ from reporting.views import (
     journey,
     leaks,
     rejections,
+    review_week,
     reviews,
     stale,
     volume,
@@ -81,6 +82,14 @@ urlpatterns = [
     path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
     # Reviews.
     path("reviews", reviews.reviews, name="reviews"),
+    path("reviews/week", review_week.present, name="review_week_now"),
+    path("reviews/week/<slug:monday>", review_week.review_week, name="review_week"),
+    *file_paths("reviews/week/<slug:monday>", review_week.review_week_file, "review_week"),
+    path(
+        "reviews/week/<slug:monday>/breakdowns/<uuid:timer_id>",
+        review_week.note_breakdown,
+        name="note_breakdown",
+    ),
     path("reviews/settings", reviews.change_settings, name="review_settings"),
     path("reviews/<uuid:review_id>", reviews.review, name="review"),
     path("reviews/<uuid:review_id>.pdf", reviews.review_paper, name="review_pdf"),

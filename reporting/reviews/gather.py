@@ -53,7 +53,7 @@ def pack_of(*, tenant: Tenant, period: Period, now: datetime) -> Pack:
     sections = [
         compliance(question, tenant, now),
         commitments(tenant, period.months, now),
-        _funnel(question, now),
+        funnel(question, now),
         rejections(question, now),
         leaks(question, now),
         _data_quality(question),
@@ -173,7 +173,7 @@ def _commitment(line: Line) -> list[Cell]:
     return [line.kind.label, side, words, actual, count, base, left_out, line.status, line.why]
 
 
-def _funnel(question: Question, now: datetime) -> Section:
+def funnel(question: Question, now: datetime) -> Section:
     ground = selectors.handoff_ground(question)
     found = selectors.funnel(question, "source", now=now, names=selectors.load_names(), ground=ground)
     stages = [

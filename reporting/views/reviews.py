@@ -118,7 +118,7 @@ def _page(
         "is_closed": closed,
         "is_over": period.is_over(today),
         "shown": shown,
-        "sections": _sections(shown.pack),
+        "sections": shown_sections(shown.pack),
         "decisions": [_decision(each, request, shown, today) for each in shown.decisions],
         "may_write": writes,
         "may_decide": writes and not closed,
@@ -133,7 +133,7 @@ def _page(
     return render(request, "reporting/review.html", context, status=status)
 
 
-def _sections(pack: Pack) -> list[dict[str, Any]]:
+def shown_sections(pack: Pack) -> list[dict[str, Any]]:
     """Tables as they are read."""
     return [
         {
@@ -276,13 +276,18 @@ def review_file(request: TenantRequest, review_id: UUID) -> HttpResponse:
     return table_file(request, file_name(found), head, _lines(shown, zone))
 
 
-def _lines(shown: Shown, zone: ZoneInfo) -> Iterator[list[Any]]:
-    for section in shown.pack.sections:
+def pack_lines(pack: Pack) -> Iterator[list[Any]]:
+    """A line for each number: section, table, line, column, value, as it is read."""
+    for section in pack.sections:
         for table in section.tables:
             for row in table.rows:
                 for column, cell in list(zip(table.columns, row, strict=True))[1:]:
                     shown_as = written(cell, column.form)
                     yield [section.title, table.title, row[0], column.head, cell, shown_as]
+
+
+def _lines(shown: Shown, zone: ZoneInfo) -> Iterator[list[Any]]:
+    yield from pack_lines(shown.pack)
     for each in shown.decisions:
         done = _day(each.done_at, zone) if each.done_at else "no"
         for what, value in (("Owner", each.owner), ("Due", each.due_on.isoformat()), ("Done", done)):

@@ -8,7 +8,7 @@ from django.test import Client
 
 from reporting.models import Review
 from reporting.reviews.services import open_reviews
-from reporting.views import asked, clocks, commitments, compliance, handoffs, reviews
+from reporting.views import asked, clocks, commitments, compliance, handoffs, review_week, reviews
 from tests.commitments.scenes import drain, mql, promise
 from tests.factories import Org
 from web.api import TenantAPIView
@@ -21,7 +21,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """Make pages and calls read one time."""
 
     def set_to(at: datetime) -> None:
-        for module in (asked, clocks, commitments, compliance, handoffs, reviews):
+        for module in (asked, clocks, commitments, compliance, handoffs, review_week, reviews):
             monkeypatch.setattr(module, "database_clock", lambda: at, raising=False)
         monkeypatch.setattr(TenantAPIView, "clock", staticmethod(lambda: at))
 
