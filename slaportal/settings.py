@@ -301,6 +301,7 @@ SPECTACULAR_SETTINGS = {
             "missed",
             "cancelled",
         ],
+        "ReviewKindEnum": ["month", "quarter"],
         "AgreementVersionStateEnum": ["open", "in_force", "replaced", "lapsed"],
         "AgreementStateEnum": ["not_signed", "signed", "changed"],
         "ListRowStatusEnum": ["new", "there", "again", "wrong"],

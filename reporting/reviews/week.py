@@ -79,7 +79,7 @@ def question_of_week(tenant: Tenant, week: Week) -> Question:
 
 
 def pack_of_week(*, tenant: Tenant, week: Week, now: datetime) -> Pack:
-    """Compliance, conversion, feedback, disputes, leaks, and the lights of the month in which the week ends."""
+    """Compliance, conversion, feedback, disputes, leaks, and the lights of the month that it ends in."""
     question = question_of_week(tenant, week)
     return Pack(
         [
