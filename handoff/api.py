@@ -296,6 +296,7 @@ class StageView(ActView):
             why=said.get("why", ""),
             answers=said.get("answers"),
             fields=said.get("fields"),
+            opportunity=said.get("opportunity"),
             actor=self.acting(said),
             clock=self.clock,
         )

@@ -21,12 +21,14 @@ from handoff.lead_score import ScoreNow, score_now
 from handoff.nurture import NURTURED, is_nurtured
 from handoff.readiness import hold_of
 from handoff.selectors import ACTS
+from handoff.services import Actor, may_write
 from handoff.shadow import is_measured_only
 from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
-from leads.models import Account, Assignment, DataWait, Handoff, Lead, SqlAnswers
+from leads.models import Account, Assignment, DataWait, Handoff, Lead, Opportunity, SqlAnswers
+from leads.opportunities import opportunities_of
 from leads.quality import Completeness, completeness
 from leads.requirements import MISSING, Lack, lacks_of, required_labels
 from leads.score import shown_score
@@ -129,6 +131,8 @@ class LeadPage:
     sql: SqlAnswers | None
     after_hours: str = ""
     rejection: Rejection | None = None  # that marketing may dispute, or did
+    opportunities: Sequence[Opportunity] = ()
+    may_deal: bool = False
 
     @property
     def sql_rows(self) -> list[dict[str, Any]]:
@@ -265,6 +269,8 @@ def lead_page(
         completeness=completeness(known),
         hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
         lacks=lacks_of(lead.needs, known),
+        opportunities=opportunities_of(lead.id),
+        may_deal=member.role in ACTS and may_write(Actor.person(member), lead, handoff),
         after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
         sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
         rejection=_rejection(handoffs, member, now),

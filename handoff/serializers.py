@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from handoff import limits
 from handoff.services import LATER_STAGES
+from leads import opportunities
 from leads.lifecycle import Stage
-from leads.models import Handoff, Touch
+from leads.models import Handoff, Opportunity, Touch
 from sla.ledger import Kind
 from sla.models import Excuse, Timer
 from sla.status import Status
@@ -142,6 +143,66 @@ class ExcuseSerializer(serializers.Serializer[Any]):
     decision_note = serializers.CharField(allow_blank=True)
 
 
+class DealInSerializer(serializers.Serializer[Any]):
+    """What is said of a deal with a stage. A null is as if it was not said."""
+
+    name = text_field(opportunities.LONGEST_NAME)
+    amount = serializers.DecimalField(
+        max_digits=opportunities.DIGITS,
+        decimal_places=opportunities.PLACES,
+        min_value=0,
+        required=False,
+        allow_null=True,
+        help_text='A number, or a text, which says cents exactly: "12500.50".',
+    )
+    currency = text_field(3, "ISO 4217; your organisation's, unless given.")
+    close_date = serializers.DateField(
+        required=False, allow_null=True, help_text="Expected; of a closed one, when it closed."
+    )
+
+
+class OpportunityInSerializer(DealInSerializer):
+    """A deal of a lead."""
+
+    outcome = serializers.ChoiceField(
+        choices=["open", *Opportunity.Outcome.values],
+        required=False,
+        allow_null=True,
+        help_text="open lets a closed one go on.",
+    )
+    opened_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Of a new one; now, unless given."
+    )
+    owner = by_field("Id or e-mail of the member whose deal it is; of a new one the lead's owner.")
+    external_system = text_field(40, "The system that `external_id` comes from.")
+    external_id = text_field(120, "Your id of it: sent again, that opportunity is changed.")
+    by = by_field()
+
+
+class OpportunitySerializer(serializers.Serializer[Any]):
+    """A deal as it is now, with what was forecast first."""
+
+    id = serializers.UUIDField()
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField(allow_null=True)
+    name = serializers.CharField()
+    amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    currency = serializers.CharField()
+    close_date = serializers.DateField(allow_null=True)
+    first_amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    first_close_date = serializers.DateField(allow_null=True)
+    outcome = serializers.ChoiceField(choices=["open", *Opportunity.Outcome.values])
+    opened_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    owner = serializers.UUIDField(allow_null=True)
+    external_system = serializers.CharField()
+    external_id = serializers.CharField()
+
+
+class OpportunitiesSerializer(serializers.Serializer[Any]):
+    results = OpportunitySerializer(many=True)
+
+
 class StageInSerializer(serializers.Serializer[Any]):
     """A later stage."""
 
@@ -155,6 +216,11 @@ class StageInSerializer(serializers.Serializer[Any]):
         help_text="To the SQL criteria in force, by key: true or false, a choice, a text, a number, a day.",
     )
     fields = _fields()  # type: ignore[assignment]
+    opportunity = DealInSerializer(
+        required=False,
+        allow_null=True,
+        help_text="With opportunity, won and lost: amount, currency and close date of the deal.",
+    )
     by = by_field()
 
 

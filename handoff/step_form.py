@@ -14,13 +14,14 @@ from django.forms import BoundField
 
 from feedback.models import Reason
 from handoff import limits
+from handoff.opportunity_form import AmountField, currency_field, day_field
 from handoff.services import ANSWERS, Step
 from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
 from leads.lifecycle import Stage
 from leads.owed import CUSTOM_TEXT, OwedField
 from leads.sql_bar import TEXT, Question
 
-_ANSWER, _FIELD = "answers_", "fields_"  # as refusals name their places
+_ANSWER, _FIELD, _DEAL = "answers_", "fields_", "opportunity_"  # as refusals name their places
 _MOST: Final = {"account.revenue": MAX_BIG_INTEGER}
 
 
@@ -136,10 +137,11 @@ class StageForm(StepForm):
         step: Step | None = None,
         reload: str = "",
         reasons: Sequence[Reason] = (),
+        currency: str = "",
         **kwargs: Any,
     ) -> None:
         """reload: where a dialog asks for the form of another stage as soon as one is chosen. reasons: of the
-        stages that need one; without a script the form has those of each."""
+        stages that need one; without a script the form has those of each. currency: the organisation's."""
         super().__init__(*args, step=step, **kwargs)
         needing = [stage for stage in stages if stage in ANSWERS and (not reload or stage == _to(step))]
         if needing:
@@ -154,6 +156,29 @@ class StageForm(StepForm):
             field.widget.attrs.update({"hx-get": reload, "hx-target": "#sp-modal", "hx-trigger": "change"})
         if step is not None:
             self.initial["to"] = str(step.to)
+        if step is not None and step.to in (Stage.OPPORTUNITY, Stage.WON):
+            self.fields[f"{_DEAL}amount"] = AmountField()
+            self.fields[f"{_DEAL}currency"] = currency_field()
+            label = "Close date" if step.to == Stage.OPPORTUNITY else "Won on"
+            self.fields[f"{_DEAL}close_date"] = day_field(label)
+            self.initial[f"{_DEAL}currency"] = currency
+            self.fields[f"{_DEAL}currency"].required = False
+
+    @property
+    def deal_fields(self) -> Sequence[BoundField]:
+        """What may be said of the deal, where the stage has one."""
+        return [self[name] for name in self.fields if name.startswith(_DEAL)]
+
+    def said_deal(self) -> dict[str, Any]:
+        """After is_valid(): the deal as the service takes it; empty where no amount and no day was said."""
+        said = {
+            field.name.removeprefix(_DEAL): value
+            for field in self.deal_fields
+            if (value := self.cleaned_data[field.name]) not in (None, "")
+        }
+        to = self.cleaned_data["to"]
+        is_said = to in (Stage.OPPORTUNITY, Stage.WON) and ("amount" in said or "close_date" in said)
+        return said if is_said else {}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

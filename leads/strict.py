@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ Reader = Callable[[Any, str, Errors], Any]
 _MOMENT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
 )
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,2})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -115,6 +117,8 @@ def _reader(field: Any) -> Reader:
         return _read_flag
     if isinstance(field, serializers.IntegerField):
         return _integer_reader(field)
+    if isinstance(field, serializers.DecimalField):
+        return _read_decimal
     if isinstance(field, serializers.DateTimeField):
         return _read_moment
     if isinstance(field, serializers.DateField):
@@ -185,6 +189,18 @@ def _range(low: int | None, high: int | None) -> str:
     if low is None or high is None:
         return f"A number of at most {high}." if low is None else f"A number of at least {low}."
     return f"A number from {low} to {high}."
+
+
+def _read_decimal(value: Any, path: str, errors: Errors) -> Any:
+    """A number, or its digits as a text, which says cents exactly. What reads further checks its size."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        errors.append(FieldError(path, f"A number is wanted, not {_kind(value)}.", "wrong_type"))
+        return None
+    text = value.strip() if isinstance(value, str) else repr(value)
+    if len(text) > 40 or not _DECIMAL.fullmatch(text):
+        errors.append(FieldError(path, "This is no number.", "invalid"))
+        return None
+    return Decimal(text)
 
 
 def _integer_reader(field: serializers.IntegerField) -> Reader:

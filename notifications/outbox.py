@@ -57,6 +57,8 @@ KINDS: Final[Mapping[str, str]] = {
     "review.closed": "A review was closed, and its numbers frozen",
     "review.due": "A period is over and its review is not closed",
     "quality.degraded": "The data of a source became worse",
+    "campaign.verdict": "The leads of a new campaign were found usable, or not",
+    "survey.asked": "The alignment survey is open",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",
     "timer.reminder": "A clock reached its reminder",

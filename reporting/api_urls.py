@@ -13,6 +13,7 @@ from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
+from reporting.outcome_api import MoneyView, PipelineView, SpeedView
 from reporting.reviews_api import ReviewNotesView, ReviewsView, ReviewView
 
 urlpatterns = [
@@ -39,4 +40,8 @@ urlpatterns = [
     path("reviews", ReviewsView.as_view(), name="api_reviews"),
     path("reviews/<uuid:review_id>", ReviewView.as_view(), name="api_review"),
     path("reviews/<uuid:review_id>/notes", ReviewNotesView.as_view(), name="api_review_notes"),
+    # Outcomes.
+    path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
+    path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
+    path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
 ]

@@ -31,21 +31,21 @@ from web.pagination import known_query
 _STANDING = serializers.ChoiceField(choices=["on_target", "watch", "off_target"], allow_null=True)
 
 
-class ShareSerializer(serializers.Serializer[Any]):
+class CommitmentShareSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     base = serializers.IntegerField()
     rate = serializers.FloatField(allow_null=True, help_text="Per cent; null where the base is 0.")
     left_out = serializers.IntegerField()
 
 
-class ForecastSerializer(serializers.Serializer[Any]):
+class CommitmentForecastSerializer(serializers.Serializer[Any]):
     expected = serializers.FloatField()
     low = serializers.FloatField()
     high = serializers.FloatField()
     level = serializers.FloatField(help_text="Share of months that end between low and high.")
 
 
-class PointSerializer(serializers.Serializer[Any]):
+class CommitmentPointSerializer(serializers.Serializer[Any]):
     first = serializers.DateField()
     value = serializers.FloatField(allow_null=True)
     base = serializers.IntegerField()
@@ -53,14 +53,14 @@ class PointSerializer(serializers.Serializer[Any]):
     standing = _STANDING
 
 
-class WeekSerializer(serializers.Serializer[Any]):
+class CommitmentWeekSerializer(serializers.Serializer[Any]):
     monday = serializers.DateField()
     count = serializers.IntegerField()
     is_over = serializers.BooleanField()
     kept = serializers.BooleanField(allow_null=True, help_text="Null while it can still be reached.")
 
 
-class TermSerializer(serializers.Serializer[Any]):
+class CommitmentTermSerializer(serializers.Serializer[Any]):
     target = serializers.IntegerField(allow_null=True, help_text="MQLs a month, or per cent; null: none.")
     weekly_floor = serializers.IntegerField(allow_null=True)
     counts_rejected = serializers.BooleanField(help_text="Of MQLs a month: whether rejected ones count.")
@@ -68,34 +68,34 @@ class TermSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(allow_null=True)
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class CommitmentLineSerializer(serializers.Serializer[Any]):
     commitment = serializers.ChoiceField(choices=list(CATALOG))
     side = serializers.ChoiceField(choices=[side.value for side in Side])
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
-    term = TermSerializer()
+    term = CommitmentTermSerializer()
     actual = serializers.FloatField(allow_null=True)
-    share = ShareSerializer(allow_null=True)
+    share = CommitmentShareSerializer(allow_null=True)
     base = serializers.CharField(help_text="What the base is.")
     left_out = serializers.CharField(help_text="Who is left out, and why.")
     refused = serializers.IntegerField(help_text="Of MQLs a month: those that sales rejected.")
     pace = serializers.FloatField(allow_null=True, help_text="Where it should be by now.")
-    forecast = ForecastSerializer(allow_null=True)
+    forecast = CommitmentForecastSerializer(allow_null=True)
     standing = _STANDING
     why = serializers.CharField(allow_blank=True, help_text="Why there is no number.")
-    months = PointSerializer(many=True)
-    weeks = PointSerializer(many=True)
-    floor_weeks = WeekSerializer(many=True)
+    months = CommitmentPointSerializer(many=True)
+    weeks = CommitmentPointSerializer(many=True)
+    floor_weeks = CommitmentWeekSerializer(many=True)
 
 
-class SourceSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField(allow_blank=True)
+class CommitmentSourceSerializer(serializers.Serializer[Any]):
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     mqls = serializers.IntegerField()
-    completeness = ShareSerializer()
-    accuracy = ShareSerializer()
+    completeness = CommitmentShareSerializer()
+    accuracy = CommitmentShareSerializer()
 
 
-class NoteSerializer(serializers.Serializer[Any]):
+class CommitmentNoteSerializer(serializers.Serializer[Any]):
     commitment = serializers.ChoiceField(choices=list(CATALOG))
     text = serializers.CharField()
     at = serializers.DateTimeField()
@@ -108,9 +108,9 @@ class CommitmentsSerializer(serializers.Serializer[Any]):
     time_zone = serializers.CharField()
     business_days_passed = serializers.FloatField()
     business_days = serializers.IntegerField()
-    results = LineSerializer(many=True)
-    sources = SourceSerializer(many=True)
-    notes = NoteSerializer(many=True)
+    results = CommitmentLineSerializer(many=True)
+    sources = CommitmentSourceSerializer(many=True)
+    notes = CommitmentNoteSerializer(many=True)
 
 
 class CommitmentsView(TenantAPIView):
@@ -221,7 +221,7 @@ def _term(term: Term) -> dict[str, Any]:
 # --- Targets ------------------------------------------------------------------------------------------------
 
 
-class HistorySerializer(serializers.Serializer[Any]):
+class CommitmentHistorySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     target = serializers.IntegerField(allow_null=True)
     weekly_floor = serializers.IntegerField(allow_null=True)
@@ -236,16 +236,18 @@ class CommitmentTargetsSerializer(serializers.Serializer[Any]):
     commitment = serializers.ChoiceField(choices=list(CATALOG))
     side = serializers.ChoiceField(choices=[side.value for side in Side])
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
-    present = TermSerializer(help_text="What holds in the present month.")
-    upcoming = TermSerializer(many=True)
-    history = HistorySerializer(many=True, help_text="Everything that was ever set, the latest first.")
+    present = CommitmentTermSerializer(help_text="What holds in the present month.")
+    upcoming = CommitmentTermSerializer(many=True)
+    history = CommitmentHistorySerializer(
+        many=True, help_text="Everything that was ever set, the latest first."
+    )
 
 
-class TargetListSerializer(serializers.Serializer[Any]):
+class CommitmentTargetListSerializer(serializers.Serializer[Any]):
     results = CommitmentTargetsSerializer(many=True)
 
 
-class TargetInSerializer(serializers.Serializer[Any]):
+class CommitmentTargetInSerializer(serializers.Serializer[Any]):
     commitment = serializers.ChoiceField(choices=list(CATALOG))
     target = serializers.IntegerField(
         required=False,
@@ -265,11 +267,11 @@ class TargetInSerializer(serializers.Serializer[Any]):
     )
 
 
-class TargetsInSerializer(serializers.Serializer[Any]):
-    targets = TargetInSerializer(many=True)
+class CommitmentTargetsInSerializer(serializers.Serializer[Any]):
+    targets = CommitmentTargetInSerializer(many=True)
 
 
-_read: Callable[..., dict[str, Any]] = strict.reader_of(TargetsInSerializer)
+_read: Callable[..., dict[str, Any]] = strict.reader_of(CommitmentTargetsInSerializer)
 
 
 class CommitmentTargetsView(TenantAPIView):
@@ -280,7 +282,7 @@ class CommitmentTargetsView(TenantAPIView):
     @extend_schema(
         operation_id="commitment_targets",
         summary="Targets of commitments, with their history",
-        responses=TargetListSerializer,
+        responses=CommitmentTargetListSerializer,
     )
     def get(self, request: Request) -> Response:
         known_query(request)
@@ -293,13 +295,14 @@ class CommitmentTargetsView(TenantAPIView):
             "Sets all of them or none. What was set before stays as history, and months that are over are"
             " judged by what held then. Saying again what is promised changes nothing."
         ),
-        request=TargetsInSerializer,
-        responses=TargetListSerializer,
+        request=CommitmentTargetsInSerializer,
+        responses=CommitmentTargetListSerializer,
     )
     def put(self, request: Request) -> Response:
-        said, now = strict.read(_read, request.data), self.clock()
+        sent: Any = request.data
+        said, now = strict.read(_read, sent), self.clock()
         for place, each in enumerate(said["targets"]):
-            given = request.data["targets"][place]
+            given = sent["targets"][place]
             wanted = Wanted(
                 target=each.get("target"),
                 valid_from=each["valid_from"],

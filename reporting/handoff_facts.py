@@ -4,13 +4,17 @@ this in its own transaction, after the facts of clocks that it reads.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Max, Min
 
 from leads.completeness import SPOILING
+from leads.models import Handoff
 from leads.quality import COMPLETE, INSTEAD
 from reporting import handoff_rollups
 from reporting.handoff_rollup_sql import COUNTED
@@ -177,9 +181,24 @@ def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
     return before ^ after
 
 
-def rebuild() -> int:
-    """Build the facts of all handoffs anew; how many there are then. Two statements."""
+#: Days of handoffs that a rebuild builds at once.
+_CHUNK: Final = timedelta(weeks=4)
+
+
+def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> int:
+    """Build the facts of all handoffs anew; how many there are then. progress: is told (day so far, last day)
+    as it goes on."""
+    built = 0
+    ends = Handoff.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, {"tenant": current_tenant_id()})
-        cursor.execute(_INSERT, {"tenant": current_tenant_id()})
-        return int(cursor.rowcount)
+        start, last = ends["first"], ends["last"]
+        while start is not None and start <= last:
+            values = {"tenant": current_tenant_id(), "start": start, "end": start + _CHUNK}
+            cursor.execute(_INSERT + " and h.started_at >= %(start)s and h.started_at < %(end)s", values)
+            built += int(cursor.rowcount)
+            start += _CHUNK
+            if progress is not None:
+                tz = ZoneInfo(zone)
+                progress(min(start, last).astimezone(tz).date(), last.astimezone(tz).date())
+    return built

@@ -83,10 +83,16 @@ _TOUCHED: Final = """touched as materialized (
     select distinct date_trunc('week', day)::date as day, cube, team_id, member_id, value, tier, reason
     from touched
 ),"""
+# By the unique key, one after the other: a join might compare every cell with each of these.
 _ERASE: Final = """with {touched} old as (
     select 1 as days, touched.* from touched union all select 7, touched_week.* from touched_week
 )
-delete from reporting_handoffrollup as kept using old where kept.tenant_id = %(tenant)s and {same}
+delete from reporting_handoffrollup where tenant_id = %(tenant)s and ctid = any(array(
+    select found.at from old cross join lateral (
+        select kept.ctid as at from reporting_handoffrollup as kept
+        where kept.tenant_id = %(tenant)s and {same} limit 1
+    ) as found
+))
 """
 
 _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
@@ -94,9 +100,10 @@ _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
     source, campaign, channel, segment, tier, tier_name, {refused} as refused, {of_fact}, {times}
 from reporting_handofffact where tenant_id = %(tenant)s"""
 _OF_PERIOD: Final = "{facts} and started_at >= %(start)s and started_at < %(end)s"
+# Offset 0 keeps it a look-up in the index for each day: these are few, and the facts are many.
 _OF_TOUCHED_DAYS: Final = """select fact.* from (select distinct day from touched) as span
 cross join lateral ({facts} and started_at >= span.day::timestamp at time zone %(zone)s
-    and started_at < (span.day + 1)::timestamp at time zone %(zone)s) as fact"""
+    and started_at < (span.day + 1)::timestamp at time zone %(zone)s offset 0) as fact"""
 
 # Cells and facts are numbered, so that what is joined and grouped many times are numbers, not seven columns.
 _FROM_FACTS: Final = """with {touched} numbered as materialized ({rows}),
@@ -142,6 +149,7 @@ cross join lateral (
     select * from reporting_handoffrollup as kept
     where kept.tenant_id = %(tenant)s and kept.cube = week.cube and kept.days = 1 and kept.day >= week.day
         and kept.day < week.day + 7
+    offset 0
 ) as one
 join wanted on wanted.day = week.day and {same_week}"""
 _TOUCHED_WEEKS_WANTED: Final = """wanted as materialized (

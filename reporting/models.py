@@ -14,6 +14,14 @@ from reporting.agreement.models import (
     Signature,
 )
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.outcomes.models import (
+    CampaignVerdict,
+    OutcomeSettings,
+    SurveyAnswer,
+    SurveyDone,
+    SurveyQuestion,
+    SurveyRound,
+)
 from reporting.reviews.models import (
     BreakdownNote,
     Review,
@@ -27,11 +35,14 @@ __all__ = [
     "Agreement",
     "AgreementSettings",
     "BreakdownNote",
+    "CampaignVerdict",
     "CommitmentNote",
     "CommitmentTarget",
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",
+    "LeakSettings",
+    "OutcomeSettings",
     "Reading",
     "Recalibration",
     "Review",
@@ -41,6 +52,10 @@ __all__ = [
     "RollUp",
     "RollUpState",
     "Signature",
+    "SurveyAnswer",
+    "SurveyDone",
+    "SurveyQuestion",
+    "SurveyRound",
     "TargetFact",
 ]
 
@@ -295,7 +310,8 @@ class RollUpState(TenantModel):
 
     zone = models.CharField(max_length=60)
     layout = models.PositiveSmallIntegerField(default=1, db_default=1)
-    # The same of the roll-ups of handoffs. The database's default serves code that does not know them yet.
+    # The same of the roll-ups of handoffs (handoff_rollups.LAYOUT). The database's defaults serve code that
+    # does not know them yet.
     handoffs_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
     handoffs_layout = models.PositiveSmallIntegerField(default=1, db_default=1)
 
@@ -345,6 +361,7 @@ class HandoffRollUp(TenantModel):
     bad_data = _count()
     explained = _count()
     unexplained = _count()
+    imported = _count()
     sal = _count()
     sql = _count()
     opportunity = _count()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reporting import facts, watch
 from reporting.agreement import watch as agreements
+from reporting.outcomes import watch as outcomes
 from reporting.reviews import watch as reviews
 from tenants.clock import database_clock
 
@@ -26,3 +27,8 @@ def watch_agreements_tick() -> int:
 def watch_reviews_tick() -> int:
     """Open reviews of periods that began, and remind of those that are over; how many were."""
     return reviews.watch(clock=database_clock)
+
+
+def outcomes_tick() -> int:
+    """Judge new campaigns, and open the survey of the quarter; how many messages that made."""
+    return outcomes.watch(clock=database_clock)

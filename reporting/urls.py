@@ -6,6 +6,7 @@ from django.urls import path
 
 from reporting.views import (
     agreement,
+    campaigns,
     clocks,
     commitment_targets,
     commitments,
@@ -17,10 +18,15 @@ from reporting.views import (
     handoffs,
     journey,
     leaks,
+    pipeline,
     rejections,
     review_week,
     reviews,
+    scorecard,
+    since_start,
+    speed,
     stale,
+    survey,
     volume,
 )
 from web.table_files import file_paths
@@ -102,4 +108,19 @@ urlpatterns = [
         reviews.decision_done,
         name="review_decision_done",
     ),
+    # Outcomes.
+    path("organisation/money", pipeline.money, name="money"),
+    path("pipeline", pipeline.pipeline, name="pipeline"),
+    *file_paths("pipeline", pipeline.pipeline_file, "pipeline"),
+    path("pipeline/deals", pipeline.pipeline_deals, name="pipeline_deals"),
+    *file_paths("pipeline/deals", pipeline.pipeline_deals_file, "pipeline_deals"),
+    path("speed", speed.speed, name="speed"),
+    *file_paths("speed", speed.speed_file, "speed"),
+    path("campaigns", campaigns.campaigns, name="campaigns"),
+    *file_paths("campaigns", campaigns.campaigns_file, "campaigns"),
+    path("survey", survey.survey, name="survey"),
+    path("survey/questions", survey.questions, name="survey_questions"),
+    path("reps/<uuid:member_id>/scorecard", scorecard.scorecard, name="scorecard"),
+    path("outcomes", since_start.outcomes, name="outcomes"),
+    *file_paths("outcomes", since_start.outcomes_file, "outcomes"),
 ]

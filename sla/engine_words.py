@@ -19,6 +19,7 @@ TICKS: Final = {
     "sla.tasks.move_clocks_tick": "Moves clocks to another version",
     "reporting.tasks.drain_tick": "Brings reports up to date",
     "handoff.tasks.audit_tick": "Audits all this",
+    "reporting.tasks.outcomes_tick": "Judges new campaigns, and opens the alignment survey",
     "reporting.tasks.watch_tick": "Looks whether reports keep up",
     "reporting.tasks.watch_agreements_tick": "Looks whether what was signed is what is configured",
     "reporting.tasks.watch_reviews_tick": "Opens reviews, and reminds of those to close",

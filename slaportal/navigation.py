@@ -7,6 +7,7 @@ from web.shell import Group, Place
 
 _REP, _MANAGER = Role.REP, Role.MANAGER
 _MARKETING, _EXECUTIVE = Role.MARKETING, Role.EXECUTIVE
+_OVERSEERS = (_MANAGER, _MARKETING, _EXECUTIVE)
 
 NAVIGATION: tuple[Group, ...] = (
     Group(
@@ -54,16 +55,21 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Compliance", "reporting:compliance", "shield-check", (), bottom="Reports"),
             Place("Funnel & leaks", "reporting:funnel", "filter", ()),
             Place("Rejections", "reporting:rejections", "circle-x", ()),
-            Place(
-                "Commitments", "reporting:commitments", "heart-handshake", (_MANAGER, _MARKETING, _EXECUTIVE)
-            ),
+            Place("Pipeline", "reporting:pipeline", "chart-bar", _OVERSEERS),
+            Place("Speed", "reporting:speed", "hourglass", _OVERSEERS),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
-            Place("Agreement", "reporting:agreement", "signature", ()),
-            Place("Reviews", "reporting:reviews", "clipboard-check", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Decisions", "handoff:decisions", "list-check", ()),
-            Place("Disputes", "handoff:disputes", "gavel", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
+        ),
+    ),
+    Group(
+        "Contract",
+        (
+            Place("Agreement", "reporting:agreement", "signature", ()),
+            Place("Commitments", "reporting:commitments", "heart-handshake", _OVERSEERS),
+            Place("Disputes", "handoff:disputes", "gavel", _OVERSEERS),
+            Place("Reviews", "reporting:reviews", "clipboard-check", _OVERSEERS),
         ),
     ),
     Group(

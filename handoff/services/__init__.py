@@ -15,6 +15,7 @@ from handoff.services.answers import (
     undo_accept,
 )
 from handoff.services.cycle import end_nurture
+from handoff.services.opportunities import may_write, save_opportunity
 from handoff.services.owners import claim_lead, hand_over, reassign_lead, try_again
 from handoff.services.stages import ANSWERS, LATER_STAGES, end_test, move_to_stage
 from handoff.services.steps import Step, step_to
@@ -35,11 +36,13 @@ __all__ = [
     "hand_over",
     "lock_handoff",
     "log_touch",
+    "may_write",
     "move_to_stage",
     "nurture_lead",
     "reassign_lead",
     "reject_lead",
     "report_progress",
+    "save_opportunity",
     "step_to",
     "try_again",
     "undo_accept",

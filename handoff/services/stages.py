@@ -13,6 +13,7 @@ from feedback import services as feedback
 from feedback.models import Disposition, Reason
 from feedback.reasons import stage_of
 from handoff.moves import UNDO_SECONDS
+from handoff.services import opportunities
 from handoff.services.acting import Actor, check_owner, lock_handoff
 from handoff.services.cycle import close_cycle, come_to, tell
 from handoff.services.steps import add_to_step, take_step
@@ -51,6 +52,7 @@ def move_to_stage(
     clock: Clock,
     answers: Mapping[str, Any] | None = None,
     fields: Mapping[str, Any] | None = None,
+    opportunity: Mapping[str, Any] | None = None,
 ) -> Handoff:
     """Report a later stage: SQL, opportunity, won, lost, disqualified. The last three end the handoff; the
     last two are answers with a reason of their kind, to which `why` is the note. Where none is named and
@@ -58,6 +60,8 @@ def move_to_stage(
 
     answers: to the SQL criteria, by key. fields: what the step asks for and is not known, by name. Of a lead
     that is there already they are kept as well: what was answered last counts.
+    opportunity: what is said of the deal, as leads.opportunities.write_opportunity takes it; with
+    opportunity, won and lost only (`opportunities.carry`).
     Raises ValidationFailed for another stage, and with each place where the step asks for more
     (`steps.take_step`); StageError where the lifecycle has no such step.
     """
@@ -67,6 +71,7 @@ def move_to_stage(
         message = f"Use one of: {known}. {hint}".strip()
         raise ValidationFailed(message, field_errors=[FieldError("/to", message, "invalid_choice")])
     stage = Stage(to)
+    opportunities.check_carried(stage, opportunity)
     handoff = lock_handoff(lead_id, all_of_lead=bool(fields))
     now = clock()
     check_owner(handoff, actor)
@@ -82,6 +87,10 @@ def move_to_stage(
     comes_to = (stage_of(chosen) if chosen else None) or stage
     said = ": ".join(filter(None, (chosen.label if chosen else "", why.strip())))
     moved = leads.move_stage(handoff.lead, comes_to, actor=actor.key, now=now, why=said, handoff=handoff)
+    if moved or (opportunity and comes_to == stage):
+        tenant = handoff.lead.tenant
+        opportunities.carry(handoff, stage, opportunity, tenant=tenant, now=now)
+        leads.mark_dirty([handoff.id], now)
     if not moved:
         return handoff
     if chosen is not None:
@@ -100,7 +109,6 @@ def move_to_stage(
         close_cycle(handoff, CLOSING[stage], now)
     delay = UNDO_SECONDS if chosen is not None else 0
     tell(handoff, "lead.stage_changed", now, delay=delay, stage=str(stage))
-    leads.mark_dirty([handoff.id], now)
     return handoff
 
 

@@ -12,6 +12,7 @@ from core.errors import Conflict, NotFound, NotOwner
 from feedback.models import Disposition, Dispute
 from handoff.services.acting import Actor, check_undo
 from handoff.services.answers import turn_of, undo_accept
+from handoff.services.opportunities import take_back
 from leads import services as leads
 from leads.lifecycle import Stage
 from leads.models import Handoff, Lead, StageChange
@@ -87,6 +88,7 @@ def _go_on(handoff: Handoff, given: Disposition, actor: Actor, now: datetime) ->
     if before is None:
         raise Conflict("The lead went on meanwhile, so its answer stays.")
     leads.reopen_handoff(handoff, now=now)
+    take_back(handoff, lost_at=closed_at, now=now)
     leads.take_step_back(
         lead, Stage(before), actor=actor.key, now=now, why="Answer taken back", handoff=handoff
     )

@@ -262,6 +262,7 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         step=_step(request, found, stages),
         reload=reload,
         reasons=active_reasons(Reason.Kind.LOST, Reason.Kind.DISQUALIFIED),
+        currency=request.tenant.currency,
     )
 
     def show(status: int = 200) -> HttpResponse:
@@ -277,6 +278,7 @@ def stage(request: TenantRequest, lead_id: UUID) -> HttpResponse:
             why=form.cleaned_data["why"],
             answers=form.said_answers(),
             fields=form.said_fields(),
+            opportunity=form.said_deal(),
             actor=Actor.person(request.member),
             clock=base.deciding_clock,
         )

@@ -39,6 +39,8 @@ _HEADS: Final = {
     "lead.disputed": "Disputed",
     "lead.dispute_decided": "Dispute decided",
     "quality.degraded": "Worse data",
+    "campaign.verdict": "Verdict",
+    "survey.asked": "To answer",
     "rep.off_rotation": "Off the rotation",
     "drill.failed": "Drill failed",
     "agreement.sign_asked": "To sign",

@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 
 from reporting.agreement.models import AgreementSettings, Side
+from reporting.agreement.selectors import SIGNING_ROLES
 from reporting.agreement.services import MOST_FREEZE_DAYS, NOTE_LIMIT
 from tenants.models import Member
 
@@ -76,13 +77,13 @@ class SettingsForm(forms.Form):
             "sales_signers": [str(each) for each in setting.sales_signers],
         }
         super().__init__(data, initial=initial)
-        for name in ("marketing_signers", "sales_signers"):
+        for side, name in ((Side.MARKETING, "marketing_signers"), (Side.SALES, "sales_signers")):
             kept = set(getattr(setting, name))
             field: Any = self.fields[name]
             field.choices = [
                 (str(each.id), each.name if each.is_active else f"{each.name} (left)")
                 for each in people
-                if each.is_active or each.id in kept
+                if each.id in kept or (each.is_active and each.role in SIGNING_ROLES[side])
             ]
 
     @property

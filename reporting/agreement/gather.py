@@ -380,7 +380,7 @@ def next_recalibration(tenant: Tenant) -> date | None:
 def due_day(signed: Agreement, tenant: Tenant) -> date:
     """The day on which three months are over since an agreement came into force, or was last recalibrated."""
     last = Recalibration.objects.filter(agreement=signed).order_by("-at").values_list("at", flat=True).first()
-    since = max(each for each in (signed.in_force_at, signed.opened_at, last) if each is not None)
+    since = max(each for each in (signed.in_force_at, last) if each is not None)
     return quarter_after(since.astimezone(ZoneInfo(tenant.time_zone)).date())
 
 

@@ -149,6 +149,8 @@ def why(proposal: Proposal, percent: int) -> str:
         )
     if proposal.verdict == Verdict.LOOSER:
         return f"{kept}{slow}. Both sides want {percent}%."
+    if seen.misses(percent):
+        return f"{kept}{slow}. Both sides want {percent}%, and chance alone may explain the difference."
     return f"{kept}{slow}."
 
 

@@ -4,7 +4,8 @@ The percentiles are over all clocks of a target that count: answered ones with t
 deadline passed unanswered, which are longer than any. So a lead that nobody answered never makes a target
 look easy. A target moves by one sensible step at a time:
   tighter  where 90% of the clocks were answered within a tighter round value; at most to half of what it is;
-  looser   where fewer were kept than both sides want; to the round value that enough would have kept, at most
+  looser   where fewer were kept than both sides want, by more than chance (the 95% interval of Wilson 1927
+           lies below); to the round value that enough would have kept, at most
            to four times what it is.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from reporting.leaks.statistics import Group, wilson
 from sla.proposals import Rung, seconds_of
 
 #: Clocks that a proposal must rest on.
@@ -56,6 +58,10 @@ class Measured:
     @property
     def base(self) -> int:
         return self.answered + self.unanswered
+
+    def misses(self, percent: int) -> bool:
+        """Whether fewer were kept than this share."""
+        return 100 * self.kept < percent * self.base
 
     @property
     def kept_percent(self) -> float | None:
@@ -99,9 +105,9 @@ def propose(measured: Measured, ladder: Sequence[Rung], *, percent: int, day_sec
     present = seconds_of(measured.present, day_seconds)
     if present is None:
         return Proposal(measured, Verdict.KEEP)
-    if 100 * measured.kept < percent * measured.base:
+    if wilson(Group(measured.kept, measured.base)).high < percent / 100:
         return _looser(measured, ladder, present)
-    if measured.p90 is not None:
+    if measured.p90 is not None and not measured.misses(percent):
         least = max(measured.p90, present * _MOST_TIGHTER)
         for rung in ladder:
             if least <= rung.seconds < present:

@@ -149,13 +149,15 @@ def forecast_share(
     weight = min(1.0, PRIOR_MOST / judged_before) if judged_before else 0.0
     alpha = 0.5 + kept + weight * kept_before
     beta = 0.5 + judged - kept + weight * (judged_before - kept_before)
-    mean = max(float(least), left * alpha / (alpha + beta))
     low, high = _bounds_of_share(left, alpha, beta) if left else (0.0, 0.0)
+    low, high = max(float(least), low), max(float(least), high)
+    # Where chance leaves one number, that is it: of a hundred kept the mean would be 99.9 %.
+    mean = min(max(left * alpha / (alpha + beta), low), high)
 
     def share(more: float) -> float:
         return 100 * (kept + more) / (judged + left)
 
-    return Forecast(share(mean), share(max(least, low)), share(max(least, high)))
+    return Forecast(share(mean), share(low), share(high))
 
 
 # --- Distributions ------------------------------------------------------------------------------------------

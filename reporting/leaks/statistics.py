@@ -55,6 +55,19 @@ def wilson(group: Group, confidence: float = CONFIDENCE) -> Interval:
     return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
+def newcombe(one: Group, other: Group, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of a difference of shares, first minus second. Newcombe (1998), Statistics in Medicine 17,
+    method 10: from the Wilson intervals of both. Raises ZeroDivisionError of nobody.
+    """
+    low_one, high_one = wilson(one, confidence)
+    low_other, high_other = wilson(other, confidence)
+    apart = one.share - other.share
+    return Interval(
+        apart - sqrt((one.share - low_one) ** 2 + (high_other - other.share) ** 2),
+        apart + sqrt((high_one - one.share) ** 2 + (other.share - low_other) ** 2),
+    )
+
+
 def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 

@@ -37,6 +37,7 @@ KEPT: Final = (
     "segment",
     "follow",
     "cohort",
+    "rule",
 )
 
 

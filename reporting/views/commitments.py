@@ -83,16 +83,15 @@ def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200
         "summary": _summary(book),
         "sides": sides,
         "months": _months(month, present_month(request.tenant, now)),
-        "weeks": [day_text(point.first) for point in book.lines[0].weeks],
         "with_own": role == Role.MANAGER,
         "sources": [_source(row, book) for row in by_source],
         "more_sources": max(sources - len(by_source), 0),
         "level": round(100 * LEVEL),
         "may_note": role in NOTERS and not book.is_future,
+        "has_notes": bool(notes),
         "form": form,
         "csv_url": f"{reverse('reporting:commitments_csv')}?month={month:%Y-%m}",
         "month": f"{month:%Y-%m}",
-        "is_new": all(line.term.row is None for line in book.lines),
     }
     return render(request, "reporting/commitments.html", context, status=status)
 
@@ -115,7 +114,7 @@ def _months(month: date, present: date) -> list[tuple[str, str, bool]]:
 
 
 def _line(line: Line, book: Book, notes: list[dict[str, Any]], people: dict[str, str]) -> dict[str, Any]:
-    row, upcoming = line.term.row, book.targets.upcoming(line.kind, book.month)
+    upcoming = book.targets.upcoming(line.kind, book.month)
     return {
         "line": line,
         "kind": line.kind,
@@ -137,14 +136,13 @@ def _line(line: Line, book: Book, notes: list[dict[str, Any]], people: dict[str,
         "floor_weeks": [_week(week, line.term.weekly_floor) for week in line.floor_weeks],
         "notes": notes,
         "edit_url": reverse("reporting:commitment_target", args=[line.kind.key]),
-        "is_set": row is not None,
     }
 
 
 def _target_note(line: Line, people: dict[str, str]) -> str:
     row = line.term.row
     if row is None:
-        return "The default, until one is set" if line.term.words else ""
+        return "default" if line.term.words else ""
     return f"Since {row.valid_from:%B %Y}, set by {people[row.set_by]}"
 
 

@@ -49,11 +49,13 @@ class HandoffAsked:
         return self.asked.question
 
 
-def handoffs_asked(request: TenantRequest, splits: Collection[str], *, by: str = "source") -> HandoffAsked:
-    """Read an address; the last 90 days unless a period is given. Raises ValidationFailed."""
+def handoffs_asked(
+    request: TenantRequest, splits: Collection[str], *, by: str = "source", period: str = "90d"
+) -> HandoffAsked:
+    """Read an address; the last 90 days unless another period is given. Raises ValidationFailed."""
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     if not any(query.get(name) for name in ("period", "from", "to")):
-        query["period"] = "90d"
+        query["period"] = period
     now = database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     own = request.member.role == Role.REP

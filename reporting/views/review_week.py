@@ -68,7 +68,7 @@ def _page(
     notes = week.notes_of([row["id"] for row in rows])
     context = {
         "crumbs": [
-            {"label": "Insight"},
+            {"label": "Contract"},
             {"label": "Reviews", "url": reverse("reporting:reviews")},
             {"label": f"Week of {day_text(chosen.monday)}"},
         ],

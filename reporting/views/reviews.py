@@ -61,7 +61,7 @@ def _list(request: TenantRequest, form: ReviewSettingsForm | None = None) -> Htt
     if form is None and request.member.role == Role.ADMIN:
         form = ReviewSettingsForm(initial={"remind_days": services.remind_days()})
     context = {
-        "crumbs": [{"label": "Insight"}, {"label": "Reviews"}],
+        "crumbs": [{"label": "Contract"}, {"label": "Reviews"}],
         "rows": rows,
         "form": form,
         "remind_days": services.remind_days(),
@@ -108,7 +108,7 @@ def _page(
     is_compared = closed and request.GET.get("corrected") == "1"
     context = {
         "crumbs": [
-            {"label": "Insight"},
+            {"label": "Contract"},
             {"label": "Reviews", "url": reverse("reporting:reviews")},
             {"label": period.name[:1].upper() + period.name[1:]},
         ],

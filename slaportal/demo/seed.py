@@ -104,7 +104,7 @@ def _provision(world: World, *, now: datetime) -> Tenant:
                 is_competitor=name in COMPETITORS,
                 created_at=now,
             )
-        _sign(tenant, now)
+        _sign(tenant, now + timedelta(hours=11))  # in the morning
     return tenant
 
 

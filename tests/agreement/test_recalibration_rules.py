@@ -65,9 +65,17 @@ def test_small_numbers_propose_nothing_in_either_direction() -> None:
     assert proposed(measured({"minutes": 60}, kept=LEAST - 5, **enough))[0] == Verdict.TIGHTER
 
 
-def test_exactly_the_share_that_both_want_is_enough() -> None:
-    assert proposed(measured({"minutes": 30}, kept=170, p90=40 * 60))[0] == Verdict.KEEP
-    assert proposed(measured({"minutes": 30}, kept=169, p90=40 * 60, p_goal=31 * 60))[0] == Verdict.LOOSER
+@pytest.mark.parametrize(
+    ("kept", "verdict"),
+    [(170, Verdict.KEEP), (169, Verdict.KEEP), (162, Verdict.KEEP), (157, Verdict.LOOSER)],
+)
+def test_less_than_both_want_by_no_more_than_chance_loosens_nothing(kept: int, verdict: Verdict) -> None:
+    seen = measured({"minutes": 30}, kept=kept, p90=40 * 60, p_goal=31 * 60)
+    assert proposed(seen)[0] == verdict
+
+
+def test_what_is_not_kept_is_never_tightened() -> None:
+    assert proposed(measured({"minutes": 60}, kept=169, p90=22 * 60))[0] == Verdict.KEEP
 
 
 def test_by_the_wall_clock_days_are_minutes() -> None:

@@ -73,6 +73,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "accept": {"by": "MEMBER"},
     "reject": {"by": "MEMBER", "reason": "wrong_title"},
     "nurture": {"by": "MEMBER", "reason": "not_evaluating"},
+    "dispute": {"argument": "A good lead."},
+    "decide": {"outcome": "upheld", "note": "It was so."},
+    "reopen": {"why": "Looked again.", "by": "MEMBER"},
+    "undo": {"by": "MEMBER"},
+    "answer": {"version": 1},
+    "<uuid:sheet_item_id>": {"outcome": "upheld", "note": "It was so."},
+    "<uuid:dispute_id>": {"outcome": "upheld", "note": "It was so."},
     "progress": {"by": "MEMBER", "note": "Talked on the phone."},
     "<uuid:reason_id>": {"label": "Another name"},
     "order": {"kind": "nurture", "reasons": []},
@@ -82,6 +89,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "approve": {"note": "It was so."},
     "refuse": {"note": "It was not so."},
     "stage": {"by": "MEMBER", "to": "sql", "why": "They asked."},
+    "opportunities": {"amount": 5},
+    "<uuid:opportunity_id>": {"amount": 5},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "claim": {"by": "MEMBER"},
     "notes": {"text": "Look at the evenings."},
@@ -111,6 +120,9 @@ NEEDS_A_HISTORY: set[str] = {
     "api/v1/excuses/<uuid:excuse_id>/withdraw",
     # The sample clock has no fact, so it was missed in no week.
     "reviews/week/<slug:monday>/breakdowns/<uuid:timer_id>",
+    # An admin takes an outcome back, and a key is nobody; the sample's answer is no rejection.
+    "api/v1/disputes/<uuid:dispute_id>/reopen",
+    "disputes/items/<uuid:sheet_item_id>",
 }
 
 

@@ -1,0 +1,247 @@
+"""Pipeline and the worth of speed for programs: the numbers of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from leads import strict
+from reporting import params
+from reporting.definitions import FOLLOWED
+from reporting.outcomes.comparing import Comparison
+from reporting.outcomes.pipeline import SPLITS, Worth, pipeline
+from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
+from reporting.outcomes.speed import LABELS, speed
+from tenants.models import Tenant
+from web.api import TenantAPIView
+from web.pagination import known_query
+
+_PERIOD: Final = ("period", "from", "to")
+_PERIOD_PARAMETERS: Final = [
+    OpenApiParameter("period", str, enum=list(params.PERIODS), description="Unless given by its days."),
+    OpenApiParameter("from", str, description="First day: 2026-11-01."),
+    OpenApiParameter("to", str, description="Last day."),
+]
+
+
+class SumSerializer(serializers.Serializer[Any]):
+    """Deals and what they are worth."""
+
+    deals = serializers.IntegerField()
+    amount = serializers.DecimalField(max_digits=20, decimal_places=2, allow_null=True)
+    base = serializers.IntegerField(help_text="Deals in the amount.")
+    without_amount = serializers.IntegerField(help_text="Left out of it.")
+    other_currency = serializers.IntegerField(help_text="Left out of it.")
+
+
+class WorthSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(allow_blank=True)
+    open = SumSerializer(help_text="Now, whatever the period.")
+    won = SumSerializer(help_text="Closed in the period.")
+    lost = SumSerializer(help_text="Closed in the period.")
+
+
+class PipelineMonthSerializer(serializers.Serializer[Any]):
+    month = serializers.DateField(allow_null=True, help_text="Its first day; null: no close date.")
+    open = SumSerializer()
+
+
+class DealForecastSerializer(serializers.Serializer[Any]):
+    """Of deals closed in the period."""
+
+    deals = serializers.IntegerField()
+    base = serializers.IntegerField(help_text="With a first amount in the currency.")
+    first = serializers.DecimalField(max_digits=20, decimal_places=2)
+    last = serializers.DecimalField(max_digits=20, decimal_places=2)
+    won = serializers.DecimalField(max_digits=20, decimal_places=2)
+
+
+class PipelineSerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    attribution = serializers.ChoiceField(choices=list(RULES))
+    by = serializers.CharField(help_text="source or campaign.")
+    total = WorthSerializer()
+    months = PipelineMonthSerializer(many=True)
+    forecast = DealForecastSerializer()
+    groups = serializers.IntegerField(help_text="How many there are; results has the 50 largest.")
+    results = WorthSerializer(many=True)
+
+
+class MoneySerializer(serializers.Serializer[Any]):
+    """What amounts are told in, and to whom a deal belongs."""
+
+    currency = serializers.CharField(max_length=3, required=False, help_text="ISO 4217.")
+    attribution = serializers.ChoiceField(choices=list(RULES), required=False)
+
+
+class BandSerializer(serializers.Serializer[Any]):
+    band = serializers.ChoiceField(choices=list(LABELS))
+    mqls = serializers.IntegerField()
+    sql = serializers.IntegerField()
+    opportunity = serializers.IntegerField()
+    won = serializers.IntegerField()
+    won_amount = serializers.DecimalField(max_digits=20, decimal_places=2)
+    won_without_amount = serializers.IntegerField()
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Reached within an hour against later or never, in points; null where there are too few."""
+
+    difference = serializers.FloatField(allow_null=True)
+    interval = serializers.ListField(child=serializers.FloatField(), allow_null=True, help_text="95 %.")
+    within_sources = serializers.FloatField(allow_null=True)
+    within_sources_interval = serializers.ListField(child=serializers.FloatField(), allow_null=True)
+    compared = serializers.IntegerField(help_text="Leads of sources that both have.")
+
+
+class ComparisonsSerializer(serializers.Serializer[Any]):
+    sql = ComparisonSerializer()
+    opportunity = ComparisonSerializer()
+    won = ComparisonSerializer()
+
+
+class SpeedSerializer(serializers.Serializer[Any]):
+    follow = serializers.IntegerField(help_text="Days that each MQL is followed for.")
+    too_young = serializers.IntegerField(help_text="Left out.")
+    without_clock = serializers.IntegerField(help_text="Touched, and nothing measured how soon: left out.")
+    bands = BandSerializer(many=True)
+    within_an_hour = ComparisonsSerializer()
+
+
+def _worth(each: Worth) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "open": each.open.as_dict(),
+        "won": each.won.as_dict(),
+        "lost": each.lost.as_dict(),
+    }
+
+
+class PipelineView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_pipeline",
+        summary="Pipeline and revenue by source or campaign, under a named rule of attribution",
+        parameters=[
+            *_PERIOD_PARAMETERS,
+            OpenApiParameter("by", str, enum=SPLITS),
+            OpenApiParameter("rule", str, enum=list(RULES), description="The organisation's, unless given."),
+        ],
+        responses=PipelineSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request, *_PERIOD, "by", "rule")
+        query = {name: str(value) for name, value in request.query_params.items()}
+        question = params.question_for_api(query, tenant=self.tenant, now=self.clock())
+        by = params.choice(query, "by", SPLITS, SPLITS[0])
+        rule = params.choice(query, "rule", tuple(RULES), attribution())
+        found = pipeline(question, rule=rule, by=by, currency=self.tenant.currency)
+        return Response(
+            {
+                "currency": self.tenant.currency,
+                "attribution": rule,
+                "by": by,
+                "total": _worth(found.whole),
+                "months": [{"month": month, "open": one.as_dict()} for month, one in found.months],
+                "forecast": {
+                    "deals": found.forecast.deals,
+                    "base": found.forecast.counted,
+                    "first": f"{found.forecast.first:.2f}",
+                    "last": f"{found.forecast.last:.2f}",
+                    "won": f"{found.forecast.won:.2f}",
+                },
+                "groups": found.number,
+                "results": [_worth(each) for each in found.groups],
+            }
+        )
+
+
+class MoneyView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read", "PATCH": "config:write"}
+    _read = staticmethod(strict.reader_of(MoneySerializer))
+
+    @extend_schema(operation_id="organisation_money_retrieve", responses={200: MoneySerializer})
+    def get(self, request: Request) -> Response:
+        """The currency of the organisation and its rule of attribution."""
+        known_query(request)
+        return Response({"currency": self.tenant.currency, "attribution": attribution()})
+
+    @extend_schema(
+        operation_id="organisation_money_update", request=MoneySerializer, responses={200: MoneySerializer}
+    )
+    def patch(self, request: Request) -> Response:
+        """Change them. Amounts in another currency are kept, and counted as left out."""
+        said = strict.read(self._read, request.data)
+        set_money(
+            tenant=self.tenant,
+            currency=said.get("currency", self.tenant.currency),
+            rule=Attribution(said.get("attribution", attribution())).value,
+            actor=self.actor,
+            now=self.clock(),
+        )
+        currency = Tenant.objects.get(id=self.tenant_id).currency
+        return Response({"currency": currency, "attribution": attribution()})
+
+
+class SpeedView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_speed",
+        summary="What became of MQLs by how soon they were reached",
+        description="Response time is working time to the first touch that counts, by the company's clock.",
+        parameters=[
+            *_PERIOD_PARAMETERS,
+            OpenApiParameter("source", str),
+            OpenApiParameter("follow", int, enum=FOLLOWED, description="Days; 60 unless given."),
+        ],
+        responses=SpeedSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request, *_PERIOD, "source", "follow")
+        query = {name: str(value) for name, value in request.query_params.items()}
+        if not any(query.get(name) for name in _PERIOD):
+            query["period"] = "365d"
+        now = self.clock()
+        question = params.question_for_api(query, tenant=self.tenant, now=now)
+        follow = int(params.choice(query, "follow", tuple(map(str, FOLLOWED)), "60"))
+        found = speed(question, now=now, follow=follow)
+        return Response(
+            {
+                "follow": follow,
+                "too_young": found.young,
+                "without_clock": found.unclocked,
+                "bands": [
+                    {
+                        "band": name,
+                        "mqls": each.leads,
+                        "sql": each.sql,
+                        "opportunity": each.opportunity,
+                        "won": each.won,
+                        "won_amount": f"{each.won_amount:.2f}",
+                        "won_without_amount": each.without_amount,
+                    }
+                    for name, each in found.bands.items()
+                ],
+                "within_an_hour": {name: _comparison(each) for name, each in found.comparisons.items()},
+            }
+        )
+
+
+def _comparison(each: Comparison) -> dict[str, Any]:
+    def rounded(interval: Any) -> list[float] | None:
+        return None if interval is None else [round(end, 1) for end in interval]
+
+    return {
+        "difference": None if each.difference is None else round(each.difference, 1),
+        "interval": rounded(each.interval),
+        "within_sources": None if each.pooled is None else round(each.pooled, 1),
+        "within_sources_interval": rounded(each.pooled_interval),
+        "compared": each.compared,
+    }

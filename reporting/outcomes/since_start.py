@@ -1,0 +1,144 @@
+"""What changed since the organisation began here: the first weeks and months against imported history.
+
+Before is what was imported as history. The response time is by the wall clock on both sides, since history
+has no clocks of ours. Conversions are of MQLs that were followed for FOLLOW days, of each side alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Min
+
+from reporting.definitions import COUNTS, Share, Spread, counted_as
+from reporting.models import HandoffFact
+from reporting.selectors.questions import midnight
+
+FOLLOW: Final = 30
+WEEKS: Final = 4
+#: Months are of 30 days; the first is the four weeks and a bit.
+MONTHS: Final = (2, 3, 4, 5, 6)
+MONTH_DAYS: Final = 30
+BEFORE: Final = "before"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """MQLs of a stretch of time and what came of them; None where it has not begun. feedback: sales said
+    something. cycle: MQL to won, of the won."""
+
+    name: str
+    first: date | None
+    mqls: int
+    in_time: Share
+    response: Spread
+    feedback: Share
+    to_sql: Share
+    to_opportunity: Share
+    amount: Decimal
+    with_amount: int
+    wins: Share
+    cycle: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class SinceStart:
+    """began: the day of the first handoff here; None before it. before: None where no history is there."""
+
+    began: date | None
+    before: Span | None
+    weeks: list[Span]
+    months: list[Span]
+
+
+_SPANS: Final = """
+with span(name, first, until) as (values {spans}),
+fact as (select f.*, first_touch_at is not null and first_touch_at >= started_at as responded,
+    extract(epoch from first_touch_at - started_at) as response,
+    extract(epoch from won_at - started_at) as cycle from reporting_handofffact f)
+select span.name, count(fact.id),
+    count(*) filter (where touch_verdict = 'met') + count(*) filter (where decision_verdict = 'met'),
+    count(*) filter (where touch_verdict in ('met', 'missed'))
+        + count(*) filter (where decision_verdict in ('met', 'missed')),
+    count(*) filter (where responded),
+    percentile_disc(0.5) within group (order by response) filter (where responded),
+    percentile_disc(0.9) within group (order by response) filter (where responded),
+    count(*) filter (where decision <> '' or outcome <> ''),
+    count(*) filter (where started_at < %(followed)s),
+    coalesce(sum({sql}) filter (where started_at < %(followed)s), 0),
+    coalesce(sum({opportunity}) filter (where started_at < %(followed)s), 0),
+    coalesce(sum(amount), 0), count(amount),
+    count(*) filter (where won_at is not null),
+    count(*) filter (where lost_at is not null and won_at is null),
+    percentile_disc(0.5) within group (order by cycle) filter (where cycle >= 0),
+    percentile_disc(0.9) within group (order by cycle) filter (where cycle >= 0)
+from span left join fact on (span.name = '{before}') = fact.is_history
+    and (span.name = '{before}' or (fact.started_at >= span.first and fact.started_at < span.until))
+group by span.name
+"""
+
+
+def since_start(*, zone: ZoneInfo, now: datetime) -> SinceStart:
+    """The spans that have begun, and what was before. Two queries."""
+    start = HandoffFact.objects.filter(is_history=False).aggregate(at=Min("started_at"))["at"]
+    began = start.astimezone(zone).date() if start else None
+    planned: list[tuple[str, date | None, date | None]] = [(BEFORE, None, None)]
+    if began is not None:
+        for week in range(WEEKS):
+            first = began + timedelta(days=7 * week)
+            planned.append((f"Week {week + 1}", first, first + timedelta(days=7)))
+        for month in MONTHS:
+            first = began + timedelta(days=MONTH_DAYS * (month - 1))
+            planned.append((f"Month {month}", first, first + timedelta(days=MONTH_DAYS)))
+    today = now.astimezone(zone).date()
+    planned = [each for each in planned if each[1] is None or each[1] <= today]
+    values: list[Any] = []
+    params: dict[str, Any] = {"followed": now - timedelta(days=FOLLOW)}
+    for place, (name, first, until) in enumerate(planned):
+        params |= {
+            f"name{place}": name,
+            f"first{place}": midnight(first, zone) if first else None,
+            f"until{place}": midnight(until, zone) if until else None,
+        }
+        values.append(f"(%(name{place})s, %(first{place})s::timestamptz, %(until{place})s::timestamptz)")
+    sql = _SPANS.format(
+        spans=", ".join(values),
+        before=BEFORE,
+        sql=COUNTS[counted_as("sql", FOLLOW)],
+        opportunity=COUNTS[counted_as("opportunity", FOLLOW)],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows = {row[0]: row for row in cursor.fetchall()}
+    spans = [_span(rows[name], first) for name, first, _ in planned]
+    before = spans[0] if spans[0].mqls else None
+    weeks = [each for each in spans if each.name.startswith("Week")]
+    return SinceStart(began, before, weeks, [each for each in spans if each.name.startswith("Month")])
+
+
+def _span(row: tuple[Any, ...], first: date | None) -> Span:
+    name, mqls, met, judged, touched, median, p90, said, followed, sql, deals, amount, priced, *rest = row
+    won, lost, cycle_median, cycle_p90 = rest
+    return Span(
+        name=name,
+        first=first,
+        mqls=mqls,
+        in_time=Share(met, judged),
+        response=Spread(touched, _seconds(median), _seconds(p90)),
+        feedback=Share(said, mqls),
+        to_sql=Share(int(sql), followed, mqls - followed),
+        to_opportunity=Share(int(deals), followed, mqls - followed),
+        amount=amount,
+        with_amount=priced,
+        wins=Share(won, won + lost, mqls - won - lost),
+        cycle=Spread(won, _seconds(cycle_median), _seconds(cycle_p90)),
+    )
+
+
+def _seconds(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,98 @@
+"""The first weeks and months against imported history, and the numbers of outcomes over the API."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from reporting.models import HandoffFact
+from tenants.clock import database_clock
+from tests.factories import Org
+from tests.reporting.scenes import browser
+
+pytestmark = pytest.mark.django_db
+
+
+def fact(at: datetime, **said: Any) -> None:
+    HandoffFact.objects.create(id=uuid4(), lead_id=uuid4(), number=1, created_at=at, started_at=at, **said)
+
+
+def get(org: Org, path: str = "/outcomes") -> Any:
+    answer = browser(org.executive).get(path)
+    assert answer.status_code == 200, answer.content[-500:]
+    return answer
+
+
+def test_without_history_it_says_that_there_is_no_baseline(in_acme: Org) -> None:
+    page = get(in_acme).content.decode()
+    assert "No baseline imported yet" in page
+    assert "Nothing to compare yet" in page
+    fact(database_clock() - timedelta(days=8), touch_verdict="met")
+    page = get(in_acme)
+    assert "No baseline imported yet" in page.content.decode()
+    assert [each.name for each in page.context["weeks"]] == ["Week 1", "Week 2"]
+
+
+def test_weeks_and_months_stand_beside_what_was_before(in_acme: Org) -> None:
+    now = database_clock()
+    long_ago, start = now - timedelta(days=400), now - timedelta(days=70)
+    fact(
+        long_ago,
+        is_history=True,
+        first_touch_at=long_ago + timedelta(hours=9),
+        outcome="lost",
+        lost_at=long_ago + timedelta(days=9),
+    )
+    fact(long_ago, is_history=True)
+    fact(start, touch_verdict="met", decision_verdict="missed", decision="accepted")
+    later = start + timedelta(days=35)
+    fact(later, sql_at=later + timedelta(days=2), amount=500, won_at=later + timedelta(days=10))
+    fact(now - timedelta(days=9))
+    page = get(in_acme)
+    before, first, second, *_ = page.context["weeks"]
+    assert (before.mqls, before.response.count, before.response.median) == (2, 1, 9 * 3_600)
+    assert (before.feedback.count, before.feedback.base) == (1, 2)
+    assert (first.in_time.count, first.in_time.base, first.feedback.count) == (1, 2, 1)
+    assert second.mqls == 0
+    _, month_two, month_three = page.context["months"]
+    assert (month_two.to_sql.count, month_two.to_sql.base, month_two.amount) == (1, 1, 500)
+    assert (month_two.wins.count, month_two.wins.base) == (1, 1)
+    assert (month_two.cycle.median, month_three.to_sql.left_out) == (10 * 86_400, 1)
+    assert get(in_acme, "/outcomes.csv").content.decode().count("\n") == 8
+    assert browser(in_acme.reps[0]).get("/outcomes").status_code == 403
+
+
+def test_programs_read_the_same_numbers(acme: Org) -> None:
+    def ask(path: str) -> Any:
+        return Client().get(f"/api/v1/{path}", headers=acme.auth)
+
+    with acme.scope():
+        at = database_clock() - timedelta(days=100)
+        fact(at, touch_seconds=60, first_touch_at=at + timedelta(minutes=1), won_at=at, won_amount=5)
+    speed = ask("reports/speed").json()
+    assert speed["bands"][0] == {
+        "band": "5m",
+        "mqls": 1,
+        "sql": 1,
+        "opportunity": 1,
+        "won": 1,
+        "won_amount": "5.00",
+        "won_without_amount": 0,
+    }
+    assert speed["within_an_hour"]["sql"]["difference"] is None
+    assert ask("reports/speed?follow=7").status_code == 400
+    assert ask("reports/pipeline").json()["attribution"] == "handoff"
+    assert ask("reports/pipeline?rule=best").json()["errors"][0]["path"] == "/rule"
+    changed = Client().patch(
+        "/api/v1/organisation/money",
+        json.dumps({"attribution": "first"}),
+        content_type="application/json",
+        headers=acme.auth,
+    )
+    assert changed.json() == {"currency": "EUR", "attribution": "first"}
+    assert ask("reports/pipeline").json()["attribution"] == "first"
