@@ -54,6 +54,8 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.in_force": "An agreement is in force and to be read",
     "agreement.changed": "Something that was signed was changed",
     "agreement.recalibrate": "The agreement is due for recalibration",
+    "review.closed": "A review was closed, and its numbers frozen",
+    "review.due": "A period is over and its review is not closed",
     "quality.degraded": "The data of a source became worse",
     "campaign.verdict": "The leads of a new campaign were found usable, or not",
     "survey.asked": "The alignment survey is open",

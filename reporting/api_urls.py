@@ -14,6 +14,7 @@ from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
 from reporting.outcome_api import MoneyView, PipelineView, SpeedView
+from reporting.reviews_api import ReviewNotesView, ReviewsView, ReviewView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
@@ -35,6 +36,10 @@ urlpatterns = [
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
+    # Reviews.
+    path("reviews", ReviewsView.as_view(), name="api_reviews"),
+    path("reviews/<uuid:review_id>", ReviewView.as_view(), name="api_review"),
+    path("reviews/<uuid:review_id>/notes", ReviewNotesView.as_view(), name="api_review_notes"),
     # Outcomes.
     path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
     path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),

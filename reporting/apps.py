@@ -6,12 +6,14 @@ class ReportingConfig(AppConfig):
     verbose_name = "Reporting"
 
     def ready(self) -> None:
-        """Speak for messages about the agreement, campaigns and the survey, lend the page shell what it asks
-        of people, and keep versions from being published in its freeze.
+        """Speak for messages about the agreement, campaigns, the survey and reviews, lend the page shell what
+        it asks of people, and keep versions from being published in the agreement's freeze.
         """
         from reporting.agreement import badges, messages
         from reporting.agreement.gate import freeze_errors
         from reporting.outcomes import campaigns, survey
+        from reporting.reviews import badges as review_badges
+        from reporting.reviews import messages as review_messages
         from tenants.clock import database_clock
         from tenants.versions import gates
 
@@ -19,4 +21,6 @@ class ReportingConfig(AppConfig):
         campaigns.install()
         survey.install()
         badges.register()
+        review_messages.install()
+        review_badges.register()
         gates.append(freeze_errors(database_clock))

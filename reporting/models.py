@@ -22,11 +22,19 @@ from reporting.outcomes.models import (
     SurveyQuestion,
     SurveyRound,
 )
+from reporting.reviews.models import (
+    BreakdownNote,
+    Review,
+    ReviewDecision,
+    ReviewNote,
+    ReviewSettings,
+)
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "BreakdownNote",
     "CampaignVerdict",
     "CommitmentNote",
     "CommitmentTarget",
@@ -37,6 +45,10 @@ __all__ = [
     "OutcomeSettings",
     "Reading",
     "Recalibration",
+    "Review",
+    "ReviewDecision",
+    "ReviewNote",
+    "ReviewSettings",
     "RollUp",
     "RollUpState",
     "Signature",

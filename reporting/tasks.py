@@ -5,6 +5,7 @@ from __future__ import annotations
 from reporting import facts, watch
 from reporting.agreement import watch as agreements
 from reporting.outcomes import watch as outcomes
+from reporting.reviews import watch as reviews
 from tenants.clock import database_clock
 
 
@@ -21,6 +22,11 @@ def watch_tick() -> int:
 def watch_agreements_tick() -> int:
     """Look whether what was signed is what is configured, and whether quarters are over; how many were."""
     return agreements.watch(clock=database_clock)
+
+
+def watch_reviews_tick() -> int:
+    """Open reviews of periods that began, and remind of those that are over; how many were."""
+    return reviews.watch(clock=database_clock)
 
 
 def outcomes_tick() -> int:

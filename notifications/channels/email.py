@@ -47,6 +47,8 @@ _HEADS: Final = {
     "agreement.in_force": "To read",
     "agreement.changed": "Changed since signed",
     "agreement.recalibrate": "To recalibrate",
+    "review.closed": "Review",
+    "review.due": "Review to close",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",
 }

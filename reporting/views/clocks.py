@@ -43,6 +43,7 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
         lead = timer.handoff.lead
         shown.append(
             {
+                "id": row.id,
                 "lead": lead,
                 "url": reverse("handoff:lead", args=[lead.id]),
                 "target": targets.label(row.target),

@@ -58,6 +58,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "reporting.CommitmentNote": {"commitment": "acceptance", "month": date(2026, 11, 1)},
     "reporting.Agreement": {"document": Json({"sections": []})},
     "reporting.AgreementSettings": {"review_day": 5, "freeze_days": 30},
+    "reporting.Review": {"first_day": date(2026, 11, 1), "frozen": None},
     "reporting.FreezeOverride": {"kind": "policy"},
 }
 

@@ -37,6 +37,7 @@ OVERSEERS = [
     "Since the start",
     "Commitments",
     "Disputes",
+    "Reviews",
     "Routing",
     *EVERYBODY,
 ]

@@ -29,6 +29,7 @@ READS = {
     "reports/response-times": "segment",
     "routing/simulations": "limit",
     "reports/reassignments": "pool",
+    "reviews": "state",
     "routing/territories": "draft",
     "rebalance": "member",
     "shadow": "team",
