@@ -22,7 +22,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from core.errors import Conflict, FieldError, ValidationFailed
 from integrations.history import Owner, Past, Raced, record
-from integrations.mappings import CUSTOM, DATED, Mapping
+from integrations.mappings import CUSTOM, DATE_FIELDS, DATED, DUE_FIELDS, Mapping
 from integrations.models import ImportRun
 from leads.incoming import CompanyIn, LeadIn, check
 from leads.lifecycle import Stage
@@ -39,6 +39,7 @@ BATCH: Final = 500
 MOST_ERRORS: Final = 1_000
 _TRIES: Final = 3
 _AHEAD: Final = timedelta(days=1)  # days without a time may be today's in any zone
+_TO_ITS_END: Final = timedelta(days=1, seconds=-1)  # what is due on a day is due by its end
 _LIMITS: Final = {
     "country": Lead._meta.get_field("country").max_length or 0,
     "region": Lead._meta.get_field("region").max_length or 0,
@@ -46,6 +47,7 @@ _LIMITS: Final = {
     "owner_email": 254,
     "owner_ref": 120,
     "owner_name": 120,
+    "owner_team": 120,
 }
 
 
@@ -274,14 +276,17 @@ def read_row(
     told, custom = _told(cells, source, mapping)
     errors: list[FieldError] = []
     dates: dict[str, datetime] = {}
-    for name in ("created_at", "first_touch_at", "stage_at", *DATED):
+    is_day: dict[str, bool] = {}
+    for name in DATE_FIELDS:
         if told.get(name):
             try:
-                dates[name] = mapping.read_date(told[name], zone)
+                dates[name], is_day[name] = mapping.read_moment(told[name], zone)
             except (ValueError, OverflowError):
                 errors.append(FieldError(name, f"{told[name]!r} is no date that the mapping knows."))
                 continue
-            if dates[name] > now + _AHEAD:
+            if name in DUE_FIELDS and is_day[name]:
+                dates[name] += _TO_ITS_END
+            if dates[name] > now + _AHEAD and name not in DUE_FIELDS:
                 errors.append(FieldError(name, f"{told[name]} lies in the future."))
     stage = _stage(told.get("stage", ""), mapping, errors)
     numbers = {name: _number(told.get(name, ""), name, errors) for name in _NUMBERS}
@@ -316,8 +321,19 @@ def read_row(
         stage_at=dates.get("stage_at"),
         created_at=dates.get("created_at"),
         first_touch_at=dates.get("first_touch_at"),
+        touched_at=dates.get("touched_at"),
+        first_touch_due_at=dates.get("first_touch_due_at"),
+        decision_due_at=dates.get("decision_due_at"),
+        decided_at=dates.get("decided_at"),
+        is_day=is_day,
+        file=source.path.name[:200],
         dates={reached: dates[name] for name, reached in DATED.items() if name in dates},
-        owner=Owner(told.get("owner_email", ""), told.get("owner_ref", ""), told.get("owner_name", "")),
+        owner=Owner(
+            told.get("owner_email", ""),
+            told.get("owner_ref", ""),
+            told.get("owner_name", ""),
+            told.get("owner_team", ""),
+        ),
     )
     errors += [
         FieldError(name, f"At most {limit} characters.")

@@ -52,7 +52,11 @@ _NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
 
 class TargetFact(TenantModel):
     """One timer with everything a report groups it by. `id` is the timer's id. Rebuilt whole for each dirty
-    handoff."""
+    handoff.
+
+    A clock that an import recorded (leads.ImportedCycle) has no timer: its id is made of the handoff's and
+    the target, and its working time is not known.
+    """
 
     handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
     lead_id = models.UUIDField()

@@ -38,7 +38,7 @@ COMPANY_FIELDS: Final = (
     "company_country",
     "company_region",
 )
-OWNER_FIELDS: Final = ("owner_email", "owner_ref", "owner_name")
+OWNER_FIELDS: Final = ("owner_email", "owner_ref", "owner_name", "owner_team")
 #: The stages that a file may date, in the order of the lifecycle; side exits stand with the ends.
 DATED: Final = {
     "lead_at": Stage.LEAD,
@@ -52,9 +52,21 @@ DATED: Final = {
     "nurture_at": Stage.NURTURE,
     "disqualified_at": Stage.DISQUALIFIED,
 }
-DATE_FIELDS: Final = ("created_at", "first_touch_at", "stage_at", *DATED)
+#: When something was due elsewhere, and when it was decided: recorded clocks, see docs/import.md.
+DUE_FIELDS: Final = ("first_touch_due_at", "decision_due_at")
+DATE_FIELDS: Final = (
+    "created_at",
+    "first_touch_at",
+    "touched_at",
+    "decided_at",
+    "stage_at",
+    *DUE_FIELDS,
+    *DATED,
+)
 FIELDS: Final = frozenset((*LEAD_FIELDS, *COMPANY_FIELDS, *OWNER_FIELDS, *DATE_FIELDS, "stage"))
 CUSTOM: Final = "custom."
+#: Parts of a strptime format that name a time of day.
+_TIMES: Final = ("%H", "%I", "%X", "%c", "%T", "%R")
 _KEYS: Final = frozenset(
     {
         "name",
@@ -96,17 +108,23 @@ class Mapping:
 
         Raises ValueError where no format fits.
         """
+        return self.read_moment(text, zone)[0]
+
+    def read_moment(self, text: str, zone: ZoneInfo) -> tuple[datetime, bool]:
+        """The same, and whether the cell names a day without a time."""
         for form in self.dates:
             try:
                 if form == "iso":
                     found = datetime.fromisoformat(text)
+                    is_day = not any(mark in text for mark in (":", "T", "t", " "))
                 else:
                     found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
+                    is_day = not any(part in form for part in _TIMES)
             except ValueError:
                 continue
             if found.tzinfo is None:
                 found = found.replace(tzinfo=zone)
-            return found.astimezone(UTC)
+            return found.astimezone(UTC), is_day
         raise ValueError(text)
 
 
