@@ -13,6 +13,7 @@ from reporting.agreement.models import (
     Recalibration,
     Signature,
 )
+from reporting.baseline.models import Baseline
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
 from reporting.outcomes.models import (
     CampaignVerdict,
@@ -27,6 +28,7 @@ from tenants.models import TenantModel, tenant_fk
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "Baseline",
     "CampaignVerdict",
     "CommitmentNote",
     "CommitmentTarget",

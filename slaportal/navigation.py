@@ -57,6 +57,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Rejections", "reporting:rejections", "circle-x", ()),
             Place("Pipeline", "reporting:pipeline", "chart-bar", _OVERSEERS),
             Place("Speed", "reporting:speed", "hourglass", _OVERSEERS),
+            Place("Before & after", "reporting:baseline", "history", _OVERSEERS),
             Place("Volume", "reporting:volume", "chart-bar", ()),
             Place("Data quality", "reporting:data_quality", "clipboard-check", (_MANAGER, _MARKETING)),
             Place("Decisions", "handoff:decisions", "list-check", ()),

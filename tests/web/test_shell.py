@@ -29,7 +29,7 @@ EVERYBODY = [
     "SLA tiers",
     "Calendars",
 ]
-OVERSEERS = ["Pipeline", "Speed", "Commitments", "Disputes", "Routing", *EVERYBODY]
+OVERSEERS = ["Pipeline", "Speed", "Before & after", "Commitments", "Disputes", "Routing", *EVERYBODY]
 PLACES = {
     "rep": ["Inbox", *EVERYBODY],
     "manager": [
