@@ -108,6 +108,7 @@ class Past:
     decision_due_at: datetime | None = None
     decided_at: datetime | None = None
     is_day: Mapping[str, bool] = field(default_factory=dict)  # by field given: a day without a time
+    is_change: bool = False  # a row of a file of changes: the earliest date of a stage stands
     file: str = ""
 
 
@@ -466,7 +467,7 @@ def _dates(person: _Person, before: Mapping[Stage, datetime]) -> dict[Stage, dat
     """When the lead reached which stage, by this file and those before it; a handed-over lead has an MQL
     date."""
     past = person.past
-    dates = {**before, **past.dates}
+    dates = {**before, **past.dates, **recorded.changes_of(person.cycle, past)}
     if past.stage is not None and past.stage not in dates:
         latest = max(dates.values(), default=None)
         at = past.stage_at or latest or past.created_at or person.lead.created_at

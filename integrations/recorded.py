@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from integrations.history import Past
 
 #: What is told of a cycle and counts as a change; which files and until when are not news by themselves.
-TOLD: Final = ("days_only", "touched_at", "first_touch_due_at", "decision_due_at", "decided_at")
+TOLD: Final = ("days_only", "touched_at", "changes", "first_touch_due_at", "decision_due_at", "decided_at")
 COLUMNS: Final = (*TOLD, "files", "known_until")
 MOST_TOUCHES: Final = 200
 MOST_FILES: Final = 10
@@ -44,6 +44,8 @@ def merge(
     before = values(cycle)
     for name in ("first_touch_due_at", "decision_due_at", "decided_at"):
         setattr(cycle, name, getattr(past, name) or getattr(cycle, name))
+    if past.is_change:
+        cycle.changes = {str(stage): at.isoformat() for stage, at in changes_of(cycle, past).items()}
     if past.touched_at is not None:
         made = {*_instants(cycle), past.touched_at}
         cycle.touched_at = [at.isoformat() for at in sorted(made)[:MOST_TOUCHES]]
@@ -68,6 +70,16 @@ def merge(
     if is_new_file or values(cycle) != before:
         cycle.known_until = now
     return cycle
+
+
+def changes_of(cycle: ImportedCycle | None, past: Past) -> dict[Stage, datetime]:
+    """When files of changes first had the lead at which stage, with what this row adds. They go before what
+    the lead's own row says: its date of MQL may be a guess, or that of a later time."""
+    found = {Stage(stage): datetime.fromisoformat(at) for stage, at in cycle.changes.items()} if cycle else {}
+    if past.is_change:
+        for stage, at in past.dates.items():
+            found[stage] = min(at, found.get(stage, at))
+    return found
 
 
 def _instants(cycle: ImportedCycle) -> list[datetime]:

@@ -20,6 +20,7 @@ class ImportedCycle(TenantModel):
     files = models.JSONField(default=list)  # names, in the order they came
     days_only = models.JSONField(default=list)  # names of dates that had no time: integrations.recorded
     touched_at = models.JSONField(default=list)  # activities, ISO 8601 in UTC, ascending
+    changes = models.JSONField(default=dict)  # by stage: when a file of changes first had it there
     first_touch_due_at = models.DateTimeField(null=True)
     decision_due_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)

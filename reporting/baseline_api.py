@@ -29,7 +29,7 @@ class BaselineNumberSerializer(serializers.Serializer[Any]):
 
 class BeforeAfterSerializer(serializers.Serializer[Any]):
     measure = serializers.CharField()
-    label = serializers.CharField()
+    name = serializers.CharField(help_text="As pages call it.")
     unit = serializers.ChoiceField(choices=("share", "seconds", "days", "times"))
     before = BaselineNumberSerializer()
     after = BaselineNumberSerializer()
@@ -83,7 +83,7 @@ class BaselineView(TenantAPIView):
                 "results": [
                     {
                         "measure": pair.name,
-                        "label": pair.measure.label,
+                        "name": pair.measure.label,
                         "unit": "share" if pair.measure.is_share else pair.measure.unit,
                         "before": pair.before.as_dict(),
                         "after": pair.after.as_dict(),

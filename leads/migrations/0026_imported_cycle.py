@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ("files", models.JSONField(default=list)),
                 ("days_only", models.JSONField(default=list)),
                 ("touched_at", models.JSONField(default=list)),
+                ("changes", models.JSONField(default=dict)),
                 ("first_touch_due_at", models.DateTimeField(null=True)),
                 ("decision_due_at", models.DateTimeField(null=True)),
                 ("decided_at", models.DateTimeField(null=True)),

@@ -227,7 +227,7 @@ def count(first: date, last: date, *, is_history: bool, zone: ZoneInfo, now: dat
         sql_in_time=COUNTS[counted_as("sql", FOLLOW)],
         sql=COUNTS["sql"],
     )
-    values = {
+    values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "is_history": is_history,
         "start": midnight(first, zone),
