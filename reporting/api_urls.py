@@ -6,6 +6,7 @@ from django.urls import path
 
 from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api import ComplianceView
+from reporting.baseline_api import BaselineView
 from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
 from reporting.fairness_api import FairnessView
@@ -32,6 +33,7 @@ urlpatterns = [
     path(
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
+    path("reports/baseline", BaselineView.as_view(), name="api_report_baseline"),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),

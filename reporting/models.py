@@ -13,6 +13,7 @@ from reporting.agreement.models import (
     Recalibration,
     Signature,
 )
+from reporting.baseline.models import Baseline
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
 from reporting.outcomes.models import (
     CampaignVerdict,
@@ -34,6 +35,7 @@ from tenants.models import TenantModel, tenant_fk
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "Baseline",
     "BreakdownNote",
     "CampaignVerdict",
     "CommitmentNote",
@@ -64,7 +66,11 @@ _NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
 
 class TargetFact(TenantModel):
     """One timer with everything a report groups it by. `id` is the timer's id. Rebuilt whole for each dirty
-    handoff."""
+    handoff.
+
+    A clock that an import recorded (leads.ImportedCycle) has no timer: its id is made of the handoff's and
+    the target, and its working time is not known.
+    """
 
     handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
     lead_id = models.UUIDField()

@@ -6,6 +6,7 @@ from django.urls import path
 
 from reporting.views import (
     agreement,
+    baseline,
     campaigns,
     clocks,
     commitment_targets,
@@ -121,6 +122,11 @@ urlpatterns = [
     path("survey", survey.survey, name="survey"),
     path("survey/questions", survey.questions, name="survey_questions"),
     path("reps/<uuid:member_id>/scorecard", scorecard.scorecard, name="scorecard"),
+    # Before and after.
+    path("baseline", baseline.baseline, name="baseline"),
+    *file_paths("baseline", baseline.baseline_file, "baseline"),
+    path("baseline/name", baseline.name, name="baseline_name"),
+    path("baseline/<uuid:baseline_id>/count", baseline.count, name="baseline_count"),
     path("outcomes", since_start.outcomes, name="outcomes"),
     *file_paths("outcomes", since_start.outcomes_file, "outcomes"),
 ]

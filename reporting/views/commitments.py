@@ -25,6 +25,7 @@ from reporting.commitments.sources import BY_SOURCE, SourceRow, sources_of
 from reporting.commitments.targets import months_from
 from reporting.definitions import Share
 from reporting.views.asked import day_text
+from reporting.views.baseline import note_of
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -81,6 +82,7 @@ def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200
         "book": book,
         "month_name": f"{month:%B %Y}",
         "summary": _summary(book),
+        "before_note": note_of(request, "first_touch", "attempts", "acceptance", "to_sql"),
         "sides": sides,
         "months": _months(month, present_month(request.tenant, now)),
         "with_own": role == Role.MANAGER,

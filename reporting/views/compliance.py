@@ -13,6 +13,7 @@ from handoff.words import lower_first
 from reporting import params, selectors
 from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
+from reporting.views.baseline import note_of
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
 from reporting.views.heat import heat_of
@@ -57,6 +58,7 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "title": "My compliance" if asked.own else "Compliance",
         "crumbs": [{"label": "Insight"}, {"label": "My compliance" if asked.own else "Compliance"}],
         "summary": _summary(asked, whole.rates[lead]),
+        "before_note": note_of(request, "on_time", "first_touch"),
         "filters": filters_of(asked, offered, names),
         "csv_url": asked.link("compliance_csv"),
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),

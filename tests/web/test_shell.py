@@ -33,8 +33,6 @@ EVERYBODY = [
 OVERSEERS = [
     "Pipeline",
     "Speed",
-    "New campaigns",
-    "Since the start",
     "Commitments",
     "Disputes",
     "Reviews",
