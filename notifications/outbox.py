@@ -6,7 +6,7 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version", "dispute"; "at" and "due_at" are ISO times.
+"publication", "version", "dispute", "week" (a Monday); "at" and "due_at" are ISO times.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.in_force": "An agreement is in force and to be read",
     "agreement.changed": "Something that was signed was changed",
     "agreement.recalibrate": "The agreement is due for recalibration",
+    "digest.weekly": "The weekly digest of what sales said",
+    "digest.team": "A team's week, for its manager",
     "quality.degraded": "The data of a source became worse",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",
@@ -63,6 +65,10 @@ KINDS: Final[Mapping[str, str]] = {
     "timer.escalated": "An overdue clock was escalated",
     "timer.step": "A clock reached a step that calls webhooks",
 }
+
+
+#: Kinds that are one person's own: webhooks do not get them.
+PERSONAL: Final = frozenset({"digest.team"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
             for channel in MEMBER_CHANNELS:
                 row_id = _row_id(message.event_id, f"{kind}:{channel}:{member}")
                 copies.append((number, row_id, channel, member, None))
-        for endpoint in wanting[kind]:
+        for endpoint in () if kind in PERSONAL else wanting[kind]:
             row_id = _row_id(message.event_id, f"{kind}:{WEBHOOK}:{endpoint}")
             copies.append((number, row_id, WEBHOOK, None, endpoint))
     if not copies:

@@ -8,6 +8,7 @@ from reporting.agreement_api import AgreementVersionsView, AgreementVersionView,
 from reporting.api import ComplianceView
 from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
+from reporting.digest_api import DigestSettingsView, DigestView
 from reporting.fairness_api import FairnessView
 from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
@@ -34,4 +35,7 @@ urlpatterns = [
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
+    # Mails on a schedule.
+    path("digest", DigestView.as_view(), name="api_digest"),
+    path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),
 ]

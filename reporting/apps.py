@@ -6,14 +6,16 @@ class ReportingConfig(AppConfig):
     verbose_name = "Reporting"
 
     def ready(self) -> None:
-        """Speak for messages about the agreement, lend the page shell what it asks of people, and keep
-        versions from being published in its freeze.
+        """Speak for messages about the agreement and for weekly mails, lend the page shell what it asks of
+        people, and keep versions from being published in its freeze.
         """
         from reporting.agreement import badges, messages
         from reporting.agreement.gate import freeze_errors
+        from reporting.mailings import messages as mails
         from tenants.clock import database_clock
         from tenants.versions import gates
 
         messages.install()
+        mails.install()
         badges.register()
         gates.append(freeze_errors(database_clock))

@@ -14,6 +14,7 @@ from reporting.agreement.models import (
     Signature,
 )
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.mailings.models import Mailing, MailOptOut, MailSettings
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",
+    "MailOptOut",
+    "MailSettings",
+    "Mailing",
     "Reading",
     "Recalibration",
     "RollUp",

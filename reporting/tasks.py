@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reporting import facts, watch
 from reporting.agreement import watch as agreements
+from reporting.mailings import watch as mailings
 from tenants.clock import database_clock
 
 
@@ -20,3 +21,8 @@ def watch_tick() -> int:
 def watch_agreements_tick() -> int:
     """Look whether what was signed is what is configured, and whether quarters are over; how many were."""
     return agreements.watch(clock=database_clock)
+
+
+def digest_tick() -> int:
+    """Write the weekly mails whose hour has come; how many."""
+    return mailings.watch(clock=database_clock)

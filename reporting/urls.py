@@ -11,6 +11,7 @@ from reporting.views import (
     commitments,
     compliance,
     data_quality,
+    digest,
     fairness,
     feedback,
     funnel,
@@ -78,4 +79,8 @@ urlpatterns = [
     path("commitments/notes", commitments.note, name="commitment_notes"),
     path("commitments/targets/<slug:commitment>", commitment_targets.target, name="commitment_target"),
     path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
+    # Mails on a schedule.
+    path("digest", digest.digest, name="digest"),
+    path("digest/settings", digest.change_settings, name="digest_settings"),
+    path("account/mails", digest.my_mails, name="my_mails"),
 ]

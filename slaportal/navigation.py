@@ -62,6 +62,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Agreement", "reporting:agreement", "signature", ()),
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Disputes", "handoff:disputes", "gavel", (_MANAGER, _MARKETING, _EXECUTIVE)),
+            Place("Digest", "reporting:digest", "mail", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
         ),
     ),

@@ -163,6 +163,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("handoff.tasks.audit_tick", 60),
     ("reporting.tasks.watch_tick", 60),
     ("reporting.tasks.watch_agreements_tick", 600),
+    ("reporting.tasks.digest_tick", 60),
     ("leads.tasks.compare_accounts_tick", 15),
     ("handoff.tasks.look_after_the_named_tick", 3600),
     ("leads.tasks.watch_sources_tick", 3600),

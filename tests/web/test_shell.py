@@ -40,6 +40,7 @@ PLACES = {
         "People",
         "Routing",
         "Data quality",
+        "Digest",
         "Disputes",
         "Fairness",
         *EVERYBODY,
@@ -48,12 +49,13 @@ PLACES = {
         "Commitments",
         "Needs data",
         "Data quality",
+        "Digest",
         "Disputes",
         "Qualification",
         "Routing",
         *EVERYBODY,
     ],
-    "executive": ["Commitments", "Disputes", "Routing", *EVERYBODY],
+    "executive": ["Commitments", "Digest", "Disputes", "Routing", *EVERYBODY],
 }
 
 

@@ -1,0 +1,65 @@
+"""What is written about mails on a schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from reporting.mailings.models import MailSettings
+from tenants.models import Member
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class MailSettingsForm(forms.Form):
+    """When the weekly mails leave, and to whom."""
+
+    digest_on = forms.BooleanField(label="Send the digest", required=False)
+    team_on = forms.BooleanField(label="Send each manager their team's week", required=False)
+    weekday = forms.TypedChoiceField(label="Day", coerce=int, choices=list(enumerate(WEEKDAYS)))
+    at = forms.TimeField(
+        label="Time",
+        help_text="In the organisation's time zone.",
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+    recipients = forms.MultipleChoiceField(
+        label="Who gets the digest",
+        required=False,
+        help_text="Nobody chosen: everybody of marketing.",
+        error_messages={"invalid_choice": "Choose active people of the organisation."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    sends_empty = forms.BooleanField(
+        label="Send it also when there is nothing to tell",
+        required=False,
+        help_text="Otherwise a week without leads and without open disputes sends nothing.",
+    )
+
+    def __init__(self, data: Any, *, setting: MailSettings, people: list[Member]) -> None:
+        initial = {
+            "digest_on": setting.digest_on,
+            "team_on": setting.team_on,
+            "weekday": setting.weekday,
+            "at": setting.at,
+            "recipients": [str(each) for each in setting.recipients],
+            "sends_empty": setting.sends_empty,
+        }
+        super().__init__(data, initial=initial)
+        field: Any = self.fields["recipients"]
+        known = {str(each.id): each.name for each in people}
+        gone = {str(each): "Somebody who left" for each in setting.recipients if str(each) not in known}
+        field.choices = list({**known, **gone}.items())
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the service takes."""
+        return {**self.cleaned_data, "recipients": [UUID(each) for each in self.cleaned_data["recipients"]]}
+
+
+class MyMailsForm(forms.Form):
+    """Which weekly mails somebody wants."""
+
+    digest = forms.BooleanField(label="The weekly digest", required=False)
+    team = forms.BooleanField(label="My team's week", required=False)

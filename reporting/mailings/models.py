@@ -1,0 +1,68 @@
+"""Mails on a schedule: what an organisation chose, who wants none, and what was written to whom."""
+
+from __future__ import annotations
+
+from datetime import time
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from tenants.models import TenantModel, tenant_fk
+
+
+class Kind(models.TextChoices):
+    """A weekly mail."""
+
+    DIGEST = "digest", "Weekly digest"
+    TEAM = "team", "Monday mail"
+
+
+class MailSettings(TenantModel):
+    """When the weekly mails leave and to whom: one row a tenant. The hour is of its time zone.
+
+    digest_week, team_week: the Monday of the week that was told last; null before the first.
+    """
+
+    digest_on = models.BooleanField(default=True)
+    weekday = models.PositiveSmallIntegerField(default=0)  # 0 is Monday
+    at = models.TimeField(default=time(8))
+    recipients: models.Field[list[UUID], list[UUID]] = ArrayField(
+        models.UUIDField(), default=list
+    )  # empty: everybody of marketing
+    sends_empty = models.BooleanField(default=False)
+    digest_week = models.DateField(null=True)
+    team_on = models.BooleanField(default=True)
+    team_week = models.DateField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant"], name="mail_settings_once"),
+            models.CheckConstraint(condition=Q(weekday__lte=6), name="mail_settings_weekday"),
+        ]
+
+
+class MailOptOut(TenantModel):
+    """Somebody who wants none of a weekly mail."""
+
+    member = tenant_fk("tenants.Member")
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "member", "kind"], name="mail_opt_out_once")]
+
+
+class Mailing(TenantModel):
+    """One weekly mail to one person: written once, whoever tries again."""
+
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    week = models.DateField()  # its Monday
+    member = tenant_fk("tenants.Member")
+    due_at = models.DateTimeField()  # when it should have left
+    at = models.DateTimeField()  # when it was written to the outbox
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "kind", "week", "member"], name="mailing_once")
+        ]
