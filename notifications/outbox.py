@@ -56,6 +56,7 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.recalibrate": "The agreement is due for recalibration",
     "digest.weekly": "The weekly digest of what sales said",
     "digest.team": "A team's week, for its manager",
+    "compliance.escalated": "A team's compliance was too low for two weeks running",
     "quality.degraded": "The data of a source became worse",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",

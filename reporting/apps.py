@@ -11,11 +11,13 @@ class ReportingConfig(AppConfig):
         """
         from reporting.agreement import badges, messages
         from reporting.agreement.gate import freeze_errors
+        from reporting.mailings import escalation
         from reporting.mailings import messages as mails
         from tenants.clock import database_clock
         from tenants.versions import gates
 
         messages.install()
         mails.install()
+        escalation.install()
         badges.register()
         gates.append(freeze_errors(database_clock))

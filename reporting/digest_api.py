@@ -93,6 +93,15 @@ class DigestSettingsSerializer(serializers.Serializer[Any]):
         child=serializers.UUIDField(), max_length=500, help_text="Members; empty: everybody of marketing."
     )
     sends_empty = serializers.BooleanField(help_text="Also when there is nothing to tell.")
+    escalation_percent = serializers.IntegerField(
+        min_value=1, max_value=100, help_text="Two weeks of a team below it go before the executives."
+    )
+    escalation_clocks = serializers.IntegerField(
+        min_value=1, max_value=10_000, help_text="A week of a team with fewer counted clocks says nothing."
+    )
+    escalation_people = serializers.ListField(
+        child=serializers.UUIDField(), max_length=500, help_text="Members; empty: the executives."
+    )
 
 
 _read: Callable[..., dict[str, Any]] = strict.reader_of(DigestSettingsSerializer)
@@ -164,4 +173,7 @@ def _document(setting: MailSettings) -> dict[str, Any]:
         "at": f"{setting.at:%H:%M}",
         "recipients": [str(each) for each in setting.recipients],
         "sends_empty": setting.sends_empty,
+        "escalation_percent": setting.escalation_percent,
+        "escalation_clocks": setting.escalation_clocks,
+        "escalation_people": [str(each) for each in setting.escalation_people],
     }

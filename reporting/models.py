@@ -14,7 +14,7 @@ from reporting.agreement.models import (
     Signature,
 )
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
-from reporting.mailings.models import Mailing, MailOptOut, MailSettings
+from reporting.mailings.models import Episode, Mailing, MailOptOut, MailSettings
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "AgreementSettings",
     "CommitmentNote",
     "CommitmentTarget",
+    "Episode",
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",

@@ -46,6 +46,7 @@ _HEADS: Final = {
     "agreement.in_force": "To read",
     "agreement.changed": "Changed since signed",
     "agreement.recalibrate": "To recalibrate",
+    "compliance.escalated": "Two weeks too low",
     "digest.weekly": "Digest",
     "digest.team": "Your team's week",
     "config.approval_asked": "Approval asked",

@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 
 from reporting.mailings.models import MailSettings
+from reporting.mailings.services import PEOPLE
 from tenants.models import Member
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -37,6 +38,26 @@ class MailSettingsForm(forms.Form):
         help_text="Otherwise a week without leads and without open disputes sends nothing.",
     )
 
+    escalation_percent = forms.IntegerField(
+        label="Bring before the executives below (per cent)",
+        min_value=1,
+        max_value=100,
+        help_text="First touches of a team on time, two weeks running.",
+    )
+    escalation_clocks = forms.IntegerField(
+        label="Least clocks of a week",
+        min_value=1,
+        max_value=10_000,
+        help_text="A week of a team with fewer says nothing.",
+    )
+    escalation_people = forms.MultipleChoiceField(
+        label="Who hears of it",
+        required=False,
+        help_text="Nobody chosen: the executives.",
+        error_messages={"invalid_choice": "Choose active people of the organisation."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+
     def __init__(self, data: Any, *, setting: MailSettings, people: list[Member]) -> None:
         initial = {
             "digest_on": setting.digest_on,
@@ -45,17 +66,23 @@ class MailSettingsForm(forms.Form):
             "at": setting.at,
             "recipients": [str(each) for each in setting.recipients],
             "sends_empty": setting.sends_empty,
+            "escalation_percent": setting.escalation_percent,
+            "escalation_clocks": setting.escalation_clocks,
+            "escalation_people": [str(each) for each in setting.escalation_people],
         }
         super().__init__(data, initial=initial)
-        field: Any = self.fields["recipients"]
         known = {str(each.id): each.name for each in people}
-        gone = {str(each): "Somebody who left" for each in setting.recipients if str(each) not in known}
-        field.choices = list({**known, **gone}.items())
+        for name in PEOPLE:
+            field: Any = self.fields[name]
+            named = [str(each) for each in getattr(setting, name)]
+            gone = {each: "Somebody who left" for each in named if each not in known}
+            field.choices = list({**known, **gone}.items())
 
     @property
     def said(self) -> dict[str, Any]:
         """What the service takes."""
-        return {**self.cleaned_data, "recipients": [UUID(each) for each in self.cleaned_data["recipients"]]}
+        named = {name: [UUID(each) for each in self.cleaned_data[name]] for name in PEOPLE}
+        return {**self.cleaned_data, **named}
 
 
 class MyMailsForm(forms.Form):

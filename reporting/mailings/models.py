@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from tenants.models import TenantModel, tenant_fk
 
@@ -35,6 +35,14 @@ class MailSettings(TenantModel):
     digest_week = models.DateField(null=True)
     team_on = models.BooleanField(default=True)
     team_week = models.DateField(null=True)
+    # Two weeks of a team under this share of first touches on time are brought before the executives, or
+    # those named; a week with fewer counted clocks than the least says nothing.
+    escalation_percent = models.PositiveSmallIntegerField(default=80, db_default=80)
+    escalation_clocks = models.PositiveSmallIntegerField(default=20, db_default=20)
+    escalation_people: models.Field[list[UUID], list[UUID]] = ArrayField(
+        models.UUIDField(), default=list, db_default=Value([], ArrayField(models.UUIDField()))
+    )
+    escalation_week = models.DateField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -65,4 +73,28 @@ class Mailing(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "kind", "week", "member"], name="mailing_once")
+        ]
+
+
+class Episode(TenantModel):
+    """A team whose compliance was too low for two weeks running. Open until a week that counts is not."""
+
+    team = tenant_fk("tenants.Team", on_delete=models.CASCADE)
+    week = models.DateField()  # the second of the two, its Monday
+    percent = models.PositiveSmallIntegerField()  # the limit that held
+    kept_before = models.PositiveIntegerField()
+    base_before = models.PositiveIntegerField()
+    kept = models.PositiveIntegerField()
+    base = models.PositiveIntegerField()
+    told: models.Field[list[UUID], list[UUID]] = ArrayField(models.UUIDField(), default=list)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_week = models.DateField(null=True)  # the week in which it was good again
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "team"], condition=Q(closed_at__isnull=True), name="one_open_episode"
+            ),
+            models.UniqueConstraint(fields=["tenant", "team", "week"], name="episode_once_a_week"),
         ]

@@ -18,6 +18,10 @@ from tenants.models import Member, Role, Tenant
 
 #: Who may be sent the digest: a rep's page is their own.
 READERS: Final = (Role.MARKETING, Role.MANAGER, Role.EXECUTIVE, Role.ADMIN)
+#: From least to most.
+LIMITS: Final = {"escalation_percent": (1, 100), "escalation_clocks": (1, 10_000)}
+#: Settings that name people.
+PEOPLE: Final = ("recipients", "escalation_people")
 
 
 def mail_settings() -> MailSettings:
@@ -47,6 +51,9 @@ def change_settings(
     at: time,
     recipients: Sequence[UUID],
     sends_empty: bool,
+    escalation_percent: int,
+    escalation_clocks: int,
+    escalation_people: Sequence[UUID],
     actor: str,
     now: datetime,
 ) -> MailSettings:
@@ -62,6 +69,9 @@ def change_settings(
         "at": at.replace(second=0, microsecond=0),
         "recipients": list(dict.fromkeys(recipients)),
         "sends_empty": sends_empty,
+        "escalation_percent": escalation_percent,
+        "escalation_clocks": escalation_clocks,
+        "escalation_people": list(dict.fromkeys(escalation_people)),
     }
     MailSettings.objects.get_or_create()
     setting: MailSettings = MailSettings.objects.select_for_update(of=("self",)).get()
@@ -92,11 +102,15 @@ def _check(chosen: dict[str, Any], setting: MailSettings) -> None:
     errors = []
     if not 0 <= chosen["weekday"] <= 6:
         errors.append(FieldError("/weekday", "From 0 (Monday) to 6 (Sunday).", "out_of_range"))
-    new = set(chosen["recipients"]) - set(setting.recipients)
-    known = Member.objects.filter(id__in=new, is_active=True, role__in=READERS).count() if new else 0
-    if known != len(new):
-        text = "Choose active people of marketing, managers, executives or admins."
-        errors.append(FieldError("/recipients", text, "unknown_member"))
+    for name, (least, most) in LIMITS.items():
+        if not least <= chosen[name] <= most:
+            errors.append(FieldError(f"/{name}", f"From {least:,} to {most:,}.", "out_of_range"))
+    for name in PEOPLE:
+        new = set(chosen[name]) - set(getattr(setting, name))
+        known = Member.objects.filter(id__in=new, is_active=True, role__in=READERS).count() if new else 0
+        if known != len(new):
+            text = "Choose active people of marketing, managers, executives or admins."
+            errors.append(FieldError(f"/{name}", text, "unknown_member"))
     if errors:
         raise ValidationFailed(errors[0].message, field_errors=errors)
 
@@ -105,7 +119,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {
         **values,
         "at": f"{values['at']:%H:%M}",
-        "recipients": [str(each) for each in values["recipients"]],
+        **{name: [str(each) for each in values[name]] for name in PEOPLE},
     }
 
 

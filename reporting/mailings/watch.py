@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from reporting.mailings import messages
 from reporting.mailings.digest import digest_of
+from reporting.mailings.escalation import look
 from reporting.mailings.models import Kind, Mailing, MailOptOut, MailSettings
 from reporting.mailings.services import READERS, due_week
 from tenants.clock import Clock
@@ -35,7 +36,8 @@ def watch(*, clock: Clock) -> int:
 
 
 def watch_tenant(*, now: datetime) -> int:
-    """Write the weekly mails of the organisation in scope that are due and were not written; how many.
+    """Write the weekly mails of the organisation in scope that are due and were not written, and bring two
+    bad weeks of a team before the executives; how many.
 
     Only the last week that is due is told: of older ones, missed while no engine ran, the page tells. Its
     row of settings is the turn: whoever does not get it leaves it to the other.
@@ -45,7 +47,7 @@ def watch_tenant(*, now: datetime) -> int:
         return 0
     tenant = Tenant.objects.get(id=current_tenant_id())
     due, week = due_week(setting, tenant, now)
-    written, done = 0, []
+    written, done = look(setting, tenant, now=now), []
     if setting.digest_on and _is_new(setting.digest_week, week):
         written += _digest(setting, tenant, week, due, now)
         done.append("digest_week")

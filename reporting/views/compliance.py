@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from handoff.words import lower_first
 from reporting import params, selectors
+from reporting.mailings.escalation import episode_rows
 from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.clocks import clock_rows
@@ -54,6 +55,7 @@ def compliance(request: TenantRequest) -> HttpResponse:
     broken = sum(rate.broken for rate in whole.rates.values())
     context = {
         "asked": asked,
+        "episodes": [] if asked.own else episode_rows(request.member),
         "title": "My compliance" if asked.own else "Compliance",
         "crumbs": [{"label": "Insight"}, {"label": "My compliance" if asked.own else "Compliance"}],
         "summary": _summary(asked, whole.rates[lead]),

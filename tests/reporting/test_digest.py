@@ -176,6 +176,9 @@ def test_switched_on_again_it_begins_with_the_next_hour(scene: Org) -> None:
             at=time(8),
             recipients=[],
             sends_empty=False,
+            escalation_percent=80,
+            escalation_clocks=20,
+            escalation_people=[],
             actor="x",
             now=now,
         )
@@ -203,6 +206,7 @@ def test_the_page_shows_what_was_sent_and_takes_settings(scene: Org) -> None:
     page = client.get("/digest?week=2026-11-09")
     assert f"{scene.marketing.name}: waits" in page.content.decode()
     chosen = {"digest_on": "on", "weekday": "4", "at": "17:30", "recipients": [str(scene.executive.id)]}
+    chosen |= {"escalation_percent": "75", "escalation_clocks": "5"}
     assert client.post("/digest/settings", chosen).status_code == 302
     setting = MailSettings.objects.get()
     assert (setting.weekday, setting.at, setting.recipients) == (4, time(17, 30), [scene.executive.id])
