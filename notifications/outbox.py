@@ -6,7 +6,7 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version", "dispute", "week" (a Monday); "at" and "due_at" are ISO times.
+"publication", "version", "dispute", "week" (a Monday), "subscription"; "at" and "due_at" are ISO times.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ KINDS: Final[Mapping[str, str]] = {
     "digest.weekly": "The weekly digest of what sales said",
     "digest.team": "A team's week, for its manager",
     "compliance.escalated": "A team's compliance was too low for two weeks running",
+    "report.scheduled": "A report that somebody asked for",
     "quality.degraded": "The data of a source became worse",
     "rep.off_rotation": "Somebody was taken off the rotation",
     "drill.failed": "A drill found something that does not work",
@@ -69,7 +70,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 
 #: Kinds that are one person's own: webhooks do not get them.
-PERSONAL: Final = frozenset({"digest.team"})
+PERSONAL: Final = frozenset({"digest.team", "report.scheduled"})
 
 
 @dataclass(frozen=True, slots=True)

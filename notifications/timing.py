@@ -15,7 +15,7 @@ from typing import Final
 from core.businesstime import CalendarClosedError, WorkCalendar
 
 #: How the kinds begin that are sent on a schedule.
-SCHEDULED: Final = ("digest.",)
+SCHEDULED: Final = ("digest.", "report.")
 
 #: Of these subjects ("handoff:<id>"), those with a clock that is running at that moment.
 Clocks = Callable[[Collection[str], datetime], set[str]]

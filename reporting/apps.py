@@ -11,7 +11,7 @@ class ReportingConfig(AppConfig):
         """
         from reporting.agreement import badges, messages
         from reporting.agreement.gate import freeze_errors
-        from reporting.mailings import escalation
+        from reporting.mailings import escalation, subscriptions
         from reporting.mailings import messages as mails
         from tenants.clock import database_clock
         from tenants.versions import gates
@@ -19,5 +19,6 @@ class ReportingConfig(AppConfig):
         messages.install()
         mails.install()
         escalation.install()
+        subscriptions.install()
         badges.register()
         gates.append(freeze_errors(database_clock))

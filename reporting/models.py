@@ -14,7 +14,7 @@ from reporting.agreement.models import (
     Signature,
 )
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
-from reporting.mailings.models import Episode, Mailing, MailOptOut, MailSettings
+from reporting.mailings.models import Episode, Mailing, MailOptOut, MailSettings, Subscription
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "RollUp",
     "RollUpState",
     "Signature",
+    "Subscription",
     "TargetFact",
 ]
 

@@ -18,6 +18,7 @@ from reporting.views import (
     handoffs,
     journey,
     leaks,
+    my_mails,
     rejections,
     stale,
     volume,
@@ -82,5 +83,7 @@ urlpatterns = [
     # Mails on a schedule.
     path("digest", digest.digest, name="digest"),
     path("digest/settings", digest.change_settings, name="digest_settings"),
-    path("account/mails", digest.my_mails, name="my_mails"),
+    path("account/mails", my_mails.my_mails, name="my_mails"),
+    path("account/mails/reports", my_mails.subscribe, name="subscribe"),
+    path("account/mails/reports/<uuid:subscription_id>/remove", my_mails.unsubscribe, name="unsubscribe"),
 ]

@@ -48,6 +48,7 @@ _HEADS: Final = {
     "agreement.recalibrate": "To recalibrate",
     "compliance.escalated": "Two weeks too low",
     "digest.weekly": "Digest",
+    "report.scheduled": "Report",
     "digest.team": "Your team's week",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 
-from reporting.mailings.models import MailSettings
+from reporting.mailings.models import MailSettings, Subscription
 from reporting.mailings.services import PEOPLE
 from tenants.models import Member
 
@@ -90,3 +90,26 @@ class MyMailsForm(forms.Form):
 
     digest = forms.BooleanField(label="The weekly digest", required=False)
     team = forms.BooleanField(label="My team's week", required=False)
+
+
+class SubscribeForm(forms.Form):
+    """A report that somebody wants by mail."""
+
+    report = forms.ChoiceField(label="Report")
+    query = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2000)
+    frequency = forms.ChoiceField(label="How often", choices=Subscription.Frequency.choices)
+    weekday = forms.TypedChoiceField(
+        label="On (every week)", coerce=int, choices=list(enumerate(WEEKDAYS)), initial=0
+    )
+    day = forms.IntegerField(label="On day (every month)", min_value=1, max_value=28, initial=1)
+    at = forms.TimeField(
+        label="Time",
+        initial="08:00",
+        help_text="In your own time zone.",
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+
+    def __init__(self, data: Any, *, reports: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        field: Any = self.fields["report"]
+        field.choices = reports

@@ -98,3 +98,34 @@ class Episode(TenantModel):
             ),
             models.UniqueConstraint(fields=["tenant", "team", "week"], name="episode_once_a_week"),
         ]
+
+
+class Subscription(TenantModel):
+    """A report that somebody gets by mail. query: of its page, as in an address. The hour is of the
+    subscriber's zone; a report leaves when `next_at` has come, and tells of that moment."""
+
+    class Frequency(models.TextChoices):
+        DAILY = "daily", "Every day"
+        WEEKLY = "weekly", "Every week"
+        MONTHLY = "monthly", "Every month"
+
+    member = tenant_fk("tenants.Member", on_delete=models.CASCADE)
+    report = models.CharField(max_length=20)
+    query = models.CharField(max_length=1000, blank=True)
+    frequency = models.CharField(max_length=7, choices=Frequency.choices)
+    weekday = models.PositiveSmallIntegerField(default=0)  # of weekly ones; 0 is Monday
+    day = models.PositiveSmallIntegerField(default=1)  # of monthly ones; 1 to 28
+    at = models.TimeField()
+    next_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(weekday__lte=6) & Q(day__gte=1) & Q(day__lte=28), name="subscription_days"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "next_at"], name="subscription_due"),
+            models.Index(fields=["tenant", "member"], name="subscription_of_member"),
+        ]

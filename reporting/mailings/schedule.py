@@ -30,3 +30,21 @@ def week_told(due: datetime, *, zone: ZoneInfo) -> date:
 
 def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
+
+
+def next_time(
+    after: datetime, *, zone: ZoneInfo, frequency: str, weekday: int, day: int, at: time
+) -> datetime:
+    """The first instant after `after` at that hour in the zone: of any day, of that weekday, or of that day
+    of a month. UTC. frequency: "daily", "weekly" or "monthly"."""
+    today = after.astimezone(zone).date()
+    for step in range(63):
+        each = today + timedelta(days=step)
+        if (frequency == "weekly" and each.weekday() != weekday) or (
+            frequency == "monthly" and each.day != day
+        ):
+            continue
+        found = datetime.combine(each, at, tzinfo=zone).astimezone(UTC)
+        if found > after:
+            return found
+    raise ValueError("No month has this day.")

@@ -14,6 +14,7 @@ from reporting.mailings.digest import digest_of
 from reporting.mailings.escalation import look
 from reporting.mailings.models import Kind, Mailing, MailOptOut, MailSettings
 from reporting.mailings.services import READERS, due_week
+from reporting.mailings.subscriptions import write_due
 from tenants.clock import Clock
 from tenants.context import current_tenant_id, tenant_scope
 from tenants.models import Member, Role, Team, Tenant
@@ -36,18 +37,19 @@ def watch(*, clock: Clock) -> int:
 
 
 def watch_tenant(*, now: datetime) -> int:
-    """Write the weekly mails of the organisation in scope that are due and were not written, and bring two
-    bad weeks of a team before the executives; how many.
+    """Write the mails of the organisation in scope whose hour has come, and bring two bad weeks of a team
+    before the executives; how many.
 
     Only the last week that is due is told: of older ones, missed while no engine ran, the page tells. Its
     row of settings is the turn: whoever does not get it leaves it to the other.
     """
+    tenant = Tenant.objects.get(id=current_tenant_id())
+    reports = write_due(tenant, now=now)
     setting = _turn() or _first_turn()
     if setting is None:
-        return 0
-    tenant = Tenant.objects.get(id=current_tenant_id())
+        return reports
     due, week = due_week(setting, tenant, now)
-    written, done = look(setting, tenant, now=now), []
+    written, done = reports + look(setting, tenant, now=now), []
     if setting.digest_on and _is_new(setting.digest_week, week):
         written += _digest(setting, tenant, week, due, now)
         done.append("digest_week")

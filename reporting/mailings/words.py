@@ -251,8 +251,10 @@ def _text_line(part: Part, line: Line) -> str:
     told = [
         f"{cell} {head.lower()}" if head in _COUNTED else cell
         for head, cell in zip(part.head[1:], line.cells, strict=True)
+        if cell
     ]
-    change = f" ({told.pop()})" if part.head[-1].startswith("Change") else ""
+    ends_in_change = part.head[-1].startswith("Change") and line.cells[-1]
+    change = f" ({told.pop()})" if ends_in_change else ""
     return f"- {line.text}: {', '.join(told)}{change}"
 
 

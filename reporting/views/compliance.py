@@ -98,6 +98,15 @@ def compliance(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/compliance.html", context)
 
 
+def headline(request: TenantRequest) -> list[dict[str, Any]]:
+    """The cards of the page, for a mail."""
+    asked = asked_by(request)
+    ground = selectors.ground_of(asked.question)
+    names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)
+    report = selectors.report(asked.question, asked.by, now=asked.now, names=names, ground=ground)
+    return _kpis(asked, report, request.tenant.target_percent)
+
+
 def _share_word(share: int) -> str:
     return "Median" if share == 50 else f"{share}% within"
 

@@ -10,14 +10,14 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import ValidationFailed
 from notifications.models import OutboxMessage
 from notifications.outbox import message_id
 from reporting.mailings import services, team, words
 from reporting.mailings.digest import digest_of
-from reporting.mailings.forms import WEEKDAYS, MailSettingsForm, MyMailsForm
+from reporting.mailings.forms import WEEKDAYS, MailSettingsForm
 from reporting.mailings.messages import KINDS, event_of
 from reporting.mailings.models import Kind, Mailing, MailSettings
 from reporting.mailings.params import week_from
@@ -158,27 +158,3 @@ def change_settings(request: TenantRequest) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("reporting:digest")
     return _page(request, form, REFUSED)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_required()
-def my_mails(request: TenantRequest) -> HttpResponse:
-    """GET, POST /account/mails: which weekly mails I want."""
-    member = request.member
-    wanted = services.wants(member)
-    form = MyMailsForm(request.POST or None, initial={kind.value: on for kind, on in wanted.items()})
-    if request.method == "POST":
-        form = MyMailsForm(request.POST)
-        if form.is_valid():
-            chosen = {kind: bool(form.cleaned_data[kind.value]) for kind in Kind}
-            services.choose_mails(member=member, wanted=chosen)
-            messages.success(request, "Saved.")
-            return redirect("reporting:my_mails")
-    context = {
-        "form": form,
-        "crumbs": [
-            {"label": "My settings", "url": reverse("tenants:account")},
-            {"label": "My mails", "url": ""},
-        ],
-    }
-    return render(request, "reporting/my_mails.html", context)
