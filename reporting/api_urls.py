@@ -9,6 +9,7 @@ from reporting.api import ComplianceView
 from reporting.baseline_api import BaselineView
 from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
+from reporting.digest_api import DigestSettingsView, DigestView
 from reporting.fairness_api import FairnessView
 from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
@@ -46,4 +47,7 @@ urlpatterns = [
     path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
     path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
     path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
+    # Mails on a schedule.
+    path("digest", DigestView.as_view(), name="api_digest"),
+    path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),
 ]

@@ -15,6 +15,7 @@ from reporting.agreement.models import (
 )
 from reporting.baseline.models import Baseline
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.mailings.models import Episode, Mailing, MailOptOut, MailSettings, Subscription
 from reporting.outcomes.models import (
     CampaignVerdict,
     OutcomeSettings,
@@ -40,10 +41,14 @@ __all__ = [
     "CampaignVerdict",
     "CommitmentNote",
     "CommitmentTarget",
+    "Episode",
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",
     "LeakSettings",
+    "MailOptOut",
+    "MailSettings",
+    "Mailing",
     "OutcomeSettings",
     "Reading",
     "Recalibration",
@@ -54,6 +59,7 @@ __all__ = [
     "RollUp",
     "RollUpState",
     "Signature",
+    "Subscription",
     "SurveyAnswer",
     "SurveyDone",
     "SurveyQuestion",

@@ -98,6 +98,19 @@ def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200
     return render(request, "reporting/commitments.html", context, status=status)
 
 
+def headline(request: TenantRequest) -> list[tuple[str, tuple[str, str, str]]]:
+    """Each commitment of the page with what was reached, its target and its base, for a mail."""
+    book = book_of(tenant=request.tenant, month=_month(request), now=database_clock(), reader=request.member)
+    found = []
+    for line in book.lines:
+        unit = "" if line.is_count else "%"
+        actual = DASH if line.actual is None else f"{line.actual:g}{unit}"
+        target = "no target" if line.term.target is None else f"target {line.term.target:,}{unit}"
+        base = "" if line.share is None else f"{line.share.count:,} of {line.share.base:,}"
+        found.append((line.kind.label, (actual, base or line.why, target)))
+    return found
+
+
 def _summary(book: Book) -> str:
     passed, all_days = book.business
     if book.is_future:

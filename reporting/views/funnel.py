@@ -128,6 +128,12 @@ def funnel(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/funnel.html", context)
 
 
+def headline(request: TenantRequest) -> tuple[selectors.Funnel, int | None]:
+    """The funnel of the page and for how many days leads are followed, for a mail."""
+    given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
+    return _report(given)[0], given.follow
+
+
 def _leads(asked: Asked, **changes: str | None) -> str:
     return asked.link("funnel_leads", **{"by": None, "cohort": None, **changes})
 

@@ -36,6 +36,7 @@ OVERSEERS = [
     "Commitments",
     "Disputes",
     "Reviews",
+    "Digest",
     "Routing",
     *EVERYBODY,
 ]
