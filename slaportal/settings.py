@@ -298,6 +298,7 @@ SPECTACULAR_SETTINGS = {
         "ReasonSideEnum": ["marketing", "routing"],
         "ContractSideEnum": ["marketing", "sales"],
         "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
+        "CommitmentUnitEnum": ["count", "percent"],
         "LeakKindEnum": "reporting.leaks.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
