@@ -30,7 +30,7 @@ class BaselineNumberSerializer(serializers.Serializer[Any]):
 class BeforeAfterSerializer(serializers.Serializer[Any]):
     measure = serializers.CharField()
     name = serializers.CharField(help_text="As pages call it.")
-    unit = serializers.ChoiceField(choices=("share", "seconds", "days", "times"))
+    unit = serializers.CharField(help_text="share, seconds, days or times.")
     before = BaselineNumberSerializer()
     after = BaselineNumberSerializer()
 

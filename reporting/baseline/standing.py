@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
 
-from core.errors import Conflict, FieldError, ValidationFailed
+from core.errors import Conflict, FieldError, NotFound, ValidationFailed
 from reporting.baseline.counting import MEASURES, Counted, Measure, Number, count
 from reporting.baseline.models import Baseline
 from reporting.selectors.questions import midnight
@@ -126,9 +126,12 @@ def name_baseline(
 
 @transaction.atomic
 def count_again(*, baseline_id: UUID, zone: ZoneInfo, actor: str, now: datetime) -> Baseline:
-    """Count the standing baseline anew, after more was imported. Conflict where another one stands by now."""
-    found = Baseline.objects.filter(id=baseline_id, replaced_at=None).select_for_update(of=("self",)).first()
+    """Count the standing baseline anew, after more was imported. NotFound where there is none with this id,
+    Conflict where another one stands by now."""
+    found = Baseline.objects.filter(id=baseline_id).select_for_update(of=("self",)).first()
     if found is None:
+        raise NotFound("There is no such baseline.")
+    if found.replaced_at is not None:
         raise Conflict("Another baseline stands by now: look at that one first.")
     before = _said(found)
     counted = count(found.first, found.last, is_history=True, zone=zone, now=now)

@@ -420,7 +420,15 @@ def test_a_bad_mapping_names_the_place(content: object, path: str) -> None:
 
 
 def test_the_shipped_mappings_load() -> None:
-    assert shipped() == ["hubspot", "salesforce", "slaportal"]
+    assert shipped() == [
+        "hubspot",
+        "hubspot_engagements",
+        "hubspot_lifecycle_history",
+        "salesforce",
+        "salesforce_activities",
+        "salesforce_lead_history",
+        "slaportal",
+    ]
     for name in shipped():
         assert load_mapping(name).columns
 

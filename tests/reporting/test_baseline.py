@@ -173,7 +173,7 @@ def test_the_page_tells_both_sides_and_lets_an_admin_name_it(bring: Any, acme: O
     assert admin.post("/baseline/name", form).status_code == 409
     stands = page.context["baseline"]
     assert admin.post(f"/baseline/{stands.id}/count").status_code == 302
-    assert admin.post(f"/baseline/{uuid4()}/count").status_code == 409
+    assert admin.post(f"/baseline/{uuid4()}/count").status_code == 404
     assert executive.get("/baseline.csv").content.decode().count("\n") == 9
 
 
