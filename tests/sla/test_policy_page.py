@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from leads.criteria import SCHEMA
 from leads.models import Handoff, Lead
@@ -121,19 +123,21 @@ def test_without_a_policy_or_with_one_that_makes_no_sense_the_page_stands(acme: 
 
 
 @pytest.mark.django_db
-def test_the_page_costs_the_same_for_any_history(acme: Org, django_assert_num_queries: Any) -> None:
+def test_the_page_costs_the_same_for_any_history(acme: Org) -> None:
     client = as_(acme.manager)
     client.get("/policy")
-    with django_assert_num_queries(19):
+    with CaptureQueriesContext(connection) as few:
         client.get("/policy")
+    assert len(few) <= 19
     with acme.scope():
         for number in range(2, 12):
             PolicyVersion.objects.create(
                 number=number, content=POLICY, created_at=database_clock(), created_by="system"
             )
         make_leads(acme, 20, tier="demo_request", days=1)
-    with django_assert_num_queries(19):
+    with CaptureQueriesContext(connection) as many:
         client.get("/policy")
+    assert len(many) == len(few)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ EVERYBODY = [
     "Volume",
     "Decisions",
     "Agreement",
-    "Alignment survey",
     "SLA tiers",
     "Calendars",
 ]
