@@ -6,7 +6,7 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version", "dispute"; "at" and "due_at" are ISO times.
+"publication", "version", "dispute", "week" (a Monday), "subscription"; "at" and "due_at" are ISO times.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.recalibrate": "The agreement is due for recalibration",
     "review.closed": "A review was closed, and its numbers frozen",
     "review.due": "A period is over and its review is not closed",
+    "digest.weekly": "The weekly digest of what sales said",
+    "digest.team": "A team's week, for its manager",
+    "compliance.escalated": "A team's compliance was too low for two weeks running",
+    "report.scheduled": "A report that somebody asked for",
     "quality.degraded": "The data of a source became worse",
     "campaign.verdict": "The leads of a new campaign were found usable, or not",
     "survey.asked": "The alignment survey is open",
@@ -67,6 +71,10 @@ KINDS: Final[Mapping[str, str]] = {
     "timer.escalated": "An overdue clock was escalated",
     "timer.step": "A clock reached a step that calls webhooks",
 }
+
+
+#: Kinds that are one person's own: webhooks do not get them.
+PERSONAL: Final = frozenset({"digest.team", "report.scheduled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
             for channel in MEMBER_CHANNELS:
                 row_id = _row_id(message.event_id, f"{kind}:{channel}:{member}")
                 copies.append((number, row_id, channel, member, None))
-        for endpoint in wanting[kind]:
+        for endpoint in () if kind in PERSONAL else wanting[kind]:
             row_id = _row_id(message.event_id, f"{kind}:{WEBHOOK}:{endpoint}")
             copies.append((number, row_id, WEBHOOK, None, endpoint))
     if not copies:

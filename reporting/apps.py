@@ -6,11 +6,13 @@ class ReportingConfig(AppConfig):
     verbose_name = "Reporting"
 
     def ready(self) -> None:
-        """Speak for messages about the agreement, campaigns, the survey and reviews, lend the page shell what
-        it asks of people, and keep versions from being published in the agreement's freeze.
+        """Speak for messages about the agreement, campaigns, the survey, reviews and weekly mails, lend the
+        page shell what it asks of people, and keep versions from being published in the agreement's freeze.
         """
         from reporting.agreement import badges, messages
         from reporting.agreement.gate import freeze_errors
+        from reporting.mailings import escalation, subscriptions
+        from reporting.mailings import messages as mails
         from reporting.outcomes import campaigns, survey
         from reporting.reviews import badges as review_badges
         from reporting.reviews import messages as review_messages
@@ -20,6 +22,9 @@ class ReportingConfig(AppConfig):
         messages.install()
         campaigns.install()
         survey.install()
+        mails.install()
+        escalation.install()
+        subscriptions.install()
         badges.register()
         review_messages.install()
         review_badges.register()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reporting import facts, watch
 from reporting.agreement import watch as agreements
+from reporting.mailings import watch as mailings
 from reporting.outcomes import watch as outcomes
 from reporting.reviews import watch as reviews
 from tenants.clock import database_clock
@@ -32,3 +33,8 @@ def watch_reviews_tick() -> int:
 def outcomes_tick() -> int:
     """Judge new campaigns, and open the survey of the quarter; how many messages that made."""
     return outcomes.watch(clock=database_clock)
+
+
+def digest_tick() -> int:
+    """Write the weekly mails whose hour has come; how many."""
+    return mailings.watch(clock=database_clock)

@@ -165,6 +165,7 @@ ENGINE_TICKS: list[tuple[str, float]] = [
     ("reporting.tasks.outcomes_tick", 1800),
     ("reporting.tasks.watch_agreements_tick", 600),
     ("reporting.tasks.watch_reviews_tick", 600),
+    ("reporting.tasks.digest_tick", 60),
     ("leads.tasks.compare_accounts_tick", 15),
     ("handoff.tasks.look_after_the_named_tick", 3600),
     ("leads.tasks.watch_sources_tick", 3600),

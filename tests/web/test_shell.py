@@ -33,11 +33,10 @@ EVERYBODY = [
 OVERSEERS = [
     "Pipeline",
     "Speed",
-    "New campaigns",
-    "Since the start",
     "Commitments",
     "Disputes",
     "Reviews",
+    "Digest",
     "Routing",
     *EVERYBODY,
 ]

@@ -13,6 +13,7 @@ READS = {
     "agreement/versions": "cursor",
     "commitments": "month",
     "decisions": "rule",
+    "digest": "week",
     "excuses": "state",
     "leads": "stage",
     "leads/stale": "stage",
