@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from reporting.views import (
+    adoption,
     agreement,
     clocks,
     commitment_targets,
@@ -80,7 +81,8 @@ urlpatterns = [
     path("commitments/notes", commitments.note, name="commitment_notes"),
     path("commitments/targets/<slug:commitment>", commitment_targets.target, name="commitment_target"),
     path("commitments/calculator", commitment_targets.calculator, name="commitment_calculator"),
-    # Mails on a schedule.
+    # Mails on a schedule, and who looks.
+    path("adoption", adoption.adoption_page, name="adoption"),
     path("digest", digest.digest, name="digest"),
     path("digest/settings", digest.change_settings, name="digest_settings"),
     path("account/mails", my_mails.my_mails, name="my_mails"),

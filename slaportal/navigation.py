@@ -63,6 +63,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Decisions", "handoff:decisions", "list-check", ()),
             Place("Disputes", "handoff:disputes", "gavel", (_MANAGER, _MARKETING, _EXECUTIVE)),
             Place("Digest", "reporting:digest", "mail", (_MANAGER, _MARKETING, _EXECUTIVE)),
+            Place("Adoption", "reporting:adoption", "eye", (_EXECUTIVE,)),
             Place("Fairness", "reporting:fairness", "scale", (_MANAGER,)),
         ),
     ),

@@ -55,7 +55,7 @@ PLACES = {
         "Routing",
         *EVERYBODY,
     ],
-    "executive": ["Commitments", "Digest", "Disputes", "Routing", *EVERYBODY],
+    "executive": ["Adoption", "Commitments", "Digest", "Disputes", "Routing", *EVERYBODY],
 }
 
 
