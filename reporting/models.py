@@ -52,6 +52,7 @@ __all__ = [
     "OutcomeSettings",
     "Reading",
     "Recalibration",
+    "ReportView",
     "Review",
     "ReviewDecision",
     "ReviewNote",
@@ -440,3 +441,16 @@ class LeakSettings(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="leak_settings_once")]
+
+
+class ReportView(TenantModel):
+    """That somebody opened a report on a day of the organisation's: one row a person, report and day."""
+
+    member = tenant_fk("tenants.Member", on_delete=models.CASCADE)
+    report = models.CharField(max_length=20)
+    day = models.DateField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "day", "member", "report"], name="report_view_once")
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from reporting.views import (
+    adoption,
     agreement,
     baseline,
     campaigns,
@@ -132,6 +133,8 @@ urlpatterns = [
     path("outcomes", since_start.outcomes, name="outcomes"),
     *file_paths("outcomes", since_start.outcomes_file, "outcomes"),
     # Mails on a schedule.
+    # Mails on a schedule, and who looks.
+    path("adoption", adoption.adoption_page, name="adoption"),
     path("digest", digest.digest, name="digest"),
     path("digest/settings", digest.change_settings, name="digest_settings"),
     path("account/mails", my_mails.my_mails, name="my_mails"),

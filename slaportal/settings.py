@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "web.middleware.RefusalMiddleware",
     "tenants.middleware.TenantMiddleware",
+    "reporting.adoption.ReportViewMiddleware",
 ]
 
 ROOT_URLCONF = "slaportal.urls"
