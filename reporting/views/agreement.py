@@ -109,7 +109,7 @@ def _current(waiting: Agreement | None, present: Terms) -> Agreement | None:
 
 def _crumbs(here: str = "") -> list[dict[str, str]]:
     place = {"label": "Agreement", "url": reverse("reporting:agreement")}
-    return [{"label": "Insight", "url": ""}, place, *([{"label": here, "url": ""}] if here else [])]
+    return [{"label": "Contract", "url": ""}, place, *([{"label": here, "url": ""}] if here else [])]
 
 
 def _side(

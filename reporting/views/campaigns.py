@@ -32,7 +32,11 @@ def campaigns(request: TenantRequest) -> HttpResponse:
     """GET /campaigns: the campaigns of the last 14 days: usable, not usable, too early."""
     found = judged.new_campaigns(now=database_clock())
     context = {
-        "crumbs": [{"label": "Insight"}, {"label": "New campaigns"}],
+        "crumbs": [
+            {"label": "Insight"},
+            {"label": "Funnel & leaks", "url": reverse("reporting:funnel")},
+            {"label": "New campaigns"},
+        ],
         "rows": [_row(each) for each in found],
         "days": judged.NEW.days,
         "usual_days": judged.USUAL.days,

@@ -97,7 +97,7 @@ def _page(request: TenantRequest, kind: Kind, form: TargetForm | None, status: i
     people = names_of_actors(row.set_by for row in history)
     context = {
         "crumbs": [
-            {"label": "Insight"},
+            {"label": "Contract"},
             {"label": "Commitments", "url": reverse("reporting:commitments")},
             {"label": kind.label},
         ],
@@ -141,7 +141,7 @@ def calculator(request: TenantRequest) -> HttpResponse:
     kind = CATALOG["mql_volume"]
     context = {
         "crumbs": [
-            {"label": "Insight"},
+            {"label": "Contract"},
             {"label": "Commitments", "url": reverse("reporting:commitments")},
             {"label": "MQLs from a pipeline"},
         ],

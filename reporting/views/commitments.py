@@ -78,7 +78,7 @@ def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200
         for side, name in SIDES.items()
     ]
     context = {
-        "crumbs": [{"label": "Insight"}, {"label": "Commitments"}],
+        "crumbs": [{"label": "Contract"}, {"label": "Commitments"}],
         "book": book,
         "month_name": f"{month:%B %Y}",
         "summary": _summary(book),
@@ -117,7 +117,7 @@ def _summary(book: Book) -> str:
         return "Not begun. What is promised for it so far."
     if book.is_over:
         return f"Over, with {all_days} business days. Judged by the targets that held then."
-    return f"{passed:.1f} of {all_days} business days have passed."
+    return f"{f'{passed:.1f}'.removesuffix('.0')} of {all_days} business days have passed."
 
 
 def _months(month: date, present: date) -> list[tuple[str, str, bool]]:

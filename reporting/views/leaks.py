@@ -177,7 +177,11 @@ def _page(request: TenantRequest, form: LeakTermsForm | None = None) -> HttpResp
         form = LeakTermsForm(initial=asdict(chosen))
     context = {
         "asked": asked,
-        "crumbs": [{"label": "Insight"}, {"label": "Leaks"}],
+        "crumbs": [
+            {"label": "Insight"},
+            {"label": "Funnel & leaks", "url": asked.link("funnel")},
+            {"label": "Leaks"},
+        ],
         "leaks": _card(asked, kept, chosen, request.member.role),
         "filters": _filters(asked, kept.leaks),
         "csv_url": asked.link("leaks_csv"),

@@ -157,7 +157,7 @@ def _week(given: HandoffAsked, monday: Any, tally: selectors.Tally) -> dict[str,
     last = min(monday + timedelta(days=6), given.question.last)
     span = {"from": first.isoformat(), "to": last.isoformat(), "period": None}
     return {
-        "label": f"{day_text(first)} to {day_text(last)}",
+        "label": day_text(first) if first == last else f"{day_text(first)} to {day_text(last)}",
         **_cells(tally),
         "urls": {name: _leads(given.asked, stage=stage, **span) for name, stage in _COLUMNS.items()},
     }

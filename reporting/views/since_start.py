@@ -24,7 +24,11 @@ def outcomes(request: TenantRequest) -> HttpResponse:
     found = since_start(zone=ZoneInfo(request.tenant.time_zone), now=database_clock())
     before = [found.before] if found.before else []
     context = {
-        "crumbs": [{"label": "Insight"}, {"label": "Since the start"}],
+        "crumbs": [
+            {"label": "Contract"},
+            {"label": "Commitments", "url": reverse("reporting:commitments")},
+            {"label": "Since the start"},
+        ],
         "found": found,
         "weeks": [*before, *found.weeks],
         "months": [*before, *found.months],

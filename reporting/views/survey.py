@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from core.errors import DomainError, PermissionDenied
@@ -82,7 +83,7 @@ def survey(request: TenantRequest) -> HttpResponse:
             messages.success(request, "Thank you. Your answer is kept without your name.")
             return redirect("reporting:survey")
     context = {
-        "crumbs": [{"label": "Insight"}, {"label": "Alignment survey"}],
+        "crumbs": _crumbs(),
         "quarter": asked.quarter_words(quarter),
         "form": form if side is not None and not done else None,
         "done": done,
@@ -92,6 +93,14 @@ def survey(request: TenantRequest) -> HttpResponse:
         "results": [_result(each) for each in asked.results(running=quarter)],
     }
     return render(request, "reporting/survey.html", context, status=status)
+
+
+def _crumbs() -> list[dict[str, str]]:
+    return [
+        {"label": "Contract"},
+        {"label": "Agreement", "url": reverse("reporting:agreement")},
+        {"label": "Alignment survey", "url": reverse("reporting:survey")},
+    ]
 
 
 def _result(each: QuarterResult) -> dict[str, Any]:
@@ -142,5 +151,5 @@ def questions(request: TenantRequest) -> HttpResponse:
         else:
             messages.success(request, "The questions are saved.")
             return redirect("reporting:survey")
-    crumbs = [{"label": "Insight"}, {"label": "Alignment survey"}, {"label": "Questions"}]
+    crumbs = [*_crumbs(), {"label": "Questions"}]
     return render(request, "reporting/survey_questions.html", {"form": form, "crumbs": crumbs}, status=status)
