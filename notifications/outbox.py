@@ -6,7 +6,7 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version", "dispute"; "at" and "due_at" are ISO times.
+"publication", "version", "dispute", "meeting"; "at" and "due_at" are ISO times.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.in_force": "An agreement is in force and to be read",
     "agreement.changed": "Something that was signed was changed",
     "agreement.recalibrate": "The agreement is due for recalibration",
+    "meeting.booked": "A meeting was booked",
+    "meeting.to_answer": "A meeting waits for its answer",
+    "meeting.decided": "What became of a meeting",
     "quality.degraded": "The data of a source became worse",
     "campaign.verdict": "The leads of a new campaign were found usable, or not",
     "survey.asked": "The alignment survey is open",
