@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from core.errors import NotFound
+from feedback.models import Meeting
 from leads.models import Assignment, Handoff, Lead
 from tenants.models import Member, Role, Team, Tenant
 
@@ -46,10 +47,14 @@ def _unrouted_now() -> Q:
 
 
 def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
-    """A lead that this member may open, with its account. NotFound for others' and for none alike."""
+    """A lead that this member may open, with its account: one that they see, or with which they booked or have
+    a meeting. NotFound for others' and for none alike."""
+    meets = Meeting.objects.filter(Q(sdr=member) | Q(ae=member), lead_id=lead_id)
+    seen = visible_leads(member)
+    if member.role not in SEES_ALL and meets.exists():
+        seen = Lead.objects.all()
     lead: Lead | None = (
-        visible_leads(member)
-        .annotate(colleagues=_colleagues())
+        seen.annotate(colleagues=_colleagues())
         .filter(tenant=tenant, id=lead_id)
         .select_related("account", "account__owner", "account__parent")
         .first()

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from feedback.models import Meeting
 from leads.models import Handoff, Lead, Touch
 from notifications.models import OutboxMessage
 from reporting.facts import drain_tenant
@@ -16,7 +19,7 @@ from sla.models import Pause, Timer
 from tenants.clock import fixed_clock
 from tenants.models import Leave, Member
 from tests.factories import Org
-from tests.handoff.conftest import handoff_of, new_lead, owner_of, someone_else, timer_of
+from tests.handoff.conftest import browser, handoff_of, new_lead, owner_of, someone_else, timer_of
 from tests.handoff.test_api import get, post
 from web.api import TenantAPIView
 from web.throttling import KeyRateThrottle
@@ -314,3 +317,58 @@ def test_meetings_are_listed_by_state_and_anothers_is_not_there(
     assert get(globex, f"meetings/{made.json()['id']}").status_code == 404
     assert post(globex, f"meetings/{made.json()['id']}/accept", {}).status_code == 404
     assert get(globex, "meetings").json()["results"] == []
+
+
+# --- Pages ---
+
+
+def test_an_sdr_books_on_the_page_and_the_ae_answers_there(
+    acme: Org, prospect: Lead, now: datetime, tomorrow: datetime, at_hand: At
+) -> None:
+    sdr, ae = browser(acme.reps[0]), browser(acme.reps[1])
+    at_hand(now)
+    said = {
+        "email": prospect.email,
+        "at": "2026-11-18T11:00",
+        "minutes": "30",
+        "ae": str(acme.reps[1].id),
+        "checks": ["authority", "fit", "next_step", "ae_confirmed"],
+    }
+    assert sdr.get("/meetings/new").status_code == 200
+    assert sdr.post("/meetings/new", {**said, "email": "x@nowhere.example"}).status_code == 422
+    assert sdr.post("/meetings/new", said).status_code == 302
+    with acme.scope():
+        meeting = Meeting.objects.get()
+    assert meeting.qualified
+    listed = ae.get("/meetings")
+    assert "Vera Ost" in listed.content.decode()
+    assert "Vera Ost" not in browser(acme.reps[2]).get("/meetings").content.decode()
+    at_hand(tomorrow + timedelta(hours=3))
+    assert "to be answered" in ae.get("/meetings?show=to_answer").content.decode()
+    way = f"/meetings/{meeting.id}"
+    assert sdr.post(f"{way}/accept", {}).status_code in (403, 409, 422)
+    assert ae.post(f"{way}/no-show", {"who": "prospect"}).status_code == 422
+    assert ae.get(f"{way}/accept").status_code == 200
+    assert ae.post(f"{way}/accept", {}).status_code == 302
+    assert ae.post(f"{way}/disqualify", {"reason": "no_need"}).status_code == 409
+    assert "Accepted" in ae.get("/meetings?show=done").content.decode()
+    assert ae.post(f"{way}/undo").status_code == 302
+    assert browser(acme.reps[2]).get(f"{way}/accept").status_code == 404
+
+
+def test_the_list_of_meetings_costs_the_same_however_many_there_are(
+    acme: Org, now: datetime, tomorrow: datetime, at_hand: At
+) -> None:
+    at_hand(now)
+    client = browser(acme.reps[1])
+    counts = []
+    for number in (1, 4):
+        for each in range(number):
+            lead = new_lead(acme, now, f"p{number}{each}@kudu{number}{each}.example")
+            at = tomorrow + timedelta(hours=each, days=number)
+            assert book(acme, lead, at, acme.reps[1]).status_code == 201
+        client.get("/meetings")
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get("/meetings").status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -31,9 +31,10 @@ EVERYBODY = [
 ]
 OVERSEERS = ["Pipeline", "Speed", "Commitments", "Disputes", "Routing", *EVERYBODY]
 PLACES = {
-    "rep": ["Inbox", *EVERYBODY],
+    "rep": ["Inbox", "Meetings", *EVERYBODY],
     "manager": [
         "Inbox",
+        "Meetings",
         "Live board",
         "Unrouted",
         "Needs data",
