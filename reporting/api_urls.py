@@ -13,6 +13,7 @@ from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
+from reporting.outbound_api import MeetingReportView
 from reporting.outcome_api import MoneyView, PipelineView, SpeedView
 
 urlpatterns = [
@@ -39,4 +40,6 @@ urlpatterns = [
     path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
     path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
     path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
+    # Outbound.
+    path("reports/meetings", MeetingReportView.as_view(), name="api_report_meetings"),
 ]

@@ -47,21 +47,24 @@ def _unrouted_now() -> Q:
 
 
 def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
-    """A lead that this member may open, with its account: one that they see, or with which they booked or have
-    a meeting. NotFound for others' and for none alike."""
-    meets = Meeting.objects.filter(Q(sdr=member) | Q(ae=member), lead_id=lead_id)
-    seen = visible_leads(member)
-    if member.role not in SEES_ALL and meets.exists():
-        seen = Lead.objects.all()
-    lead: Lead | None = (
-        seen.annotate(colleagues=_colleagues())
+    """A lead that this member may open, with its account: one that they see, or with which they booked or
+    have a meeting. NotFound for others' and for none alike."""
+    lead = _found(visible_leads(member), tenant, lead_id)
+    if lead is None and member.role not in SEES_ALL:
+        meets = Meeting.objects.filter(Q(sdr=member) | Q(ae=member), lead_id=lead_id)
+        lead = _found(Lead.objects.filter(Exists(meets)), tenant, lead_id)
+    if lead is None:
+        raise NotFound("There is no such lead.")
+    return lead
+
+
+def _found(leads: QuerySet[Lead], tenant: Tenant, lead_id: UUID) -> Lead | None:
+    return (
+        leads.annotate(colleagues=_colleagues())
         .filter(tenant=tenant, id=lead_id)
         .select_related("account", "account__owner", "account__parent")
         .first()
     )
-    if lead is None:
-        raise NotFound("There is no such lead.")
-    return lead
 
 
 def last_handoff(lead_id: UUID) -> Handoff | None:
