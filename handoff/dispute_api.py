@@ -37,7 +37,7 @@ class DisputeInSerializer(serializers.Serializer[Any]):
     by = by_field("Id or e-mail of the member for whom the key acts: of marketing, or an admin.")
 
 
-class DisputeDecisionInSerializer(serializers.Serializer[Any]):
+class OutcomeInSerializer(serializers.Serializer[Any]):
     """What became of it."""
 
     outcome = serializers.ChoiceField([str(each) for each in disputes.OUTCOMES])
@@ -241,10 +241,10 @@ class DisputeView(TenantAPIView):
 
 
 class DecideDisputeView(_ActView):
-    shape = DisputeDecisionInSerializer
+    shape = OutcomeInSerializer
 
     @extend_schema(
-        operation_id="dispute_decide", request=DisputeDecisionInSerializer, responses={200: DisputeSerializer}
+        operation_id="dispute_decide", request=OutcomeInSerializer, responses={200: DisputeSerializer}
     )
     def post(self, request: Request, dispute_id: UUID) -> Response:
         """Decide it. Overturned, the lead comes back with a fresh handoff (`fresh_handoff`), unless it came
@@ -320,12 +320,10 @@ class SheetView(_ActView):
 
 
 class DecideItemView(_ActView):
-    shape = DisputeDecisionInSerializer
+    shape = OutcomeInSerializer
 
     @extend_schema(
-        operation_id="dispute_item_decide",
-        request=DisputeDecisionInSerializer,
-        responses={200: DisputeSerializer},
+        operation_id="dispute_item_decide", request=OutcomeInSerializer, responses={200: DisputeSerializer}
     )
     def post(self, request: Request, sheet_item_id: UUID) -> Response:
         """Decide about a rejection of a sheet that nobody disputed."""

@@ -22,7 +22,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from core.errors import Conflict, FieldError, ValidationFailed
 from integrations.history import Owner, Past, Raced, record
-from integrations.mappings import CUSTOM, DATED, Mapping
+from integrations.mappings import CUSTOM, DATE_FIELDS, DATED, DUE_FIELDS, Mapping
 from integrations.models import ImportRun
 from leads.incoming import CompanyIn, LeadIn, check
 from leads.lifecycle import Stage
@@ -39,6 +39,7 @@ BATCH: Final = 500
 MOST_ERRORS: Final = 1_000
 _TRIES: Final = 3
 _AHEAD: Final = timedelta(days=1)  # days without a time may be today's in any zone
+_TO_ITS_END: Final = timedelta(days=1, seconds=-1)  # what is due on a day is due by its end
 _LIMITS: Final = {
     "country": Lead._meta.get_field("country").max_length or 0,
     "region": Lead._meta.get_field("region").max_length or 0,
@@ -46,6 +47,7 @@ _LIMITS: Final = {
     "owner_email": 254,
     "owner_ref": 120,
     "owner_name": 120,
+    "owner_team": 120,
 }
 
 
@@ -63,7 +65,8 @@ class RowError:
 
 @dataclass(slots=True)
 class Report:
-    """What an import did, or would do. skipped: rows that an earlier, broken-off run had done.
+    """What an import did, or would do. skipped: rows that an earlier, broken-off run had done. left_out: rows
+    that the mapping does not count, or about nobody who is here.
 
     encoding: as which the file was read.
     """
@@ -74,6 +77,7 @@ class Report:
     unchanged: int = 0
     failed: int = 0
     skipped: int = 0
+    left_out: int = 0
     encoding: str = ""
     errors: list[RowError] = field(default_factory=list)
 
@@ -81,6 +85,21 @@ class Report:
         self.failed += 1
         if len(self.errors) < MOST_ERRORS:
             self.errors.append(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A second file, by the column that both have. place: of that column in the first."""
+
+    header: list[str]
+    place: int
+    rows: dict[str, list[list[str]]]
+    digest: str
+
+    def of(self, cells: Sequence[str]) -> list[list[str]]:
+        """The rows that go with one of the first file; one of blanks where there is none."""
+        key = cells[self.place].strip() if self.place < len(cells) else ""
+        return self.rows.get(key) or [[""] * len(self.header)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,14 @@ class SourceFile:
     delimiter: str
     rows: int
     fields: tuple[tuple[str, ...], ...]
+    only: tuple[tuple[int, tuple[str, ...]], ...] = ()  # place of a column, and the texts that count
+    joined: Joined | None = None
+
+    def counts(self, cells: Sequence[str]) -> bool:
+        """Whether the mapping counts such a row."""
+        return len(cells) != len(self.fields) or all(
+            cells[place].strip().casefold() in texts for place, texts in self.only
+        )
 
     def read(self) -> Iterator[tuple[int, list[str]]]:
         """(line, cells) of each row that is not blank."""
@@ -102,7 +129,8 @@ class SourceFile:
             line = reader.line_num + 1
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    yield line, cells
+                    for more in self.joined.of(cells) if self.joined else [[]]:
+                        yield line, [*cells, *more]
                 line = reader.line_num + 1
 
 
@@ -118,15 +146,17 @@ def import_file(
     dry_run: bool = False,
     progress: Progress | None = None,
     batch: int = BATCH,
+    join: Path | None = None,
 ) -> Report:
     """Import a file of history into an organisation; opens its own transactions, a batch each.
 
     dry_run: everything is done and taken back, so what the database would refuse is found too; nothing stays.
+    join: the second file of a mapping that joins two.
     progress: told the report and the number of rows of the file after each batch.
     Raises ValidationFailed for a file that cannot be read by this mapping, Conflict where another process
     imports the same file at this moment.
     """
-    source = look_through(path, mapping)
+    source = look_through(path, mapping, join)
     zone = ZoneInfo(mapping.time_zone or tenant.time_zone)
     report = Report(encoding=said(source.encoding))
     run = None if dry_run else _open_run(source, tenant, mapping, now, report)
@@ -137,6 +167,9 @@ def import_file(
         good: list[tuple[int, Past]] = []
         errors: list[RowError] = []
         for line, cells in rows:
+            if not source.counts(cells):
+                report.left_out += 1
+                continue
             past, wrong = read_row(cells, source, mapping, zone, now)
             if past is None:
                 errors += [RowError(line, each.path, each.message) for each in wrong[:1]]
@@ -156,7 +189,7 @@ def import_file(
 # --- The file ---
 
 
-def look_through(path: Path, mapping: Mapping) -> SourceFile:
+def look_through(path: Path, mapping: Mapping, join: Path | None = None) -> SourceFile:
     """Read the file once: digest, encoding, header, number of rows. Raises ValidationFailed."""
     if not path.is_file():
         raise ValidationFailed(f"There is no file {path}.")
@@ -179,7 +212,44 @@ def look_through(path: Path, mapping: Mapping) -> SourceFile:
         raise ValidationFailed(f"Line {reader.line_num} of the file is no CSV: {error}.") from error
     if rows > MAX_ROWS:
         raise ValidationFailed(f"The file has {rows:,} rows; the most is {MAX_ROWS:,}. Split it.")
-    return SourceFile(path, digest.hexdigest(), encoding, delimiter, rows, _fields(header, mapping))
+    joined = _join(header, mapping, join)
+    if joined is not None:
+        header = [*header, *joined.header]
+        digest.update(joined.digest.encode())
+    fields, names = _fields(header, mapping), _names(header)
+    only = tuple((names.index(name), texts) for name, texts in mapping.only.items() if name in names)
+    if mapping.only and not only:
+        raise ValidationFailed(
+            f"The mapping {mapping.name} tells rows by {', '.join(mapping.only)}; none is here."
+        )
+    return SourceFile(path, digest.hexdigest(), encoding, delimiter, rows, fields, only, joined)
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [name.strip().lstrip("\ufeff").casefold() for name in header]
+
+
+def _join(header: Sequence[str], mapping: Mapping, path: Path | None) -> Joined | None:
+    """The second file of a mapping that joins two; its key column is left out. Raises ValidationFailed."""
+    if not mapping.join:
+        if path is not None:
+            raise ValidationFailed(f"The mapping {mapping.name} joins no second file.")
+        return None
+    if path is None:
+        raise ValidationFailed(f"The mapping {mapping.name} needs a second file, joined by {mapping.join}.")
+    second = look_through(path, replace(mapping, join="", only={}, columns=mapping.columns), None)
+    with path.open(encoding=second.encoding, newline="") as stream:
+        names = _names(next(csv.reader(stream, delimiter=second.delimiter), []))
+    own = _names(header)
+    if mapping.join not in own or mapping.join not in names:
+        raise ValidationFailed(f"Both files need a column {mapping.join}.")
+    place = names.index(mapping.join)
+    kept = [at for at, name in enumerate(names) if at != place and name not in own]
+    rows: dict[str, list[list[str]]] = {}
+    for _, cells in second.read():
+        if len(cells) == len(names):
+            rows.setdefault(cells[place].strip(), []).append([cells[at] for at in kept])
+    return Joined([names[at] for at in kept], own.index(mapping.join), rows, second.digest)
 
 
 def _encoding(path: Path, head: bytes, mapping: Mapping) -> str:
@@ -212,7 +282,7 @@ def _delimiter(path: Path, encoding: str) -> str:
 
 
 def _fields(header: Sequence[str], mapping: Mapping) -> tuple[tuple[str, ...], ...]:
-    names = [name.strip().lstrip("\ufeff").casefold() for name in header]
+    names = _names(header)
     fields = tuple(mapping.columns.get(name, ()) for name in names)
     known = {each for named in fields for each in named}
     doubled = sorted({name for name in names if name and names.count(name) > 1 and name in mapping.columns})
@@ -274,17 +344,25 @@ def read_row(
     told, custom = _told(cells, source, mapping)
     errors: list[FieldError] = []
     dates: dict[str, datetime] = {}
-    for name in ("created_at", "first_touch_at", "stage_at", *DATED):
+    is_day: dict[str, bool] = {}
+    for name in DATE_FIELDS:
         if told.get(name):
             try:
-                dates[name] = mapping.read_date(told[name], zone)
+                dates[name], is_day[name] = mapping.read_moment(told[name], zone)
             except (ValueError, OverflowError):
                 errors.append(FieldError(name, f"{told[name]!r} is no date that the mapping knows."))
                 continue
-            if dates[name] > now + _AHEAD:
+            if name in DUE_FIELDS and is_day[name]:
+                dates[name] += _TO_ITS_END
+            if dates[name] > now + _AHEAD and name not in DUE_FIELDS:
                 errors.append(FieldError(name, f"{told[name]} lies in the future."))
     stage = _stage(told.get("stage", ""), mapping, errors)
     numbers = {name: _number(told.get(name, ""), name, errors) for name in _NUMBERS}
+    reached = {stage: dates[name] for name, stage in DATED.items() if name in dates}
+    is_change = mapping.changes and stage is not None and "stage_at" in dates
+    if is_change and stage is not None:
+        reached[stage] = dates["stage_at"]
+        is_day[f"{stage}_at"] = is_day["stage_at"]
     past = Past(
         lead=LeadIn(
             email=told.get("email", ""),
@@ -312,12 +390,24 @@ def read_row(
         ),
         country=told.get("country", ""),
         region=told.get("region", ""),
-        stage=stage,
-        stage_at=dates.get("stage_at"),
+        stage=None if is_change else stage,
+        stage_at=None if is_change else dates.get("stage_at"),
         created_at=dates.get("created_at"),
         first_touch_at=dates.get("first_touch_at"),
-        dates={reached: dates[name] for name, reached in DATED.items() if name in dates},
-        owner=Owner(told.get("owner_email", ""), told.get("owner_ref", ""), told.get("owner_name", "")),
+        touched_at=dates.get("touched_at"),
+        first_touch_due_at=dates.get("first_touch_due_at"),
+        decision_due_at=dates.get("decision_due_at"),
+        decided_at=dates.get("decided_at"),
+        is_day=is_day,
+        file=source.path.name[:200],
+        dates=reached,
+        is_change=is_change,
+        owner=Owner(
+            told.get("owner_email", ""),
+            told.get("owner_ref", ""),
+            told.get("owner_name", ""),
+            told.get("owner_team", ""),
+        ),
     )
     errors += [
         FieldError(name, f"At most {limit} characters.")
@@ -342,15 +432,17 @@ _NUMBERS: Final = ("score", "company_employees", "company_revenue")
 def _told(
     cells: Sequence[str], source: SourceFile, mapping: Mapping
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What the row says, by field, trimmed and translated; the first column with a value counts. And the
-    tenant's own fields."""
+    """What the row says, by field, trimmed and translated; the first column with a value counts, of dates one
+    with a time before one without. And the tenant's own fields."""
     told = dict(mapping.constants)
     for names, cell in zip(source.fields, cells, strict=True):
         text = cell.strip()
         for name in names:
             meant = mapping.values.get(name, {}).get(text.casefold())
             value = text if meant is None or name == "stage" else meant
-            if value and (not told.get(name) or told[name] == mapping.constants.get(name)):
+            present = told.get(name)
+            is_finer = name in DATE_FIELDS and present and ":" in value and ":" not in present
+            if value and (not present or present == mapping.constants.get(name) or is_finer):
                 told[name] = value
     custom = {name.removeprefix(CUSTOM): told.pop(name) for name in list(told) if name.startswith(CUSTOM)}
     return told, custom
@@ -446,6 +538,9 @@ def _land(rows: Sequence[tuple[int, Past]], step: _Step, report: Report) -> None
         return
     for (line, past), answer in zip(rows, answers, strict=True):
         if isinstance(answer, FieldError):
+            if answer.code == "not_found" and step.mapping.leaves_out_unknown:
+                report.left_out += 1
+                continue
             report.refuse(RowError(line, answer.path, answer.message))
             continue
         met = step.seen is not None and step.seen.intersection(_identities(past))
@@ -477,6 +572,10 @@ def _mapping_key(mapping: Mapping) -> str:
             mapping.time_zone,
             mapping.external_system,
             mapping.update_only,
+            mapping.only,
+            mapping.changes,
+            mapping.leaves_out_unknown,
+            mapping.join,
         ],
         sort_keys=True,
     )

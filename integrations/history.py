@@ -14,14 +14,15 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from core.errors import FieldError
+from integrations import recorded
 from leads.accounts import accounts_of_domains
 from leads.incoming import LeadIn
 from leads.lifecycle import Stage
 from leads.matching import company_domain, normalise_email, normalise_phone
-from leads.models import Account, Assignment, Handoff, Lead, LeadExternalId, StageChange
+from leads.models import Account, Assignment, Handoff, ImportedCycle, Lead, LeadExternalId, StageChange
 from leads.services import mark_dirty
 from tenants.bulk import insert_rows, update_rows
-from tenants.models import Member, Role, Tenant, User
+from tenants.models import Member, Role, Team, Tenant, User
 
 #: Places of the stages in a story; the ends share the last one, and their dates say which was it.
 RANK: Final[Mapping[Stage, int]] = {
@@ -83,6 +84,7 @@ class Owner:
     email: str = ""
     ref: str = ""
     name: str = ""
+    team: str = field(default="", compare=False)  # of somebody who is made here: an existing team's name
 
     def __bool__(self) -> bool:
         return bool(self.email or self.ref or self.name)
@@ -101,6 +103,13 @@ class Past:
     first_touch_at: datetime | None = None
     dates: dict[Stage, datetime] = field(default_factory=dict)
     owner: Owner = Owner()
+    touched_at: datetime | None = None  # one activity: the first from MQL on is the first touch
+    first_touch_due_at: datetime | None = None
+    decision_due_at: datetime | None = None
+    decided_at: datetime | None = None
+    is_day: Mapping[str, bool] = field(default_factory=dict)  # by field given: a day without a time
+    is_change: bool = False  # a row of a file of changes: the earliest date of a stage stands
+    file: str = ""
 
 
 class Raced(Exception):
@@ -115,6 +124,9 @@ class _Person:
     is_live: bool = False  # has a handoff of its own: history must not move it
     handoff: Handoff | None = None
     handoff_is_new: bool = False
+    cycle: ImportedCycle | None = None
+    cycle_was: tuple[Any, ...] = ()
+    cycle_row_was: tuple[Any, ...] = ()
     last_number: int = 0
     lead_was: tuple[Any, ...] = ()
     handoff_was: tuple[Any, ...] = ()
@@ -157,11 +169,13 @@ def record(
     for person in people:
         person.lead_was = _values(person.lead, _LEAD_CHANGES)
         person.handoff_was = _values(person.handoff, _HANDOFF_CHANGES)
+        person.cycle_was = recorded.values(person.cycle)
+        person.cycle_row_was = recorded.values(person.cycle, recorded.COLUMNS)
         _fill(person, accounts, now)
     before = _steps_before(people)
     after = {person.lead.id: _dates(person, before.get(person.lead.id, {})) for person in people}
     for person in people:
-        _shape(person, after[person.lead.id], owners)
+        _shape(person, after[person.lead.id], owners, now)
     named = _write_leads(people, now)
     _write_cycles(people, before, after, actor=actor, now=now)
     rewritten = named | {key for key, dates in after.items() if dates != before.get(key, {})}
@@ -177,6 +191,7 @@ def _outcome(person: _Person, rewritten: set[UUID]) -> str:
         or person.handoff_is_new
         or person.lead_was != _values(person.lead, _LEAD_CHANGES)
         or person.handoff_was != _values(person.handoff, _HANDOFF_CHANGES)
+        or person.cycle_was != recorded.values(person.cycle)
     )
     return "updated" if changed else "unchanged"
 
@@ -227,6 +242,9 @@ def _lock(people: Sequence[_Person]) -> None:
             person.is_live = True
         elif person.handoff is None or handoff.number > person.handoff.number:
             person.handoff = handoff
+    by_handoff = {person.handoff.id: person for person in known.values() if person.handoff is not None}
+    for cycle in ImportedCycle.objects.filter(handoff_id__in=by_handoff):
+        by_handoff[cycle.handoff_id].cycle = cycle
     locked = Lead.objects.filter(id__in=known).order_by("id").select_for_update(of=("self",))
     for lead in locked:
         known.pop(lead.id).lead = lead
@@ -245,6 +263,7 @@ def resolve_owners(owners: Iterable[Owner], *, tenant: Tenant) -> dict[Owner, UU
     wanted = {owner for owner in owners if owner}
     if not wanted:
         return {}
+    teams = {name.casefold(): team_id for team_id, name in Team.objects.values_list("id", "name")}
     by_email: dict[str, UUID] = {}
     by_name: dict[str, list[UUID]] = {}
     for member_id, email, name in Member.objects.values_list("id", "email", "name"):
@@ -256,7 +275,8 @@ def resolve_owners(owners: Iterable[Owner], *, tenant: Tenant) -> dict[Owner, UU
         same_name = by_name.get(owner.name.casefold(), []) if owner.name and not owner.email else []
         member_id = by_email.get(address) or (same_name[0] if len(same_name) == 1 else None)
         if member_id is None:
-            member_id = _former_member(owner, address, tenant).id
+            team_id = teams.get(owner.team.casefold()) if owner.team else None
+            member_id = _former_member(owner, address, tenant, team_id).id
             by_email[address] = member_id
         found[owner] = member_id
     return found
@@ -268,7 +288,7 @@ def _former_address(owner: Owner, tenant: Tenant) -> str:
     return f"former-{key}@{tenant.slug}.invalid"
 
 
-def _former_member(owner: Owner, address: str, tenant: Tenant) -> Member:
+def _former_member(owner: Owner, address: str, tenant: Tenant, team_id: UUID | None) -> Member:
     """Somebody who worked here once. The login row is never shared with a real one and never opens."""
     name = (owner.name or owner.email or f"Former {owner.ref}")[:120]
     login = f"former-{uuid5(tenant.id, address).hex}@{tenant.slug}.invalid"
@@ -276,7 +296,7 @@ def _former_member(owner: Owner, address: str, tenant: Tenant) -> Member:
         email=login, name=name, is_active=False
     )
     member: Member = Member.objects.create(
-        tenant=tenant, user=user, name=name, email=address, role=Role.REP, is_active=False
+        tenant=tenant, user=user, name=name, email=address, role=Role.REP, team_id=team_id, is_active=False
     )
     return member
 
@@ -396,6 +416,7 @@ def _write_cycles(
     new_spans, changed_spans, rewritten = [], [], []
     fresh: list[Handoff] = []
     changed: list[Handoff] = []
+    cycles: dict[bool, list[ImportedCycle]] = {True: [], False: []}
     changes: list[StageChange] = []
     for person in people:
         dates = after[person.lead.id]
@@ -409,6 +430,9 @@ def _write_cycles(
             fresh.append(handoff)
         elif person.handoff_was != _values(handoff, _HANDOFF_CHANGES):
             changed.append(handoff)
+        cycle = person.cycle
+        if cycle is not None and person.cycle_row_was != recorded.values(cycle, recorded.COLUMNS):
+            cycles[not person.cycle_row_was].append(cycle)
         span = spans.get(handoff.id)
         if handoff.owner_id is not None and span is None:
             new_spans.append(_span(handoff))
@@ -417,12 +441,15 @@ def _write_cycles(
             changed_spans.append(span)
     insert_rows(fresh)
     update_rows(changed, _HANDOFF_CHANGES)
+    insert_rows(cycles[True])
+    update_rows(cycles[False], recorded.COLUMNS)
     insert_rows(new_spans)
     update_rows(changed_spans, ["member", "started_at", "ended_at"])
     if rewritten:
         StageChange.objects.filter(lead_id__in=rewritten, actor__startswith="import:").delete()
     insert_rows(changes)
-    mark_dirty([handoff.id for handoff in (*fresh, *changed)], now)
+    said = {cycle.handoff_id for part in cycles.values() for cycle in part}
+    mark_dirty([*{*said, *(handoff.id for handoff in (*fresh, *changed))}], now)
 
 
 def _steps_before(people: Sequence[_Person]) -> dict[UUID, dict[Stage, datetime]]:
@@ -440,7 +467,7 @@ def _dates(person: _Person, before: Mapping[Stage, datetime]) -> dict[Stage, dat
     """When the lead reached which stage, by this file and those before it; a handed-over lead has an MQL
     date."""
     past = person.past
-    dates = {**before, **past.dates}
+    dates = {**before, **past.dates, **recorded.changes_of(person.cycle, past)}
     if past.stage is not None and past.stage not in dates:
         latest = max(dates.values(), default=None)
         at = past.stage_at or latest or past.created_at or person.lead.created_at
@@ -465,7 +492,9 @@ def _last(dates: Mapping[Stage, datetime]) -> Stage | None:
     return max(dates, key=lambda stage: (RANK[stage], dates[stage]), default=None)
 
 
-def _shape(person: _Person, dates: Mapping[Stage, datetime], owners: Mapping[Owner, UUID]) -> None:
+def _shape(
+    person: _Person, dates: Mapping[Stage, datetime], owners: Mapping[Owner, UUID], now: datetime
+) -> None:
     """Put the lead's stage and its imported handoff into the state that the dates tell."""
     lead, past = person.lead, person.past
     if not person.is_live:
@@ -497,6 +526,7 @@ def _shape(person: _Person, dates: Mapping[Stage, datetime], owners: Mapping[Own
     owner_id = owners.get(past.owner) or handoff.owner_id
     handoff.owner_id = owner_id
     handoff.owned_since = handoff.started_at if owner_id else None
+    person.cycle = recorded.merge(person.cycle, past, handoff, dates, now=now)
 
 
 def _ends(handoff: Handoff) -> tuple[UUID | None, datetime, datetime | None]:

@@ -550,6 +550,7 @@ from leads.account_models import (  # noqa: E402
     ListEntry,
     NamedList,
 )
+from leads.imported_models import ImportedCycle  # noqa: E402
 
 __all__ = [
     "Account",
@@ -562,6 +563,7 @@ __all__ = [
     "DirtyHandoff",
     "Engagement",
     "Handoff",
+    "ImportedCycle",
     "Lead",
     "LeadExternalId",
     "ListEntry",

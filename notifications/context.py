@@ -20,6 +20,7 @@ class Row:
 
     member_id: who reads it; None for a webhook.
     at:        when it was written.
+    channel:   by which it goes; "" where it is read again.
     told:      it was sent before and is read again (the bell): facts may be missing, but it is never moot.
     """
 
@@ -30,6 +31,7 @@ class Row:
     member_id: UUID | None
     at: datetime
     told: bool = False
+    channel: str = ""
 
     def moment(self, now: datetime) -> datetime:
         """The time that "3 min left" is counted from: now, or when it was told."""
@@ -37,14 +39,25 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a mail carries. type: "text/csv"."""
+
+    name: str
+    content: bytes
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """words: placeholder -> text, in the reader's zone. facts: JSON for webhooks. path: the page,
-    "/leads/<id>".
+    "/leads/<id>". html: the whole of a mail of its own, escaped; "" where it is made of the text.
     """
 
     words: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
+    html: str = ""
+    attachments: Sequence[Attachment] = ()
 
 
 Provider = Callable[[Sequence[Row], datetime], Mapping[UUID, Context]]

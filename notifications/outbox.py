@@ -6,7 +6,8 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version", "dispute", "meeting"; "at" and "due_at" are ISO times.
+"publication", "version", "dispute", "week" (a Monday), "subscription", "meeting"; "at" and "due_at" are ISO
+times.
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ KINDS: Final[Mapping[str, str]] = {
     "agreement.in_force": "An agreement is in force and to be read",
     "agreement.changed": "Something that was signed was changed",
     "agreement.recalibrate": "The agreement is due for recalibration",
+    "review.closed": "A review was closed, and its numbers frozen",
+    "review.due": "A period is over and its review is not closed",
+    "digest.weekly": "The weekly digest of what sales said",
+    "digest.team": "A team's week, for its manager",
+    "compliance.escalated": "A team's compliance was too low for two weeks running",
+    "report.scheduled": "A report that somebody asked for",
     "meeting.booked": "A meeting was booked",
     "meeting.to_answer": "A meeting waits for its answer",
     "meeting.decided": "What became of a meeting",
@@ -68,6 +75,10 @@ KINDS: Final[Mapping[str, str]] = {
     "timer.escalated": "An overdue clock was escalated",
     "timer.step": "A clock reached a step that calls webhooks",
 }
+
+
+#: Kinds that are one person's own: webhooks do not get them.
+PERSONAL: Final = frozenset({"digest.team", "report.scheduled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ def enqueue(messages: Sequence[Message], *, now: datetime) -> int:
             for channel in MEMBER_CHANNELS:
                 row_id = _row_id(message.event_id, f"{kind}:{channel}:{member}")
                 copies.append((number, row_id, channel, member, None))
-        for endpoint in wanting[kind]:
+        for endpoint in () if kind in PERSONAL else wanting[kind]:
             row_id = _row_id(message.event_id, f"{kind}:{WEBHOOK}:{endpoint}")
             copies.append((number, row_id, WEBHOOK, None, endpoint))
     if not copies:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from notifications.context import Context, Row, contexts
 from notifications.models import Delivery, OutboxMessage, WebhookEndpoint
 from notifications.secrets import signing_secrets
 from notifications.texts import render
-from notifications.timing import may_wait, running_clocks, send_at
+from notifications.timing import is_scheduled, may_wait, running_clocks, send_at
 from tenants.bulk import insert_rows
 from tenants.calendars import load_calendar, member_calendar_versions
 from tenants.clock import Clock
@@ -79,6 +79,10 @@ def form_deliveries(*, now: datetime, limit: int = FORM_LIMIT) -> int:
     free_at = _free_at(spaced, now)
     deliveries: list[Delivery] = []
     taken: list[tuple[str, str]] = []
+    for key, rows in _apart(groups, spaced):
+        delivery = _delivery(key, rows, now)
+        deliveries.append(delivery)
+        taken += [(str(row.id), str(delivery.id)) for row in rows]
     for key, rows in groups.items():
         if key in free_at:
             held += [(str(row.id), free_at[key]) for row in rows]
@@ -97,6 +101,21 @@ def form_deliveries(*, now: datetime, limit: int = FORM_LIMIT) -> int:
     _take(taken)
     _hold(held)
     return len(deliveries)
+
+
+def _apart(
+    groups: Groups, spaced: Collection[tuple[str, UUID | None]]
+) -> list[tuple[tuple[str, UUID | None], list[_Waiting]]]:
+    """Take out what is sent on a schedule, each for a delivery of its own: a list of titles is no digest."""
+    found = []
+    for key in spaced:
+        alone = [row for row in groups[key] if is_scheduled(row.kind)]
+        if alone:
+            found += [(key, [row]) for row in alone]
+            groups[key] = [row for row in groups[key] if not is_scheduled(row.kind)]
+            if not groups[key]:
+                del groups[key]
+    return found
 
 
 def _take_turn() -> bool:
@@ -324,7 +343,7 @@ def _words_of(
 
 
 def as_row(row: OutboxMessage) -> Row:
-    return Row(row.id, row.kind, row.subject, row.data, row.member_id, row.created_at)
+    return Row(row.id, row.kind, row.subject, row.data, row.member_id, row.created_at, channel=row.channel)
 
 
 def _parcel(
@@ -391,6 +410,8 @@ def put_into_words(row: OutboxMessage, context: Context) -> Rendered:
         link=link,
         facts=context.facts,
         whom=context.words.get("lead_and_company", ""),
+        html=context.html,
+        attachments=context.attachments,
     )
 
 

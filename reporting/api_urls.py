@@ -6,8 +6,10 @@ from django.urls import path
 
 from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api import ComplianceView
+from reporting.baseline_api import BaselineView
 from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
 from reporting.data_quality_api import DataQualityView
+from reporting.digest_api import DigestSettingsView, DigestView
 from reporting.fairness_api import FairnessView
 from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
@@ -15,6 +17,7 @@ from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
 from reporting.outbound_api import MeetingReportView
 from reporting.outcome_api import MoneyView, PipelineView, SpeedView
+from reporting.reviews_api import ReviewNotesView, ReviewsView, ReviewView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
@@ -32,14 +35,22 @@ urlpatterns = [
     path(
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
+    path("reports/baseline", BaselineView.as_view(), name="api_report_baseline"),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
+    # Reviews.
+    path("reviews", ReviewsView.as_view(), name="api_reviews"),
+    path("reviews/<uuid:review_id>", ReviewView.as_view(), name="api_review"),
+    path("reviews/<uuid:review_id>/notes", ReviewNotesView.as_view(), name="api_review_notes"),
     # Outcomes.
     path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
     path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
     path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
+    # Mails on a schedule.
+    path("digest", DigestView.as_view(), name="api_digest"),
+    path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),
     # Outbound.
     path("reports/meetings", MeetingReportView.as_view(), name="api_report_meetings"),
 ]

@@ -175,6 +175,7 @@ COUNTS: Final[Mapping[str, str]] = {
     "reachable": f"(not (lacks && array{list(REACHED_BY)}::varchar[]))::int",
     "bad_data": f"(decision = 'rejected' and reason = '{BAD_DATA}')::int",
     "explained": "(decision = 'rejected' and reason <> '')::int",
+    "imported": "is_history::int",
     "unexplained": "(decision = 'rejected' and reason = '' and not is_history)::int",
     **{stage: f"({reached_sql(stage)} is not null)::int" for stage in LATER_STAGES},
     **{f"{stage}_{days}": _within(stage, days) for days in FOLLOWED for stage in LATER_STAGES},

@@ -75,6 +75,43 @@ left join tenants_member m on m.tenant_id = t.tenant_id and m.id = who.member_id
 where t.tenant_id = %(tenant)s and not h.is_test and h.kind = 'inbound'
 """
 
+# Clocks that ran elsewhere, as a file of history recorded them: measured only, so there is no timer, and no
+# working time. A day without a time says whether it was in time where the whole day lies on one side of the
+# deadline. One of which that cannot be said is called off: left out of the base.
+_INSERT_RECORDED: Final = """
+insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
+    source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
+    wall_seconds, is_history, excused, plain_due_at, paused_seconds)
+select md5(t.handoff_id::text || said.target)::uuid, t.tenant_id, t.handoff_id, h.lead_id, said.target,
+    'company', who.member_id, m.team_id, h.source, h.campaign, h.tier, h.tier_name, h.started_at, said.due_at,
+    said.met_at, coalesce(said.met_at, t.known_until),
+    case when said.met_at is null and said.due_at <= t.known_until then 'missed'
+         when said.met_at + day.long <= said.due_at then 'met'
+         when said.met_at > said.due_at then 'missed' else 'cancelled' end,
+    null,
+    case when said.met_at >= h.started_at and day.long = interval '0' and not t.days_only ? 'started_at'
+         then floor(extract(epoch from said.met_at - h.started_at))::int end,
+    true, false, null, null
+from leads_importedcycle t
+join leads_handoff h on h.tenant_id = t.tenant_id and h.id = t.handoff_id
+cross join lateral (values
+    ('first_touch', t.first_touch_due_at, h.first_touch_at, 'first_touch_at'),
+    ('decision', t.decision_due_at, coalesce(t.decided_at, h.accepted_at,
+        case when h.outcome in ('rejected', 'nurture', 'disqualified') then h.closed_at end), 'decided_at')
+) as said(target, due_at, met_at, name)
+cross join lateral (
+    select case when t.days_only ? said.name then interval '1 day' - interval '1 second'
+                else interval '0' end as long
+) day
+cross join lateral (
+    select coalesce(h.owner_id, (select a.member_id from leads_assignment a
+        where a.tenant_id = t.tenant_id and a.handoff_id = t.handoff_id order by a.hop desc limit 1)
+    ) as member_id
+) who
+left join tenants_member m on m.tenant_id = t.tenant_id and m.id = who.member_id
+where t.tenant_id = %(tenant)s and said.due_at is not null and not h.is_test
+"""
+
 
 def drain(*, turns: int = TURNS) -> int:
     """Bring the facts of every organisation up to date; how many dirty rows that used up.
@@ -178,6 +215,8 @@ def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = 
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         cursor.execute(_INSERT, {"tenant": tenant_id, **_without_pauses(Q())})
         count = int(cursor.rowcount)
+        cursor.execute(_INSERT_RECORDED, {"tenant": tenant_id})
+        count += int(cursor.rowcount)
         zone = rollups.zone_of_days()
         handoff_facts.rebuild(zone=zone, progress=progress)
         rollups.rebuild(zone=zone, progress=progress)
@@ -201,6 +240,8 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         before = {Counted(*row) for row in cursor.fetchall()}
         cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
         after = {Counted(*row) for row in cursor.fetchall()}
+        cursor.execute(_INSERT_RECORDED + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
+        after |= {Counted(*row) for row in cursor.fetchall()}
     changed = handoff_facts.build(handoff_ids, zone=zone)
     if rollups.are_complete(zone):
         rollups.refresh(before ^ after, zone=zone)

@@ -25,7 +25,7 @@ from django.db.models import Max, Min
 from reporting import handoff_rollup_sql as statements
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffFact, HandoffRollUp, RollUpState
-from reporting.rollups import NOBODY
+from reporting.rollups import NOBODY, fill_by
 from tenants.context import current_tenant_id
 
 #: The columns of facts that tell a cube's cells apart. The cheapest to read first.
@@ -43,7 +43,7 @@ REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
     "reason_campaign": frozenset({"team_id", "campaign", "tier", "reason"}),
 }
 #: Number of the cubes above and of definitions.COUNTS: one more with each change of them.
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 #: Weeks that a rebuild counts at once.
 _CHUNK: Final = timedelta(weeks=4)
 
@@ -81,7 +81,7 @@ def refresh(facts: Collection[Counted], *, zone: str) -> None:
     values = {**constants(zone), **columns}
     with connection.cursor() as cursor:
         cursor.execute(statements.ERASE_TOUCHED, values)
-    _fill_by(values, statements.FILL_TOUCHED_DAYS, statements.FILL_TOUCHED_WEEKS)
+    fill_by(values, statements.FILL_TOUCHED_DAYS, statements.FILL_TOUCHED_WEEKS)
 
 
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
@@ -104,21 +104,7 @@ def _fill(monday: date, after: date, *, zone: str) -> None:
     """Count the cells of whole weeks that have none."""
     start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
     values = {**constants(zone), "start": start, "end": end, "first": monday, "after": after}
-    _fill_by(values, statements.FILL_DAYS, statements.FILL_WEEKS)
-
-
-# What was written in this transaction has no statistics yet: a planner that expects three rows would compare
-# each with each. The memory is for grouping the facts of four weeks.
-_BEFORE: Final = "set local enable_nestloop = off; set local work_mem = '64MB'; set local jit = off"
-_AFTER: Final = "set local enable_nestloop = on; set local work_mem to default; set local jit to default"
-
-
-def _fill_by(values: dict[str, Any], *texts: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_BEFORE)
-        for text in texts:
-            cursor.execute(text, values)
-        cursor.execute(_AFTER)
+    fill_by(values, statements.FILL_DAYS, statements.FILL_WEEKS)
 
 
 def constants(zone: str) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from reporting.agreement.models import (
     Recalibration,
     Signature,
 )
+from reporting.baseline.models import Baseline
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.mailings.models import Episode, Mailing, MailOptOut, MailSettings, Subscription
 from reporting.outcomes.models import (
     CampaignVerdict,
     OutcomeSettings,
@@ -22,24 +24,42 @@ from reporting.outcomes.models import (
     SurveyQuestion,
     SurveyRound,
 )
+from reporting.reviews.models import (
+    BreakdownNote,
+    Review,
+    ReviewDecision,
+    ReviewNote,
+    ReviewSettings,
+)
 from tenants.models import TenantModel, tenant_fk
 
 __all__ = [
     "Agreement",
     "AgreementSettings",
+    "Baseline",
+    "BreakdownNote",
     "CampaignVerdict",
     "CommitmentNote",
     "CommitmentTarget",
+    "Episode",
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",
     "LeakSettings",
+    "MailOptOut",
+    "MailSettings",
+    "Mailing",
     "OutcomeSettings",
     "Reading",
     "Recalibration",
+    "Review",
+    "ReviewDecision",
+    "ReviewNote",
+    "ReviewSettings",
     "RollUp",
     "RollUpState",
     "Signature",
+    "Subscription",
     "SurveyAnswer",
     "SurveyDone",
     "SurveyQuestion",
@@ -52,7 +72,11 @@ _NO_NUMBERS = models.Value([], ArrayField(models.BigIntegerField()))
 
 class TargetFact(TenantModel):
     """One timer with everything a report groups it by. `id` is the timer's id. Rebuilt whole for each dirty
-    handoff."""
+    handoff.
+
+    A clock that an import recorded (leads.ImportedCycle) has no timer: its id is made of the handoff's and
+    the target, and its working time is not known.
+    """
 
     handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
     lead_id = models.UUIDField()
@@ -349,6 +373,7 @@ class HandoffRollUp(TenantModel):
     bad_data = _count()
     explained = _count()
     unexplained = _count()
+    imported = _count()
     sal = _count()
     sql = _count()
     opportunity = _count()

@@ -51,7 +51,7 @@ class PipelineMonthSerializer(serializers.Serializer[Any]):
     open = SumSerializer()
 
 
-class ForecastSerializer(serializers.Serializer[Any]):
+class DealForecastSerializer(serializers.Serializer[Any]):
     """Of deals closed in the period."""
 
     deals = serializers.IntegerField()
@@ -64,10 +64,10 @@ class ForecastSerializer(serializers.Serializer[Any]):
 class PipelineSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     attribution = serializers.ChoiceField(choices=list(RULES))
-    by = serializers.ChoiceField(choices=SPLITS)
+    by = serializers.CharField(help_text="source or campaign.")
     total = WorthSerializer()
     months = PipelineMonthSerializer(many=True)
-    forecast = ForecastSerializer()
+    forecast = DealForecastSerializer()
     groups = serializers.IntegerField(help_text="How many there are; results has the 50 largest.")
     results = WorthSerializer(many=True)
 
@@ -137,7 +137,7 @@ class PipelineView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         known_query(request, *_PERIOD, "by", "rule")
-        query = dict(request.query_params.items())
+        query = {name: str(value) for name, value in request.query_params.items()}
         question = params.question_for_api(query, tenant=self.tenant, now=self.clock())
         by = params.choice(query, "by", SPLITS, SPLITS[0])
         rule = params.choice(query, "rule", tuple(RULES), attribution())
@@ -205,7 +205,7 @@ class SpeedView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         known_query(request, *_PERIOD, "source", "follow")
-        query = dict(request.query_params.items())
+        query = {name: str(value) for name, value in request.query_params.items()}
         if not any(query.get(name) for name in _PERIOD):
             query["period"] = "365d"
         now = self.clock()

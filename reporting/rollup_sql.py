@@ -52,13 +52,20 @@ _TOUCHED: Final = """touched as materialized (
     from touched
 )"""
 
+# By the unique key, one after the other: a join might compare every cell with each of these.
 _ERASE: Final = """with {touched}, old as (
     select 1 as days, touched.* from touched union all select 7, touched_week.* from touched_week
 )
-delete from reporting_rollup as kept using old
-where kept.tenant_id = %(tenant)s and kept.days = old.days and kept.day = old.day and kept.clock = old.clock
-    and kept.target = old.target and kept.cube = old.cube and kept.team_id = old.team_id
-    and kept.member_id = old.member_id and kept.value = old.value and kept.tier = old.tier
+delete from reporting_rollup where tenant_id = %(tenant)s and ctid = any(array(
+    select found.at from old cross join lateral (
+        select kept.ctid as at from reporting_rollup as kept
+        where kept.tenant_id = %(tenant)s and kept.days = old.days and kept.day = old.day
+            and kept.clock = old.clock and kept.target = old.target and kept.cube = old.cube
+            and kept.team_id = old.team_id and kept.member_id = old.member_id and kept.value = old.value
+            and kept.tier = old.tier
+        limit 1
+    ) as found
+))
 """
 
 # Facts of a period, from what the index fact_of_period holds.
@@ -71,7 +78,7 @@ _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, {hour
 from reporting_targetfact
 where tenant_id = %(tenant)s and started_at >= {start} and started_at < {end}"""
 _FACTS_OF_TOUCHED_DAYS: Final = """(select distinct day, clock, target from touched) as wanted
-cross join lateral ({facts} and clock = wanted.clock and target = wanted.target) as fact"""
+cross join lateral ({facts} and clock = wanted.clock and target = wanted.target offset 0) as fact"""
 
 # A cell is the sum of pieces. A fact is one piece; where its clock was paused and answered, a second one puts
 # its whole time into the bucket that it would be in without pauses, and the first takes it out of its own.
@@ -112,11 +119,17 @@ cross join lateral (
         one.shift_seconds)
         as bucket(start, in_time, late, seconds, shift_in_time, shift_late, shift_seconds)
 ) as piece"""
-_DAYS_OF_TOUCHED_WEEKS: Final = """touched_week as week join reporting_rollup as one on
-    one.tenant_id = %(tenant)s and one.days = 1 and one.day >= week.day and one.day < week.day + 7
-    and one.clock = week.clock and one.target = week.target and one.cube = week.cube
-    and one.team_id = week.team_id and one.member_id = week.member_id and one.value = week.value
-    and one.tier = week.tier"""
+# Offset 0 keeps it a look-up in the index for each week.
+_DAYS_OF_TOUCHED_WEEKS: Final = """(select distinct cube, clock, target, day from touched_week) as span
+cross join lateral (
+    select * from reporting_rollup as kept
+    where kept.tenant_id = %(tenant)s and kept.cube = span.cube and kept.days = 1 and kept.clock = span.clock
+        and kept.target = span.target and kept.day >= span.day and kept.day < span.day + 7
+    offset 0
+) as one
+join touched_week as week on week.day = span.day and one.clock = week.clock and one.target = week.target
+    and one.cube = week.cube and one.team_id = week.team_id and one.member_id = week.member_id
+    and one.value = week.value and one.tier = week.tier"""
 _DAYS_OF_PERIOD: Final = """(select * from reporting_rollup
     where tenant_id = %(tenant)s and days = 1 and day >= %(first)s and day < %(after)s) as one"""
 

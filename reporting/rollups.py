@@ -85,7 +85,7 @@ def are_complete(zone: str) -> bool:
 
 
 def refresh(facts: Collection[Counted], *, zone: str) -> None:
-    """Count the cells anew that these facts are in, or were in. Three statements."""
+    """Count the cells anew that these facts are in, or were in."""
     cells = sorted({(*fact[1:10],) for fact in facts})
     if not cells:
         return
@@ -96,8 +96,7 @@ def refresh(facts: Collection[Counted], *, zone: str) -> None:
     values = {**_constants(zone), **columns}
     with connection.cursor() as cursor:
         cursor.execute(rollup_sql.ERASE_TOUCHED, values)
-        cursor.execute(rollup_sql.FILL_TOUCHED_DAYS, values)
-        cursor.execute(rollup_sql.FILL_TOUCHED_WEEKS, values)
+    fill_by(values, rollup_sql.FILL_TOUCHED_DAYS, rollup_sql.FILL_TOUCHED_WEEKS)
 
 
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
@@ -120,9 +119,22 @@ def _fill(monday: date, after: date, *, zone: str) -> None:
     """Count the cells of whole weeks that have none."""
     start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
     values = {**_constants(zone), "start": start, "end": end, "first": monday, "after": after}
+    fill_by(values, rollup_sql.FILL_DAYS, rollup_sql.FILL_WEEKS)
+
+
+# What was written in this transaction has no statistics yet: a planner that expects three rows would compare
+# each with each. The memory is for grouping the facts of four weeks.
+_BEFORE: Final = "set local enable_nestloop = off; set local work_mem = '64MB'; set local jit = off"
+_AFTER: Final = "set local enable_nestloop = on; set local work_mem to default; set local jit to default"
+
+
+def fill_by(values: Mapping[str, Any], *texts: str) -> None:
+    """Carry out statements that count cells, so that what they join is joined by hashing."""
     with connection.cursor() as cursor:
-        cursor.execute(rollup_sql.FILL_DAYS, values)
-        cursor.execute(rollup_sql.FILL_WEEKS, values)
+        cursor.execute(_BEFORE)
+        for text in texts:
+            cursor.execute(text, values)
+        cursor.execute(_AFTER)
 
 
 def _constants(zone: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ TICKS: Final = {
     "reporting.tasks.outcomes_tick": "Judges new campaigns, and opens the alignment survey",
     "reporting.tasks.watch_tick": "Looks whether reports keep up",
     "reporting.tasks.watch_agreements_tick": "Looks whether what was signed is what is configured",
+    "reporting.tasks.watch_reviews_tick": "Opens reviews, and reminds of those to close",
+    "reporting.tasks.digest_tick": "Writes the weekly mails",
     "leads.tasks.watch_sources_tick": "Watches whether the data of sources gets worse",
     "web.tasks.prune_tick": "Removes what has expired",
     "routing.tasks.forget_decisions_tick": "Forgets old routing decisions",

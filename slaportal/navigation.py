@@ -70,6 +70,8 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Agreement", "reporting:agreement", "signature", ()),
             Place("Commitments", "reporting:commitments", "heart-handshake", _OVERSEERS),
             Place("Disputes", "handoff:disputes", "gavel", _OVERSEERS),
+            Place("Reviews", "reporting:reviews", "clipboard-check", _OVERSEERS),
+            Place("Digest", "reporting:digest", "mail", _OVERSEERS),
         ),
     ),
     Group(

@@ -11,7 +11,7 @@ from tenants.rls import SecureTenantTables
 class Migration(migrations.Migration):
     dependencies = [
         ("feedback", "0006_later_reasons"),
-        ("leads", "0026_outbound_handoffs"),
+        ("leads", "0027_outbound_handoffs"),
         ("tenants", "0014_organisation_currency"),
     ]
 

@@ -38,7 +38,7 @@ COMPANY_FIELDS: Final = (
     "company_country",
     "company_region",
 )
-OWNER_FIELDS: Final = ("owner_email", "owner_ref", "owner_name")
+OWNER_FIELDS: Final = ("owner_email", "owner_ref", "owner_name", "owner_team")
 #: The stages that a file may date, in the order of the lifecycle; side exits stand with the ends.
 DATED: Final = {
     "lead_at": Stage.LEAD,
@@ -52,9 +52,21 @@ DATED: Final = {
     "nurture_at": Stage.NURTURE,
     "disqualified_at": Stage.DISQUALIFIED,
 }
-DATE_FIELDS: Final = ("created_at", "first_touch_at", "stage_at", *DATED)
+#: When something was due elsewhere, and when it was decided: recorded clocks, see docs/import.md.
+DUE_FIELDS: Final = ("first_touch_due_at", "decision_due_at")
+DATE_FIELDS: Final = (
+    "created_at",
+    "first_touch_at",
+    "touched_at",
+    "decided_at",
+    "stage_at",
+    *DUE_FIELDS,
+    *DATED,
+)
 FIELDS: Final = frozenset((*LEAD_FIELDS, *COMPANY_FIELDS, *OWNER_FIELDS, *DATE_FIELDS, "stage"))
 CUSTOM: Final = "custom."
+#: Parts of a strptime format that name a time of day.
+_TIMES: Final = ("%H", "%I", "%X", "%c", "%T", "%R")
 _KEYS: Final = frozenset(
     {
         "name",
@@ -67,6 +79,10 @@ _KEYS: Final = frozenset(
         "constants",
         "values",
         "update_only",
+        "only",
+        "changes",
+        "unknown",
+        "join",
     }
 )
 
@@ -77,7 +93,10 @@ class Mapping:
 
     columns: header (lower case) to fields. dates: "iso" or formats of strptime, tried in order. values: per
     field, what is written to what is meant; a text that is not listed is an error for stages, and stays as it
-    is elsewhere. update_only: rows name leads that are there already.
+    is elsewhere. update_only: rows name leads that are there already. only: by header, the texts with which a
+    row counts. changes: rows are changes of stage, of which the first of each stage stands.
+    leaves_out_unknown: rows about nobody who is here are no errors. join: header of a column that a second
+    file has too, which says who each row is about.
     """
 
     name: str
@@ -90,23 +109,33 @@ class Mapping:
     constants: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     update_only: bool = False
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    changes: bool = False
+    leaves_out_unknown: bool = False
+    join: str = ""
 
     def read_date(self, text: str, zone: ZoneInfo) -> datetime:
         """The instant that a cell names; times without an offset are of `zone`, days begin at midnight.
 
         Raises ValueError where no format fits.
         """
+        return self.read_moment(text, zone)[0]
+
+    def read_moment(self, text: str, zone: ZoneInfo) -> tuple[datetime, bool]:
+        """The same, and whether the cell names a day without a time."""
         for form in self.dates:
             try:
                 if form == "iso":
                     found = datetime.fromisoformat(text)
+                    is_day = not any(mark in text for mark in (":", "T", "t", " "))
                 else:
                     found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
+                    is_day = not any(part in form for part in _TIMES)
             except ValueError:
                 continue
             if found.tzinfo is None:
                 found = found.replace(tzinfo=zone)
-            return found.astimezone(UTC)
+            return found.astimezone(UTC), is_day
         raise ValueError(text)
 
 
@@ -169,6 +198,7 @@ def parse_mapping(content: Any, *, name: str) -> Mapping:
         )
     if "external_id" in known and not content.get("external_system"):
         errors.append(FieldError("/external_system", "Name the system whose ids these are.", "required"))
+    errors += _row_errors(content, known)
     if errors:
         raise ValidationFailed(f"The mapping {name} cannot be used: {errors[0].message}", field_errors=errors)
     return Mapping(
@@ -185,7 +215,29 @@ def parse_mapping(content: Any, *, name: str) -> Mapping:
             for key, pairs in content.get("values", {}).items()
         },
         update_only=bool(content.get("update_only", False)),
+        only={
+            str(header).strip().casefold(): tuple(str(text).casefold() for text in texts)
+            for header, texts in content.get("only", {}).items()
+        },
+        changes=bool(content.get("changes", False)),
+        leaves_out_unknown=content.get("unknown") == "leave_out",
+        join=str(content.get("join", "")).strip().casefold(),
     )
+
+
+def _row_errors(content: dict[str, Any], known: set[str]) -> list[FieldError]:
+    """What is wrong with the settings that say which rows count, and as what."""
+    errors = []
+    only = content.get("only", {})
+    if not isinstance(only, dict) or not all(isinstance(texts, list) and texts for texts in only.values()):
+        errors.append(FieldError("/only", "Give a list of texts for each column."))
+    if content.get("unknown", "error") not in ("error", "leave_out"):
+        errors.append(FieldError("/unknown", 'Rows about nobody who is here: "error" or "leave_out".'))
+    if content.get("changes") and not {"stage", "stage_at"} <= known:
+        errors.append(FieldError("/changes", "Changes need a column for stage and one for stage_at."))
+    if not isinstance(content.get("join", ""), str):
+        errors.append(FieldError("/join", "Name one column."))
+    return errors
 
 
 def _is_field(name: Any) -> bool:

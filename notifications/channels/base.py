@@ -13,11 +13,13 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from notifications.context import Attachment
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """One message in words. link is absolute, or "". whom: the lead, "Anna Weber (Kestrel)", or "". facts are
-    for machines."""
+    for machines. html, attachments: see notifications.context.Context."""
 
     id: UUID
     event_id: UUID
@@ -30,6 +32,8 @@ class Rendered:
     link: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     whom: str = ""
+    html: str = field(default="", repr=False)
+    attachments: Sequence[Attachment] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

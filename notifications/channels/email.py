@@ -15,6 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from notifications.channels.base import Channel, Dead, Outcome, Parcel, Rendered, Retry, Sent
+from notifications.context import Attachment
 from notifications.texts import one_line
 
 # How the subject of a list begins, by the kind of its first message.
@@ -50,6 +51,12 @@ _HEADS: Final = {
     "agreement.in_force": "To read",
     "agreement.changed": "Changed since signed",
     "agreement.recalibrate": "To recalibrate",
+    "review.closed": "Review",
+    "review.due": "Review to close",
+    "compliance.escalated": "Two weeks too low",
+    "digest.weekly": "Digest",
+    "report.scheduled": "Report",
+    "digest.team": "Your team's week",
     "config.approval_asked": "Approval asked",
     "config.approval_decided": "Approval",
 }
@@ -81,7 +88,9 @@ def _refused(code: int, what: str) -> Outcome:
 def compose(parcel: Parcel, messages: Sequence[Rendered]) -> EmailMultiAlternatives:
     """The mail of a delivery: its one message, or a list of them, the most pressing first."""
     context = {"messages": messages, "name": parcel.name, "site": settings.SITE_URL}
+    html, attachments = "", tuple[Attachment, ...]()
     if len(messages) == 1:
+        html, attachments = messages[0].html, tuple(messages[0].attachments)
         subject, page = messages[0].title, "notifications/email.html"
         text = _paragraphs(messages[0].title, messages[0].body, messages[0].link)
     else:
@@ -96,7 +105,9 @@ def compose(parcel: Parcel, messages: Sequence[Rendered]) -> EmailMultiAlternati
         to=[parcel.address],
         headers={"Message-ID": f"<{parcel.id}@{host}>", "Auto-Submitted": "auto-generated"},
     )
-    mail.attach_alternative(render_to_string(page, context), "text/html")
+    mail.attach_alternative(html or render_to_string(page, context), "text/html")
+    for each in attachments:
+        mail.attach(each.name, each.content, each.type)
     return mail
 
 

@@ -1,14 +1,42 @@
-"""Acting on feedback: the one place that asks for what marketing answered, and how soon."""
+"""Acting on feedback: disputes are decided, and what they ask of the criteria is answered, within a week."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Final
 
-from reporting.definitions import Share
+from feedback.models import Dispute, FollowUp
 from reporting.selectors.questions import Question
 
+#: How long there is for it.
+WITHIN: Final = timedelta(days=7)
+KEPT: Final = "kept"
+MISSED: Final = "missed"
+NOT_DUE: Final = "not_due"
 
-def acted_on_feedback(question: Question, *, now: datetime) -> Share | None:
-    """Of disputes and follow-ups that were to be answered in the period, how many were within a week; None
-    while nothing records them: that is told as "not measured yet", never as 0."""
-    return None
+
+def daily_acting(question: Question, *, now: datetime) -> dict[date, Counter[str]]:
+    """Disputes and follow-ups on criteria by the day on which they were opened: KEPT (closed within WITHIN),
+    MISSED, and NOT_DUE (open, and younger than that). Two queries.
+
+    Follow-ups of disputes that were opened again do not count, nor rejections that a weekly sheet brought
+    without anybody disputing them.
+    """
+    opened = {"opened_at__gte": question.start, "opened_at__lt": question.end}
+    disputes = Dispute.objects.filter(**opened).exclude(argument="")
+    asked = FollowUp.objects.filter(**opened, about=FollowUp.About.CRITERIA, dropped_at__isnull=True)
+    found: dict[date, Counter[str]] = {}
+    rows: Iterable[tuple[datetime, datetime | None]] = [
+        *disputes.values_list("opened_at", "decided_at"),
+        *asked.values_list("opened_at", "answered_at"),
+    ]
+    for opened_at, closed_at in rows:
+        if closed_at is not None and closed_at <= opened_at + WITHIN:
+            verdict = KEPT
+        else:
+            verdict = MISSED if now > opened_at + WITHIN else NOT_DUE
+        day = opened_at.astimezone(question.zone).date()
+        found.setdefault(day, Counter())[verdict] += 1
+    return found

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from reporting.commitments.acting import acted_on_feedback
+from reporting.commitments.acting import daily_acting
 from reporting.commitments.catalog import CATALOG, CLOCKS, ROLLING_DAYS, Kind, Unit
 from reporting.commitments.counts import NAMES, Rolling, Series, refused_of, rolling
 from reporting.commitments.days import Days, days_of, last_of, monday_of
@@ -24,6 +24,7 @@ from reporting.commitments.forecast import (
 from reporting.commitments.targets import Targets, Term, load_targets, month_of, months_from
 from reporting.definitions import Share
 from reporting.measures import standing
+from reporting.selectors.coverage import daily_coverage
 from reporting.selectors.daily import daily_clocks, daily_counts
 from reporting.selectors.handoff_cells import handoff_ground
 from reporting.selectors.questions import Question, sight_of
@@ -118,7 +119,7 @@ class Book:
 
 
 def book_of(*, tenant: Tenant, month: date, now: datetime, reader: Member | None = None) -> Book:
-    """All commitments of a month (given by its first day) as they stand. Ten queries at most.
+    """All commitments of a month (given by its first day) as they stand. Eighteen queries at most.
 
     reader: a manager, whose teams' part is told too.
     """
@@ -138,14 +139,19 @@ def book_of(*, tenant: Tenant, month: date, now: datetime, reader: Member | None
     if reader is not None and reader.role == Role.MANAGER:
         since = min(month, last - timedelta(days=ROLLING_DAYS - 1))
         own = _series(replace(question, first=since, **sight_of(reader)), now)
-    maker = _Maker(month, last, days, targets, series, own, question, now)
+    maker = _Maker(month, last, days, targets, series, own)
     lines = tuple(maker.line(kind) for kind in CATALOG.values())
     return Book(month, last, today, days.business(month, end), lines, targets)
 
 
 def _series(question: Question, now: datetime) -> Series:
     counts = daily_counts(question, handoff_ground(question), NAMES)
-    return Series(counts, daily_clocks(question, CLOCKS, now=now, ground=ground_of(question)))
+    return Series(
+        counts,
+        daily_clocks(question, CLOCKS, now=now, ground=ground_of(question)),
+        daily_coverage(question, counts, now=now),
+        daily_acting(question, now=now) if question.seen_by is None else {},
+    )
 
 
 def _unbegun(kind: Kind, term: Term) -> Line:
@@ -178,8 +184,6 @@ class _Maker:
     targets: Targets
     series: Series
     own: Series | None
-    question: Question
-    now: datetime
 
     @property
     def end(self) -> date:
@@ -304,9 +308,7 @@ class _Maker:
 
     def _percent(self, kind: Kind) -> Line:
         term = self.targets.of(kind, self.month)
-        share = self._share(kind, self.month, self.last)
-        if share is None:
-            return Line(kind, term, None, None, None, why="Not measured yet.")
+        share = self._share(kind, self.month, self.last) or Share()
         target = term.target
         forecast = self._forecast_share(kind, share)
         return Line(
@@ -331,8 +333,6 @@ class _Maker:
         )
 
     def _share(self, kind: Kind, first: date, last: date) -> Share | None:
-        if kind.key == "acting_on_feedback":
-            return acted_on_feedback(replace(self.question, first=first, last=last), now=self.now)
         return self.series.share(kind, first, last, today=self.today)
 
     def _own_share(self, kind: Kind) -> Share | None:
@@ -352,7 +352,7 @@ class _Maker:
 
     def _point(self, kind: Kind, first: date, last: date) -> Point:
         target = self.targets.of(kind, month_of(first)).target
-        share = None if kind.key == "acting_on_feedback" else self._share(kind, first, last)
+        share = self._share(kind, first, last)
         percent = None if share is None else share.percent
         status = self._status(percent, target)
         return Point(first, percent, share.base if share else 0, target, status)
@@ -360,8 +360,6 @@ class _Maker:
     def _forecast_share(self, kind: Kind, share: Share) -> Forecast | None:
         if not self.is_running:
             return forecast_share(share.count, share.base, left=0)
-        if kind.key == "acting_on_feedback":
-            return None
         if kind.key == "mql_to_sql":
             return self._forecast_followed()
         before = self.series.share(
@@ -379,6 +377,11 @@ class _Maker:
         if kind.clock:
             clocks = self.series.clocks.get(kind.clock, {})
             return sum(counts["open"] for day, counts in clocks.items() if self.month <= day <= self.last)
+        if kind.key == "feedback":
+            coverage = self.series.coverage
+            return sum(
+                counts["not_due"] for day, counts in coverage.items() if self.month <= day <= self.last
+            )
         return 0 if kind.key in ("completeness", "reasons") else share.left_out
 
     def _still_to_come(self, kind: Kind, share: Share, judged_before: int) -> int:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from reporting.commitments.acting import KEPT, MISSED, NOT_DUE
 from reporting.commitments.catalog import FOLLOWED_DAYS, ROLLING_DAYS, Kind, Unit
 from reporting.definitions import Share, counted_as
-from reporting.selectors.daily import UNANSWERED, DailyClocks, DailyCounts, rate_of_clocks
+from reporting.selectors.coverage import coverage_of
+from reporting.selectors.daily import DailyClocks, DailyCounts, rate_of_clocks
 from reporting.selectors.funnels import Tally
 
 _SQL: Final = counted_as("sql", FOLLOWED_DAYS)
@@ -28,6 +30,7 @@ NAMES: Final = (
     "bad_data",
     "explained",
     "unexplained",
+    "imported",
     _SQL,
 )
 
@@ -58,6 +61,8 @@ class Series:
 
     counts: DailyCounts
     clocks: DailyClocks
+    coverage: Mapping[date, Counter[str]]
+    acting: Mapping[date, Counter[str]]
 
     @property
     def first_day(self) -> date | None:
@@ -72,14 +77,20 @@ class Series:
         return volume_of(self.summed(first, last), counts_rejected=counts_rejected)
 
     def share(self, kind: Kind, first: date, last: date, *, today: date) -> Share | None:
-        """The share of a commitment in per cent, for these days; None where it is none that is counted here.
+        """The share of a commitment in per cent, for these days; None for a count.
 
         MQL to SQL is told of the rolling days up to the last.
         """
-        if kind.unit == Unit.COUNT or kind.key == "acting_on_feedback":
+        if kind.unit == Unit.COUNT:
             return None
+        if kind.key == "acting_on_feedback":
+            acted = _sum(self.acting, first, last)
+            return Share(acted[KEPT], acted[KEPT] + acted[MISSED], acted[NOT_DUE])
+        if kind.key == "feedback":
+            return _of_coverage(_sum(self.coverage, first, last))
         if kind.clock:
-            return _of_clocks(kind, _sum(self.clocks.get(kind.clock, {}), first, last))
+            rate = rate_of_clocks(_sum(self.clocks.get(kind.clock, {}), first, last))
+            return Share(rate.kept, rate.base, rate.left_out)
         if kind.key == "mql_to_sql":
             return self.followed(rolling(last, today))
         return _of_counts(kind, self.summed(first, last))
@@ -89,6 +100,10 @@ class Series:
         cohort = self.summed(days.first, days.cohort_last)
         young = self.summed(days.cohort_last + timedelta(days=1), days.last)
         return Share(cohort[_SQL], cohort["mqls"], young["mqls"])
+
+    def not_due(self, first: date, last: date) -> int:
+        """MQLs of these days without an answer, of which one will be due."""
+        return _sum(self.coverage, first, last)["not_due"]
 
     def sqls(self, first: date, last: date) -> int:
         """Of the MQLs of these days, those that became SQL in time so far."""
@@ -123,10 +138,9 @@ def _of_counts(kind: Kind, counts: Counter[str]) -> Share:
     raise ValueError(f"Nothing is counted for {kind.key}.")
 
 
-def _of_clocks(kind: Kind, counts: Counter[str]) -> Share:
-    rate = rate_of_clocks(counts)
-    kept = rate.base - counts[UNANSWERED] if kind.key == "feedback" else rate.kept
-    return Share(kept, rate.base, rate.left_out)
+def _of_coverage(counts: Counter[str]) -> Share:
+    found = coverage_of(counts)
+    return Share(found.answered, found.expected, found.mqls - found.expected)
 
 
 def share_of_tally(kind: Kind, tally: Tally) -> Share:

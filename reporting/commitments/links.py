@@ -51,6 +51,10 @@ def links_of(line: Line, book: Book, *, source: str | None = None) -> Links:
         )
     if kind.clock:
         return _clock_links(kind, first, last)
+    if kind.key == "acting_on_feedback":
+        return Links(base=reverse("handoff:disputes"))
+    if kind.key == "feedback":
+        return Links(base=f"{reverse('reporting:feedback')}?{urlencode({'from': first, 'to': last})}")
     if kind.key not in _STAGES:
         return Links()
     period: dict[str, object] = {"from": first, "to": last}
@@ -65,10 +69,6 @@ def links_of(line: Line, book: Book, *, source: str | None = None) -> Links:
 
 def _clock_links(kind: Kind, first: date, last: date) -> Links:
     period = {"from": first, "to": last, "target": kind.clock, "clock": "company"}
-    if kind.key == "feedback":
-        return Links(
-            missed=_clocks(only="overdue", **period), base=_clocks(**period), left_out=_clocks(**period)
-        )
     return Links(
         kept=_clocks(verdict="met", **period),
         missed=_clocks(verdict="missed", **period),

@@ -58,7 +58,9 @@ class SinceStart:
 
 _SPANS: Final = """
 with span(name, first, until) as (values {spans}),
-fact as (select f.*, first_touch_at is not null and first_touch_at >= started_at as responded,
+fact as (select f.*, first_touch_at is not null and first_touch_at >= started_at
+        and not (f.is_history and exists (select 1 from leads_importedcycle c where c.tenant_id = f.tenant_id
+            and c.handoff_id = f.id and c.days_only ?| array['started_at', 'first_touch_at'])) as responded,
     extract(epoch from first_touch_at - started_at) as response,
     extract(epoch from won_at - started_at) as cycle from reporting_handofffact f)
 select span.name, count(fact.id),

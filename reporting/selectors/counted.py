@@ -116,7 +116,7 @@ def count_facts(question: Question, by: str, *, now: datetime, first_step: date)
             if present and verdict in (Verdict.KEPT, Verdict.BROKEN):
                 is_broken = verdict == Verdict.BROKEN
                 counted.unanswered += count if is_broken and not closed else 0
-                if target == question.lead_target:
+                if target == question.lead_target and (is_broken or place < len(RANGES)):
                     counted.bars[place][is_broken] += count
         elif part == "group times":
             counted.group_times[key, target] = count, dict(zip(OF_GROUP, numbers, strict=True))
@@ -137,7 +137,8 @@ def _rows(question: Question, by: str, now: datetime, first_step: date) -> list[
             what=_place_of(F("target"), targets),
             stands=_place_of(measures.verdict_at(now, ignore_pauses=ignoring), known),
             seconds=Case(When(ANSWERED, then=measures.seconds_needed(ignore_pauses=ignoring))),
-            place=Case(When(met_at__isnull=True, then=Value(len(RANGES))), default=in_range),
+            # Without a working time: never answered, or recorded elsewhere (then late ones are told so).
+            place=Case(When(ANSWERED, then=in_range), default=Value(len(RANGES))),
             present=is_true(Q(started_at__gte=question.start)),
             closed=is_true(Q(closed_at__isnull=False)),
         )

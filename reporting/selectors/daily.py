@@ -9,22 +9,19 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
 from reporting.definitions import COUNTS
 from reporting.measures import Rate, Verdict, has_passed, verdict_at
-from reporting.selectors.counted import is_true
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.questions import Question, facts
 from reporting.selectors.rolled import Ground, cube_for, day_cells
 
 #: Counts of handoffs by day of MQL, by the names of definitions.COUNTS.
 DailyCounts = dict[date, Counter[str]]
-#: Clocks by target and by the day on which they started: by verdict, and under UNANSWERED those of the broken
-#: that can still be answered.
+#: Clocks by target and by the day on which they started: by verdict.
 DailyClocks = dict[str, dict[date, Counter[str]]]
-UNANSWERED: Final = "unanswered"
 
 _DAILY: Final = "set local jit = off; select day, {sums} from ({rows}) as cell group by day"
 
@@ -65,30 +62,24 @@ def daily_clocks(
     day = TruncDate("started_at", tzinfo=question.zone)
     cube = cube_for(question, None, ground)
     if cube is None:
-        counted = own.annotate(
-            day=day, stands=verdict_at(now), is_open=is_true(Q(closed_at__isnull=True))
-        ).order_by()
-        for each in counted.values("target", "day", "stands", "is_open").annotate(n=Count("id")):
+        counted = own.annotate(day=day, stands=verdict_at(now)).order_by()
+        for each in counted.values("target", "day", "stands").annotate(n=Count("id")):
             counts = day_of(each["target"], each["day"])
             counts[each["stands"]] += each["n"]
-            if each["stands"] == Verdict.BROKEN and each["is_open"]:
-                counts[UNANSWERED] += each["n"]
         return found
     sums = {"met": Sum("kept"), "missed": Sum("broken"), "open": Sum("running")}
-    sums |= {"cancelled": Sum("called_off"), "late": Sum("unanswered")}
+    sums["cancelled"] = Sum("called_off")
     cells = day_cells(question, cube).filter(target__in=targets).order_by()
     rows: Any = cells.values("target", "day").annotate(**sums)
     for row in rows:
         counts = day_of(row["target"], row["day"])
         counts.update({verdict.value: row[verdict.value] for verdict in Verdict})
-        counts[UNANSWERED] += row["late"]
     # Deadlines that passed and that the engine has not noted: cells count them as running.
     passed = own.filter(has_passed(now)).annotate(started_on=day)
-    for target, started_on, closed_at in passed.values_list("target", "started_on", "closed_at"):
+    for target, started_on in passed.values_list("target", "started_on"):
         counts = day_of(target, started_on)
         counts[Verdict.BROKEN.value] += 1
         counts[Verdict.RUNNING.value] -= 1
-        counts[UNANSWERED] += closed_at is None
     return found
 
 

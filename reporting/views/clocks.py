@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from handoff import clocks
+from leads.models import Handoff
 from reporting import measures, params, selectors
 from reporting.measures import Verdict
 from reporting.models import TargetFact
@@ -34,23 +35,27 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
     stories = selectors.stories(rows, names=names)
     found = Timer.objects.select_related("handoff__lead").filter(id__in=[row.id for row in rows])
     timers = {timer.id: timer for timer in found}
+    of_history = [row.handoff_id for row in rows if row.is_history]
+    recorded = Handoff.objects.select_related("lead").in_bulk(of_history) if of_history else {}
     shown = []
     for row in rows:
         timer = timers.get(row.id)
-        if timer is None:  # erased a moment ago
+        handoff = recorded.get(row.handoff_id) if row.is_history else timer and timer.handoff
+        if handoff is None:  # erased a moment ago
             continue
-        reading = clocks.read(timer, now=asked.now)
-        lead = timer.handoff.lead
+        reading = clocks.read(timer, now=asked.now) if timer else None
+        lead = handoff.lead
         shown.append(
             {
+                "id": row.id,
                 "lead": lead,
                 "url": reverse("handoff:lead", args=[lead.id]),
                 "target": targets.label(row.target),
-                "status": reading.status.value,
-                "seconds": reading.seconds,
-                "running": reading.running,
-                "next_change": reading.next_change,
-                "resumes": reading.resumes,
+                "status": reading.status.value if reading else row.verdict,
+                "seconds": reading and reading.seconds,
+                "running": reading and reading.running,
+                "next_change": reading and reading.next_change,
+                "resumes": reading and reading.resumes,
                 "rep": names.of("rep", row.member_id)[0],
                 "tier": row.tier_name or selectors.humanise(row.tier),
                 "source": row.source or DASH,
@@ -60,7 +65,7 @@ def clock_rows(asked: Asked, rows: list[TargetFact], names: selectors.Names) -> 
                 "excused": row.excused and verdict_of(row, asked) == Verdict.BROKEN,
                 "story": stories[row.id],
                 "reassign": reverse("handoff:reassign", args=[lead.id])
-                if reading.is_open and asked.may_reassign
+                if reading and reading.is_open and asked.may_reassign
                 else "",
             }
         )

@@ -25,6 +25,7 @@ from reporting.commitments.sources import BY_SOURCE, SourceRow, sources_of
 from reporting.commitments.targets import months_from
 from reporting.definitions import Share
 from reporting.views.asked import day_text
+from reporting.views.baseline import note_of
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -81,6 +82,7 @@ def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200
         "book": book,
         "month_name": f"{month:%B %Y}",
         "summary": _summary(book),
+        "before_note": note_of(request, "first_touch", "attempts", "acceptance", "to_sql"),
         "sides": sides,
         "months": _months(month, present_month(request.tenant, now)),
         "with_own": role == Role.MANAGER,
@@ -94,6 +96,19 @@ def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200
         "month": f"{month:%Y-%m}",
     }
     return render(request, "reporting/commitments.html", context, status=status)
+
+
+def headline(request: TenantRequest) -> list[tuple[str, tuple[str, str, str]]]:
+    """Each commitment of the page with what was reached, its target and its base, for a mail."""
+    book = book_of(tenant=request.tenant, month=_month(request), now=database_clock(), reader=request.member)
+    found = []
+    for line in book.lines:
+        unit = "" if line.is_count else "%"
+        actual = DASH if line.actual is None else f"{line.actual:g}{unit}"
+        target = "no target" if line.term.target is None else f"target {line.term.target:,}{unit}"
+        base = "" if line.share is None else f"{line.share.count:,} of {line.share.base:,}"
+        found.append((line.kind.label, (actual, base or line.why, target)))
+    return found
 
 
 def _summary(book: Book) -> str:

@@ -11,8 +11,10 @@ from django.views.decorators.http import require_safe
 
 from handoff.words import lower_first
 from reporting import params, selectors
+from reporting.mailings.escalation import episode_rows
 from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
+from reporting.views.baseline import note_of
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of
 from reporting.views.heat import heat_of
@@ -54,9 +56,11 @@ def compliance(request: TenantRequest) -> HttpResponse:
     broken = sum(rate.broken for rate in whole.rates.values())
     context = {
         "asked": asked,
+        "episodes": [] if asked.own else episode_rows(request.member),
         "title": "My compliance" if asked.own else "Compliance",
         "crumbs": [{"label": "Insight"}, {"label": "My compliance" if asked.own else "Compliance"}],
         "summary": _summary(asked, whole.rates[lead]),
+        "before_note": note_of(request, "on_time", "first_touch"),
         "filters": filters_of(asked, offered, names),
         "csv_url": asked.link("compliance_csv"),
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),
@@ -94,6 +98,15 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "next_url": f"{next_url(request, page.next)}#breaches" if page.next else None,
     }
     return render(request, "reporting/compliance.html", context)
+
+
+def headline(request: TenantRequest) -> list[dict[str, Any]]:
+    """The cards of the page, for a mail."""
+    asked = asked_by(request)
+    ground = selectors.ground_of(asked.question)
+    names = selectors.load_names(selectors.choices(asked.question, ground=ground).tiers)
+    report = selectors.report(asked.question, asked.by, now=asked.now, names=names, ground=ground)
+    return _kpis(asked, report, request.tenant.target_percent)
 
 
 def _share_word(share: int) -> str:

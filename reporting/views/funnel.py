@@ -24,6 +24,7 @@ from reporting.definitions import (
 )
 from reporting.measures import BUCKET_ERROR
 from reporting.views.asked import Asked, day_text, file_name, period_text
+from reporting.views.baseline import note_of
 from reporting.views.handoffs import HandoffAsked, find_fields, group_change, handoff_filters, handoffs_asked
 from reporting.views.leaks import READERS as LEAK_READERS
 from tenants.auth import member_required
@@ -82,6 +83,7 @@ def funnel(request: TenantRequest) -> HttpResponse:
         "title": "Funnel and leaks",
         "crumbs": [{"label": "Insight"}, {"label": "Funnel & leaks"}],
         "summary": _summary(given, found),
+        "before_note": note_of(request, "contacted", "untouched", "to_sql", "cycle"),
         "filters": handoff_filters(asked, offered, names, "funnel"),
         "csv_url": asked.link("funnel_csv", by=asked.by),
         "durations_csv_url": asked.link("funnel_csv", by=asked.by) + "&table=durations",
@@ -124,6 +126,12 @@ def funnel(request: TenantRequest) -> HttpResponse:
         "hours": UNTOUCHED_HOURS,
     }
     return render(request, "reporting/funnel.html", context)
+
+
+def headline(request: TenantRequest) -> tuple[selectors.Funnel, int | None]:
+    """The funnel of the page and for how many days leads are followed, for a mail."""
+    given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
+    return _report(given)[0], given.follow
 
 
 def _leads(asked: Asked, **changes: str | None) -> str:

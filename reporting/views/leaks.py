@@ -94,6 +94,12 @@ def asked_of(request: TenantRequest) -> Asked:
     return Asked(query, question, "source", now, False)
 
 
+def headline(request: TenantRequest) -> tuple[Finding, ...]:
+    """The findings of the page, for a mail."""
+    asked = asked_of(request)
+    return leaks_lately(asked.question, asked.now, chosen=leak_terms()).leaks.findings
+
+
 def card(asked: Asked, role: Role | str) -> dict[str, Any]:
     """The card "Where the money leaks", for reporting/_leaks.html, on this page and on others."""
     chosen = leak_terms()

@@ -88,6 +88,12 @@ def rejections(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/rejections.html", context)
 
 
+def headline(request: TenantRequest) -> list[dict[str, Any]]:
+    """The cards of the page, for a mail."""
+    given = handoffs_asked(request, selectors.REJECTION_SPLITS)
+    return _kpis(given.asked, _report(given)[0])
+
+
 def _corrected(given: HandoffAsked, found: selectors.Rejections) -> Share | None:
     """Rejections that stand after disputes, of decisions that do (`feedback_measures`); None where none was
     overturned."""

@@ -29,7 +29,7 @@ from web.templatetags.sp import minutes_text
 def scorecard(request: TenantRequest, member_id: UUID) -> HttpResponse:
     """GET /reps/<id>/scorecard: for the rep, and whoever leads their team."""
     member = scorecards.subject_of(tenant=request.tenant, reader=request.member, member_id=member_id)
-    query = {name: value for name, value in request.GET.items() if name in ("period", "from", "to")}
+    query = {name: str(value) for name, value in request.GET.items() if name in ("period", "from", "to")}
     if not query:
         query = {"period": "90d"}
     now = database_clock()

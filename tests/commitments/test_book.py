@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from feedback.models import Disposition, Dispute, FollowUp
 from reporting.commitments.book import Book, book_of
 from reporting.definitions import Share
+from reporting.selectors import load_names
+from reporting.selectors.feedback import feedback_of
+from reporting.selectors.questions import Question
 from tenants.models import Member
 from tests.commitments.scenes import drain, mql, promise
 from tests.factories import Org
@@ -128,9 +133,52 @@ def test_sales_clocks_are_the_compliance_of_the_month(in_acme: Org, now: datetim
     found = book(in_acme, now)
     assert found.line("first_touch").share == Share(2, 4, 1)
     assert found.line("decision").share == Share(3, 4, 1)
-    assert found.line("feedback").share == Share(3, 4, 1)
     assert found.line("first_touch").status == "off_target"
     assert found.line("attempts").why.startswith("No clock of this target ran")
+
+
+def test_feedback_is_the_coverage_that_the_feedback_page_tells(in_acme: Org, now: datetime) -> None:
+    for kind in ("accepted", "rejected", "nurture", ""):
+        mql(in_acme, DAYS[0], answer=kind)
+    mql(in_acme, now - timedelta(minutes=5))
+    mql(in_acme, DAYS[0], is_history=True)
+    found = book(in_acme, now)
+    assert found.line("feedback").share == Share(3, 4, 1)
+    question = Question(zone=ZoneInfo("Europe/Berlin"), first=NOVEMBER, last=now.date())
+    told, _ = feedback_of(question, "rep", now=now, names=load_names())
+    assert (told.answered, told.expected, told.not_due) == (3, 4, 1)
+
+
+def test_disputes_and_what_they_ask_of_the_criteria_are_to_be_settled_within_a_week(
+    in_acme: Org, now: datetime
+) -> None:
+    days = timedelta(days=1)
+    for opened, closed, about in (
+        (now - 15 * days, now - 10 * days, ""),  # in time
+        (now - 15 * days, now - 5 * days, ""),  # late
+        (now - 8 * days, None, ""),  # late, and still open
+        (now - 2 * days, None, ""),  # not due yet
+        (now - 9 * days, now - 8 * days, "criteria"),  # its follow-up still waits, and is not due yet
+        (now - 9 * days, now - 8 * days, "routing"),  # nothing of marketing's
+    ):
+        mql(in_acme, opened - days, answer="rejected", reason="wrong_title")
+        disposition = Disposition.objects.latest("id")
+        dispute = Dispute.objects.create(
+            handoff=disposition.handoff,
+            disposition=disposition,
+            argument="The title fits.",
+            opened_at=opened,
+            opened_by="system",
+            state=about or ("upheld" if closed else "open"),
+            decided_at=closed,
+        )
+        if about and closed:
+            FollowUp.objects.create(dispute=dispute, about=about, opened_at=closed + 2 * days)
+    line = book(in_acme, now).line("acting_on_feedback")
+    assert line.share == Share(3, 5, 2)
+    assert line.status is None  # nothing is promised until somebody sets it
+    promise(in_acme, "acting_on_feedback", 90, now=now)
+    assert book(in_acme, now).line("acting_on_feedback").status == "off_target"
 
 
 def test_a_past_month_is_judged_by_the_target_that_held_then(in_acme: Org, now: datetime) -> None:

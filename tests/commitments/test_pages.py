@@ -45,7 +45,7 @@ def test_the_page_tells_both_sides_with_their_lights(scene: Org) -> None:
     said = text_of(answer.content.decode())
     assert "MQLs a month 8" in said
     assert "Acceptance rate 50% 4 of 8" in said
-    assert "Not measured yet." in said
+    assert "Acting on feedback Nothing was counted in this month." in said
     assert "11.1 of 21 business days have passed" in said
     assert "Set the target" not in said
     assert "Add note" not in said

@@ -134,7 +134,7 @@ def test_a_key_alone_may_answer(acme: Org, ruth: Lead) -> None:
         ("touches", {"kind": "call", "outcome": "x" * 61}, "/outcome"),
         ("touches", {"kind": "call", "automatic": "yes"}, "/automatic"),
         ("stage", {"to": "mql"}, "/to"),
-        ("stage", {"to": "disqualified"}, "/why"),
+        ("stage", {"to": "disqualified"}, "/reason"),
         ("reassign", {"to": None}, "/why"),
         ("reassign", {"to": "nobody@acme.example", "why": "x"}, "/to"),
         ("accept", {"unknown": 1}, "/unknown"),

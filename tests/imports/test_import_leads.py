@@ -18,12 +18,23 @@ from integrations.csv_import import Report, import_file
 from integrations.mappings import load_mapping, parse_mapping, shipped
 from integrations.models import ImportRun
 from leads.incoming import EngagementIn, LeadIn
-from leads.models import Account, Assignment, Engagement, Handoff, Lead, LeadExternalId, StageChange
+from leads.models import (
+    Account,
+    Assignment,
+    Engagement,
+    Handoff,
+    ImportedCycle,
+    Lead,
+    LeadExternalId,
+    StageChange,
+)
 from leads.services import open_handoffs
 from notifications.models import OutboxMessage
+from reporting.facts import drain_tenant
+from reporting.models import TargetFact
 from sla.models import Timer
 from tenants.clock import fixed_clock
-from tenants.models import AuditEntry, Member, User
+from tenants.models import AuditEntry, Member, Team, User
 from tests.factories import Org
 
 CRM = Path(__file__).parents[3] / "shared" / "data" / "crm-exports"
@@ -487,3 +498,89 @@ def test_the_command_takes_a_mapping_from_a_file(acme: Org, write, tmp_path: Pat
     command(write("Mail\na@x.example\n"), mapping=str(mapping))
     with acme.scope():
         assert Lead.objects.get().source == "Fair"
+
+
+RECORDED = "external_id,mql_at,first_touch_at,first_touch_due_at,decided_at,decision_due_at,sal_at,owner_name"
+
+
+@pytest.mark.parametrize(
+    ("row", "first_touch", "decision"),
+    [
+        # In time to the second; a second late.
+        ("a,2026-01-05T09:00,2026-01-05T10:00,2026-01-05T10:00,,,,", "met", None),
+        ("b,2026-01-05T09:00,2026-01-05T10:00:01,2026-01-05T10:00,,,,", "missed", None),
+        # Never, and due before the import; due after it.
+        ("c,2026-01-05T09:00,,2026-01-05T10:00,,,,", "missed", None),
+        ("d,2026-01-05T09:00,,2030-01-05T10:00,,,,", "cancelled", None),
+        # A day is in time where it was over by then, late where it had not begun, else nobody knows.
+        ("e,2026-01-05,2026-01-06,2026-01-07T10:00,,,,", "met", None),
+        ("f,2026-01-05,2026-01-08,2026-01-07T10:00,,,,", "missed", None),
+        ("g,2026-01-05,2026-01-07,2026-01-07T10:00,,,,", "cancelled", None),
+        # Due on a day: by its end.
+        ("h,2026-01-05,2026-01-07,2026-01-07,,,,", "met", None),
+        # A decision by what was decided, else by acceptance.
+        ("i,2026-01-05T09:00,,,2026-01-06T09:00,2026-01-06T10:00,,", None, "met"),
+        ("j,2026-01-05T09:00,,,,2026-01-06T10:00,2026-01-06T11:00,", None, "missed"),
+    ],
+)
+def test_a_recorded_deadline_is_judged_by_what_the_file_says(
+    acme: Org, write, now: datetime, row: str, first_touch: str | None, decision: str | None
+) -> None:
+    assert run(acme, write(f"{RECORDED}\n{row}\n"), now, mapping=RECORDED_AS).failed == 0
+    with acme.scope():
+        drain_tenant(acme.id)
+        told = dict(TargetFact.objects.values_list("target", "verdict"))
+        assert (told.get("first_touch"), told.get("decision")) == (first_touch, decision)
+        assert not TargetFact.objects.exclude(business_seconds=None).exists()
+        assert not TargetFact.objects.filter(closed_at=None).exists()  # nothing left to do about it
+        assert not Timer.objects.exists()
+
+
+RECORDED_AS = {
+    "external_system": "old",
+    "columns": {name: name for name in RECORDED.split(",")},
+}
+
+
+def test_activities_add_up_and_the_first_from_mql_on_is_the_first_touch(
+    acme: Org, write, now: datetime
+) -> None:
+    run(acme, write("external_id,mql_at\n7,2026-01-05T09:00:00Z\n"), now)
+    touches = {
+        "external_system": "history",
+        "update_only": True,
+        "columns": {"lead": "external_id", "at": "touched_at"},
+    }
+    calls = write(
+        "lead,at\n7,2026-01-06T12:00:00Z\n7,2026-01-02T12:00:00Z\n7,2026-01-05T10:00:00Z\n"
+        "7,2026-01-05T10:00:00Z\n8,2026-01-05T10:00:00Z\n",
+        "calls.csv",
+    )
+    report = run(acme, calls, now, mapping=touches)
+    assert (report.updated, report.unchanged, [error.field for error in report.errors]) == (
+        3,
+        1,
+        ["external_id"],
+    )
+    again = run(acme, calls, now, mapping=touches)
+    assert (again.updated, again.unchanged) == (0, 4)
+    with acme.scope():
+        cycle = ImportedCycle.objects.get()
+        assert len(cycle.touched_at) == 3
+        assert cycle.files == ["leads.csv", "calls.csv"]
+        assert cycle.handoff.first_touch_at == datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+def test_a_former_owner_is_put_into_an_existing_team_only(acme: Org, write, now: datetime) -> None:
+    with acme.scope():
+        Team.objects.create(tenant=acme.tenant, name="Field")
+    mapping = {
+        "external_system": "old",
+        "columns": {"id": "external_id", "mql": "mql_at", "who": "owner_name", "team": "owner_team"},
+    }
+    text = "id,mql,who,team\n1,2026-01-05,Fay,field\n2,2026-01-05,Noa,Nowhere\n3,2026-01-05,Rep One,field\n"
+    run(acme, write(text), now, mapping=mapping)
+    with acme.scope():
+        teams = dict(Member.objects.filter(name__in=["Fay", "Noa"]).values_list("name", "team__name"))
+        assert teams == {"Fay": "Field", "Noa": None}
+        assert not Team.objects.filter(name="Nowhere").exists()

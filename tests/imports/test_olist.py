@@ -14,6 +14,7 @@ from django.test import Client
 
 from leads.models import DirtyHandoff, Handoff, StageChange
 from notifications.models import OutboxMessage
+from reporting.baseline.counting import Number, count
 from reporting.facts import drain_tenant
 from routing.models import Decision
 from sla.models import Timer
@@ -118,3 +119,37 @@ def test_the_funnel_imports_completely_and_counts_as_the_files_do() -> None:
         assert again == before
         assert StageChange.objects.count() == steps
         assert Member.objects.count() == 33
+
+
+def test_a_baseline_of_the_funnel_says_what_the_files_cannot_know() -> None:
+    from tenants.context import tenant_scope
+
+    tenant = create_tenant(name="Olist", slug="olist", time_zone="America/Sao_Paulo")
+    import_both("olist")
+    zone, now = ZoneInfo("America/Sao_Paulo"), datetime(2026, 11, 17, tzinfo=UTC)
+    first, last = date(2018, 1, 1), date(2018, 3, 31)
+    with tenant_scope(tenant.id):
+        while drain_tenant(tenant.id):
+            pass
+        told = count(first, last, is_history=True, zone=zone, now=now)
+
+    begun = {
+        row["mql_id"]: date.fromisoformat(row["first_contact_date"])
+        for row in rows(MQLS)
+        if first <= date.fromisoformat(row["first_contact_date"]) <= last
+    }
+    midnights = {key: datetime(day.year, day.month, day.day, tzinfo=zone) for key, day in begun.items()}
+    won = [
+        datetime.fromisoformat(row["won_date"]).replace(tzinfo=UTC) - midnights[row["mql_id"]]
+        for row in rows(DEALS)
+        if row["mql_id"] in begun
+    ]
+    days = sorted(each.days for each in won if each.days >= 0)
+    assert told.mqls == len(begun)
+    assert told.numbers["cycle"] == Number(
+        0, len(days), len(won) - len(days), days[-(-len(days) // 2) - 1], days[-(-len(days) * 9 // 10) - 1]
+    )
+    within = sum(each.total_seconds() <= 30 * 86_400 for each in won)
+    assert told.numbers["to_sql"] == Number(within, len(begun))
+    assert told.numbers["contacted"].unknown == "the file has no first activity"
+    assert told.numbers["first_touch"].unknown == "the file has no first activity"

@@ -86,7 +86,7 @@ def test_what_the_check_leads_back_to_is_the_form_as_it_was_written(client, acme
     assert client.post("/qualification", {**FORM, "revision": "1", "days": "21"}).status_code == 302
     with acme.scope():
         assert CriteriaVersion.objects.get(state="draft").revision == 2
-    assert client.post("/qualification/draft/discard", {"revision": "2"}).status_code == 302
+    assert client.post("/qualification/draft/discard", {"revision": "2", "sure": "1"}).status_code == 302
     with acme.scope():
         assert CriteriaVersion.objects.count() == 1
 

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from routing.models import Decision, Pool, PoolSeat, RoutingSettings, RuleSetVersion
 from tenants import services
@@ -340,21 +342,21 @@ def test_before_anything_is_published_the_page_says_so(acme: Org) -> None:
     assert "Without a rule that matches" in as_(acme.manager).get("/routing").content.decode()
 
 
-def test_the_page_costs_the_same_for_any_number_of_pools_and_people(
-    acme: Org, django_assert_num_queries: Any
-) -> None:
+def test_the_page_costs_the_same_for_any_number_of_pools_and_people(acme: Org) -> None:
     client = as_(acme.admin)
     client.get("/routing")
-    with django_assert_num_queries(22):
+    with CaptureQueriesContext(connection) as few:
         client.get("/routing")
+    assert len(few) <= 22
     with acme.scope():
         for number in range(12):
             member = add_rep(acme, f"P{number}")
             pool = Pool.objects.create(slug=f"pool-{number}", name=f"Pool {number}")
             for one in (member, acme.reps[0]):
                 PoolSeat.objects.create(pool=pool, member=one)
-    with django_assert_num_queries(22):
+    with CaptureQueriesContext(connection) as many:
         client.get("/routing")
+    assert len(many) == len(few)
 
 
 def test_an_admin_turns_the_second_approval_of_the_rules_on_beside_them(acme: Org) -> None:

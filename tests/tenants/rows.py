@@ -59,8 +59,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "routing.LeadCase": {"facts": Json({"title": "CTO"}), "expects": Json({"qualifies": True})},
     "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
+    "reporting.CommitmentTarget": {"commitment": "mql_volume", "valid_from": date(2026, 11, 1)},
+    "reporting.CommitmentNote": {"commitment": "acceptance", "month": date(2026, 11, 1)},
     "reporting.Agreement": {"document": Json({"sections": []})},
     "reporting.AgreementSettings": {"review_day": 5, "freeze_days": 30},
+    "reporting.Review": {"first_day": date(2026, 11, 1), "frozen": None},
     "reporting.FreezeOverride": {"kind": "policy"},
 }
 

@@ -54,7 +54,7 @@ ALIASES = {
     "name": "leads.Account",
 }
 # Parameters that are no ids: name -> a value that exists.
-SAMPLES: dict[str, str] = {"commitment": "mql_volume"}
+SAMPLES: dict[str, str] = {"commitment": "mql_volume", "monday": "2026-11-16"}
 # Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
 # caller's own.
 BODIES: dict[str, dict[str, Any]] = {
@@ -99,6 +99,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "<uuid:opportunity_id>": {"amount": 5},
     "reassign": {"to": "MEMBER", "why": "Away."},
     "claim": {"by": "MEMBER"},
+    "notes": {"text": "Look at the evenings."},
     "leads": {"why": "Too many."},
     "engagements": {"kind": "demo_request"},
     "seats": {"member": "MEMBER", "weight": 2},
@@ -123,6 +124,8 @@ NEEDS_A_HISTORY: set[str] = {
     # Only whoever asked may withdraw, and nobody of the cast asked for the sample.
     "excuses/<uuid:excuse_id>/withdraw",
     "api/v1/excuses/<uuid:excuse_id>/withdraw",
+    # The sample clock has no fact, so it was missed in no week.
+    "reviews/week/<slug:monday>/breakdowns/<uuid:timer_id>",
     # An admin takes an outcome back, and a key is nobody; the sample's answer is no rejection.
     "api/v1/disputes/<uuid:dispute_id>/reopen",
     "disputes/items/<uuid:sheet_item_id>",

@@ -26,10 +26,20 @@ EVERYBODY = [
     "Volume",
     "Decisions",
     "Agreement",
+    "Alignment survey",
     "SLA tiers",
     "Calendars",
 ]
-OVERSEERS = ["Pipeline", "Speed", "Commitments", "Disputes", "Routing", *EVERYBODY]
+OVERSEERS = [
+    "Pipeline",
+    "Speed",
+    "Commitments",
+    "Disputes",
+    "Reviews",
+    "Digest",
+    "Routing",
+    *EVERYBODY,
+]
 PLACES = {
     "rep": ["Inbox", "Meetings", *EVERYBODY],
     "manager": [

@@ -35,6 +35,9 @@ class Command(BaseCommand):
             default="",
             help="what the file is written in, instead of what the mapping says",
         )
+        parser.add_argument(
+            "--join", type=Path, metavar="FILE", help="the second file of a mapping that joins two"
+        )
         parser.add_argument("--dry-run", action="store_true", help="do all of it and take it back")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,6 +51,7 @@ class Command(BaseCommand):
                 mapping=mapping,
                 now=database_clock(),
                 dry_run=options["dry_run"],
+                join=options["join"],
                 progress=self._progress if options["verbosity"] > 1 else None,
             )
         except DomainError as error:
@@ -75,6 +79,10 @@ class Command(BaseCommand):
             f"{would}{report.created:,} leads created, {report.updated:,} updated,"
             f" {report.unchanged:,} unchanged, {report.failed:,} rows refused."
         )
+        if report.left_out:
+            self.stdout.write(
+                f"{report.left_out:,} rows were left out: not counted by the mapping, or about nobody here."
+            )
         if dry_run:
             self.stdout.write("This was a dry run: nothing was written.")
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leads", "0025_waiting_since"),
+        ("leads", "0026_imported_cycle"),
     ]
 
     operations = [

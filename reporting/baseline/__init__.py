@@ -1,0 +1,1 @@
+"""What was before: a named period of imported history, counted by the definitions of today."""

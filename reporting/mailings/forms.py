@@ -1,0 +1,115 @@
+"""What is written about mails on a schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from reporting.mailings.models import MailSettings, Subscription
+from reporting.mailings.services import PEOPLE
+from tenants.models import Member
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class MailSettingsForm(forms.Form):
+    """When the weekly mails leave, and to whom."""
+
+    digest_on = forms.BooleanField(label="Send the digest", required=False)
+    team_on = forms.BooleanField(label="Send each manager their team's week", required=False)
+    weekday = forms.TypedChoiceField(label="Day", coerce=int, choices=list(enumerate(WEEKDAYS)))
+    at = forms.TimeField(
+        label="Time",
+        help_text="In the organisation's time zone.",
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+    recipients = forms.MultipleChoiceField(
+        label="Who gets the digest",
+        required=False,
+        help_text="Nobody chosen: everybody of marketing.",
+        error_messages={"invalid_choice": "Choose active people of the organisation."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    sends_empty = forms.BooleanField(
+        label="Send it also when there is nothing to tell",
+        required=False,
+        help_text="Otherwise a week without leads and without open disputes sends nothing.",
+    )
+
+    escalation_percent = forms.IntegerField(
+        label="Bring before the executives below (per cent)",
+        min_value=1,
+        max_value=100,
+        help_text="First touches of a team on time, two weeks running.",
+    )
+    escalation_clocks = forms.IntegerField(
+        label="Least clocks of a week",
+        min_value=1,
+        max_value=10_000,
+        help_text="A week of a team with fewer says nothing.",
+    )
+    escalation_people = forms.MultipleChoiceField(
+        label="Who hears of it",
+        required=False,
+        help_text="Nobody chosen: the executives.",
+        error_messages={"invalid_choice": "Choose active people of the organisation."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, data: Any, *, setting: MailSettings, people: list[Member]) -> None:
+        initial = {
+            "digest_on": setting.digest_on,
+            "team_on": setting.team_on,
+            "weekday": setting.weekday,
+            "at": setting.at,
+            "recipients": [str(each) for each in setting.recipients],
+            "sends_empty": setting.sends_empty,
+            "escalation_percent": setting.escalation_percent,
+            "escalation_clocks": setting.escalation_clocks,
+            "escalation_people": [str(each) for each in setting.escalation_people],
+        }
+        super().__init__(data, initial=initial)
+        known = {str(each.id): each.name for each in people}
+        for name in PEOPLE:
+            field: Any = self.fields[name]
+            named = [str(each) for each in getattr(setting, name)]
+            gone = {each: "Somebody who left" for each in named if each not in known}
+            field.choices = list({**known, **gone}.items())
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the service takes."""
+        named = {name: [UUID(each) for each in self.cleaned_data[name]] for name in PEOPLE}
+        return {**self.cleaned_data, **named}
+
+
+class MyMailsForm(forms.Form):
+    """Which weekly mails somebody wants."""
+
+    digest = forms.BooleanField(label="The weekly digest", required=False)
+    team = forms.BooleanField(label="My team's week", required=False)
+
+
+class SubscribeForm(forms.Form):
+    """A report that somebody wants by mail."""
+
+    report = forms.ChoiceField(label="Report")
+    query = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2000)
+    frequency = forms.ChoiceField(label="How often", choices=Subscription.Frequency.choices)
+    weekday = forms.TypedChoiceField(
+        label="On (every week)", coerce=int, choices=list(enumerate(WEEKDAYS)), initial=0
+    )
+    day = forms.IntegerField(label="On day (every month)", min_value=1, max_value=28, initial=1)
+    at = forms.TimeField(
+        label="Time",
+        initial="08:00",
+        help_text="In your own time zone.",
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+
+    def __init__(self, data: Any, *, reports: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        field: Any = self.fields["report"]
+        field.choices = reports

@@ -1,0 +1,135 @@
+"""Reports that are sent by mail: their headline numbers and their table, made by their own pages for the
+reader, so that nobody gets more than the page would show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+
+from leads.lifecycle import Stage
+from notifications.context import Attachment
+from reporting.mailings.words import Line, Part
+from reporting.selectors import stages_with_shares
+from reporting.views import commitments, compliance, funnel, leaks, rejections
+from reporting.views.asked import KEPT
+from tenants.models import Member, Role, Tenant
+from tenants.requests import TenantRequest
+
+#: Parameters of an address that a subscription keeps: a fixed period would tell the same for ever.
+_KEPT: Final = frozenset(KEPT) - {"from", "to", "breaches"}
+
+
+@dataclass(frozen=True, slots=True)
+class MailedReport:
+    """view: the name of its page. readers: who may read it beside an admin; empty is everybody."""
+
+    title: str
+    view: str
+    readers: tuple[Role, ...]
+    lines: Callable[[TenantRequest], tuple[Line, ...]]
+    file: Callable[..., HttpResponse]
+    last_head: str = "Change"
+
+    def may_read(self, member: Member) -> bool:
+        return not self.readers or member.role in (*self.readers, Role.ADMIN)
+
+
+def _cards(cards: list[dict[str, Any]]) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            card["label"],
+            (
+                f"{card['value']} {card.get('unit') or ''}".strip(),
+                card.get("target") or "",
+                card.get("delta") or "",
+            ),
+        )
+        for card in cards
+    )
+
+
+def _compliance(request: TenantRequest) -> tuple[Line, ...]:
+    return _cards(compliance.headline(request))
+
+
+def _rejections(request: TenantRequest) -> tuple[Line, ...]:
+    return _cards(rejections.headline(request))
+
+
+def _funnel(request: TenantRequest) -> tuple[Line, ...]:
+    found, follow = funnel.headline(request)
+    lines = []
+    for stage, count, share, _ in stages_with_shares(found.whole, follow):
+        of_before = "" if share.percent is None or stage == Stage.MQL else f"{share.percent:g}%"
+        base = f"of {share.base:,} at the stage before" if of_before else ""
+        lines.append(Line(Stage(stage).label, (f"{count:,}", base, of_before)))
+    return tuple(lines)
+
+
+def _commitments(request: TenantRequest) -> tuple[Line, ...]:
+    return tuple(Line(label, cells) for label, cells in commitments.headline(request))
+
+
+def _leaks(request: TenantRequest) -> tuple[Line, ...]:
+    found = leaks.headline(request)
+    return tuple(
+        Line(each.title, (f"{each.size.opportunities:.1f} opportunities", each.evidence, ""))
+        for each in found
+    )
+
+
+REPORTS: Final[Mapping[str, MailedReport]] = {
+    "compliance": MailedReport("Compliance", "compliance", (), _compliance, compliance.compliance_file),
+    "funnel": MailedReport("Funnel", "funnel", (), _funnel, funnel.funnel_file, "Rate"),
+    "rejections": MailedReport("Rejections", "rejections", (), _rejections, rejections.rejections_file),
+    "commitments": MailedReport(
+        "Commitments",
+        "commitments",
+        commitments.READERS,
+        _commitments,
+        commitments.commitments_file,
+        "Target",
+    ),
+    "leaks": MailedReport("Leaks", "leaks", leaks.READERS, _leaks, leaks.leaks_file),
+}
+
+
+def kept_query(text: str) -> str:
+    """What of an address's parameters a subscription keeps."""
+    kept = {name: value for name, value in parse_qsl(text) if name in _KEPT}
+    return urlencode(kept)
+
+
+def page_of(report: MailedReport, query: str) -> str:
+    """The path of the page with its filters."""
+    return reverse(f"reporting:{report.view}") + (f"?{query}" if query else "")
+
+
+def part_of(report: MailedReport, query: str, *, tenant: Tenant, member: Member) -> Part:
+    """The headline numbers as this member sees them. Raises PermissionDenied and ValidationFailed."""
+    if not report.may_read(member):
+        raise PermissionDenied
+    lines = report.lines(_request(report.view, query, tenant, member))
+    return Part(report.title, lines, ("", "Number", "Of", report.last_head))
+
+
+def file_of(report: MailedReport, query: str, *, tenant: Tenant, member: Member) -> Attachment:
+    """The table of the page as a file that a spreadsheet opens. Raises as `part_of`."""
+    answer = report.file(_request(f"{report.view}_xlsx", query, tenant, member))
+    name = answer["Content-Disposition"].partition('filename="')[2].rstrip('"')
+    return Attachment(name, answer.content, answer["Content-Type"])
+
+
+def _request(view: str, query: str, tenant: Tenant, member: Member) -> Any:
+    """The request that this member would make."""
+    request: Any = HttpRequest()
+    request.method, request.path, request.GET = "GET", reverse(f"reporting:{view}"), QueryDict(query)
+    request.user, request.tenant, request.member = member.user, tenant, member
+    request.memberships, request.invitations, request.roll_back, request.htmx = [], [], False, None
+    return request
