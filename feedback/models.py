@@ -192,3 +192,20 @@ class FollowUp(TenantModel):
             models.Index(fields=["tenant", "about", "opened_at"], name="follow_up_by_time"),
             models.Index(fields=["tenant", "dispute"], name="follow_up_by_dispute"),
         ]
+
+
+# That of meeting_models.py is ours too.
+from feedback.meeting_models import Meeting  # noqa: E402
+
+__all__ = [
+    "ARGUMENT_LIMIT",
+    "NOTE_LIMIT",
+    "AuditSheet",
+    "Disposition",
+    "Dispute",
+    "FeedbackSettings",
+    "FollowUp",
+    "Meeting",
+    "Reason",
+    "SheetItem",
+]

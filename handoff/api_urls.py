@@ -15,6 +15,7 @@ from handoff import (
     judge_again_api,
     leave_api,
     leaving_api,
+    meeting_api,
     needs_api,
     opportunity_api,
     publication_api,
@@ -71,6 +72,20 @@ urlpatterns = [
     path("excuses/<uuid:excuse_id>/refuse", excuse_api.RefuseView.as_view(), name="api-excuse-refuse"),
     path("excuses/<uuid:excuse_id>/withdraw", excuse_api.WithdrawView.as_view(), name="api-excuse-withdraw"),
     path("leads/<uuid:lead_id>/dispute", dispute_api.OpenDisputeView.as_view(), name="api-lead-dispute"),
+    path("leads/<uuid:lead_id>/meetings", meeting_api.BookMeetingView.as_view(), name="api-lead-meetings"),
+    path("meetings", meeting_api.MeetingsView.as_view(), name="api-meetings"),
+    path("meetings/<uuid:meeting_id>", meeting_api.MeetingView.as_view(), name="api-meeting"),
+    *(
+        path(f"meetings/<uuid:meeting_id>/{act}", view.as_view(), name=f"api-meeting-{act}")
+        for act, view in (
+            ("accept", meeting_api.AcceptMeetingView),
+            ("no-show", meeting_api.NoShowView),
+            ("disqualify", meeting_api.DisqualifyMeetingView),
+            ("cancel", meeting_api.CancelMeetingView),
+            ("reschedule", meeting_api.RescheduleMeetingView),
+            ("undo", meeting_api.UndoMeetingView),
+        )
+    ),
     path("disputes", dispute_api.DisputesView.as_view(), name="api-disputes"),
     path("disputes/sheet", dispute_api.SheetView.as_view(), name="api-dispute-sheet"),
     path(

@@ -370,6 +370,7 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
         "touch",
         "progress",
         "nurture",
+        "book",
         "reassign" if oversees and handoff.owner_id != member.id else "hand_over",
     }
     if handoff.owner_id is None:

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
-from feedback.models import Disposition, Dispute
+from feedback.models import Disposition, Dispute, Meeting
 from handoff import words
 from handoff.lead_page import criteria_lines
 from leads.criteria import parts_of
@@ -44,6 +44,7 @@ REASON_LENGTH: Final = 140  # characters: two lines of a mail at the most
 _WITH_STORY: Final = {"lead.assigned", "lead.engaged"}
 _OVERDUE: Final = {"timer.breached", "timer.escalated"}
 _EXCUSES: Final = {"lead.excuse_asked", "lead.excuse_decided"}
+_MEETINGS: Final = {"meeting.booked", "meeting.to_answer", "meeting.decided"}
 _DISPUTES: Final = {"lead.disputed", "lead.dispute_decided"}
 _FOLLOWS: Final = {
     Dispute.State.CRITERIA: "A new version of the criteria is owed.",
@@ -73,9 +74,10 @@ GONE: Final = Context({"lead_name": _GONE, "lead_and_company": _GONE})
 
 
 def install() -> None:
-    """Speak for everything about leads and clocks. Called when the apps are ready."""
+    """Speak for everything about leads, clocks and meetings. Called when the apps are ready."""
     register("lead.", context_of)
     register("timer.", context_of)
+    register("meeting.", context_of)
     register_clocks(running_clocks)
 
 
@@ -108,6 +110,7 @@ class Facts:
     reminders: dict[UUID, TimerEvent] = field(default_factory=dict)
     excuses: dict[UUID, Excuse] = field(default_factory=dict)
     disputes: dict[UUID, Dispute] = field(default_factory=dict)
+    meetings: dict[UUID, Meeting] = field(default_factory=dict)
 
     def name(self, member_id: UUID | None, default: str = "nobody") -> str:
         member = self.members.get(member_id) if member_id else None
@@ -173,6 +176,9 @@ def _load(rows: Sequence[Row]) -> Facts:
         facts.disputes = Dispute.objects.select_related("disposition__reason", "fresh_handoff").in_bulk(
             list(dispute_ids)
         )
+    meeting_ids = {_id(row.data.get("meeting")) for row in rows if row.kind in _MEETINGS} - {None}
+    if meeting_ids:
+        facts.meetings = Meeting.objects.select_related("sdr", "ae", "reason").in_bulk(list(meeting_ids))
     facts.members = Member.objects.in_bulk(list(_people(rows, facts)))
     return facts
 
@@ -239,6 +245,9 @@ def _is_moot(row: Row, handoff: Handoff, facts: Facts) -> bool:
     if row.kind == "lead.disputed":
         dispute = facts.disputes.get(_id(row.data.get("dispute")) or UUID(int=0))
         return dispute is None or dispute.state != Dispute.State.OPEN
+    if row.kind in ("meeting.booked", "meeting.to_answer"):
+        meeting = facts.meetings.get(_id(row.data.get("meeting")) or UUID(int=0))
+        return meeting is None or meeting.state != Meeting.State.BOOKED
     timer = facts.timer(handoff.id, _id(row.data.get("timer")))
     if row.kind in ("timer.reminder", "timer.warned"):
         return timer is None or timer.state != Timer.State.RUNNING
@@ -333,12 +342,36 @@ def _event_words(row: Row, handoff: Handoff, facts: Facts, reader: Reader) -> di
         said |= _excuse(row, facts)
     if row.kind in _DISPUTES:
         said |= _dispute(row, facts)
+    if row.kind in _MEETINGS:
+        said |= _meeting(row, facts, reader)
     if row.kind == "lead.touched":
         said["touch"] = next((_touch(each, facts, reader) for each in facts.touches[handoff.id]), "touched")
     if row.kind == "lead.stage_changed":
         stage = str(row.data.get("stage") or handoff.lead.stage)
         said["stage"] = Stage(stage).label if stage in Stage.values else stage
     return said
+
+
+def _meeting(row: Row, facts: Facts, reader: Reader) -> dict[str, str]:
+    """Who booked which meeting for whom, and what became of it."""
+    meeting = facts.meetings.get(_id(row.data.get("meeting")) or UUID(int=0))
+    if meeting is None:
+        return {"meeting_sdr": "Somebody", "meeting_time": "a time", "meeting_outcome": "answered"}
+    outcome = words.lower_first(str(Meeting.State(meeting.state).label))
+    if meeting.absent:
+        outcome += f", {words.lower_first(str(Meeting.Absent(meeting.absent).label))} was not there"
+    if meeting.reason:
+        outcome += f": {meeting.reason.label}"
+    again = f"Try again on {meeting.follow_up:%d %b %Y}." if meeting.follow_up else ""
+    return {
+        "meeting_sdr": meeting.sdr.name,
+        "meeting_ae": meeting.ae.name,
+        "meeting_time": reader.time(meeting.starts_at),
+        "meeting_next_step": f"Next step: {meeting.next_step}" if meeting.next_step else "",
+        "meeting_outcome": outcome,
+        "meeting_note": meeting.note,
+        "meeting_follow_up": again,
+    }
 
 
 def _dispute(row: Row, facts: Facts) -> dict[str, str]:

@@ -342,12 +342,20 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
             leads[handoff.lead_id].account,
             past.get(handoff.lead_id, ()),
             now,
-            extra={"sla.tier": handoff.tier},
+            extra=_of_handoff(handoff),
             criteria=criteria,
             beside=beside,
         )
         for handoff in handoffs
     }
+
+
+def _of_handoff(handoff: Handoff) -> dict[str, object]:
+    """Of an inbound one, as when it came, its kind is not known: rules ask for what is outbound."""
+    known: dict[str, object] = {"sla.tier": handoff.tier}
+    if handoff.kind == Handoff.Kind.OUTBOUND:
+        known["handoff.kind"] = str(handoff.kind)
+    return known
 
 
 def _criteria_of_score(rule_set: RuleSet, now: datetime) -> Criteria | None:

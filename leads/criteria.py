@@ -89,6 +89,7 @@ SCHEMA: Final = Schema(
         Field("place.country", "text", "Country of the lead, else of its account", vocabulary=COUNTRIES),
         Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
+        Field("handoff.kind", "text", "Kind of handoff"),
     ]
 )
 

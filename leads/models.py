@@ -303,8 +303,13 @@ class Handoff(TenantModel):
         WON = "won"
         LOST = "lost"
 
+    class Kind(models.TextChoices):
+        INBOUND = "inbound"  # marketing hands a qualified lead over
+        OUTBOUND = "outbound"  # an SDR booked a meeting for an AE
+
     lead = tenant_fk("leads.Lead", related_name="handoffs", on_delete=models.CASCADE)
     number = models.PositiveIntegerField()  # 1, 2, ... per lead
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.INBOUND, db_default=Kind.INBOUND)
     state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     started_at = models.DateTimeField()  # the company clock's start: MQL

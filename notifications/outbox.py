@@ -6,7 +6,8 @@ they are sent (notifications.sending).
 
 Data that the texts understand, all optional, ids as strings: "lead", "handoff", "assignment", "decision",
 "timer", "event", "from" and "to" (members), "stage", "disposition", "engagement", "reason" (a slug),
-"publication", "version", "dispute", "week" (a Monday), "subscription"; "at" and "due_at" are ISO times.
+"publication", "version", "dispute", "week" (a Monday), "subscription", "meeting"; "at" and "due_at" are ISO
+times.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ KINDS: Final[Mapping[str, str]] = {
     "digest.team": "A team's week, for its manager",
     "compliance.escalated": "A team's compliance was too low for two weeks running",
     "report.scheduled": "A report that somebody asked for",
+    "meeting.booked": "A meeting was booked",
+    "meeting.to_answer": "A meeting waits for its answer",
+    "meeting.decided": "What became of a meeting",
     "quality.degraded": "The data of a source became worse",
     "campaign.verdict": "The leads of a new campaign were found usable, or not",
     "survey.asked": "The alignment survey is open",

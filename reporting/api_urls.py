@@ -15,6 +15,7 @@ from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
+from reporting.outbound_api import MeetingReportView
 from reporting.outcome_api import MoneyView, PipelineView, SpeedView
 from reporting.reviews_api import ReviewNotesView, ReviewsView, ReviewView
 
@@ -50,4 +51,6 @@ urlpatterns = [
     # Mails on a schedule.
     path("digest", DigestView.as_view(), name="api_digest"),
     path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),
+    # Outbound.
+    path("reports/meetings", MeetingReportView.as_view(), name="api_report_meetings"),
 ]

@@ -72,7 +72,7 @@ cross join lateral (
     ) end as member_id
 ) who
 left join tenants_member m on m.tenant_id = t.tenant_id and m.id = who.member_id
-where t.tenant_id = %(tenant)s and not h.is_test
+where t.tenant_id = %(tenant)s and not h.is_test and h.kind = 'inbound'
 """
 
 # Clocks that ran elsewhere, as a file of history recorded them: measured only, so there is no timer, and no

@@ -159,7 +159,7 @@ left join lateral (
     select (array_agg(x.state order by x.opened_at desc, x.id desc))[1] as state
       from feedback_dispute x where x.tenant_id = h.tenant_id and x.handoff_id = h.id
 ) disputed on true
-where h.tenant_id = %(tenant)s and not h.is_test
+where h.tenant_id = %(tenant)s and not h.is_test and h.kind = 'inbound'
 """
 _INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks(), of_clock=_of_clock())
 _DELETE: Final = "delete from reporting_handofffact as f where tenant_id = %(tenant)s"

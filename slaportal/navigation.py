@@ -28,6 +28,7 @@ NAVIGATION: tuple[Group, ...] = (
                 bottom="Leads",
                 bottom_for=(_REP, _MARKETING, _EXECUTIVE),
             ),
+            Place("Meetings", "handoff:meetings", "calendar-clock", (_REP, _MANAGER)),
             Place("Accounts", "leads:accounts", "building"),
         ),
     ),

@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from core.errors import NotFound
+from feedback.models import Meeting
 from leads.models import Assignment, Handoff, Lead
 from tenants.models import Member, Role, Team, Tenant
 
@@ -46,17 +47,24 @@ def _unrouted_now() -> Q:
 
 
 def get_lead(*, tenant: Tenant, member: Member, lead_id: UUID) -> Lead:
-    """A lead that this member may open, with its account. NotFound for others' and for none alike."""
-    lead: Lead | None = (
-        visible_leads(member)
-        .annotate(colleagues=_colleagues())
+    """A lead that this member may open, with its account: one that they see, or with which they booked or
+    have a meeting. NotFound for others' and for none alike."""
+    lead = _found(visible_leads(member), tenant, lead_id)
+    if lead is None and member.role not in SEES_ALL:
+        meets = Meeting.objects.filter(Q(sdr=member) | Q(ae=member), lead_id=lead_id)
+        lead = _found(Lead.objects.filter(Exists(meets)), tenant, lead_id)
+    if lead is None:
+        raise NotFound("There is no such lead.")
+    return lead
+
+
+def _found(leads: QuerySet[Lead], tenant: Tenant, lead_id: UUID) -> Lead | None:
+    return (
+        leads.annotate(colleagues=_colleagues())
         .filter(tenant=tenant, id=lead_id)
         .select_related("account", "account__owner", "account__parent")
         .first()
     )
-    if lead is None:
-        raise NotFound("There is no such lead.")
-    return lead
 
 
 def last_handoff(lead_id: UUID) -> Handoff | None:

@@ -13,7 +13,7 @@ from sla.services.closing import record_silent_breaches
 from sla.services.endings import cancel
 from sla.services.leave import follow_leave, would_break
 from sla.services.matching import TierMatch, counts_as_response, match_again, match_tier, match_tiers
-from sla.services.pausing import end_with_handoff, latest_end, pause, pause_rules, resume
+from sla.services.pausing import end_with_handoff, hold, latest_end, pause, pause_rules, resume
 from sla.services.pulse import record_cycle, record_lateness
 from sla.services.rearming import StricterTier, begin_with_people, rearm_stricter
 from sla.services.undoing import rejudge, unbegin, unend
@@ -33,6 +33,7 @@ __all__ = [
     "counts_as_response",
     "end_with_handoff",
     "follow_leave",
+    "hold",
     "latest_end",
     "match_again",
     "match_tier",

@@ -67,22 +67,41 @@ def pause(
     end_those_over([handoff.id], now=now)
     if Pause.objects.filter(handoff=handoff, ended_at__isnull=True).exists():
         raise Conflict("This lead is paused already.")
+    made = _stand_still(handoff, rule.reason, rule.name, until=ends, note=note, actor=actor, now=now)
+    if made is None:
+        raise Conflict("No clock of this lead runs that could be paused.")
+    return made
+
+
+def hold(
+    handoff: Handoff, *, reason: str, name: str, until: datetime, actor: str, now: datetime
+) -> Pause | None:
+    """Let the running clocks of a handoff stand still until something that has its time, which no policy
+    needs to allow: a booked meeting. A pause that lasts ends before it. None where no clock runs.
+    """
+    resume([handoff.id], end_reason=Pause.EndReason.RESUMED, actor=actor, now=now)
+    return _stand_still(handoff, reason, name, until=until, note="", actor=actor, now=now)
+
+
+def _stand_still(
+    handoff: Handoff, reason: str, name: str, *, until: datetime, note: str, actor: str, now: datetime
+) -> Pause | None:
     running = read_timers(
         Timer.objects.filter(handoff=handoff, state=Timer.State.RUNNING, due_at__gte=now).order_by("id")
     )
     if not running:
-        raise Conflict("No clock of this lead runs that could be paused.")
+        return None
     for timer in running:
         timer.state, timer.paused_at, timer.next_at = Timer.State.PAUSED, now, None
     update_timers(running, ["state", "paused_at", "next_at"])
     made = Pause(
         handoff=handoff,
-        reason=rule.reason,
-        name=rule.name,
+        reason=reason,
+        name=name,
         note=note,
         started_at=now,
         started_by=actor,
-        until=ends,
+        until=until,
     )
     made.save(force_insert=True)
     return made

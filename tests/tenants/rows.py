@@ -27,6 +27,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "sla.Pause": {"started_at": AT, "until": datetime(2026, 11, 18, 9, 0, tzinfo=UTC)},
     "tenants.Publication": {"kind": "policy"},
     "tenants.CalendarVersion": {"spec": Json(_HOURS)},
+    "feedback.Meeting": {
+        "starts_at": AT,
+        "ends_at": datetime(2026, 11, 17, 10, 0, tzinfo=UTC),
+        "absent": "",
+    },
     "leads.Opportunity": {"outcome": ""},
     "leads.DirtyHandoff": {"lead_id": "00000000-0000-4000-8000-000000000001"},
     "leads.CriteriaVersion": {

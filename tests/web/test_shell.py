@@ -40,9 +40,10 @@ OVERSEERS = [
     *EVERYBODY,
 ]
 PLACES = {
-    "rep": ["Inbox", *EVERYBODY],
+    "rep": ["Inbox", "Meetings", *EVERYBODY],
     "manager": [
         "Inbox",
+        "Meetings",
         "Live board",
         "Unrouted",
         "Needs data",

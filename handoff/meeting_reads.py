@@ -1,0 +1,60 @@
+"""Meetings as people read them: who sees which, and those that wait."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from core.errors import NotFound
+from feedback.models import Meeting
+from handoff.selectors import SEES_ALL
+from handoff.selectors.access import teams_of
+from tenants.models import Member, Role
+
+#: What a list may show, and what each is called.
+SHOWN: Final = {"upcoming": "Upcoming", "to_answer": "To be answered", "done": "Done"}
+_WITH: Final = ("lead__account", "handoff", "sdr", "ae", "reason")
+
+
+def visible_meetings(member: Member | None) -> QuerySet[Meeting]:
+    """A rep's are those that they booked, hold, or have the lead of; a manager's those of their teams; the
+    rest reads all. None is a program, which sees all."""
+    found: QuerySet[Meeting] = Meeting.objects.select_related(*_WITH)
+    if member is None or member.role in SEES_ALL:
+        return found
+    own = Q(sdr=member) | Q(ae=member) | Q(handoff__owner=member)
+    if member.role == Role.MANAGER:
+        teams = teams_of(member)
+        own |= Q(sdr__team_id__in=teams) | Q(ae__team_id__in=teams)
+    return found.filter(own)
+
+
+def get_meeting(member: Member | None, meeting_id: UUID) -> Meeting:
+    """Raises NotFound, for others' and for none alike."""
+    found: Meeting | None = visible_meetings(member).filter(id=meeting_id).first()
+    if found is None:
+        raise NotFound("There is no such meeting.")
+    return found
+
+
+def shown(found: QuerySet[Meeting], show: str, *, now: datetime) -> tuple[QuerySet[Meeting], tuple[str, str]]:
+    """Those of one list of SHOWN, and their order."""
+    booked = Q(state=Meeting.State.BOOKED)
+    if show == "upcoming":
+        return found.filter(booked, ends_at__gt=now), ("starts_at", "id")
+    if show == "to_answer":
+        return found.filter(booked, ends_at__lte=now), ("starts_at", "id")
+    return found.exclude(booked), ("-starts_at", "-id")
+
+
+def to_answer_count(member: Member, *, now: datetime) -> int:
+    """How many of those that a member sees are over and unanswered."""
+    return shown(visible_meetings(member), "to_answer", now=now)[0].count()
+
+
+def meetings_of(lead_id: UUID) -> list[Meeting]:
+    """The meetings of a lead, the latest first."""
+    return list(Meeting.objects.select_related(*_WITH).filter(lead_id=lead_id).order_by("-starts_at", "-id"))

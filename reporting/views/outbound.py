@@ -1,0 +1,94 @@
+"""Numbers of outbound meetings: the page and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from reporting import outbound, params
+from reporting.outbound import SPLITS, Absent, Report
+from reporting.views.asked import Asked, file_name, period_text
+from tenants.auth import member_required
+from tenants.clock import database_clock
+from tenants.requests import TenantRequest
+from web.table_files import table_file
+
+_HEAD: Final = (
+    "By",
+    "Name",
+    "Booked",
+    "Held",
+    "Accepted",
+    "Disqualified",
+    *(f"No-show: {who.label}" for who in Absent),
+    "Opportunities",
+    "Show rate %",
+    "Acceptance %",
+    "In no rate",
+)
+
+
+def _asked(request: TenantRequest) -> tuple[Asked, Report]:
+    query = {name: str(request.GET[name]) for name in ("period", "from", "to") if request.GET.get(name)}
+    now = database_clock()
+    question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
+    return Asked(query, question, "", now, False), outbound.report(question, now=now)
+
+
+@require_safe
+@member_required()
+def meetings(request: TenantRequest) -> HttpResponse:
+    """GET /meetings/report: what became of the meetings of a period, by SDR and by AE."""
+    asked, found = _asked(request)
+    chosen = params.period_name(asked.query)
+    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
+    if not chosen:
+        periods.insert(0, ("", period_text(asked.question), True))
+    context = {
+        "period": period_text(asked.question),
+        "periods": periods,
+        "total": found.total,
+        "no_shows": [(who.label, found.total.absent[who]) for who in Absent],
+        "reasons": found.total.reasons.most_common(),
+        "tables": [
+            {
+                "head": head,
+                "rows": [(row, [row.numbers.absent[who] for who in Absent]) for row in found.by[name]],
+            }
+            for name, (_, head) in SPLITS.items()
+        ],
+        "absent": [who.label for who in Absent],
+        "csv_url": asked.link("meetings_report_csv"),
+    }
+    return render(request, "reporting/meetings.html", context)
+
+
+@require_safe
+@member_required()
+def meetings_file(request: TenantRequest) -> HttpResponse:
+    """GET /meetings/report.csv, .xlsx: the tables of the page."""
+    asked, found = _asked(request)
+    return table_file(request, file_name(asked, "meetings"), _HEAD, _rows(found))
+
+
+def _rows(found: Report) -> Iterator[list[Any]]:
+    for name, (_, head) in SPLITS.items():
+        for row in found.by[name]:
+            own = row.numbers
+            yield [
+                head,
+                row.name,
+                own.booked,
+                own.held,
+                own.accepted,
+                own.disqualified,
+                *(own.absent[who] for who in Absent),
+                own.opportunities,
+                own.show_rate,
+                own.acceptance,
+                own.left_out,
+            ]
