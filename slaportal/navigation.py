@@ -72,6 +72,7 @@ NAVIGATION: tuple[Group, ...] = (
             Place("Disputes", "handoff:disputes", "gavel", _OVERSEERS),
             Place("Reviews", "reporting:reviews", "clipboard-check", _OVERSEERS),
             Place("Digest", "reporting:digest", "mail", _OVERSEERS),
+            Place("Adoption", "reporting:adoption", "eye", (_EXECUTIVE,)),
         ),
     ),
     Group(

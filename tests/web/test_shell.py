@@ -53,7 +53,7 @@ PLACES = {
         *OVERSEERS,
     ],
     "marketing": ["Needs data", "Data quality", "Qualification", *OVERSEERS],
-    "executive": OVERSEERS,
+    "executive": ["Adoption", *OVERSEERS],
 }
 
 
