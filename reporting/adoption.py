@@ -38,13 +38,15 @@ REPORTS: Final[Mapping[str, str]] = {
     "reporting:agreement": "Agreement",
     "reporting:digest": "Digest",
 }
+#: What a session has seen of them today.
+_SESSION: Final = "reports_seen"
 #: Who answers for the numbers.
 ACCOUNTABLE: Final = (Role.MANAGER, Role.MARKETING, Role.EXECUTIVE, Role.ADMIN)
 
 
 class ReportViewMiddleware:
-    """Notes that somebody opened a report, after it was made; once a person, report and day. One statement.
-    Stands inside TenantMiddleware."""
+    """Notes that somebody opened a report, after it was made; once a person, report and day. One statement,
+    and none where the session knows of it. Stands inside TenantMiddleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -55,13 +57,27 @@ class ReportViewMiddleware:
         member: Member | None = getattr(request, "member", None)
         was_shown = request.method == "GET" and response.status_code == 200
         if was_shown and match and match.view_name in REPORTS and member and member.role in ACCOUNTABLE:
-            note_view(member, match.view_name, timezone.now())
+            self._note(request, member, match.view_name)
         return response
+
+    def _note(self, request: HttpRequest, member: Member, view: str) -> None:
+        now = timezone.now()
+        today = f"{member.id} {day_of(member, now)}"
+        kept = request.session.get(_SESSION) or {}
+        seen = kept.get(today, [])
+        if view not in seen:
+            note_view(member, view, now)
+            request.session[_SESSION] = {today: [*seen, view]}  # of another day nothing is kept
+
+
+def day_of(member: Member, now: datetime) -> date:
+    """The day by the organisation's zone."""
+    return now.astimezone(ZoneInfo(member.tenant.time_zone)).date()
 
 
 def note_view(member: Member, view: str, now: datetime) -> None:
-    """The day is the organisation's."""
-    day = now.astimezone(ZoneInfo(member.tenant.time_zone)).date()
+    """Keep that a member opened a report."""
+    day = day_of(member, now)
     ReportView.objects.bulk_create(
         [ReportView(member_id=member.id, report=view.partition(":")[2], day=day)], ignore_conflicts=True
     )
