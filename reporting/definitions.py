@@ -12,8 +12,9 @@ Conversion from one stage to the next is of those that reached the first: how ma
 "followed for N days" a stage counts where it was reached within N times 24 hours of MQL, and MQLs of days
 that ended less than N days ago are left out of every base, and counted as left out.
 
-Acceptance rate is accepted / (accepted + rejected + nurture), by sales' first standing answer. Those without
-an answer are left out of its base.
+Acceptance rate is accepted / (accepted + rejected + nurture), by sales' first standing answer, as answered:
+a rejection that a dispute overturned stays one (reporting.feedback_measures has them as corrected). Those
+without an answer are left out of its base.
 
 Contacted: somebody made a touch of a kind that counts as a response. Untouched after 72 hours: nobody had by
 then, and it had not been closed by then; those closed before are left out of its base, and so are MQLs of

@@ -54,7 +54,9 @@ class AnswersSerializer(serializers.Serializer[Any]):
     rejected = serializers.IntegerField()
     nurtured = serializers.IntegerField()
     undecided = serializers.IntegerField(help_text="Without a standing answer; in no rate.")
-    acceptance = ReachedShareSerializer(help_text="accepted of accepted + rejected + nurtured.")
+    acceptance = ReachedShareSerializer(
+        help_text="accepted of accepted + rejected + nurtured, as answered: whatever disputes found."
+    )
 
 
 class FunnelRowSerializer(serializers.Serializer[Any]):

@@ -76,7 +76,7 @@ CATALOG: Final = _kinds(
         "Acceptance rate",
         Unit.PERCENT,
         what="of the MQLs that sales answered are accepted",
-        base="MQLs of the month that sales answered",
+        base="MQLs of the month that sales answered, as answered: whatever disputes found",
         kept="accepted",
         missed="rejected or sent to nurture",
         left_out="not answered yet",
