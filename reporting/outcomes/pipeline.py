@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import QuerySet
 
-from leads.models import Opportunity
+from leads.models import Handoff, Opportunity
 from reporting.models import HandoffFact
 from reporting.selectors.questions import Question, in_sight
 
@@ -116,8 +116,9 @@ class Pipeline:
 
 
 def deals_of(question: Question) -> QuerySet[Opportunity]:
-    """Every deal that the reader may see, of any time."""
+    """Every deal that the reader may see, of any time; those of outbound meetings are no marketing's."""
     found: QuerySet[Opportunity] = Opportunity.objects.filter(lead__is_test=False)
+    found = found.exclude(handoff__kind=Handoff.Kind.OUTBOUND)
     if question.seen_by is not None:
         seen = HandoffFact.objects.filter(in_sight(question, "team_id", "member_id"))
         found = found.filter(handoff_id__in=seen.values("id"))

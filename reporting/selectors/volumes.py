@@ -47,7 +47,7 @@ def volume(question: Question, by: str, *, names: Names) -> list[Volume]:
 
 
 def _handoffs(question: Question) -> QuerySet[Handoff]:
-    found: QuerySet[Handoff] = Handoff.objects.filter(is_test=False)
+    found: QuerySet[Handoff] = Handoff.objects.filter(is_test=False, kind=Handoff.Kind.INBOUND)
     found = found.filter(in_sight(question, "owner__team_id", "owner_id"))
     if question.source is not None:
         found = found.filter(source=question.source)

@@ -314,7 +314,9 @@ def test_the_page_costs_the_same_for_two_rows_and_for_fifty(acme: Org, at_now: d
         client.get(path)
         with CaptureQueriesContext(connection) as found:
             assert client.get(path).status_code == 200
-        return len(found)
+        # The test's own transaction takes the tenant back afterwards; a real request's ends instead.
+        rig = ("SAVEPOINT", "RELEASE", "select set_config('app.tenant_id', ''")
+        return sum(not query["sql"].startswith(rig) for query in found)
 
     def late(count: int) -> None:
         with acme.scope():
@@ -333,7 +335,7 @@ def test_the_page_costs_the_same_for_two_rows_and_for_fifty(acme: Org, at_now: d
     late(48)
     many = [queries(path) for path in paths]
     assert many == few
-    assert max(many) <= 21  # with what begins and ends the transaction
+    assert max(many) <= 20
 
 
 def test_a_wall_clock_never_sleeps_with_the_office_and_one_that_does_says_until_when(
