@@ -20,7 +20,7 @@ from reporting.agreement.dates import day_words, next_monthly, quarter_after
 from reporting.agreement.definitions import STAGES, WORDS
 from reporting.agreement.models import Agreement, AgreementSettings, Recalibration, Side
 from reporting.agreement.terms import Group, Section, Terms
-from reporting.commitments.terms import commitment_promise, commitment_terms
+from reporting.commitments.terms import commitment_promise, commitment_terms, present_targets
 from sla import targets, words
 from sla.models import BusinessUnit, PolicyVersion
 from sla.policies import find_policy
@@ -59,12 +59,13 @@ class _Line:
         return self.unit.name if self.unit else ""
 
 
-def present_terms(tenant: Tenant, now: datetime) -> Present:
-    """What is agreed if it were signed now. A constant number of queries and one a business unit."""
+def present_terms(tenant: Tenant, now: datetime, *, setting: AgreementSettings | None = None) -> Present:
+    """What is agreed if it were signed now. setting: where it is at hand. A constant number of queries and
+    one a business unit."""
     criteria = version_in_force(CriteriaVersion, now)
     lines = list(_policies(now))
     bar = sql_bar.bar_in_force(now)
-    setting = AgreementSettings.objects.first() or AgreementSettings()
+    setting = setting or AgreementSettings.objects.first() or AgreementSettings()
     lacking = []
     if criteria is None:
         lacking.append("qualification criteria")
@@ -344,9 +345,10 @@ def _key(line: _Line) -> str:
 
 
 def _numbers(tenant: Tenant, now: datetime) -> Section:
-    rows = tuple((Side(side).label, label, text) for label, side, text in commitment_terms(now))
+    present = present_targets(now)
+    rows = tuple((Side(side).label, label, text) for label, side, text in commitment_terms(present))
     group = Group(head=("Who", "What is counted", "Target"), rows=rows)
-    promise = {"target_percent": tenant.target_percent, "commitments": commitment_promise(now)}
+    promise = {"target_percent": tenant.target_percent, "commitments": commitment_promise(present)}
     return Section("numbers", "Numbers that both are held to", (group,), promise)
 
 
@@ -380,6 +382,11 @@ def next_recalibration(tenant: Tenant) -> date | None:
 def due_day(signed: Agreement, tenant: Tenant) -> date:
     """The day on which three months are over since an agreement came into force, or was last recalibrated."""
     last = Recalibration.objects.filter(agreement=signed).order_by("-at").values_list("at", flat=True).first()
+    return due_after(signed, tenant, last)
+
+
+def due_after(signed: Agreement, tenant: Tenant, last: datetime | None) -> date:
+    """The same where it is at hand when it was last recalibrated, if ever."""
     since = max(each for each in (signed.in_force_at, last) if each is not None)
     return quarter_after(since.astimezone(ZoneInfo(tenant.time_zone)).date())
 

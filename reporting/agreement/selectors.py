@@ -104,10 +104,15 @@ class Signers:
         return bool(done) if not self.named else all(member.id in done for member in self.named)
 
 
-def signers_of(setting: AgreementSettings) -> dict[Side, Signers]:
-    """Who signs for each side. One query."""
+def everybody() -> list[Member]:
+    """All people of the organisation by name, those who left too."""
+    return list(Member.objects.order_by("name", "id"))
+
+
+def signers_of(setting: AgreementSettings, people: Sequence[Member] | None = None) -> dict[Side, Signers]:
+    """Who signs for each side. people: `everybody`, where they are at hand; else one query."""
     named = {Side.MARKETING: setting.marketing_signers, Side.SALES: setting.sales_signers}
-    people = list(Member.objects.order_by("name", "id"))
+    people = everybody() if people is None else people
     by_id = {member.id: member for member in people}
     return {
         side: Signers(
@@ -146,12 +151,12 @@ class Readers:
         return len([each for each in self.read if each.member.is_active])
 
 
-def readers_of(agreement: Agreement) -> Readers:
-    """Two queries."""
+def readers_of(agreement: Agreement, people: Sequence[Member] | None = None) -> Readers:
+    """One query where `everybody` is at hand, as people; else two."""
     read = list(Reading.objects.filter(agreement=agreement).select_related("member").order_by("-at", "-id"))
     known = {each.member_id for each in read}
-    people = Member.objects.filter(is_active=True).exclude(id__in=known)
-    return Readers(read, list(people.order_by("name", "id")))
+    people = everybody() if people is None else people
+    return Readers(read, [each for each in people if each.is_active and each.id not in known])
 
 
 # --- The freeze ---

@@ -13,10 +13,10 @@ from tenants.context import current_tenant_id
 from tenants.models import Tenant
 
 
-def commitment_terms(now: datetime) -> list[tuple[str, str, str]]:
+def commitment_terms(present: tuple[date, Targets]) -> list[tuple[str, str, str]]:
     """(label, side, sentence with the target) of everything that is promised, marketing's first; with what
-    is announced for later months. Two queries, in the tenant's scope."""
-    month, targets = _present(now)
+    is announced for later months. present: of `present_targets`."""
+    month, targets = present
     found = []
     for kind in CATALOG.values():
         said = _sentence(targets.of(kind, month))
@@ -30,11 +30,11 @@ def commitment_terms(now: datetime) -> list[tuple[str, str, str]]:
     return found
 
 
-def commitment_promise(now: datetime) -> dict[str, Any]:
+def commitment_promise(present: tuple[date, Targets]) -> dict[str, Any]:
     """What is promised, JSON-safe: two that are equal promise the same. Of a commitment it holds what was
     announced for the latest month, so that it changes when somebody sets a target, and not when a month
-    begins. A default is told as a target is. Two queries."""
-    month, targets = _present(now)
+    begins. A default is told as a target is. present: of `present_targets`."""
+    month, targets = present
     found = {}
     for kind in CATALOG.values():
         upcoming = targets.upcoming(kind, month)
@@ -44,7 +44,8 @@ def commitment_promise(now: datetime) -> dict[str, Any]:
     return found
 
 
-def _present(now: datetime) -> tuple[date, Targets]:
+def present_targets(now: datetime) -> tuple[date, Targets]:
+    """The present month and all targets. Two queries, in the tenant's scope."""
     tenant = Tenant.objects.get(id=current_tenant_id())
     month = month_of(now.astimezone(ZoneInfo(tenant.time_zone)).date())
     return month, load_targets(tenant.target_percent)

@@ -20,7 +20,7 @@ from core.errors import DomainError
 from reporting.agreement import services
 from reporting.agreement.dates import day_words
 from reporting.agreement.forms import OverrideForm, ReadForm, RecalibrateForm, SettingsForm, SignForm
-from reporting.agreement.gather import due_day, present_terms
+from reporting.agreement.gather import due_after, present_terms
 from reporting.agreement.measured import DAYS, proposals, row_of
 from reporting.agreement.models import Agreement, AgreementSettings, Side
 from reporting.agreement.paper import agreement_pdf, role_words
@@ -28,6 +28,7 @@ from reporting.agreement.selectors import (
     Signers,
     agreement_in_force,
     all_agreements,
+    everybody,
     frozen_drafts,
     get_agreement,
     is_frozen,
@@ -71,9 +72,10 @@ def _page(
 ) -> HttpResponse:
     """The page; with what was refused, and what is different from what the reader had seen."""
     now, tenant, member = database_clock(), request.tenant, request.member
-    present = present_terms(tenant, now)
     standing, waiting, setting = agreement_in_force(), open_agreement(), settings_row()
-    signers = signers_of(setting)
+    present = present_terms(tenant, now, setting=setting)
+    people = everybody()
+    signers = signers_of(setting, people)
     is_standing = standing is not None and standing.digest == present.terms.digest
     current = standing if is_standing else _current(waiting, present.terms)
     context: dict[str, Any] = {
@@ -89,13 +91,13 @@ def _page(
         "refused": refused,
         "missed": changes(seen, present.terms) if seen else [],
         "history": all_agreements(),
-        "readers": readers_of(standing) if standing else None,
+        "readers": readers_of(standing, people) if standing else None,
         "is_leading": member.role in _LEADING,
         "has_read": False,
         "crumbs": _crumbs(),
         **_freeze(standing, signers, member, now),
         **_recalibration(request, standing, signers, now),
-        **_settings(request, setting, settings_form),
+        **_settings(request, setting, settings_form, people),
     }
     context["may_sign"] = any(side["may_sign"] for side in context["sides"])
     if context["readers"]:
@@ -167,7 +169,8 @@ def _recalibration(
     if standing is None or request.member.role not in _LEADING:
         return {"due": None, "proposals": []}
     tenant = request.tenant
-    due = due_day(standing, tenant)
+    done = recalibrations_of(standing)
+    due = due_after(standing, tenant, done[0].at if done else None)
     found = proposals(percent=tenant.target_percent, now=now)
     draft = versions.open_draft(PolicyVersion)
     is_signer = any(each.may_sign(request.member) for each in signers.values())
@@ -180,21 +183,16 @@ def _recalibration(
         "policy_draft": draft,
         "may_draft": request.member.role == Role.ADMIN,
         "may_keep": is_signer,
-        "recalibrations": recalibrations_of(standing),
+        "recalibrations": done,
     }
 
 
 def _settings(
-    request: TenantRequest, setting: AgreementSettings, form: SettingsForm | None
+    request: TenantRequest, setting: AgreementSettings, form: SettingsForm | None, people: list[Member]
 ) -> dict[str, Any]:
     if request.member.role != Role.ADMIN:
         return {"settings_form": None}
-    return {"settings_form": form or _settings_form(setting)}
-
-
-def _settings_form(setting: AgreementSettings, data: Any = None) -> SettingsForm:
-    people = list(Member.objects.order_by("name", "id"))
-    return SettingsForm(data, setting=setting, people=people)
+    return {"settings_form": form or SettingsForm(None, setting=setting, people=people)}
 
 
 # --- What is done there ---
@@ -323,7 +321,7 @@ def recalibrate(request: TenantRequest) -> HttpResponse:
 @member_required(Role.ADMIN)
 def change_settings(request: TenantRequest) -> HttpResponse:
     """POST /agreement/settings {freeze_days, review_day, marketing_signers, sales_signers}."""
-    form = _settings_form(settings_row(), request.POST)
+    form = SettingsForm(request.POST, setting=settings_row(), people=everybody())
     if form.is_valid():
         try:
             services.change_settings(**form.said, member=request.member, now=database_clock())

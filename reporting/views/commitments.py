@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.contrib import messages
@@ -40,20 +40,22 @@ READERS: Final = (Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
 SIDES: Final = {Side.MARKETING: "Marketing", Side.SALES: "Sales"}
 
 
-def _month(request: TenantRequest) -> date:
+def _month(request: TenantRequest, now: datetime) -> date:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
-    return month_from(query, tenant=request.tenant, now=database_clock())
+    return month_from(query, tenant=request.tenant, now=now)
 
 
 @require_safe
 @member_required(*READERS)
 def commitments(request: TenantRequest) -> HttpResponse:
     """GET /commitments?month=2026-11: each commitment of both sides, with its light."""
-    return _page(request, _month(request), NoteForm(kinds=list(CATALOG.values())))
-
-
-def _page(request: TenantRequest, month: date, form: NoteForm, status: int = 200) -> HttpResponse:
     now = database_clock()
+    return _page(request, _month(request, now), NoteForm(kinds=list(CATALOG.values())), now=now)
+
+
+def _page(
+    request: TenantRequest, month: date, form: NoteForm, *, now: datetime, status: int = 200
+) -> HttpResponse:
     book = book_of(tenant=request.tenant, month=month, now=now, reader=request.member)
     by_source, sources = (
         ([], 0) if book.is_future else sources_of(tenant=request.tenant, first=month, last=book.last, now=now)
@@ -234,7 +236,8 @@ def _source(row: SourceRow, book: Book) -> dict[str, Any]:
 @member_required(Role.MANAGER, Role.MARKETING)
 def note(request: TenantRequest) -> HttpResponse:
     """POST /commitments/notes?month=2026-11: say something about a commitment in that month."""
-    month = _month(request)
+    now = database_clock()
+    month = _month(request, now)
     form = NoteForm(request.POST, kinds=list(CATALOG.values()))
     if form.is_valid():
         try:
@@ -244,14 +247,14 @@ def note(request: TenantRequest) -> HttpResponse:
                 month=month,
                 text=form.cleaned_data["text"],
                 actor=member_actor(request.member),
-                now=database_clock(),
+                now=now,
             )
         except ValidationFailed as error:
             take_errors(form, error)
         else:
             messages.success(request, "The note stands beside the commitment.")
             return redirect(f"{reverse('reporting:commitments')}?month={month:%Y-%m}#notes")
-    return _page(request, month, form, status=REFUSED)
+    return _page(request, month, form, now=now, status=REFUSED)
 
 
 # --- As a file ----------------------------------------------------------------------------------------------
@@ -281,8 +284,9 @@ HEAD: Final = (
 @member_required(*READERS)
 def commitments_file(request: TenantRequest) -> HttpResponse:
     """GET /commitments.csv, .xlsx: the month as a table."""
-    month = _month(request)
-    book = book_of(tenant=request.tenant, month=month, now=database_clock())
+    now = database_clock()
+    month = _month(request, now)
+    book = book_of(tenant=request.tenant, month=month, now=now)
     return table_file(
         request, f"commitments-{month:%Y-%m}", HEAD, [_cells(line, month) for line in book.lines]
     )

@@ -371,7 +371,7 @@ def test_the_page_costs_the_same_whatever_was_signed(acme: Org, django_assert_ma
         set_target(acme, percent)
         sign_both(acme)
     client = browser(acme.admin)
-    with django_assert_max_num_queries(50):
+    with django_assert_max_num_queries(42):
         assert client.get("/agreement").status_code == 200
 
 

@@ -11,7 +11,7 @@ from core.errors import Conflict
 from reporting.commitments import services
 from reporting.commitments.catalog import Kind
 from reporting.commitments.models import CommitmentTarget
-from reporting.commitments.terms import commitment_promise, commitment_terms
+from reporting.commitments.terms import commitment_promise, commitment_terms, present_targets
 from tests.commitments.scenes import promise
 from tests.factories import Org
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 def test_the_agreement_says_each_target_in_a_sentence(in_acme: Org, now: datetime) -> None:
     promise(in_acme, "mql_volume", 120, now=now, weekly_floor=25, counts_rejected=False)
     promise(in_acme, "acceptance", 80, now=now, valid_from=date(2027, 1, 1))
-    said = {label: (side, sentence) for label, side, sentence in commitment_terms(now)}
+    said = {label: (side, sentence) for label, side, sentence in commitment_terms(present_targets(now))}
     assert said["MQLs a month"] == (
         "marketing",
         "At least 120 MQLs a month and 25 a week; rejected ones do not count",
@@ -37,12 +37,12 @@ def test_the_agreement_says_each_target_in_a_sentence(in_acme: Org, now: datetim
 def test_the_promise_changes_when_a_target_is_set_and_not_when_its_month_begins(
     in_acme: Org, now: datetime
 ) -> None:
-    before = commitment_promise(now)
+    before = commitment_promise(present_targets(now))
     assert before["completeness"] == {"target": 95}
     promise(in_acme, "completeness", 98, now=now, valid_from=date(2026, 12, 1))
-    announced = commitment_promise(now)
+    announced = commitment_promise(present_targets(now))
     assert announced == {**before, "completeness": {"target": 98}}
-    assert commitment_promise(now.replace(month=12)) == announced
+    assert commitment_promise(present_targets(now.replace(month=12))) == announced
 
 
 def test_who_listens_hears_of_a_change_and_may_refuse_it(

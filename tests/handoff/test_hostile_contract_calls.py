@@ -386,6 +386,35 @@ def test_nothing_of_another_organisation_is_known(
         assert Opportunity.objects.get(id=deal.id).name == "Deal"
 
 
+FOR_WHOM: dict[str, tuple[str, ...]] = {
+    "feedback/settings": ("admin",),
+    "feedback/reasons/new?kind=reject": ("admin",),
+    "commitments/targets/mql_volume": ("admin", "marketing"),
+    "commitments/notes": ("admin", "marketing", "manager"),
+    "organisation/money": ("admin",),
+    "leaks/settings": ("admin",),
+    "survey/questions": ("admin",),
+    "agreement/settings": ("admin",),
+    "agreement/recalibrate": ("admin", "marketing", "manager", "executive"),
+}
+
+
+@pytest.mark.parametrize("path", list(FOR_WHOM))
+def test_a_form_is_for_those_it_is_for(acme: Org, path: str) -> None:
+    people = {
+        "admin": acme.admin,
+        "marketing": acme.marketing,
+        "manager": acme.manager,
+        "executive": acme.executive,
+        "rep": acme.reps[0],
+    }
+    client = Client()
+    for role, member in people.items():
+        client.force_login(member.user)
+        refused = client.post(f"/{path}", {}).status_code == 403
+        assert refused == (role not in FOR_WHOM[path]), (role, path)
+
+
 def test_targets_are_set_all_or_none(acme: Org) -> None:
     good = {
         "commitment": "acceptance",
