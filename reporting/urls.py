@@ -77,7 +77,6 @@ urlpatterns = [
     path("leaks/settings", leaks.settings, name="leak_settings"),
     path("leaks/leads", leaks.leak_leads, name="leak_leads"),
     *file_paths("leaks/leads", leaks.leak_leads_file, "leak_leads"),
-    *file_paths("rejections", rejections.rejections_file, "rejections"),
     # Commitments.
     path("commitments", commitments.commitments, name="commitments"),
     *file_paths("commitments", commitments.commitments_file, "commitments"),
