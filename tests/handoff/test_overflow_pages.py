@@ -146,8 +146,8 @@ def test_a_turn_costs_and_never_seems_to_give_turns_back(acme: Org, now: datetim
 
 
 def test_a_simulated_lead_tells_it_alike(org: Org) -> None:
-    query = {"typed": "1", "email": "a@firm.example", "kind_0": "demo_request", "at": "2026-11-22T23:00"}
-    page = browser(org.admin).get("/routing/simulate/typed", query)
+    said = {"email": "a@firm.example", "kind_0": "demo_request", "at": "2026-11-22T23:00"}
+    page = browser(org.admin).post("/routing/simulate/typed", said)
     told = words_of(page.content)
     assert page.status_code == 200
     assert "1 · Fit: which pool</span><span>Berlin</span>" in told
