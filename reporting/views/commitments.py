@@ -102,7 +102,8 @@ def _page(
 
 def headline(request: TenantRequest) -> list[tuple[str, tuple[str, str, str]]]:
     """Each commitment of the page with what was reached, its target and its base, for a mail."""
-    book = book_of(tenant=request.tenant, month=_month(request), now=database_clock(), reader=request.member)
+    now = database_clock()
+    book = book_of(tenant=request.tenant, month=_month(request, now), now=now, reader=request.member)
     found = []
     for line in book.lines:
         unit = "" if line.is_count else "%"
