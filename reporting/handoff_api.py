@@ -262,8 +262,8 @@ def _row(
         "reached": {stage: tally.reached(stage, follow) for stage in STAGES},
         "of_mqls": {stage: tally.conversion(STAGES[0], stage, follow).as_dict() for stage in LATER_STAGES},
         "answers": _answers(tally),
-        "amount": f"{tally.all['amount']:.2f}",
-        "won_amount": f"{tally.all['won_amount']:.2f}",
+        "amount": float(tally.all["amount"]),
+        "won_amount": float(tally.all["won_amount"]),
     }
 
 

@@ -72,7 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "web.middleware.RefusalMiddleware",
     "tenants.middleware.TenantMiddleware",
-    "reporting.adoption.ReportViewMiddleware",
+    "reporting.middleware.ReportViewMiddleware",
 ]
 
 ROOT_URLCONF = "slaportal.urls"

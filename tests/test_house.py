@@ -35,6 +35,7 @@ CLOCK_EDGES = {
     "tenants/middleware.py",  # when the page was asked for: what its rail has
     "web/shell.py",  # what a page's frame shows
     "web/templatetags/sp.py",  # "today" beside a time, where a page gives no moment of its own
+    "reporting/middleware.py",  # on which day a report was opened
     "handoff/views/base.py",  # the moment that a page shows; acts pass the database's clock
 }
 FORBIDDEN_CLOCKS = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -101,6 +101,8 @@ def _plain_value(model: type[models.Model], field: models.Field, text: str) -> A
             return Json({"note": text})
         case models.DateTimeField():
             return AT
+        case models.TimeField():
+            return time(8)
         case models.DateField():
             return date(2026, 11, 17)
         case models.BooleanField():

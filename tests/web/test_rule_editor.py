@@ -230,7 +230,7 @@ def test_a_value_of_the_wrong_type_is_refused_beside_its_field_and_stays_as_type
 def test_an_unknown_field_is_refused_with_the_one_that_is_meant():
     read = written({"all": [TITLE]}, **{"0__f": "account.employes"})
     assert read.errors[0].path == "/all/0/field"
-    assert "account.employees" in read.errors[0].message
+    assert "Did you mean Employees?" in read.errors[0].message
     assert ("rule.0.f", "account.employes") in page_of(read).pairs
 
 
