@@ -186,10 +186,12 @@ class OpportunitySerializer(serializers.Serializer[Any]):
     lead = serializers.UUIDField()
     handoff = serializers.UUIDField(allow_null=True)
     name = serializers.CharField()
-    amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True, coerce_to_string=True)
     currency = serializers.CharField()
     close_date = serializers.DateField(allow_null=True)
-    first_amount = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    first_amount = serializers.DecimalField(
+        max_digits=14, decimal_places=2, allow_null=True, coerce_to_string=True
+    )
     first_close_date = serializers.DateField(allow_null=True)
     outcome = serializers.ChoiceField(choices=["open", *Opportunity.Outcome.values])
     opened_at = serializers.DateTimeField()

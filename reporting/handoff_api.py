@@ -70,8 +70,8 @@ class FunnelRowSerializer(serializers.Serializer[Any]):
     reached = StagesSerializer()
     of_mqls = ConversionsSerializer()
     answers = AnswersSerializer()
-    amount = serializers.DecimalField(max_digits=20, decimal_places=2)
-    won_amount = serializers.DecimalField(max_digits=20, decimal_places=2)
+    amount = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True)
+    won_amount = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True)
 
 
 class CohortSerializer(serializers.Serializer[Any]):
@@ -262,8 +262,8 @@ def _row(
         "reached": {stage: tally.reached(stage, follow) for stage in STAGES},
         "of_mqls": {stage: tally.conversion(STAGES[0], stage, follow).as_dict() for stage in LATER_STAGES},
         "answers": _answers(tally),
-        "amount": float(tally.all["amount"]),
-        "won_amount": float(tally.all["won_amount"]),
+        "amount": f"{tally.all['amount']:.2f}",
+        "won_amount": f"{tally.all['won_amount']:.2f}",
     }
 
 

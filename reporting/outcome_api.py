@@ -33,7 +33,7 @@ class SumSerializer(serializers.Serializer[Any]):
     """Deals and what they are worth."""
 
     deals = serializers.IntegerField()
-    amount = serializers.DecimalField(max_digits=20, decimal_places=2, allow_null=True)
+    amount = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True, allow_null=True)
     base = serializers.IntegerField(help_text="Deals in the amount.")
     without_amount = serializers.IntegerField(help_text="Left out of it.")
     other_currency = serializers.IntegerField(help_text="Left out of it.")
@@ -56,9 +56,9 @@ class DealForecastSerializer(serializers.Serializer[Any]):
 
     deals = serializers.IntegerField()
     base = serializers.IntegerField(help_text="With a first amount in the currency.")
-    first = serializers.DecimalField(max_digits=20, decimal_places=2)
-    last = serializers.DecimalField(max_digits=20, decimal_places=2)
-    won = serializers.DecimalField(max_digits=20, decimal_places=2)
+    first = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True)
+    last = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True)
+    won = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True)
 
 
 class PipelineSerializer(serializers.Serializer[Any]):
@@ -85,7 +85,7 @@ class BandSerializer(serializers.Serializer[Any]):
     sql = serializers.IntegerField()
     opportunity = serializers.IntegerField()
     won = serializers.IntegerField()
-    won_amount = serializers.DecimalField(max_digits=20, decimal_places=2)
+    won_amount = serializers.DecimalField(max_digits=20, decimal_places=2, coerce_to_string=True)
     won_without_amount = serializers.IntegerField()
 
 

@@ -129,6 +129,12 @@ NEEDS_A_HISTORY: set[str] = {
     # An admin takes an outcome back, and a key is nobody; the sample's answer is no rejection.
     "api/v1/disputes/<uuid:dispute_id>/reopen",
     "disputes/items/<uuid:sheet_item_id>",
+    # Reports by mail are their reader's own, and the sample's reader is nobody of the cast.
+    "account/mails/reports/<uuid:subscription_id>/remove",
+    # The sample lead and its meeting were never handed over: nothing can be booked, moved or written of them.
+    "api/v1/leads/<uuid:lead_id>/meetings",
+    "api/v1/meetings/<uuid:meeting_id>/reschedule",
+    "api/v1/leads/<uuid:lead_id>/opportunities/<uuid:opportunity_id>",
 }
 
 
