@@ -185,6 +185,12 @@ def test_an_unknown_tenant_is_an_empty_one(two: tuple[Rows, Rows]) -> None:
 ALTERNATIVES = {"sla.ClockMove": ("calendar_version_id", "policy_version_id")}
 
 
+def _may_change(table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select has_table_privilege(%s, 'update')", [table])
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.parametrize(
     ("model", "field"), REFERENCES, ids=[f"{model._meta.label}.{field.name}" for model, field in REFERENCES]
 )
@@ -194,6 +200,8 @@ def test_no_row_can_refer_to_another_tenants(
     """The database refuses it when it looks at the constraint; row security has no say in it."""
     here, there = two
     table, row = model._meta.db_table, here.ids[model]
+    if not _may_change(table):
+        pytest.skip("its rows are never changed; the catalog's test holds its keys")
     others = [column for column in ALTERNATIVES.get(model._meta.label, ()) if column != field.column]
     cleared = "".join(f', "{column}" = null' for column in others)
 

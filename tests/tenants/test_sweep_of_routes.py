@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +57,8 @@ ALIASES = {
 SAMPLES: dict[str, str] = {"commitment": "mql_volume", "monday": "2026-11-16"}
 # Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
 # caller's own.
+#: A meeting lies within a year, by the calls' own clock.
+NEXT_MONTH = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT%H:%M:%S}Z"
 BODIES: dict[str, dict[str, Any]] = {
     "<uuid:lead_id>": {"phone": "+493012345678"},
     "<uuid:team_id>": {"mode": "shadow"},
@@ -77,12 +79,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "decide": {"outcome": "upheld", "note": "It was so."},
     "reopen": {"why": "Looked again.", "by": "MEMBER"},
     "undo": {"by": "MEMBER"},
-    "meetings": {"by": "MEMBER", "at": "2030-01-01T10:00:00Z"},
-    "meeting": {"at": "2030-01-01T10:00", "minutes": "30"},
+    "meetings": {"by": "MEMBER", "at": NEXT_MONTH},
+    "meeting": {"at": NEXT_MONTH[:16], "minutes": "30"},
     "no-show": {"who": "ae"},
     "disqualify": {"reason": "no_need"},
     "cancel": {"note": "They moved on."},
-    "reschedule": {"at": "2030-01-01T10:00:00Z"},
+    "reschedule": {"at": NEXT_MONTH},
     "answer": {"version": 1},
     "<uuid:sheet_item_id>": {"outcome": "upheld", "note": "It was so."},
     "<uuid:dispute_id>": {"outcome": "upheld", "note": "It was so."},
@@ -131,9 +133,7 @@ NEEDS_A_HISTORY: set[str] = {
     "disputes/items/<uuid:sheet_item_id>",
     # Reports by mail are their reader's own, and the sample's reader is nobody of the cast.
     "account/mails/reports/<uuid:subscription_id>/remove",
-    # The sample lead and its meeting were never handed over: nothing can be booked, moved or written of them.
-    "api/v1/leads/<uuid:lead_id>/meetings",
-    "api/v1/meetings/<uuid:meeting_id>/reschedule",
+    # It answers PATCH alone.
     "api/v1/leads/<uuid:lead_id>/opportunities/<uuid:opportunity_id>",
 }
 
