@@ -55,10 +55,10 @@ ALIASES = {
 }
 # Parameters that are no ids: name -> a value that exists.
 SAMPLES: dict[str, str] = {"commitment": "mql_volume", "monday": "2026-11-16"}
-# Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
-# caller's own.
 #: A meeting lies within a year, by the calls' own clock.
 NEXT_MONTH = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT%H:%M:%S}Z"
+# Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
+# caller's own.
 BODIES: dict[str, dict[str, Any]] = {
     "<uuid:lead_id>": {"phone": "+493012345678"},
     "<uuid:team_id>": {"mode": "shadow"},
