@@ -250,6 +250,8 @@ def _build(handoff_ids: Collection[UUID]) -> None:
     if handoff_rollups.are_complete(zone):
         handoff_rollups.refresh(changed, zone=zone)
     else:
+        # An upgrade that brought these facts, or columns of them, left handoffs without that nobody changes.
+        handoff_facts.rebuild(zone=zone)
         handoff_rollups.rebuild(zone=zone)
 
 

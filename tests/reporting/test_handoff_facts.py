@@ -10,7 +10,7 @@ import pytest
 from leads.models import Account, Handoff, Lead, Opportunity
 from leads.services import mark_dirty
 from reporting.facts import drain_tenant, rebuild
-from reporting.models import HandoffFact
+from reporting.models import HandoffFact, RollUpState
 from tests.factories import Org
 from tests.reporting.scenes import give, hand_over, week_of_work
 
@@ -44,6 +44,17 @@ def test_a_rebuild_gives_the_same_facts(in_acme: Org, now: datetime) -> None:
     week_of_work(in_acme, now)
     before = everything()
     rebuild(in_acme.id)
+    assert everything() == before
+
+
+def test_after_an_upgrade_the_first_change_brings_the_facts_of_all(in_acme: Org, now: datetime) -> None:
+    """Those that nobody changes any more had none; roll-ups must not be called complete without them."""
+    made = week_of_work(in_acme, now)
+    before = everything()
+    HandoffFact.objects.all().delete()
+    RollUpState.objects.all().delete()
+    mark_dirty([made["quick"].id], now)
+    drain_tenant(in_acme.id)
     assert everything() == before
 
 
