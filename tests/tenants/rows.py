@@ -56,7 +56,12 @@ SPECIAL: dict[str, dict[str, Any]] = {
     },
     "routing.RuleSetVersion": {"content": Json(_RULES)},
     "routing.SimulationRun": {"rules": Json(_RULES), "side": "live", "state": "done", "days": 7},
-    "routing.LeadCase": {"facts": Json({"title": "CTO"}), "expects": Json({"qualifies": True})},
+    "routing.LeadCase": {
+        "facts": Json({"title": "CTO"}),
+        "expects": Json({"qualifies": True}),
+        "comes_on": "tue",
+        "comes_at": "10:00",
+    },
     "sla.BusinessUnit": {"when": Json(MQL_RULE)},
     "sla.PolicyVersion": {"content": Json(POLICY)},
     "reporting.CommitmentTarget": {"commitment": "mql_volume", "valid_from": date(2026, 11, 1)},
