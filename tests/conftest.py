@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
 
 from tests.factories import Org, make_org
 
@@ -30,11 +32,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """The app role's connections must be gone before the owner drops the test database."""
+def django_db_setup(
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_blocker: Any,
+    django_db_keepdb: bool,
+    django_db_createdb: bool,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    """Both roles' test database, whichever tests were chosen. The plugin's own asks the marks, and files that
+    have none (they commit by themselves) would run, alone, on the developer's own database."""
+    verbosity = request.config.option.verbose
+    with django_db_blocker.unblock():
+        made = setup_databases(
+            verbosity,
+            interactive=False,
+            aliases=BOTH,
+            serialized_aliases=[],
+            keepdb=django_db_keepdb and not django_db_createdb,
+        )
     yield
+    # The app role's connections must be gone before the owner drops the test database.
     for alias in connections:
         connections[alias].close()
+    if not django_db_keepdb:
+        with django_db_blocker.unblock():
+            teardown_databases(made, verbosity)
 
 
 @pytest.fixture
