@@ -22,7 +22,7 @@ from web.table_files import table_file
 _LOOKS: Final = {
     Verdict.USABLE: "on_target",
     Verdict.NOT_USABLE: "off_target",
-    Verdict.EARLY: "watch",
+    Verdict.EARLY: "waiting",
 }
 
 

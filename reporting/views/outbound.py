@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from handoff.words import lower_first
 from reporting import outbound, params
 from reporting.outbound import SPLITS, Absent, Report
 from reporting.views.asked import Asked, file_name, period_text
@@ -17,6 +18,7 @@ from tenants.clock import database_clock
 from tenants.requests import TenantRequest
 from web.table_files import table_file
 
+_NAMED: Final = tuple((who, lower_first(str(who.label))) for who in Absent)
 _HEAD: Final = (
     "By",
     "Name",
@@ -24,7 +26,7 @@ _HEAD: Final = (
     "Held",
     "Accepted",
     "Disqualified",
-    *(f"No-show: {who.label}" for who in Absent),
+    *(f"No-show of {name}" for _, name in _NAMED),
     "Opportunities",
     "Show rate %",
     "Acceptance %",
@@ -52,7 +54,7 @@ def meetings(request: TenantRequest) -> HttpResponse:
         "period": period_text(asked.question),
         "periods": periods,
         "total": found.total,
-        "no_shows": [(who.label, found.total.absent[who]) for who in Absent],
+        "no_shows": [(name, found.total.absent[who]) for who, name in _NAMED],
         "reasons": found.total.reasons.most_common(),
         "tables": [
             {
@@ -61,7 +63,7 @@ def meetings(request: TenantRequest) -> HttpResponse:
             }
             for name, (_, head) in SPLITS.items()
         ],
-        "absent": [who.label for who in Absent],
+        "absent": [name for _, name in _NAMED],
         "csv_url": asked.link("meetings_report_csv"),
     }
     return render(request, "reporting/meetings.html", context)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from uuid import UUID
 import requests
 from rich.console import Console
 
+from feedback.models import Meeting
 from leads.models import Assignment, Handoff, StageChange
 from notifications.models import Notice, OutboxMessage
 from routing.models import Decision
@@ -286,6 +288,7 @@ def _verify_records(portal: Portal, journal: Journal, breached: Breached, accept
     with tenant_scope(portal.tenant_id):
         _verify_breach(journal, breached)
         _verify_acceptance(journal, accepted)
+        _verify_meetings(journal)
 
 
 def _verify_breach(journal: Journal, breached: Breached) -> None:
@@ -330,3 +333,17 @@ def _verify_acceptance(journal: Journal, lead_id: UUID) -> None:
     journal.verify(path[-2:] == ["mql", "sal"], f"its stages: {' -> '.join(path)}")
     when = handoff.accepted_at or datetime.now(UTC)
     journal.verify(handoff.accepted_at is not None, f"accepted at {when:%H:%M:%S} UTC")
+
+
+def _verify_meetings(journal: Journal) -> None:
+    """Of the past: SDRs booked meetings, some of which are to come, and AEs answered them."""
+    ends = Counter(Meeting.objects.values_list("state", flat=True))
+    answered = ends.total() - ends["booked"]
+    journal.verify(
+        ends["booked"] > 0 and answered > 0,
+        f"the past has meetings: {answered} answered, {ends['booked']} to come or to be answered",
+    )
+    journal.verify(
+        not Handoff.objects.filter(meetings__isnull=False, owner=None, state="open").exists(),
+        "no open lead of a meeting is without an owner",
+    )

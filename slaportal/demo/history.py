@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -30,12 +30,14 @@ from handoff.moves import drain_unrouted
 from handoff.services import Actor
 from handoff.sweep import sweep_tenant
 from leads.incoming import EngagementIn, LeadIn
-from leads.models import Handoff
+from leads.models import Handoff, Lead
 from notifications import outbox
 from notifications.models import OutboxMessage
 from notifications.sending import deliver_round
 from routing.models import Decision
-from slaportal.demo import objections
+from slaportal.demo import deals, objections
+from slaportal.demo.meetings import SOURCE as OUTBOUND
+from slaportal.demo.meetings import Outbound
 from slaportal.demo.people import Crowd, pick
 from slaportal.demo.world import DILIGENT, LIVE_KIND, LIVE_SECONDS, Habits, World
 from tenants.calendars import load_calendar, member_calendar_versions
@@ -61,6 +63,9 @@ SOURCES: Final[Sequence[tuple[str, str, int, Sequence[str]]]] = (
     ("Referral", "Referral", 8, ("Customer referral",)),
     ("Trade show", "Events", 7, ("Operations Summit", "Industry Days")),
 )
+# Campaigns that began a few days ago: every second lead of their source comes by them since.
+NEW_CAMPAIGNS: Final = {"Google Ads": "Compare vendors", "Content syndication": "Vendor checklist"}
+NEW_DAYS: Final = 12
 # Sources whose leads come as a list: its weekdays and its hour. The others come as people fill in forms.
 LISTS: Final[dict[str, tuple[Sequence[int], int]]] = {
     "Webinar": ((3,), 15),
@@ -213,7 +218,16 @@ class Generator:
             local = (start + timedelta(days=day)).astimezone(ZoneInfo(ZONES[region]))
             moment = self._list_day(local, source) if source in LISTS else self._time_of(local)
             moments.append((max(moment.astimezone(UTC), start), source, region))
-        return [self.arrival(at, region=region, source=source) for at, source, region in sorted(moments)]
+        new_from = start + timedelta(days=max(0, days - NEW_DAYS))
+        found = [self.arrival(at, region=region, source=source) for at, source, region in sorted(moments)]
+        return [
+            self._by_new(each) if each.at >= new_from and number % 2 else each
+            for number, each in enumerate(found)
+        ]
+
+    def _by_new(self, arrival: Arrival) -> Arrival:
+        campaign = NEW_CAMPAIGNS.get(arrival.item.source, arrival.item.campaign)
+        return replace(arrival, item=replace(arrival.item, campaign=campaign))
 
     def _time_of(self, day: datetime) -> datetime:
         """Some time of this local day, by the habits of people who fill in forms."""
@@ -300,6 +314,10 @@ class History:
         self.chance = random.Random(f"{seed}:{world.plan.slug}")
         generator = Generator(world, self.chance)
         self.arrivals = generator.arrivals(start=start, days=days, leads=leads)
+        # Chances of their own: what happens beside the leads that come by themselves changes nothing of them.
+        aside = random.Random(f"{seed}:{world.plan.slug}:aside")
+        self.deals = random.Random(f"{seed}:{world.plan.slug}:deals")
+        self.outbound = Outbound(world, aside, generator.crowd, start=start, days=days, leads=leads)
         self.progress = Progress()
         self._queue: list[_Event] = []
         self._numbers = itertools.count()
@@ -327,6 +345,7 @@ class History:
         self._plan(self.start + DRAIN, self._drain)
         self._plan(self.start + timedelta(days=1), self._end_of_day)
         self._plan(self._tell_from, self._begin_telling)
+        self.outbound.begin(self)
         going = True
         while going:
             with tenant_scope(self.tenant.id):
@@ -428,6 +447,33 @@ class History:
     def _send(self, now: datetime) -> None:
         self._send_at = now
         self._plan(now + SEND, self._send)
+
+    # --- What the bookings of meetings ask for ---
+
+    def plan(self, at: datetime, act: Callable[[datetime], None]) -> None:
+        """Plan something that may start or end a clock."""
+
+        def and_look(now: datetime) -> None:
+            act(now)
+            self._changed()
+
+        self._plan(at, and_look)
+
+    def member(self, email: str) -> Member | None:
+        return next((each for each in self._members.values() if each.email == email), None)
+
+    def zone(self, member: Member) -> ZoneInfo:
+        calendar = self._calendars.get(member.id)
+        return ZoneInfo(calendar.tz if calendar else self.tenant.time_zone)
+
+    def goes_on(self, lead_id: UUID, owner_id: UUID, at: datetime, *, is_sql: bool) -> None:
+        """A lead whose meeting was accepted goes the way of the others."""
+        case = _Case(lead_id, OUTBOUND, "meeting", owner_id, touched=True, answered=True)
+        self._cases[lead_id] = case
+        if is_sql:
+            self._after_sql(case, at)
+        else:
+            self._go_on(case, at)
 
     # --- What people do ---
 
@@ -589,7 +635,16 @@ class History:
         elif self.chance.random() < 0.85:
             self._later(case, now, 2000, 7500, self._give_up)
 
-    def _stage(self, case: _Case, actor: Actor, now: datetime, to: str, why: str, reason: str = "") -> bool:
+    def _stage(
+        self,
+        case: _Case,
+        actor: Actor,
+        now: datetime,
+        to: str,
+        why: str,
+        reason: str = "",
+        deal: Mapping[str, Any] | None = None,
+    ) -> bool:
         clock = fixed_clock(now)
         done = self._try(
             lambda: services.move_to_stage(
@@ -598,6 +653,7 @@ class History:
                 reason=reason,
                 why=why,
                 answers=CONFIRMED if to == "sql" else None,
+                opportunity=deal,
                 actor=actor,
                 clock=clock,
             )
@@ -606,16 +662,28 @@ class History:
 
     def _to_sql(self, case: _Case, actor: Actor, now: datetime) -> None:
         if self._stage(case, actor, now, "sql", "Need, authority and timeline confirmed on the call."):
-            good = self.chance.random() < 0.58
-            self._later(case, now, 900, 4200, self._to_opportunity if good else self._lose)
+            self._after_sql(case, now)
+
+    def _after_sql(self, case: _Case, now: datetime) -> None:
+        good = self.chance.random() < 0.58
+        self._later(case, now, 900, 4200, self._to_opportunity if good else self._lose)
 
     def _to_opportunity(self, case: _Case, actor: Actor, now: datetime) -> None:
-        if self._stage(case, actor, now, "opportunity", "Asked for an offer."):
+        lead = Lead.objects.select_related("account").get(id=case.lead_id)
+        deal = deals.forecast(lead, self.deals, now)
+        if self._stage(case, actor, now, "opportunity", "Asked for an offer.", deal=deal):
             won = self.chance.random() < 0.36
             self._later(case, now, 2400, 9600, self._win if won else self._lose)
+            if self.deals.random() < deals.CHANGED:
+                self._plan(now + timedelta(hours=self.deals.randrange(30, 150)), partial(self._change, case))
+
+    def _change(self, case: _Case, now: datetime) -> None:
+        if case.owner_id is not None:
+            actor = Actor.person(self._members[case.owner_id])
+            deals.change(tenant=self.tenant, lead_id=case.lead_id, chance=self.deals, actor=actor, now=now)
 
     def _win(self, case: _Case, actor: Actor, now: datetime) -> None:
-        self._stage(case, actor, now, "won", "Signed.")
+        self._stage(case, actor, now, "won", "Signed.", deal=deals.closing(case.lead_id, self.deals))
 
     def _lose(self, case: _Case, actor: Actor, now: datetime) -> None:
         reason = pick(self.chance, LOSSES)
@@ -637,5 +705,15 @@ def _on_beat(at: datetime) -> datetime:
 
 def expire_unsent(before: datetime) -> int:
     """Take back the messages made before `before` that have not left; how many. In a tenant's scope."""
-    rows = OutboxMessage.objects.filter(state=OutboxMessage.State.PENDING, created_at__lt=before)
-    return outbox.expire(rows.values_list("subject", flat=True).distinct(), now=before)
+    rows = OutboxMessage.objects.filter(
+        state=OutboxMessage.State.PENDING, created_at__lt=before, not_before__lte=before
+    )
+    told = rows.exclude(kind="meeting.to_answer").values_list("subject", flat=True).distinct()
+    meetings = {subject for subject in told if subject.startswith("meeting:")}
+    over = rows.filter(kind="meeting.to_answer").values_list("subject", flat=True).distinct()
+    # The question about a meeting to come waits with the messages about its booking: it stays.
+    return (
+        outbox.expire(set(told) - meetings, now=before)
+        + outbox.expire(meetings, now=before, kinds={"meeting.booked", "meeting.decided"})
+        + outbox.expire(over, now=before, kinds={"meeting.to_answer"})
+    )

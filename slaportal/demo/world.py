@@ -51,6 +51,7 @@ class World:
     share:   of all leads. regions: where its leads come from. habits: by e-mail, DILIGENT where missing.
     logins:  (role, e-mail) of the people that the login page lists.
     leave:   (e-mail, days before the end, days) of time off in the history.
+    sdrs:    e-mails of those who book meetings, and aes: of those for whom they are.
     """
 
     plan: TenantPlan
@@ -59,6 +60,8 @@ class World:
     habits: Mapping[str, Habits]
     logins: Sequence[tuple[str, str]]
     leave: Sequence[tuple[str, int, int]] = ()
+    sdrs: Sequence[str] = ()
+    aes: Sequence[str] = ()
 
 
 def _wall_tier(slug: str, name: str, seconds: int, kind: str) -> dict[str, Any]:
@@ -222,6 +225,8 @@ def _brightpath() -> World:
             ("marcus@brightpath.example", 40, 7),
             ("jun@brightpath.example", 24, 5),
         ),
+        sdrs=("carla@brightpath.example", "lena@brightpath.example"),
+        aes=("mira@brightpath.example", "jonas@brightpath.example", "sofia@brightpath.example"),
     )
 
 
@@ -289,6 +294,8 @@ def _nordwind() -> World:
             ("Executive", "friederike@nordwind.example"),
         ),
         leave=(("birte@nordwind.example", 47, 7),),
+        sdrs=("kaya@nordwind.example", "malte@nordwind.example"),
+        aes=("nele@nordwind.example", "tjark@nordwind.example", "birte@nordwind.example"),
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from feedback.models import Meeting
 from handoff.provision import provision_tenant
-from leads.models import Assignment, Handoff, Lead, StageChange, Touch
+from leads.models import Assignment, Handoff, Lead, Opportunity, StageChange, Touch
 from leads.plain import plain_form_of
 from notifications.models import Notice, OutboxMessage
 from routing.models import Decision
@@ -74,6 +75,16 @@ def story() -> list[Any]:
                 "fired_at", "handoff__lead__email", "timer__target", "step"
             ).values_list("fired_at", "percent", "handoff__lead__email", "timer__clock", "timer__target")
         ),
+        list(
+            Meeting.objects.order_by("starts_at", "lead__email").values_list(
+                "booked_at", "starts_at", "lead__email", "state", "absent", "qualified", "decided_at"
+            )
+        ),
+        list(
+            Opportunity.objects.order_by("opened_at", "lead__email").values_list(
+                "opened_at", "lead__email", "amount", "first_amount", "close_date", "outcome"
+            )
+        ),
     ]
 
 
@@ -115,13 +126,37 @@ def check_clocks() -> None:
 def check_messages() -> None:
     """What is older than a day was told to nobody; of the last day everything was."""
     State = OutboxMessage.State
-    old = OutboxMessage.objects.filter(created_at__lt=END - timedelta(days=1))
+    to_come = OutboxMessage.objects.filter(not_before__gt=END, state=State.PENDING)
+    assert set(to_come.values_list("kind", flat=True)) == {"meeting.to_answer"}
+    rest = OutboxMessage.objects.exclude(id__in=to_come)
+    old = rest.filter(not_before__lt=END - timedelta(days=1))
     assert set(old.values_list("state", flat=True)) == {State.EXPIRED}
-    waiting = OutboxMessage.objects.filter(state=State.PENDING, created_at__lt=END - timedelta(hours=1))
+    waiting = rest.filter(state=State.PENDING, not_before__lt=END - timedelta(hours=1))
     assert not waiting.exists()
     told = OutboxMessage.objects.filter(channel="inapp", state=State.SENT)
     assert set(Notice.objects.values_list("id", flat=True)) == set(told.values_list("id", flat=True))
     assert Notice.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_past_has_deals_and_meetings_of_every_kind_that_the_deck_deals(no_mail: None) -> None:
+    tenant = live(days=60)
+    with tenant_scope(tenant.id):
+        meetings = Meeting.objects.all()
+        states = set(meetings.values_list("state", flat=True))
+        assert states == set(Meeting.State)
+        absent = set(meetings.filter(state=Meeting.State.NO_SHOW).values_list("absent", flat=True))
+        assert absent == set(Meeting.Absent)
+        booked = meetings.filter(state=Meeting.State.BOOKED)
+        assert booked.filter(starts_at__gt=END).exists()
+        assert booked.filter(ends_at__lt=END).exists()
+        assert set(meetings.values_list("qualified", flat=True)) == {True, False}
+        assert set(Handoff.objects.values_list("kind", flat=True)) == {"inbound", "outbound"}
+        deals = Opportunity.objects.all()
+        assert deals.filter(amount__isnull=False, close_date__isnull=False).exists()
+        assert deals.filter(outcome="won").exists()
+        assert deals.filter(outcome="").exists()
+        assert {"Outbound"} < set(deals.values_list("lead__source", flat=True))
 
 
 def test_the_generator_repeats_itself_and_keeps_to_its_days() -> None:
