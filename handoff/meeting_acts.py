@@ -18,7 +18,7 @@ from handoff.services.acting import Actor
 from handoff.services.cycle import meet
 from handoff.services.owners import record_move
 from leads import services as leads
-from leads.criteria import facts_of
+from leads.criteria import HANDOFF_KIND, facts_of
 from leads.lifecycle import Stage
 from leads.models import Assignment, Handoff, Lead, Touch
 from leads.past import past_of
@@ -63,8 +63,8 @@ def open_outbound(lead: Lead, ae: Member | None, actor: Actor, now: datetime, *,
 
     Raises Conflict where the rules find nobody; StageError where the lead cannot be handed over.
     """
-    known = facts_of(lead, lead.account, past_of([lead.id]).get(lead.id, ()), now)
-    facts = known.having("handoff.kind", str(OUTBOUND))
+    past = past_of([lead.id]).get(lead.id, ())
+    facts = facts_of(lead, lead.account, past, now, extra={HANDOFF_KIND: str(OUTBOUND)})
     (fresh,) = leads.prepare_handoffs([lead], now=now, terms=_terms(facts, lead, now))
     fresh.kind = OUTBOUND
     leads.move_stage(lead, Stage.MQL, actor=actor.key, now=now, why="Meeting booked", handoff=fresh)

@@ -18,7 +18,7 @@ from feedback.models import Dispute
 from handoff.nurture import NURTURED, is_unfinished
 from handoff.shadow import Telling, through
 from leads.account_facts import Beside
-from leads.criteria import Criteria, facts_of, load_criteria
+from leads.criteria import HANDOFF_KIND, Criteria, facts_of, load_criteria
 from leads.models import Assignment, CriteriaVersion, Handoff, Lead
 from leads.past import past_of
 from leads.score import FIELD as SCORE
@@ -351,11 +351,7 @@ def _facts(handoffs: Sequence[Handoff], setup: Setup, now: datetime) -> dict[UUI
 
 
 def _of_handoff(handoff: Handoff) -> dict[str, object]:
-    """Of an inbound one, as when it came, its kind is not known: rules ask for what is outbound."""
-    known: dict[str, object] = {"sla.tier": handoff.tier}
-    if handoff.kind == Handoff.Kind.OUTBOUND:
-        known["handoff.kind"] = str(handoff.kind)
-    return known
+    return {"sla.tier": handoff.tier, HANDOFF_KIND: str(handoff.kind)}
 
 
 def _criteria_of_score(rule_set: RuleSet, now: datetime) -> Criteria | None:

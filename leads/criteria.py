@@ -25,7 +25,7 @@ from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe,
 from leads.account_facts import Beside
 from leads.list_use import unknown_lists
 from leads.matching import email_domain, is_free_mail
-from leads.models import Account, CriteriaVersion, Engagement, Lead
+from leads.models import Account, CriteriaVersion, Engagement, Handoff, Lead
 from leads.requirements import (
     Requirements,
     check_requirements,
@@ -53,6 +53,8 @@ ENGAGEMENT_KINDS: Final[dict[str, str]] = {
 #: Every lead is judged by all of them, and its verdict says so of each.
 MOST_EXCLUSIONS: Final = 50
 MOST_CONDITIONS: Final = 2_000
+#: What a rule calls the kind of a handoff, inbound or outbound.
+HANDOFF_KIND: Final = "handoff.kind"
 #: The engagement that is kept of an arrival which names none.
 ARRIVAL: Final = "arrival"
 
@@ -89,7 +91,7 @@ SCHEMA: Final = Schema(
         Field("place.country", "text", "Country of the lead, else of its account", vocabulary=COUNTRIES),
         Field("place.region", "text", "Region of the lead, else of its account"),
         Field("sla.tier", "text", "SLA tier"),
-        Field("handoff.kind", "text", "Kind of handoff"),
+        Field(HANDOFF_KIND, "text", "Kind of handoff"),
     ]
 )
 
@@ -134,8 +136,10 @@ def facts_of(
                  "demo_request"}. criteria: whose signals make the score; without them it is as it came in.
     beside:      of many leads at once, for what is read of all of them at the first question.
     Without an account its flags are false (a stranger is no customer); its other fields are not known.
+    A lead that is judged came by itself: its handoff is inbound, unless extra says otherwise.
     """
     values = values_of(lead, account)
+    values[HANDOFF_KIND] = str(Handoff.Kind.INBOUND)
     values.update((beside or Beside([(lead, account)])).values_of(lead))
     if extra:
         values.update(extra)

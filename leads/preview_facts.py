@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 
 from core.rules import Rule
 from leads.account_facts import Who, lists_of
-from leads.criteria import ACCOUNT_FIELDS, FLAGS, LEAD_FIELDS
+from leads.criteria import ACCOUNT_FIELDS, FLAGS, HANDOFF_KIND, LEAD_FIELDS
 from leads.list_use import FIELD as LISTS
 from leads.matching import email_domain, is_free_mail
 from leads.models import Handoff, Lead
@@ -57,7 +57,7 @@ def see_leads(last: int, rules: Sequence[Rule]) -> list[SeenLead]:
     lists = _lists(found, [column for column, _ in reading]) if LISTS in fields else None
     seen = []
     for position, (key, created_at, *its) in enumerate(found):
-        values: dict[str, object] = {}
+        values: dict[str, object] = {HANDOFF_KIND: str(Handoff.Kind.INBOUND)}
         for (_, read), value in zip(reading, its, strict=True):
             read(values, value)
         for name, own, accounts in places:

@@ -1,5 +1,5 @@
-"""The policy a new organisation starts with: the usual speeds and two promises a tier, to be argued about
-from there.
+"""The policy a new organisation starts with: the usual speeds, two promises a tier, and one tier for outbound
+meetings, to be argued about from there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 from sla.presets import content_of, pick
 
 DEFAULT_POLICY: dict[str, Any] = content_of(
-    pick({}, "none"),
+    pick({}, "none", outbound=True),
     {
         "ladder": [
             {"at": 50, "actions": ["remind_owner"]},

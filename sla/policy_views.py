@@ -15,15 +15,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, StaleVersion
+from leads.criteria import HANDOFF_KIND
 from leads.defaults import INTENT_KINDS, engaged
 from leads.models import Handoff
 from sla import policy_edit, words
 from sla.models import BusinessUnit, PolicyVersion
 from sla.policies import find_policy
 from sla.policy_changes import changes
-from sla.policy_drafts import begin_draft
+from sla.policy_drafts import base_content, begin_draft
 from sla.policy_forms import PolicyForm
 from sla.policy_review import place_of, publishing_errors
+from sla.presets import outbound_tier_of
 from sla.publish_views import crumbs
 from sla.recipients import lead_owners_among, named_members
 from sla.tiers import MOST_STEPS, Policy
@@ -77,6 +79,7 @@ def policy(request: TenantRequest) -> HttpResponse:
         ],
         "draft": any(version.state == VersionState.DRAFT for version in history),
         "may_change": _is_admin(request),
+        "offers_outbound": _is_admin(request) and unit is None and _lacks_outbound(found),
         "standing": standing(PolicyVersion, request, line=line),
         "crumbs": crumbs(),
         "no_policy": f"Until one is in force here, leads of {unit.name} run by the next unit that they fit,"
@@ -86,6 +89,15 @@ def policy(request: TenantRequest) -> HttpResponse:
         **unit_context(unit, "sla:policy"),
     }
     return render(request, "sla/policy.html", context)
+
+
+def _lacks_outbound(found: Policy | None) -> bool:
+    """Whether meetings are booked, and neither the policy in force nor the draft has a rule about them."""
+    if found is None or any(tier.rule and HANDOFF_KIND in tier.rule.fields for tier in found.tiers):
+        return False
+    if outbound_tier_of(base_content()) is not None:
+        return False
+    return bool(Handoff.objects.filter(kind=Handoff.Kind.OUTBOUND).exists())
 
 
 def _in_words(found: Policy, unit: BusinessUnit | None, *, now: datetime) -> dict[str, Any]:

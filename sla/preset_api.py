@@ -49,6 +49,7 @@ class TierPresetSerializer(serializers.Serializer[Any]):
 class PresetsSerializer(serializers.Serializer[Any]):
     tiers = TierPresetSerializer(many=True)
     decision = PresetChoiceSerializer()
+    outbound = PresetChoiceSerializer(help_text="The decision about an outbound meeting.")
     cadences = PresetCadenceSerializer(many=True, help_text="The usual one first.")
     target_percent = serializers.IntegerField(help_text="Share of promises that is to be kept,")
     target_days = serializers.IntegerField(help_text="within so many days of going live.")
@@ -59,6 +60,11 @@ class PresetInSerializer(serializers.Serializer[Any]):
         required=False, help_text="Key of a choice by tier; the usual one for what is left out."
     )
     cadence = serializers.CharField(required=False, help_text="Key of a cadence; the usual one unless said.")
+    outbound = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="Whether outbound meetings have a tier of their own; left out, one that is there stays.",
+    )
     revision = serializers.IntegerField(
         required=False, min_value=1, help_text="Of the open draft that this replaces; left out to begin one."
     )
@@ -163,6 +169,7 @@ class PresetsView(TenantAPIView):
                     for tier in presets.TIERS
                 ],
                 "decision": _choice(presets.DECISION),
+                "outbound": _choice(presets.OUTBOUND_DECISION),
                 "cadences": [
                     {**_choice(each), "count": each.count, "channels": each.channels}
                     for each in presets.CADENCES
@@ -187,7 +194,7 @@ class PresetDraftView(_Drafting):
         pauses stay. 409 where a draft is open that `revision` does not name.
         """
         said = strict.read(_read_preset, request.data)
-        picked = presets.pick(said.get("speeds", {}), said.get("cadence"))
+        picked = presets.pick(said.get("speeds", {}), said.get("cadence"), outbound=said.get("outbound"))
         base = base_content()
         return self.written(presets.content_of(picked, base), base=base, revision=said.get("revision"))
 

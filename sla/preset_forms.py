@@ -37,9 +37,25 @@ class PresetForm(DaysForm):
     revision = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
     seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=400)
     cadence = forms.ChoiceField(label="Contact attempts", widget=forms.RadioSelect)
+    outbound = forms.BooleanField(label="Outbound meetings have a tier of their own", required=False)
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, revision: int | None = None) -> None:
-        super().__init__(data, initial={"revision": revision, "cadence": presets.CADENCES[0].key})
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        revision: int | None = None,
+        base: Mapping[str, Any],
+    ) -> None:
+        """base: what the choices would change; a tier of outbound meetings that it has stays as it is."""
+        self._has_outbound = presets.outbound_tier_of(base) is not None
+        super().__init__(
+            data,
+            initial={
+                "revision": revision,
+                "cadence": presets.CADENCES[0].key,
+                "outbound": self._has_outbound,
+            },
+        )
         for tier in presets.TIERS:
             self.fields[f"speed_{tier.slug}"] = forms.ChoiceField(
                 label=tier.name,
@@ -77,4 +93,6 @@ class PresetForm(DaysForm):
     @property
     def picked(self) -> Picked:
         speeds = {tier.slug: self.cleaned_data[f"speed_{tier.slug}"] for tier in presets.TIERS}
-        return presets.pick(speeds, self.cleaned_data["cadence"])
+        outbound = self.cleaned_data["outbound"]
+        keeps = outbound and self._has_outbound
+        return presets.pick(speeds, self.cleaned_data["cadence"], outbound=None if keeps else outbound)

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from core.errors import Conflict, StaleVersion
 from sla import presets, words
@@ -39,7 +39,8 @@ def from_preset(request: TenantRequest) -> HttpResponse:
     what the own history proposes in it. An open draft is replaced only once what that replaces was shown.
     """
     draft = versions.open_draft(PolicyVersion)
-    form = PresetForm(request.POST or None, revision=draft.revision if draft else None)
+    revision = draft.revision if draft else None
+    form = PresetForm(request.POST or None, revision=revision, base=base_content())
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         answer = _chosen(request, form, draft, context)
@@ -50,6 +51,7 @@ def from_preset(request: TenantRequest) -> HttpResponse:
         "draft": draft,
         "saved_by": _saved_by(draft),
         "decision": presets.DECISION,
+        "outbound": presets.OUTBOUND_DECISION,
         "aim_days": presets.DAYS_TO_AIM,
         "aim": request.tenant.target_percent,
         "rows": _tier_rows(form, context.get("history")),
@@ -143,6 +145,26 @@ def _own(history: OwnHistory | None, slug: str) -> list[dict[str, Any]]:
         }
         for each in history.of(slug)
     ]
+
+
+@require_POST
+@member_required(Role.ADMIN)
+def add_outbound(request: TenantRequest) -> HttpResponse:
+    """POST /policy/outbound: put the tier of outbound meetings into the draft, or begin one with it."""
+    draft = versions.open_draft(PolicyVersion)
+    try:
+        write_draft(
+            presets.with_outbound_tier(base_content()),
+            revision=draft.revision if draft else None,
+            actor=member_actor(request.member),
+            now=database_clock(),
+        )
+    except (StaleVersion, Conflict) as refusal:
+        messages.error(request, refusal.message)
+    else:
+        text = "Outbound meetings have a tier in the draft. Nothing of it is in force before it is published."
+        messages.success(request, text)
+    return redirect("sla:policy_draft")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

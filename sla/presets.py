@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import FieldError, ValidationFailed, pointer
+from leads.criteria import HANDOFF_KIND
 from leads.defaults import engaged
+from sla.policy_edit import tier_of, tiers_of
 from sla.targets import Target
 
 #: Parts of a policy that a preset leaves as they are.
@@ -95,6 +97,13 @@ TIERS: Final[tuple[TierPreset, ...]] = (
 )
 #: Within which a lead is accepted or rejected, in every tier.
 DECISION: Final = Speed("24_hours", "24 hours, as one business day", {"business_days": 1}, _USUAL)
+#: What an outbound handoff is promised: its first touch was the booking, and its clock stands still until the
+#: meeting ends. Tried before all others, whatever its lead asked for once.
+OUTBOUND: Final = "outbound_meeting"
+OUTBOUND_NAME: Final = "Outbound meeting"
+OUTBOUND_DECISION: Final = Speed(
+    "24_hours", "24 hours of working time after the meeting", {"minutes": 1440}, _USUAL
+)
 CADENCES: Final[tuple[Cadence, ...]] = (
     Cadence("6_in_10", "6 within 10 business days, on 2 channels", 6, 2, {"business_days": 10}, _USUAL),
     # Fourteen days, two of them weekends: ten business days.
@@ -114,13 +123,15 @@ DAYS_TO_AIM: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """What somebody chose of the preset: a speed for each tier, by slug, and a cadence."""
+    """What somebody chose of the preset: a speed for each tier, by slug, a cadence, and whether outbound
+    meetings have a tier of their own (None: they have the one that is there, if there is one)."""
 
     speeds: Mapping[str, Speed]
     cadence: Cadence
+    outbound: bool | None = None
 
 
-def pick(speeds: Mapping[str, object], cadence: object = None) -> Picked:
+def pick(speeds: Mapping[str, object], cadence: object = None, *, outbound: bool | None = None) -> Picked:
     """The choices by their keys; what is not said is the usual one.
 
     Raises ValidationFailed with a path (/speeds/<tier>, /cadence) for what there is no choice of.
@@ -150,15 +161,39 @@ def pick(speeds: Mapping[str, object], cadence: object = None) -> Picked:
         errors.append(FieldError(pointer("cadence"), f"Use one of: {', '.join(cadences)}.", "choice"))
     if errors:
         raise ValidationFailed(f"{errors[0].path}: {errors[0].message}", field_errors=errors)
-    return Picked(chosen, cadences[str(said)])
+    return Picked(chosen, cadences[str(said)], outbound)
 
 
 def content_of(picked: Picked, base: Mapping[str, Any]) -> dict[str, Any]:
     """The policy with the tiers of these choices, and everything else of `base` as it is."""
+    present = outbound_tier_of(base)
+    first = outbound_tier() if picked.outbound else present if picked.outbound is None else None
     return {
-        "tiers": [_tier(tier, picked) for tier in TIERS],
+        "tiers": [*([first] if first else []), *(_tier(tier, picked) for tier in TIERS)],
         **{part: base[part] for part in _KEPT if part in base},
     }
+
+
+def outbound_tier() -> dict[str, Any]:
+    """The tier of outbound meetings."""
+    return {
+        "slug": OUTBOUND,
+        "name": OUTBOUND_NAME,
+        "when": {"field": HANDOFF_KIND, "op": "equals", "value": "outbound"},
+        "targets": [_target(Target.DECISION, OUTBOUND_DECISION.duration)],
+    }
+
+
+def outbound_tier_of(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The tier of a policy that has the slug of the preset's; None without one."""
+    return tier_of(content, OUTBOUND)
+
+
+def with_outbound_tier(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy with the tier of outbound meetings as its first; as it is where it has one."""
+    if outbound_tier_of(content) is not None:
+        return dict(content)
+    return {**content, "tiers": [outbound_tier(), *tiers_of(content)]}
 
 
 def _tier(tier: TierPreset, picked: Picked) -> dict[str, Any]:
@@ -181,6 +216,6 @@ def _target(target: Target, duration: Mapping[str, int]) -> dict[str, Any]:
 def goal_of(slug: str, target: str) -> Mapping[str, int] | None:
     """The usual promise of a tier for a target; of a tier that no preset has, only its decision is known."""
     if target == Target.DECISION:
-        return DECISION.duration
+        return OUTBOUND_DECISION.duration if slug == OUTBOUND else DECISION.duration
     tier = next((tier for tier in TIERS if tier.slug == slug), None)
     return tier.usual.duration if tier is not None and target == Target.FIRST_TOUCH else None

@@ -15,6 +15,7 @@ urlpatterns = [
     path("policy/draft/check", publish_views.check, name="policy_check"),
     path("policy/draft/discard", policy_views.discard, name="policy_discard"),
     path("policy/presets", preset_views.from_preset, name="policy_presets"),
+    path("policy/outbound", preset_views.add_outbound, name="policy_outbound"),
     path("policy/proposal", preset_views.from_history, name="policy_proposal"),
     path("policy/units", unit_views.unit_list, name="units"),
     path("policy/units/<uuid:business_unit_id>", unit_views.edit_unit, name="unit"),

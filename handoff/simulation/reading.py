@@ -19,7 +19,7 @@ from core.errors import Conflict
 from core.rules import Facts
 from handoff.simulation.replay import OUTSIDE, Arrival, Span, World
 from leads.account_facts import Beside
-from leads.criteria import Criteria, facts_of, load_criteria
+from leads.criteria import HANDOFF_KIND, Criteria, facts_of, load_criteria
 from leads.models import Assignment, CriteriaVersion, Engagement, Handoff
 from leads.past import counts, last_closing
 from routing.facts import Board, read_people, read_pools
@@ -169,12 +169,17 @@ def _facts(
         for kind, subject, when, heard in past
         if (known := when if handoff.is_history else heard) <= at and counts(known, closed_at)
     ]
-    facts = facts_of(handoff.lead, handoff.lead.account, did, at, criteria=criteria, beside=beside)
+    extra = {HANDOFF_KIND: str(handoff.kind)}
+    facts = facts_of(
+        handoff.lead, handoff.lead.account, did, at, extra=extra, criteria=criteria, beside=beside
+    )
     inputs = decided[3] if decided is not None and decided[0] == "intake" else None
     if not inputs:
         return facts
     then = {
-        name: value for name, value in inputs["values"].items() if name not in NAMES and name != "sla.tier"
+        name: value
+        for name, value in inputs["values"].items()
+        if name not in NAMES and name not in ("sla.tier", HANDOFF_KIND)
     }
     return Facts({**facts.values, **then}, did, at)
 

@@ -16,11 +16,11 @@ from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
 from handoff.simulation.single import Known
 from leads.account_facts import Who, lists_of
-from leads.criteria import ACCOUNT_FIELDS, FLAGS, LEAD_FIELDS
+from leads.criteria import ACCOUNT_FIELDS, FLAGS, HANDOFF_KIND, LEAD_FIELDS
 from leads.incoming import COMPANY_LIMITS, LEAD_LIMITS
 from leads.list_use import FIELD as LISTS
 from leads.matching import check_domain, company_domain, email_domain, is_free_mail, normalise_email
-from leads.models import Account, Engagement, Lead
+from leads.models import Account, Engagement, Handoff, Lead
 from routing.decide import ACCOUNT_OWNER
 
 MOST_ENGAGEMENTS: Final = 20
@@ -104,6 +104,7 @@ def facts_at(typed: Mapping[str, Any], at: datetime, companies: Companies | None
         values[f"place.{name}"] = typed.get(name) or account.get(name)
     owner_id = stored.owner_id if stored is not None else None
     values[ACCOUNT_OWNER] = account.get("owner") or (str(owner_id) if owner_id else None)
+    values[HANDOFF_KIND] = str(Handoff.Kind.INBOUND)
     values[LISTS] = lambda: known.lists(typed)  # read where a rule asks
     did = [
         (each["kind"], each.get("subject") or "", at - timedelta(minutes=each.get("minutes_ago") or 0))

@@ -35,7 +35,7 @@ TARGETS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def org(now: datetime) -> Org:
-    *others, last = DEFAULT_POLICY["tiers"]
+    _, *others, last = DEFAULT_POLICY["tiers"]
     return make_org(
         "stages",
         now=now,
@@ -147,7 +147,7 @@ def test_an_undone_acceptance_takes_its_clocks_back(org: Org, handoff: Handoff, 
 @pytest.mark.parametrize("swept", [False, True])
 def test_what_an_undone_acceptance_had_begun_was_never_owed(now: datetime, swept: bool) -> None:
     quick = {"target": "sql_decision", "duration": {"seconds": 2}, "clock": "wall"}
-    *others, last = DEFAULT_POLICY["tiers"]
+    _, *others, last = DEFAULT_POLICY["tiers"]
     tiers = [{**others[0], "targets": [TARGETS[1], quick]}, *others[1:], last]
     org = make_org("hasty", now=now, hours="always", policy={**DEFAULT_POLICY, "tiers": tiers})
     with org.scope():
@@ -291,7 +291,7 @@ def test_the_rep_sees_what_is_owed_and_the_api_says_it(org: Org, handoff: Handof
 
 
 def test_the_window_of_a_next_owner_does_not_shorten_the_attempts(now: datetime) -> None:
-    *others, last = DEFAULT_POLICY["tiers"]
+    _, *others, last = DEFAULT_POLICY["tiers"]
     org = make_org(
         "windowed",
         now=now,

@@ -129,6 +129,26 @@ def test_the_tier_of_outbound_meetings_is_a_rule_of_the_policy(
     assert handoff_of(acme, new_lead(acme, now)).tier == "demo_request"
 
 
+def test_rules_may_ask_for_what_is_inbound_as_for_what_is_outbound(
+    acme: Org, prospect: Lead, now: datetime, tomorrow: datetime
+) -> None:
+    def tier(kind: str) -> dict[str, Any]:
+        return {
+            "slug": f"{kind}_only",
+            "name": kind.title(),
+            "when": {"field": "handoff.kind", "op": "equals", "value": kind},
+            "targets": [{"target": "decision", "duration": {"minutes": 60}, "clock": "business"}],
+        }
+
+    with acme.scope():
+        was = acme.policy.content
+        acme.policy.content = {**was, "tiers": [tier("inbound"), tier("outbound"), *was["tiers"]]}
+        acme.policy.save()
+    assert handoff_of(acme, new_lead(acme, now)).tier == "inbound_only"
+    assert book(acme, prospect, tomorrow, acme.reps[1]).status_code == 201
+    assert handoff_of(acme, prospect).tier == "outbound_only"
+
+
 def test_an_accepted_meeting_makes_a_sal_and_can_be_undone_for_ten_seconds(
     acme: Org, prospect: Lead, tomorrow: datetime, api_at: At
 ) -> None:

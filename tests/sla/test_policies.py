@@ -11,6 +11,7 @@ from core.errors import ValidationFailed
 from leads.criteria import SCHEMA
 from sla.defaults import DEFAULT_POLICY
 from sla.tiers import parse_policy, validate_policy
+from tests.factories import POLICY
 
 
 def _late(*steps: dict[str, Any]) -> list[dict[str, Any]]:
@@ -24,7 +25,7 @@ LATE_BACKWARDS = _late({"after": {"minutes": 5}}, {"after": {"minutes": 5}})
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The default policy with one place changed; None as value of a key deletes nothing, "drop" does."""
-    content: Any = deepcopy(DEFAULT_POLICY)
+    content: Any = deepcopy(POLICY)
     *parents, last = [int(part) if part.isdigit() else part for part in path.strip("/").split("/")]
     place = content
     for part in parents:

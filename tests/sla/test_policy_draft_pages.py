@@ -756,7 +756,7 @@ def test_a_part_with_something_wrong_in_it_is_open(acme: Org) -> None:
 
 
 def test_a_promise_by_the_wall_clock_shows_its_clock(acme: Org) -> None:
-    client = editing(acme, DEFAULT_POLICY)
+    client = editing(acme, POLICY)
     save(client, first_touch_clock="wall")
     first, second = client.get(DRAFT).context["form"].first_targets
     assert (first["other_clock"], second["other_clock"]) == (True, False)

@@ -59,6 +59,7 @@ def test_the_presets_say_what_to_choose_from_and_what_is_published(acme: Org) ->
     assert "2007" in demo["choices"][0]["source"]
     assert [tier["engagement"] for tier in found["tiers"]][-1] is None
     assert found["decision"]["duration"] == {"business_days": 1}
+    assert found["outbound"]["duration"] == {"minutes": 24 * 60}
     assert [(each["count"], each["channels"]) for each in found["cadences"]] == [(6, 2), (8, 3), (0, 0)]
     assert (found["target_percent"], found["target_days"]) == (85, 30)
 
@@ -77,6 +78,16 @@ def test_a_draft_begins_with_the_usual_tiers_and_keeps_the_rest(acme: Org) -> No
     assert len(draft["changed"]) == 4
     assert call(acme, "GET", "/draft").json()["content"] == draft["content"]
     assert call(acme, "POST", "/draft/check").json()["problems"] == []
+
+
+def test_outbound_meetings_get_a_tier_where_it_is_asked_for_and_keep_it(acme: Org) -> None:
+    asked = call(acme, "POST", "/draft/preset", {"outbound": True}).json()
+    assert asked["content"]["tiers"][0]["slug"] == "outbound_meeting"
+    assert any("Outbound meeting" in change for change in asked["changed"])
+    kept = call(acme, "POST", "/draft/preset", {"revision": 1, "cadence": "none"}).json()
+    assert kept["content"]["tiers"][0] == asked["content"]["tiers"][0]
+    gone = call(acme, "POST", "/draft/preset", {"revision": 2, "outbound": False}).json()
+    assert gone["content"]["tiers"][0]["slug"] == "demo_request"
 
 
 @pytest.mark.parametrize("cadence", [each.key for each in CADENCES])

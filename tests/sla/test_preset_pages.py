@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from leads.models import Handoff
 from sla.models import PolicyVersion, Target
-from sla.presets import TIERS
+from sla.presets import TIERS, outbound_tier
 from sla.services import meet
 from tenants import versions
 from tenants.clock import database_clock
@@ -104,6 +105,33 @@ def test_it_begins_a_draft_with_what_was_chosen(acme: Org) -> None:
     editor = client.get("/policy/draft")
     assert editor.status_code == 200
     assert "8 contact attempts over 3 channels" in text_of(editor)
+
+
+def test_the_box_gives_outbound_meetings_a_tier_and_stays_ticked(acme: Org) -> None:
+    client = as_(acme.admin)
+    client.post(PRESETS, written(client.get(PRESETS), outbound="on", do="start"))
+    assert draft_of(acme).content["tiers"][0] == outbound_tier()
+    assert written(client.get(PRESETS))["outbound"] is True
+
+
+def test_the_tiers_page_offers_it_once_a_meeting_was_booked(acme: Org, globex: Org) -> None:
+    client = as_(acme.admin)
+    address = "/policy/outbound"
+    assert address not in client.get("/policy").content.decode()
+    with acme.scope():
+        handoff = open_handoff(acme, at=database_clock(), tier="content")
+        Handoff.objects.filter(id=handoff.id).update(kind="outbound")
+    assert address in client.get("/policy").content.decode()
+    assert address not in as_(globex.admin).get("/policy").content.decode()
+    assert address not in as_(acme.reps[0]).get("/policy").content.decode()
+    assert as_(acme.reps[0]).post(address).status_code == 403
+    answer = client.post(address)
+    assert (answer.status_code, answer["Location"]) == (302, "/policy/draft")
+    assert draft_of(acme).content["tiers"] == [outbound_tier(), *POLICY["tiers"]]
+    assert client.post(address).status_code == 302
+    assert draft_of(acme).content["tiers"] == [outbound_tier(), *POLICY["tiers"]]
+    assert address not in client.get("/policy").content.decode()
+    assert "Outbound meeting" in text_of(client.get("/policy/draft"))
 
 
 def test_an_open_draft_is_replaced_only_after_it_was_said_what_that_replaces(acme: Org) -> None:

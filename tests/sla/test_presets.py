@@ -10,7 +10,16 @@ from core.errors import ValidationFailed
 from leads.criteria import SCHEMA
 from leads.defaults import engaged
 from sla.defaults import DEFAULT_POLICY
-from sla.presets import CADENCES, DECISION, TIERS, content_of, pick
+from sla.presets import (
+    CADENCES,
+    DECISION,
+    TIERS,
+    content_of,
+    goal_of,
+    outbound_tier,
+    pick,
+    with_outbound_tier,
+)
 from sla.tiers import parse_policy, validate_policy
 from tests.factories import POLICY
 
@@ -21,21 +30,38 @@ def durations(content: dict) -> dict[str, list]:
 
 def test_the_usual_speeds_and_cadence() -> None:
     day, ten = {"business_days": 1}, {"business_days": 10}
-    assert durations(content_of(pick({}), DEFAULT_POLICY)) == {
+    assert durations(content_of(pick({}), POLICY)) == {
         "demo_request": [{"minutes": 5}, day, ten],
         "pricing_page": [{"minutes": 60}, day, ten],
         "contact_form": [{"minutes": 240}, day, ten],
         "content": [{"end_of_day": 0}, day, ten],
     }
-    attempts = parse_policy(content_of(pick({}), DEFAULT_POLICY), SCHEMA).tiers[0].spec("attempts")
+    attempts = parse_policy(content_of(pick({}), POLICY), SCHEMA).tiers[0].spec("attempts")
     assert attempts is not None
     assert (attempts.count, attempts.channels) == (6, 2)
 
 
 def test_a_new_organisation_gets_them_with_two_promises_a_tier() -> None:
-    assert DEFAULT_POLICY["tiers"] == POLICY["tiers"]
-    assert DEFAULT_POLICY["tiers"][0]["when"] == engaged("demo_request")
+    outbound, *others = DEFAULT_POLICY["tiers"]
+    assert others == POLICY["tiers"]
+    assert others[0]["when"] == engaged("demo_request")
+    assert outbound["when"] == {"field": "handoff.kind", "op": "equals", "value": "outbound"}
+    assert [(each["target"], each["duration"]) for each in outbound["targets"]] == [
+        ("decision", {"minutes": 24 * 60})
+    ]
     assert validate_policy(DEFAULT_POLICY, SCHEMA) == []
+
+
+def test_the_tier_of_outbound_meetings_stays_as_it_is_unless_something_is_said_of_it() -> None:
+    own = {**outbound_tier(), "name": "Ours"}
+    with_own = {**POLICY, "tiers": [own, *POLICY["tiers"]]}
+    assert content_of(pick({}), with_own)["tiers"][0] == own
+    assert content_of(pick({}, outbound=True), with_own)["tiers"][0] == outbound_tier()
+    assert "outbound_meeting" not in durations(content_of(pick({}, outbound=False), with_own))
+    assert "outbound_meeting" not in durations(content_of(pick({}), POLICY))
+    assert with_outbound_tier(with_own) == with_own
+    assert with_outbound_tier(POLICY)["tiers"] == [outbound_tier(), *POLICY["tiers"]]
+    assert goal_of("outbound_meeting", "decision") == {"minutes": 24 * 60}
 
 
 def test_every_choice_says_what_is_published_or_that_nothing_is() -> None:
