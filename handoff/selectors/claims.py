@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 
+from handoff.selectors.held import held_by
 from handoff.selectors.rows import SHOWN, Row, open_handoffs, rows_of
 from leads.models import Assignment, Handoff
 from routing.decide import WAITS_FOR_CLAIM, Strategy
@@ -15,12 +17,24 @@ from sla.models import Timer
 from tenants.models import Member
 
 
-def claim_count(member: Member) -> int | None:
-    """How many leads the person may claim; None where none waits and no pool of theirs asks; one query."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a person may do beside their own leads. claimable: how many they may claim; None where none waits
+    and no pool of theirs asks. has_held: meetings are to be answered."""
+
+    claimable: int | None
+    has_held: bool
+
+
+def beside_own(member: Member, *, now: datetime) -> Beside:
+    """One query."""
     seats = PoolSeat.objects.filter(member=member, pool__strategy=Strategy.CLAIM, pool__is_active=True)
     waiting = _Number(_waiting(member.id).values("id"))
-    sits, number = Member.objects.filter(id=member.id).values_list(Exists(seats), waiting).get()
-    return number or (0 if sits else None)
+    held = Exists(held_by(member, now=now).order_by())
+    sits, number, has_held = (
+        Member.objects.filter(id=member.id).values_list(Exists(seats), waiting, held).get()
+    )
+    return Beside(number or (0 if sits else None), has_held)
 
 
 class _Number(Subquery):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Count, QuerySet
 
+from feedback.models import Meeting
 from handoff import clocks
 from handoff.clocks import Reading
-from handoff.selectors.claims import claim_count, to_claim
+from handoff.selectors.claims import beside_own, to_claim
+from handoff.selectors.held import read_held
 from handoff.selectors.rows import SHOWN, Row, open_handoffs
 from leads.models import Handoff, Touch
 from sla.models import Timer
@@ -27,12 +29,14 @@ MOST_OPEN: Final = 1_000
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """One tab of a rep's inbox. rows: the first SHOWN of `total`. counts: of the tabs that are counted;
-    "claim" only for who sits in a pool where leads are claimed."""
+    "claim" only for who sits in a pool where leads are claimed. held: meetings to be answered, in the tab of
+    what is to be decided."""
 
     tab: str
     rows: list[Row]
     total: int
     counts: dict[str, int]
+    held: list[Meeting] = field(default_factory=list)
 
     def group(self, *statuses: Status | None) -> list[Row]:
         return [row for row in self.rows if row.status in statuses]
@@ -41,8 +45,9 @@ class Inbox:
 def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
     """What a rep has to do, the most pressing first: to decide, to claim, being worked, paused, or done.
 
-    Four queries whatever the length, one more for working and for done: who is there, whether they claim
-    leads, how their clocks stand, and the rows that are shown.
+    Four queries whatever the length, one more for working and for done, and for meetings to answer: who is
+    there, whether they claim leads or have such meetings, how their clocks stand, and the rows that are
+    shown.
     """
     own = open_handoffs().filter(owner=member).order_by("started_at")
     accepted = dict(own.values_list("id", "accepted_at")[:MOST_OPEN])
@@ -53,16 +58,18 @@ def inbox(*, member: Member, tab: str, now: datetime) -> Inbox:
     counts = {"decide": len(undecided), "working": len(working)}
     if tab in ("decide", "paused"):
         counts["paused"] = len(paused)
-    if (claimable := claim_count(member)) is not None:
-        counts["claim"] = claimable
+    beside = beside_own(member, now=now)
+    if beside.claimable is not None:
+        counts["claim"] = beside.claimable
     if tab == "claim":
-        return Inbox(tab, to_claim(member=member, now=now), claimable or 0, counts)
+        return Inbox(tab, to_claim(member=member, now=now), beside.claimable or 0, counts)
     chosen = {"decide": undecided, "working": working, "paused": paused}.get(tab, [])
     rows = _done(member, now=now) if tab == "done" else _shown(chosen, readings, now=now)
     if tab == "working":
         made = attempts([row.handoff.id for row in rows])
         rows = [replace(row, touches=made.get(row.handoff.id, 0)) for row in rows]
-    return Inbox(tab, rows, len(rows) if tab == "done" else len(chosen), counts)
+    held = read_held(member, now=now) if tab == "decide" and beside.has_held else []
+    return Inbox(tab, rows, len(rows) if tab == "done" else len(chosen), counts, held)
 
 
 def _readings(handoff_ids: Collection[UUID], *, now: datetime) -> dict[UUID, Reading]:

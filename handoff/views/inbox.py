@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,10 +14,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from feedback.models import Meeting
 from handoff import clocks, selectors
 from handoff.after_hours import short_words
 from handoff.badges import remember
 from handoff.lead_page import why_line
+from handoff.selectors.rows import rows_of
 from handoff.shadow import is_measured_only
 from handoff.views import base
 from handoff.views.base import chosen_page, is_part, reader
@@ -35,14 +38,25 @@ def inbox(request: TenantRequest) -> HttpResponse:
     found = selectors.inbox(member=request.member, tab=tab, now=now)
     remember(request, undecided=found.counts["decide"])
     wanted = _uuid_or_none(request.GET.get("lead", "")) if tab != "claim" else None
-    rows = [row for group in _groups(found) for row in group["rows"]]
+    held = _held(found.held)
+    groups = _groups(found, held, now)
+    rows = [row for group in groups for row in group["rows"]]
     # A lead that nobody has yet opens for whoever claims it.
     chosen = wanted or (rows[0].handoff.lead_id if rows and tab != "claim" else None)
     page = None if is_part(request, "queue") else chosen_page(request, chosen, now)
     context = {
         "inbox": found,
         "measured": is_measured_only(request.member, request.tenant),
-        "groups": _queue_groups(found, chosen=chosen, now=now),
+        "groups": [
+            {
+                "title": group["title"],
+                "tone": group["tone"],
+                "total": len(group["rows"]),
+                "rows": [_drawn(row, held, tab=tab, chosen=chosen, now=now) for row in group["rows"]],
+            }
+            for group in groups
+        ],
+        "held": len(held),
         "hidden": found.total - len(found.rows),
         "page": page,
         "chosen": chosen,
@@ -66,25 +80,35 @@ _GROUPS: tuple[tuple[str, str, tuple[Status | None, ...]], ...] = (
 )
 
 
-def _groups(found: selectors.Inbox) -> list[dict[str, Any]]:
+def _held(found: Sequence[Meeting]) -> dict[UUID, Meeting]:
+    """Meetings to answer, by their handoffs; of two of one handoff the older one."""
+    return {each.handoff_id: each for each in reversed(found)}
+
+
+def _groups(found: selectors.Inbox, held: Mapping[UUID, Meeting], now: datetime) -> list[dict[str, Any]]:
+    """The rows of the queue under their titles; a lead whose meeting is to be answered stands there alone."""
     if found.tab == "done":
         return [{"title": "Last answered", "tone": "", "rows": found.rows}]
-    groups = [
-        {"title": title, "tone": tone, "rows": found.group(*statuses)} for title, tone, statuses in _GROUPS
-    ]
+    handoffs = [each.handoff for each in held.values()]
+    groups = [{"title": "Meetings to answer", "tone": "", "rows": rows_of(handoffs, now=now) if held else []}]
+    for title, tone, statuses in _GROUPS:
+        rows = [row for row in found.group(*statuses) if row.handoff.id not in held]
+        groups.append({"title": title, "tone": tone, "rows": rows})
     return [group for group in groups if group["rows"]]
 
 
-def _queue_groups(found: selectors.Inbox, *, chosen: UUID | None, now: datetime) -> list[dict[str, Any]]:
-    return [
-        {
-            "title": group["title"],
-            "tone": group["tone"],
-            "total": len(group["rows"]),
-            "rows": [queue_row(row, tab=found.tab, chosen=chosen, now=now) for row in group["rows"]],
-        }
-        for group in _groups(found)
-    ]
+def _drawn(
+    row: selectors.Row, held: Mapping[UUID, Meeting], *, tab: str, chosen: UUID | None, now: datetime
+) -> dict[str, Any]:
+    """A row of the queue; that of a meeting says which, and whose answer it waits for."""
+    drawn = queue_row(row, tab=tab, chosen=chosen, now=now)
+    meeting = held.get(row.handoff.id)
+    if meeting is None:
+        return drawn
+    if row.reading is None:
+        drawn |= {"status": "waiting", "due": ""}
+    when = clocks.due_text(meeting.starts_at, now)
+    return {**drawn, "source": "", "why": f"Meeting {when} with {meeting.ae.name}: how did it go?"}
 
 
 def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetime) -> dict[str, Any]:

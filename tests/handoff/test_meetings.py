@@ -39,6 +39,14 @@ def api_at(monkeypatch: pytest.MonkeyPatch) -> At:
     return stand_still
 
 
+@pytest.fixture
+def page_at(monkeypatch: pytest.MonkeyPatch) -> At:
+    def stand_still(moment: datetime) -> None:
+        monkeypatch.setattr("handoff.views.base.reading_clock", fixed_clock(moment))
+
+    return stand_still
+
+
 @pytest.fixture(autouse=True)
 def at_ten(api_at: At, now: datetime) -> None:
     api_at(now)
@@ -392,3 +400,26 @@ def test_the_list_of_meetings_costs_the_same_however_many_there_are(
             assert client.get("/meetings").status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_the_inbox_of_the_ae_and_of_the_sdr_has_the_meetings_to_answer(
+    acme: Org, prospect: Lead, tomorrow: datetime, api_at: At, page_at: At
+) -> None:
+    sdr, ae, other = acme.reps[0], acme.reps[1], acme.reps[2]
+    made = book(acme, prospect, tomorrow, ae)
+    page_at(tomorrow - timedelta(hours=1))
+    assert "Meetings to answer" not in browser(ae).get("/inbox").content.decode()
+    page_at(tomorrow + timedelta(hours=1))
+    for member in (ae, sdr):
+        page = browser(member).get("/inbox").content.decode()
+        queue = page[: page.index('aria-label="Lead"')]
+        assert "<h2>Meetings to answer</h2>" in queue
+        assert f"with {ae.name}: how did it go?" in queue
+        assert "1 meeting to answer" in queue
+        assert queue.count(f'data-sp-row="{prospect.id}"') == 1
+        assert "Meetings to answer" not in browser(member).get("/inbox?tab=working").content.decode()
+    assert "Meetings to answer" not in browser(other).get("/inbox").content.decode()
+    api_at(tomorrow + timedelta(hours=1))
+    assert answer(acme, made, "accept").status_code == 200
+    page_at(tomorrow + timedelta(hours=1, minutes=1))
+    assert "Meetings to answer" not in browser(ae).get("/inbox").content.decode()
