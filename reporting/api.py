@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
@@ -13,6 +13,14 @@ from reporting import params, selectors
 from reporting.measures import TARGETS
 from web.api import TenantAPIView
 from web.pagination import known_query
+
+KIND: Final = OpenApiParameter(
+    "kind",
+    str,
+    enum=list(selectors.KINDS),
+    default=selectors.INBOUND,
+    description="Which handoffs: what marketing hands over, meetings that SDRs book for AEs, or both.",
+)
 
 
 class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -57,6 +65,7 @@ class ComplianceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     by = serializers.ChoiceField(choices=list(selectors.SPLITS))
     clock = serializers.ChoiceField(choices=list(selectors.CLOCKS))
     pauses = serializers.ChoiceField(choices=list(params.PAUSES))
+    kind = serializers.ChoiceField(choices=list(selectors.KINDS))
     targets = serializers.ListField(
         child=serializers.ChoiceField(choices=list(TARGETS)), help_text="Of which it tells, in their order."
     )
@@ -112,6 +121,7 @@ class ComplianceView(TenantAPIView):
                     " its response time."
                 ),
             ),
+            KIND,
             OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
             OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
         ],
@@ -119,7 +129,7 @@ class ComplianceView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         now = self.clock()
-        known_query(request, "by", "clock", "target", "pauses", "from", "to")
+        known_query(request, "by", "clock", "target", "pauses", "kind", "from", "to")
         query = request.query_params.dict()
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)
@@ -132,6 +142,7 @@ class ComplianceView(TenantAPIView):
                 "by": by,
                 "clock": question.clock,
                 "pauses": params.PAUSES[question.ignore_pauses],
+                "kind": question.kind,
                 "targets": found.targets,
                 "from": question.first,
                 "to": question.last,

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
+from leads.models import Handoff
 from reporting import handoff_facts, handoff_rollups, rollups, watch
 from reporting.rollup_sql import COUNTED
 from reporting.rollups import NOBODY, Counted
@@ -44,7 +45,7 @@ _GIVE_BACK: Final = " returning "
 _INSERT: Final = """
 insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
     source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
-    wall_seconds, is_history, excused, plain_due_at, paused_seconds)
+    wall_seconds, is_history, excused, plain_due_at, paused_seconds, kind)
 select t.id, t.tenant_id, t.handoff_id, h.lead_id, t.target, t.clock, who.member_id, m.team_id, h.source,
     h.campaign, t.tier, case when h.tier = t.tier then h.tier_name else '' end, t.started_at, t.due_at,
     t.met_at, t.closed_at,
@@ -55,7 +56,7 @@ select t.id, t.tenant_id, t.handoff_id, h.lead_id, t.target, t.clock, who.member
     t.business_seconds, t.wall_seconds, h.is_history,
     exists (select 1 from sla_excuse e
              where e.tenant_id = t.tenant_id and e.timer_id = t.id and e.state = 'approved'),
-    plain.due_at, t.paused_seconds
+    plain.due_at, t.paused_seconds, h.kind
 from sla_timer t
 left join unnest(%(paused)s::uuid[], %(plain_dues)s::timestamptz[]) as plain(timer_id, due_at)
     on plain.timer_id = t.id
@@ -72,7 +73,7 @@ cross join lateral (
     ) end as member_id
 ) who
 left join tenants_member m on m.tenant_id = t.tenant_id and m.id = who.member_id
-where t.tenant_id = %(tenant)s and not h.is_test and h.kind = 'inbound'
+where t.tenant_id = %(tenant)s and not h.is_test
 """
 
 # Clocks that ran elsewhere, as a file of history recorded them: measured only, so there is no timer, and no
@@ -228,6 +229,10 @@ def _build(handoff_ids: Collection[UUID]) -> None:
     if not handoff_ids:
         return
     zone = rollups.zone_of_days()
+    if not rollups.are_complete(zone):
+        # An upgrade that brought the facts of outbound handoffs left those without that nobody changes.
+        outbound = Handoff.objects.filter(kind=Handoff.Kind.OUTBOUND)
+        handoff_ids = {*handoff_ids, *outbound.values_list("id", flat=True)}
     values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],

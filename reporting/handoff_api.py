@@ -12,13 +12,14 @@ from rest_framework.response import Response
 
 from leads.lifecycle import Stage
 from reporting import params, selectors
+from reporting.api import KIND
 from reporting.definitions import DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
 from reporting.measures import SEGMENTS
 from reporting.views.handoffs import follow_of
 from web.api import TenantAPIView
 from web.pagination import known_query
 
-_FILTERS: Final = ("team", "rep", "source", "campaign", "channel", "segment", "tier")
+_FILTERS: Final = ("team", "rep", "source", "campaign", "channel", "segment", "tier", "kind")
 _PERIOD: Final = ("period", "from", "to")
 
 
@@ -93,6 +94,7 @@ class SpreadsSerializer(serializers.Serializer[Any]):
 class _PeriodSerializer(serializers.Serializer[Any]):
     to = serializers.DateField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
+    kind = serializers.ChoiceField(choices=list(selectors.KINDS), help_text="Which handoffs are counted.")
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is no name that Python lets a class have."""
@@ -162,6 +164,7 @@ def _parameters(splits: Mapping[str, Any] | tuple[str, ...] | None, *more: OpenA
         ),
         OpenApiParameter("segment", str, enum=[*SEGMENTS, params.NONE]),
         OpenApiParameter("tier", str, description="Slug."),
+        KIND,
     ]
 
 
@@ -185,7 +188,12 @@ class _HandoffReportView(TenantAPIView):
         return query, params.question_for_api(query, tenant=self.tenant, now=self.clock())
 
     def told(self, question: selectors.Question) -> dict[str, Any]:
-        return {"from": question.first, "to": question.last, "time_zone": self.tenant.time_zone}
+        return {
+            "from": question.first,
+            "to": question.last,
+            "time_zone": self.tenant.time_zone,
+            "kind": question.kind,
+        }
 
 
 class FunnelView(_HandoffReportView):

@@ -70,7 +70,7 @@ insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_histo
     assigned_at, first_touch_at, decided_at, accepted_at, sql_at, opportunity_at, won_at, lost_at, closed_at,
     decision, reason, reason_side, outcome, touches, moves, wrong_owner_moves, touch_verdict, touch_seconds,
     decision_verdict, decision_seconds, amount, won_amount, feedback, feedback_at, decision_due_at,
-    overturned, dispute)
+    overturned, dispute, kind)
 select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
     h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
     l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
@@ -82,7 +82,7 @@ select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, memb
     coalesce(clocks.touch_verdict, ''), clocks.touch_seconds, coalesce(clocks.decision_verdict, ''),
     clocks.decision_seconds, deals.amount, deals.won_amount,
     coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
-    coalesce(disputed.state, '')
+    coalesce(disputed.state, ''), h.kind
 from leads_handoff h
 join leads_lead l on l.tenant_id = h.tenant_id and l.id = h.lead_id
 join tenants_tenant tenant on tenant.id = h.tenant_id
@@ -159,7 +159,7 @@ left join lateral (
     select (array_agg(x.state order by x.opened_at desc, x.id desc))[1] as state
       from feedback_dispute x where x.tenant_id = h.tenant_id and x.handoff_id = h.id
 ) disputed on true
-where h.tenant_id = %(tenant)s and not h.is_test and h.kind = 'inbound'
+where h.tenant_id = %(tenant)s and not h.is_test
 """
 _INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks(), of_clock=_of_clock())
 _DELETE: Final = "delete from reporting_handofffact as f where tenant_id = %(tenant)s"

@@ -98,7 +98,7 @@ delete from reporting_handoffrollup where tenant_id = %(tenant)s and ctid = any(
 _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
     coalesce(team_id, %(nobody)s::uuid) as team_id, coalesce(member_id, %(nobody)s::uuid) as member_id,
     source, campaign, channel, segment, tier, tier_name, {refused} as refused, {of_fact}, {times}
-from reporting_handofffact where tenant_id = %(tenant)s"""
+from reporting_handofffact where tenant_id = %(tenant)s and kind = 'inbound'"""
 _OF_PERIOD: Final = "{facts} and started_at >= %(start)s and started_at < %(end)s"
 # Offset 0 keeps it a look-up in the index for each day: these are few, and the facts are many.
 _OF_TOUCHED_DAYS: Final = """select fact.* from (select distinct day from touched) as span

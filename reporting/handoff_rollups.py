@@ -8,6 +8,8 @@ Cubes, each with the columns that questions ask for together:
     source, campaign, channel, segment    team, one of them, tier
     reason_source, reason_campaign        rejections: team, one of the two, tier, reason
 
+Cells count inbound handoffs alone. Outbound ones are few, and counted from their facts.
+
 Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 """
 
@@ -43,7 +45,7 @@ REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
     "reason_campaign": frozenset({"team_id", "campaign", "tier", "reason"}),
 }
 #: Number of the cubes above and of definitions.COUNTS: one more with each change of them.
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 #: Weeks that a rebuild counts at once.
 _CHUNK: Final = timedelta(weeks=4)
 

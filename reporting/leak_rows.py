@@ -16,7 +16,7 @@ from core.errors import ValidationFailed
 from leads.quality import COMPLETE
 from reporting.leaks.facts import APART, ENOUGH, FAST, FEW, MOVED, SLOW, STAGES, STAYED, Terms
 from reporting.models import HandoffFact
-from reporting.selectors.questions import Question, in_sight
+from reporting.selectors.questions import INBOUND, Question, in_sight
 
 #: Days after accepting that attempts may still be made before they are counted, unless it is closed.
 ATTEMPT_DAYS: Final = 14
@@ -41,6 +41,7 @@ def handoffs(question: Question, *, since: datetime | None = None) -> QuerySet[H
     reader sees them and the filters let them."""
     found: QuerySet[HandoffFact] = HandoffFact.objects.filter(
         in_sight(question, "team_id", "member_id"),
+        kind=INBOUND,
         started_at__gte=since or question.start,
         started_at__lt=question.end,
     )

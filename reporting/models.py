@@ -81,6 +81,8 @@ class TargetFact(TenantModel):
 
     handoff = tenant_fk("leads.Handoff", on_delete=models.CASCADE)
     lead_id = models.UUIDField()
+    # Of leads.Handoff.Kind. The database's default serves code that does not know it yet.
+    kind = models.CharField(max_length=8, default="inbound", db_default="inbound")
     target = models.CharField(max_length=40)
     clock = models.CharField(max_length=7)
     member_id = models.UUIDField(null=True)  # company clock: the owner who answered, else the present one
@@ -123,8 +125,15 @@ class TargetFact(TenantModel):
                     "tier_name",
                     "plain_due_at",
                     "paused_seconds",
+                    "kind",
                 ],
                 name="fact_of_period",
+            ),
+            # Few, and in no roll-up.
+            models.Index(
+                fields=["tenant", "clock", "target", "started_at"],
+                condition=models.Q(kind="outbound"),
+                name="fact_outbound",
             ),
             models.Index(fields=["tenant", "handoff"], name="fact_by_handoff"),
             # Few: counted beside the roll-ups.
@@ -172,6 +181,7 @@ class HandoffFact(TenantModel):
     """
 
     lead_id = models.UUIDField()
+    kind = models.CharField(max_length=8, default="inbound", db_default="inbound")  # of leads.Handoff.Kind
     number = models.PositiveIntegerField()  # of the lead's handoffs
     is_history = models.BooleanField(default=False)
     # Who owned it when it was answered, else who owns it, else the last who did, and that person's team.
@@ -240,6 +250,12 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few, and in no roll-up.
+            models.Index(
+                fields=["tenant", "started_at"],
+                condition=models.Q(kind="outbound"),
+                name="handoff_fact_outbound",
+            ),
             # Few: those that stand somewhere.
             models.Index(
                 fields=["tenant", "started_at"],

@@ -1,6 +1,6 @@
 """What a report's address may carry, read once for pages, files and the API: `period=30d` or `from=` and
-`to=`, `clock=`, `by=`, `target=`, `pauses=`, and the filters. Raises ValidationFailed with the name of what
-is wrong.
+`to=`, `clock=`, `by=`, `target=`, `pauses=`, `kind=`, and the filters. Raises ValidationFailed with the name
+of what is wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
 from reporting.measures import SEGMENTS, TARGETS
-from reporting.selectors import CLOCKS, HOURS, Question, sight_of
+from reporting.selectors import CLOCKS, HOURS, INBOUND, KINDS, Question, sight_of
 from tenants.models import Member, Role, Tenant
 
 PERIODS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
@@ -70,6 +70,7 @@ def _question(
         tier=_text(query, "tier"),
         channel=_text(query, "channel"),
         segment=_segment(query),
+        kind=choice(query, "kind", tuple(KINDS), INBOUND),
         target=choice(query, "target", ("", *TARGETS), "") or None,
         hour=_hour(query),
         ignore_pauses=choice(query, "pauses", PAUSES, COUNTED) != COUNTED,

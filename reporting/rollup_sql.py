@@ -76,7 +76,7 @@ _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, {hour
     {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
     {called_off_by_pause} as called_off_by_pause
 from reporting_targetfact
-where tenant_id = %(tenant)s and started_at >= {start} and started_at < {end}"""
+where tenant_id = %(tenant)s and started_at >= {start} and started_at < {end} and kind = 'inbound'"""
 _FACTS_OF_TOUCHED_DAYS: Final = """(select distinct day, clock, target from touched) as wanted
 cross join lateral ({facts} and clock = wanted.clock and target = wanted.target offset 0) as fact"""
 

@@ -15,6 +15,8 @@ A cell is never added to or taken from: the cells that a changed fact is in, or 
 the facts, in the transaction that builds these. So they cannot drift, and late or corrected events need no
 thought. The one thing that time alone changes, a deadline that passes unnoted, is left to the reader.
 
+Cells count inbound handoffs alone. Outbound ones are few, and counted from their facts.
+
 Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 """
 
@@ -43,8 +45,8 @@ CUBES: Final[Mapping[str, frozenset[str]]] = {
     "campaign": frozenset({"team_id", "campaign", "tier"}),
     "hour": frozenset({"team_id", "hour"}),
 }
-#: Number of the cubes and columns above: one more with each change of them.
-LAYOUT: Final = 2
+#: Number of the cubes and columns above, and of what has facts: one more with each change of them.
+LAYOUT: Final = 3
 #: Stands for no team and for no member; in cubes without members, for all of them.
 NOBODY: Final = UUID(int=0)
 #: Weeks that a rebuild counts at once.

@@ -39,7 +39,7 @@ from (
     join sla_policyversion v on v.tenant_id = t.tenant_id and v.id = t.policy_version_id
     where f.tenant_id = %(tenant)s and f.clock = 'company'
       and f.started_at >= %(since)s and f.started_at < %(now)s
-      and not f.is_history and f.verdict in ('met', 'missed') and v.unit_id is null
+      and not f.is_history and f.verdict in ('met', 'missed') and v.unit_id is null and f.kind = 'inbound'
 ) as clock
 group by 1, 2
 """

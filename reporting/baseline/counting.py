@@ -158,7 +158,7 @@ with told as (
       from reporting_handofffact f
       left join leads_importedcycle c
         on f.is_history and c.tenant_id = %(tenant)s and c.handoff_id = f.id
-     where f.tenant_id = %(tenant)s and f.is_history = %(is_history)s
+     where f.tenant_id = %(tenant)s and f.is_history = %(is_history)s and f.kind = 'inbound'
        and f.started_at >= %(start)s and f.started_at < %(end)s
 ), dated as (
     select *,

@@ -86,17 +86,18 @@ _NEW: Final = """
 select f.campaign, min(f.started_at), count(*), count(*) filter (where decision = 'accepted'),
     count(*) filter (where decision in ('accepted', 'rejected', 'nurture'))
 from reporting_handofffact f
-where f.campaign <> '' and not f.is_history and f.started_at >= %(since)s and f.started_at <= %(now)s
+where f.campaign <> '' and f.kind = 'inbound' and not f.is_history
+  and f.started_at >= %(since)s and f.started_at <= %(now)s
   and not exists (select 1 from reporting_handofffact former
                    where former.tenant_id = f.tenant_id and former.campaign = f.campaign
-                     and former.campaign <> '' and former.started_at < %(since)s)
+                     and former.campaign <> '' and former.kind = 'inbound' and former.started_at < %(since)s)
 group by f.campaign order by min(f.started_at) desc, f.campaign limit %(most)s
 """
 _USUAL: Final = """
 select count(*) filter (where decision = 'accepted'),
     count(*) filter (where decision in ('accepted', 'rejected', 'nurture'))
 from reporting_handofffact f
-where not f.is_history and f.started_at >= %(usual)s and f.started_at <= %(now)s
+where f.kind = 'inbound' and not f.is_history and f.started_at >= %(usual)s and f.started_at <= %(now)s
 """
 
 

@@ -17,7 +17,7 @@ from django.db.models import Min
 
 from reporting.definitions import COUNTS, Share, Spread, counted_as
 from reporting.models import HandoffFact
-from reporting.selectors.questions import midnight
+from reporting.selectors.questions import INBOUND, midnight
 
 FOLLOW: Final = 30
 WEEKS: Final = 4
@@ -62,7 +62,8 @@ fact as (select f.*, first_touch_at is not null and first_touch_at >= started_at
         and not (f.is_history and exists (select 1 from leads_importedcycle c where c.tenant_id = f.tenant_id
             and c.handoff_id = f.id and c.days_only ?| array['started_at', 'first_touch_at'])) as responded,
     extract(epoch from first_touch_at - started_at) as response,
-    extract(epoch from won_at - started_at) as cycle from reporting_handofffact f)
+    extract(epoch from won_at - started_at) as cycle from reporting_handofffact f
+    where f.kind = 'inbound')
 select span.name, count(fact.id),
     count(*) filter (where touch_verdict = 'met') + count(*) filter (where decision_verdict = 'met'),
     count(*) filter (where touch_verdict in ('met', 'missed'))
@@ -87,7 +88,7 @@ group by span.name
 
 def since_start(*, zone: ZoneInfo, now: datetime) -> SinceStart:
     """The spans that have begun, and what was before. Two queries."""
-    start = HandoffFact.objects.filter(is_history=False).aggregate(at=Min("started_at"))["at"]
+    start = HandoffFact.objects.filter(is_history=False, kind=INBOUND).aggregate(at=Min("started_at"))["at"]
     began = start.astimezone(zone).date() if start else None
     planned: list[tuple[str, date | None, date | None]] = [(BEFORE, None, None)]
     if began is not None:

@@ -18,7 +18,15 @@ from reporting.selectors.names import (
     load_names,
 )
 from reporting.selectors.numbers import Course, Group, Report, Totals, report
-from reporting.selectors.questions import CLOCKS, HANDOFF_SPLITS, SPLITS, Question, sight_of
+from reporting.selectors.questions import (
+    CLOCKS,
+    HANDOFF_SPLITS,
+    INBOUND,
+    KINDS,
+    SPLITS,
+    Question,
+    sight_of,
+)
 from reporting.selectors.rejected import REJECTION_SPLITS, ReasonRow, Rejections, rejections
 from reporting.selectors.rolled import Ground, ground_of
 from reporting.selectors.volumes import Volume, leads_behind, volume
@@ -27,6 +35,8 @@ __all__ = [
     "CLOCKS",
     "HANDOFF_SPLITS",
     "HOURS",
+    "INBOUND",
+    "KINDS",
     "LEAST",
     "LISTED",
     "REJECTION_SPLITS",

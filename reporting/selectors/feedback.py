@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from reporting.feedback_measures import DISPUTED, LIVE, OVERTURNED, Feedback, counts
 from reporting.models import HandoffFact
 from reporting.selectors.names import Names
-from reporting.selectors.questions import Question, handoff_facts, in_sight
+from reporting.selectors.questions import INBOUND, Question, handoff_facts, in_sight
 
 #: What the numbers may be split by: the column of the facts, and the word for a table's head.
 FEEDBACK_SPLITS: Final = {
@@ -35,7 +35,7 @@ class FeedbackRow:
 def feedback_facts(question: Question) -> QuerySet[HandoffFact]:
     """MQLs that started in the period, as far as the reader may see them."""
     found: QuerySet[HandoffFact] = HandoffFact.objects.filter(
-        LIVE, started_at__gte=question.start, started_at__lt=question.end
+        LIVE, kind=INBOUND, started_at__gte=question.start, started_at__lt=question.end
     )
     found = found.filter(in_sight(question, "team_id", "member_id"))
     chosen = {"team_id": question.team, "member_id": question.member, "source": question.source}

@@ -31,7 +31,7 @@ from reporting.measures import quantiles
 from reporting.rollups import NOBODY
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.names import Names
-from reporting.selectors.questions import HANDOFF_SPLITS, Question
+from reporting.selectors.questions import HANDOFF_SPLITS, INBOUND, Question
 
 #: Rows of a split that are told one by one; the others are told together.
 MOST_GROUPS: Final = 50
@@ -372,9 +372,11 @@ from ({leads}) as lead group by 1
 
 def _created(question: Question, column: str, keys: Sequence[Key]) -> dict[Any, tuple[int, int]] | None:
     """(leads created in the period, of these beyond Subscriber) by key, and of all under _ALL; None where the
-    question is about what only a handoff has: an owner, a team, a tier. One query."""
+    question is about what only a handoff has: an owner, a team, a tier, that it is outbound. One query."""
     handed_over = (question.team, question.member, question.tier, question.segment)
     if question.seen_by is not None or question.without or any(each is not None for each in handed_over):
+        return None
+    if question.kind != INBOUND:
         return None
     own = column if column in LEAD_COLUMNS else "source"
     chosen = {

@@ -20,7 +20,7 @@ from reporting.handoff_rollups import CUBES, LAYOUT, REASON_CUBES
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffRollUp, RollUpState
 from reporting.rollups import NOBODY
-from reporting.selectors.questions import Question, chosen_values, handoff_facts, in_sight, led_by
+from reporting.selectors.questions import INBOUND, Question, chosen_values, handoff_facts, in_sight, led_by
 
 LISTS: Final = ("kinds", "starts", "counts", "seconds")
 #: Columns that a cell keeps as its value, by cube.
@@ -35,8 +35,11 @@ class HandoffGround:
 
 
 def handoff_ground(question: Question) -> HandoffGround | None:
-    """What a question may be counted on; None where the organisation's roll-ups are not complete. One
+    """What a question may be counted on; None where the organisation's roll-ups are not complete, and for
+    outbound handoffs. One
     query."""
+    if question.kind != INBOUND:
+        return None
     state = RollUpState.objects.filter(handoffs_zone=question.zone.key, handoffs_layout=LAYOUT)
     reader = question.seen_by
     if reader is None or not question.leads_teams:

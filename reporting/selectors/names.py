@@ -10,13 +10,13 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, F, QuerySet, Value
+from django.db.models import Exists, F, IntegerField, QuerySet, Subquery, Value
 
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffRollUp
 from reporting.rollups import NOBODY
 from reporting.selectors.handoff_cells import HandoffGround
-from reporting.selectors.questions import Question, facts, handoff_facts, led_by
+from reporting.selectors.questions import Question, facts, handoff_facts, led_by, outbound_facts
 from reporting.selectors.rolled import Ground, cells, cube_for
 from sla import targets
 from tenants.models import Member
@@ -74,28 +74,38 @@ class Choices:
     teams: set[UUID]
     targets: list[str]
     paused: bool
+    outbound: int  # handoffs of the period
+
+
+class _Number(Subquery):
+    """How many rows a query has."""
+
+    template = "(select count(*) from (%(subquery)s) counted)"
+    output_field = IntegerField()
 
 
 def choices(question: Question, *, ground: Ground | None = None) -> Choices:
-    """Sources, tiers (slug: name), teams and targets that the period has; one query. ground: see report."""
+    """Sources, tiers (slug: name), teams and targets that the period has; one query, and a second where it
+    has none. ground: see report."""
     plain = replace(
         question, team=None, member=None, source=None, campaign=None, tier=None, target=None, without=()
     )
     columns = ["tier", "tier_name", "team_id", "target"]
     stopped = Exists(facts(plain).filter(plain_due_at__isnull=False))
     cube = cube_for(plain, "source", ground)
+    beside = (stopped, _Number(outbound_facts(plain).values("id")))
     rows = (
-        facts(plain).values_list("source", *columns, stopped)
+        facts(plain).values_list("source", *columns, *beside)
         if cube is None
-        else cells(plain, cube).values_list("value", *columns, stopped)
+        else cells(plain, cube).values_list("value", *columns, *beside)
     )
     sources: set[str] = set()
     tiers: dict[str, str] = {}
     teams: set[UUID] = set()
     found: set[str] = set()
-    paused = False
-    for source, tier, tier_name, team_id, target, any_paused in rows.order_by().distinct():
-        paused = any_paused
+    paused, outbound = False, None
+    for source, tier, tier_name, team_id, target, any_paused, number in rows.order_by().distinct():
+        paused, outbound = any_paused, number
         sources.add(source)
         found.add(target)
         tiers[tier] = tier_name or tiers.get(tier, "") or humanise(tier)
@@ -107,6 +117,7 @@ def choices(question: Question, *, ground: Ground | None = None) -> Choices:
         teams,
         sorted(found, key=targets.place),
         paused,
+        outbound_facts(plain).count() if outbound is None else outbound,
     )
 
 
@@ -121,6 +132,7 @@ class HandoffChoices:
     sources: list[str]
     tiers: dict[str, str]
     teams: set[UUID]
+    outbound: int = 0  # handoffs of the period
 
 
 _CHOICES: Final = """
@@ -128,6 +140,7 @@ with cell as materialized ({rows})
 (select 'source', source, '' from cell group by source order by sum(n) desc, source limit %s)
 union all (select 'tier', tier, max(tier_name) from cell group by tier order by tier)
 union all (select 'team', team_id::text, '' from cell where team_id is not null group by team_id)
+union all (select 'outbound', count(*)::text, '' from ({outbound}) as beside)
 """
 
 
@@ -147,9 +160,11 @@ def handoff_choices(question: Question, ground: HandoffGround | None) -> Handoff
             last=question.last,
             seen_by=question.seen_by,
             leads_teams=question.leads_teams,
+            kind=question.kind,
         )
         rows = handoff_facts(plain).annotate(n=Value(1))
     try:
+        outbound_sql, outbound_params = outbound_facts(question).values("id").query.sql_with_params()
         sql, params = (
             rows.order_by().values("source", "tier", "tier_name", "team_id", "n").query.sql_with_params()
         )
@@ -158,13 +173,17 @@ def handoff_choices(question: Question, ground: HandoffGround | None) -> Handoff
     sources: list[str] = []
     tiers: dict[str, str] = {}
     teams: set[UUID] = set()
+    outbound = 0
     with connection.cursor() as cursor:
-        cursor.execute(_CHOICES.format(rows=sql), [*params, MOST_SOURCES])
+        statement = _CHOICES.format(rows=sql, outbound=outbound_sql)
+        cursor.execute(statement, [*params, MOST_SOURCES, *outbound_params])
         for what, value, name in cursor.fetchall():
             if what == "source":
                 sources.append(value)
             elif what == "tier":
                 tiers[value] = name or humanise(value)
+            elif what == "outbound":
+                outbound = int(value)
             elif UUID(value) != NOBODY:
                 teams.add(UUID(value))
-    return HandoffChoices(sorted(sources, key=str.casefold), tiers, teams)
+    return HandoffChoices(sorted(sources, key=str.casefold), tiers, teams, outbound)

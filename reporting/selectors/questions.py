@@ -42,6 +42,9 @@ HANDOFF_SPLITS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 CLOCKS: Final = ("company", "owner")
+#: Which handoffs a report is about: those that marketing hands over, meetings that SDRs book, or all.
+INBOUND, OUTBOUND, BOTH = "inbound", "outbound", "both"
+KINDS: Final[Mapping[str, str]] = {INBOUND: "Inbound", OUTBOUND: "Outbound", BOTH: "Inbound and outbound"}
 
 #: Longer periods are drawn by week.
 MOST_DAYS_DRAWN: Final = 92
@@ -72,6 +75,7 @@ class Question:
     target: str | None = None
     hour: int | None = None  # since Monday's midnight, in which a clock started
     ignore_pauses: bool = False
+    kind: str = INBOUND  # of KINDS: which handoffs
     channel: str | None = None  # this and the next are asked of handoffs, not of clocks
     segment: str | None = None
 
@@ -156,7 +160,7 @@ def facts(question: Question) -> QuerySet[TargetFact]:
         started_at__gte=question.start,
         started_at__lt=question.end,
     )
-    found = found.filter(in_sight(question, "team_id", "member_id"))
+    found = found.filter(of_kind(question), in_sight(question, "team_id", "member_id"))
     chosen = {
         "team_id": question.team,
         "member_id": question.member,
@@ -170,9 +174,26 @@ def facts(question: Question) -> QuerySet[TargetFact]:
     return found.filter(**{f"{column}__isnull": True for column in question.without})
 
 
+def of_kind(question: Question) -> Q:
+    """The kind of handoffs that it is about."""
+    return Q() if question.kind == BOTH else Q(kind=question.kind)
+
+
+def outbound_facts(question: Question) -> QuerySet[HandoffFact]:
+    """The outbound handoffs that started in the period, as far as the reader sees, whatever else is asked."""
+    found: QuerySet[HandoffFact] = HandoffFact.objects.filter(
+        in_sight(question, "team_id", "member_id"),
+        kind=OUTBOUND,
+        started_at__gte=question.start,
+        started_at__lt=question.end,
+    )
+    return found.order_by()
+
+
 def handoff_facts(question: Question) -> QuerySet[HandoffFact]:
     """Every handoff that started in the period, as far as the question is about it."""
     found: QuerySet[HandoffFact] = HandoffFact.objects.filter(
+        of_kind(question),
         in_sight(question, "team_id", "member_id"),
         started_at__gte=question.start,
         started_at__lt=question.end,

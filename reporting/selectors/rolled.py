@@ -21,7 +21,7 @@ from reporting.measures import has_passed, place_of, quantiles
 from reporting.models import RollUp, RollUpState
 from reporting.rollups import CUBES, LAYOUT, NOBODY
 from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, excused_facts, is_true, key_of
-from reporting.selectors.questions import SPLITS, Question, facts, in_sight, led_by
+from reporting.selectors.questions import INBOUND, SPLITS, Question, facts, in_sight, led_by
 
 _VALUES: Final = {"source": "source", "campaign": "campaign"}  # columns of facts, by the cube that has them
 
@@ -35,8 +35,11 @@ class Ground:
 
 
 def ground_of(question: Question) -> Ground | None:
-    """What a question may be counted on; None where the organisation's roll-ups are not complete. One
+    """What a question may be counted on; None where the organisation's roll-ups are not complete, and for
+    outbound handoffs. One
     query."""
+    if question.kind != INBOUND:
+        return None
     state = RollUpState.objects.filter(zone=question.zone.key, layout=LAYOUT)
     reader = question.seen_by
     if reader is None or not question.leads_teams:

@@ -32,6 +32,7 @@ KEPT: Final = (
     "tier",
     "by",
     "breaches",
+    "kind",
     # Of reports about handoffs.
     "channel",
     "segment",

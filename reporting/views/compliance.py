@@ -16,7 +16,7 @@ from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standin
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.baseline import note_of
 from reporting.views.clocks import clock_rows
-from reporting.views.filters import filters_of
+from reporting.views.filters import filters_of, kind_note
 from reporting.views.heat import heat_of
 from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
@@ -62,6 +62,7 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "summary": _summary(asked, whole.rates[lead]),
         "before_note": note_of(request, "on_time", "first_touch"),
         "filters": filters_of(asked, offered, names),
+        "kind_note": kind_note(asked, offered.outbound),
         "csv_url": asked.link("compliance_csv"),
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not any(rate.all for rate in whole.rates.values()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reporting import params, selectors
+from reporting.selectors.questions import OUTBOUND
 from reporting.views.asked import Asked, period_text
 from sla import targets as labels
 
@@ -45,10 +46,30 @@ def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names)
         selects.insert(1, Filter("team", "Team", _options(teams, query.get("team", ""))))
     if offered.paused or asked.question.ignore_pauses:
         selects.append(Filter("pauses", "Pauses", _options(_PAUSES, query.get("pauses", "counted"), "")))
+    selects += kind_filter(asked, offered.outbound)
     hidden = [(name, query[name]) for name in ("by", "rep", "campaign", "breaches") if query.get(name)]
     if not chosen:
         hidden += [(name, query[name]) for name in ("from", "to") if query.get(name)]
     return {"periods": periods, "selects": selects, "hidden": hidden, "set": _chips(asked, names)}
+
+
+def kind_filter(asked: Asked, outbound: int) -> list[Filter]:
+    """Which handoffs are counted; asked only where there are outbound ones."""
+    chosen = asked.question.kind
+    if not outbound and chosen == selectors.INBOUND:
+        return []
+    options = [(value, text, value == chosen) for value, text in selectors.KINDS.items()]
+    return [Filter("kind", "Handoffs", options)]
+
+
+def kind_note(asked: Asked, outbound: int) -> str:
+    """What of outbound handoffs is, or is not, in the numbers; "" where there are none."""
+    number = f"{outbound:,} outbound handoff{'' if outbound == 1 else 's'}"
+    if asked.question.kind == selectors.INBOUND:
+        return f"Inbound handoffs only; {number} of the period not counted." if outbound else ""
+    if asked.question.kind == OUTBOUND:
+        return f"{number} of the period only: meetings that SDRs booked for AEs."
+    return f"Inbound and outbound together, {number} of the period among them."
 
 
 def _named(sources: Iterable[str]) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ from reporting.definitions import (
 from reporting.measures import BUCKET_ERROR
 from reporting.views.asked import Asked, day_text, file_name, period_text
 from reporting.views.baseline import note_of
+from reporting.views.filters import kind_note
 from reporting.views.handoffs import HandoffAsked, find_fields, group_change, handoff_filters, handoffs_asked
 from reporting.views.leaks import READERS as LEAK_READERS
 from tenants.auth import member_required
@@ -85,6 +86,7 @@ def funnel(request: TenantRequest) -> HttpResponse:
         "summary": _summary(given, found),
         "before_note": note_of(request, "contacted", "untouched", "to_sql", "cycle"),
         "filters": handoff_filters(asked, offered, names, "funnel"),
+        "kind_note": kind_note(asked, offered.outbound),
         "csv_url": asked.link("funnel_csv", by=asked.by),
         "durations_csv_url": asked.link("funnel_csv", by=asked.by) + "&table=durations",
         "cohorts_csv_url": asked.link("funnel_csv", by=asked.by) + "&table=cohorts",

@@ -20,7 +20,7 @@ from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
 from reporting.views.asked import KEPT, Asked, file_name, period_text
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
-from reporting.views.filters import Filter
+from reporting.views.filters import Filter, kind_filter
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -91,6 +91,7 @@ def handoff_filters(
     ]
     if not asked.own:
         selects.insert(0, Filter("team", "Team", _options(teams, query.get("team", ""))))
+    selects += kind_filter(asked, offered.outbound)
     kept = ("by", "rep", "campaign", "channel", "segment", "follow", "cohort")
     hidden = [(name, query[name]) for name in kept if query.get(name)]
     if not chosen:

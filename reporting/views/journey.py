@@ -15,6 +15,7 @@ from reporting.definitions import ENDS, STAGES
 from reporting.sankey import NODE_WIDTH, WIDTH, Link, Node, draw
 from reporting.selectors import Journey
 from reporting.views.asked import Asked, file_name, period_text
+from reporting.views.filters import kind_note
 from reporting.views.handoffs import HandoffAsked, handoff_filters, handoffs_asked
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
@@ -68,6 +69,7 @@ def journey(request: TenantRequest) -> HttpResponse:
         ],
         "summary": f"{counted}, {period_text(given.question)}, to where they are now.",
         "filters": handoff_filters(asked, offered, names, "journey"),
+        "kind_note": kind_note(asked, offered.outbound),
         "csv_url": asked.link("journey_csv"),
         "year_url": asked.link("journey", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not mqls,

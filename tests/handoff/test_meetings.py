@@ -11,10 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from feedback.models import Meeting
+from leads.dirty import mark_dirty
 from leads.models import Handoff, Lead, Touch
 from notifications.models import OutboxMessage
 from reporting.facts import drain_tenant
-from reporting.models import HandoffFact
+from reporting.models import HandoffFact, HandoffRollUp, RollUpState, TargetFact
 from sla.models import Pause, Timer
 from tenants.clock import fixed_clock
 from tenants.models import Leave, Member
@@ -327,13 +328,75 @@ def test_a_meeting_of_an_ae_who_left_is_answered_by_whoever_has_the_lead_now(
     )
 
 
-def test_outbound_handoffs_are_left_out_of_the_facts_of_inbound_ones(
+def counted(org: Org, report: str, now: datetime, **asked: str) -> Any:
+    day = now.date().isoformat()
+    said = "&".join(f"{name}={value}" for name, value in {"from": day, "to": day, **asked}.items())
+    answer = get(org, f"reports/{report}?{said}")
+    assert answer.status_code == 200, answer.json()
+    return answer.json()
+
+
+def test_reports_count_inbound_handoffs_unless_outbound_ones_are_asked_for(
+    acme: Org, prospect: Lead, ruth: Lead, now: datetime, tomorrow: datetime
+) -> None:
+    book(acme, prospect, tomorrow, acme.reps[1])
+    drain_tenant(acme.id)
+    with acme.scope():
+        assert dict(HandoffFact.objects.values_list("lead_id", "kind")) == {
+            ruth.id: "inbound",
+            prospect.id: "outbound",
+        }
+    for kind, mqls in {"inbound": 1, "outbound": 1, "both": 2}.items():
+        asked = {} if kind == "inbound" else {"kind": kind}
+        funnel = counted(acme, "funnel", now, **asked)
+        assert (funnel["kind"], funnel["total"]["mqls"]) == (kind, mqls)
+        compliance = counted(acme, "compliance", now, by="source", **asked)
+        assert compliance["kind"] == kind
+        assert compliance["total"]["decision"]["left_out"]["open"] == mqls
+        # Booking was the first touch of the outbound one.
+        assert compliance["total"]["first_touch"]["met"] == (kind != "inbound")
+        assert counted(acme, "rejections", now, **asked)["kind"] == kind
+    wrong = get(acme, "reports/compliance?kind=all")
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (400, "/kind")
+
+
+def test_report_pages_offer_the_kind_and_say_how_many_are_not_counted(
+    acme: Org, globex: Org, prospect: Lead, ruth: Lead, now: datetime, tomorrow: datetime
+) -> None:
+    book(acme, prospect, tomorrow, acme.reps[1])
+    drain_tenant(acme.id)
+    day = now.date().isoformat()
+    for page in ("compliance", "funnel", "rejections"):
+        address = f"/{page}?from={day}&to={day}"
+        html = browser(acme.admin).get(address).content.decode()
+        assert "1 outbound handoff of the period not counted" in html
+        assert 'name="kind"' in html
+        asked = browser(acme.admin).get(f"{address}&kind=outbound").content.decode()
+        assert "1 outbound handoff of the period only" in asked
+        assert '<option value="outbound" selected>' in asked
+        assert 'name="kind"' not in browser(globex.admin).get(address).content.decode()
+        # A rep who has no part in it is told of none.
+        assert "outbound handoff" not in browser(acme.reps[2]).get(address).content.decode()
+    leads = browser(acme.admin).get(f"/funnel/leads?from={day}&to={day}&kind=outbound").content.decode()
+    assert "Vera Ost" in leads
+    assert "Ruth" not in leads
+
+
+def test_the_first_drain_after_an_upgrade_builds_the_facts_of_outbound_handoffs(
     acme: Org, prospect: Lead, ruth: Lead, tomorrow: datetime
 ) -> None:
     book(acme, prospect, tomorrow, acme.reps[1])
     drain_tenant(acme.id)
     with acme.scope():
-        assert [fact.lead_id for fact in HandoffFact.objects.all()] == [ruth.id]
+        HandoffFact.objects.filter(kind="outbound").delete()
+        TargetFact.objects.filter(kind="outbound").delete()
+        RollUpState.objects.update(layout=2, handoffs_layout=3)
+        mark_dirty([handoff_of(acme, ruth).id], tomorrow)
+    drain_tenant(acme.id)
+    with acme.scope():
+        assert set(TargetFact.objects.values_list("lead_id", flat=True)) == {ruth.id, prospect.id}
+        assert set(HandoffFact.objects.values_list("lead_id", flat=True)) == {ruth.id, prospect.id}
+        assert set(HandoffRollUp.objects.filter(cube="team").values_list("mqls", flat=True)) == {1}
 
 
 def test_meetings_are_listed_by_state_and_anothers_is_not_there(
