@@ -41,9 +41,11 @@ class Meeting(TenantModel):
     attendee_title = models.CharField(max_length=120, blank=True)
     seniority = models.CharField(max_length=8, choices=Seniority.choices, blank=True)
     next_step = models.CharField(max_length=300, blank=True)
-    # Answers to the qualified-meeting criteria, as SqlAnswers.answers, and whether all are met.
+    # Answers to the qualified-meeting criteria, as SqlAnswers.answers, whether all are met, and the number of
+    # the version that asked: 0 for the default.
     checks = models.JSONField(default=list)
     qualified = models.BooleanField(default=False)
+    bar_number = models.PositiveIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=12, choices=State.choices, default=State.BOOKED)
     absent = models.CharField(max_length=8, choices=Absent.choices, blank=True)
     reason = tenant_fk("feedback.Reason", null=True)

@@ -14,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import FieldError
-from feedback.meeting_bar import QUESTIONS
 from feedback.models import Meeting
 from handoff import meetings
 from handoff.api import actor_of
@@ -51,7 +50,7 @@ class MeetingInSerializer(serializers.Serializer[Any]):
     answers = serializers.DictField(
         child=serializers.JSONField(),
         required=False,
-        help_text="To the qualified-meeting criteria: " + ", ".join(each.key for each in QUESTIONS) + ".",
+        help_text="To the qualified-meeting criteria, by key.",
     )
     anyway = serializers.BooleanField(required=False, help_text="Though the AE is away or busy then.")
 

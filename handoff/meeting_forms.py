@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django import forms
 
-from feedback.meeting_bar import QUESTIONS
 from feedback.models import Meeting
 from handoff import meetings
 from handoff.forms import RejectForm
 from handoff.selectors import Person
+from handoff.step_form import ANSWER, question_field
+from leads.sql_bar import Question
 
 
 def _moment_field(label: str) -> forms.DateTimeField:
@@ -72,15 +74,27 @@ class BookForm(WhenForm):
     checks = forms.MultipleChoiceField(
         label="Qualified because",
         required=False,
-        choices=[(each.key, each.label) for each in QUESTIONS],
         widget=forms.CheckboxSelectMultiple,
-        help_text="What does not hold may stay open: it is kept with the meeting, and refuses nothing.",
+        help_text="What does not hold may stay open, but for what is marked: it is kept with the meeting.",
     )
 
-    def __init__(self, *args: Any, by_email: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, by_email: bool, questions: Sequence[Question], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not by_email:
             del self.fields["email"]
+        self._ticked = [each for each in questions if each.answer == "yes_no"]
+        self._written = [each for each in questions if each.answer != "yes_no"]
+        ticks: Any = self.fields["checks"]
+        ticks.choices = [(each.key, _tick_words(each)) for each in self._ticked]
+        if not self._ticked:
+            del self.fields["checks"]
+        for question in self._written:
+            self.fields[ANSWER + question.key] = question_field(question)
+
+    @property
+    def question_fields(self) -> list[forms.BoundField]:
+        """The criteria that are not answered by a tick."""
+        return [self[ANSWER + each.key] for each in self._written]
 
     def booking(self) -> meetings.Booking:
         """After is_valid(). A criterion that is not ticked does not hold."""
@@ -92,9 +106,21 @@ class BookForm(WhenForm):
             attendee_title=said["attendee_title"],
             seniority=said["seniority"],
             next_step=said["next_step"],
-            checks={each.key: each.key in said["checks"] for each in QUESTIONS},
+            checks=self._answers(),
             anyway=said["anyway"],
         )
+
+    def _answers(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        found: dict[str, Any] = {each.key: each.key in said["checks"] for each in self._ticked}
+        for question in self._written:
+            value = said[ANSWER + question.key]
+            found[question.key] = value.isoformat() if isinstance(value, date) else value
+        return found
+
+
+def _tick_words(question: Question) -> str:
+    return f"{question.label} (must be {question.wanted or 'answered'})" if question.must else question.label
 
 
 class RescheduleForm(WhenForm):

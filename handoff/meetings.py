@@ -19,15 +19,16 @@ from uuid_utils.compat import uuid7
 
 from core.errors import AlreadyDecided, Conflict, NotFound, NotOwner, PermissionDenied, ValidationFailed
 from feedback import services as feedback
-from feedback.meeting_bar import QUESTIONS
 from feedback.models import Meeting, Reason
 from handoff import meeting_acts as acts
 from handoff.moves import UNDO_SECONDS
 from handoff.selectors import ACTS
 from handoff.services import accept_lead, log_touch, move_to_stage, undo_accept, undo_answer
 from handoff.services.acting import Actor, check_undo
+from handoff.words import lower_first
 from leads import services as leads
 from leads import sql_bar
+from leads.bars import MEETING_BAR
 from leads.lifecycle import Stage
 from leads.models import Handoff, Lead
 from notifications import outbox
@@ -69,8 +70,8 @@ class Booking:
 def book_meeting(*, lead_id: UUID, said: Booking, actor: Actor, clock: Clock) -> Meeting:
     """Book a meeting; the AE is told now, and asked for an answer when it ends.
 
-    Raises NotFound; ValidationFailed at /by, /at, /minutes, /ae, /answers; Conflict where one is booked
-    already or nobody is found; StageError where the lead cannot be handed over.
+    Raises NotFound; ValidationFailed at /by, /at, /minutes, /ae, /answers, where a criterion must be met too;
+    Conflict where one is booked already or nobody is found; StageError where the lead cannot be handed over.
     """
     lead, handoffs = acts.lock_lead(lead_id)
     if lead is None:
@@ -94,8 +95,7 @@ def _book(
     clock: Clock,
     follows: Meeting | None = None,
 ) -> Meeting:
-    answers = sql_bar.read_answers(QUESTIONS, said.checks)
-    judged = sql_bar.judge(QUESTIONS, answers)
+    judged, bar_number = _judged(said, now, follows)
     handoff = next((each for each in handoffs if each.state == Handoff.State.OPEN), None)
     ae = _ae(said, lead, handoff)
     why = f"Meeting of {timezone.localtime(said.starts_at):%d %b %Y}."
@@ -123,6 +123,7 @@ def _book(
         next_step=said.next_step.strip(),
         checks=judged.rows,
         qualified=judged.met,
+        bar_number=bar_number,
         follows=follows,
     )
     made.save(force_insert=True)
@@ -133,6 +134,22 @@ def _book(
     leads.mark_worked([handoff], now)
     leads.mark_dirty([handoff.id], now)
     return made
+
+
+def _judged(said: Booking, now: datetime, follows: Meeting | None) -> tuple[sql_bar.Answered, int]:
+    """What the answers to the qualified-meeting criteria come to, and the number of the version that asks;
+    another day keeps what was said. Raises ValidationFailed at /answers/<key>."""
+    if follows is not None:
+        return sql_bar.Answered(list(follows.checks)), follows.bar_number
+    bar = MEETING_BAR.in_force(now)
+    judged = sql_bar.judge(bar.questions, sql_bar.read_answers(bar.questions, said.checks))
+    if judged.problems:
+        told = " ".join(f"{label}: {lower_first(each.message)}" for label, each in judged.problems)
+        raise ValidationFailed(
+            f"This meeting cannot be booked yet. {told}",
+            field_errors=[each for _, each in judged.problems],
+        )
+    return judged, bar.number
 
 
 def _booker(actor: Actor) -> Member:
@@ -337,7 +354,6 @@ def reschedule_meeting(
         attendee_title=meeting.attendee_title,
         seniority=meeting.seniority,
         next_step=meeting.next_step,
-        checks={row["key"]: row["value"] for row in meeting.checks},
         anyway=anyway,
     )
     _check_said(said, now)

@@ -26,7 +26,7 @@ class PublicationSerializer(serializers.Serializer[Any]):
     """An order to put a version in force that is not carried out at once."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField(help_text="policy, criteria, routing or sql_bar.")
+    kind = serializers.CharField(help_text="policy, criteria, routing, sql_bar or meeting_bar.")
     version = serializers.UUIDField()
     unit = serializers.UUIDField(
         allow_null=True, help_text="The business unit whose policy it is; null for the main one."
@@ -56,6 +56,7 @@ class ApprovalsSerializer(serializers.Serializer[Any]):
     criteria = serializers.BooleanField(required=False)
     routing = serializers.BooleanField(required=False)
     sql_bar = serializers.BooleanField(required=False)
+    meeting_bar = serializers.BooleanField(required=False)
 
 
 class ApprovalsNowSerializer(ApprovalsSerializer):
@@ -97,7 +98,7 @@ class PublicationsView(TenantAPIView):
     @extend_schema(
         operation_id="publications_list",
         parameters=[
-            OpenApiParameter("kind", str, enum=["criteria", "policy", "routing", "sql_bar"]),
+            OpenApiParameter("kind", str, enum=["criteria", "meeting_bar", "policy", "routing", "sql_bar"]),
             OpenApiParameter("state", str, enum=Publication.State.values),
             *PAGE_PARAMETERS,
         ],

@@ -21,7 +21,7 @@ from leads.lifecycle import Stage
 from leads.owed import CUSTOM_TEXT, OwedField
 from leads.sql_bar import TEXT, Question
 
-_ANSWER, _FIELD, _DEAL = "answers_", "fields_", "opportunity_"  # as refusals name their places
+ANSWER, _FIELD, _DEAL = "answers_", "fields_", "opportunity_"  # as refusals name their places
 _MOST: Final = {"account.revenue": MAX_BIG_INTEGER}
 
 
@@ -36,9 +36,9 @@ class StepForm(forms.Form):
         self.step = step
         self.was_asked = self.data.get("asked", "") if self.is_bound else ""
         for question in step.questions if step else ():
-            field: Any = _question_field(question)
+            field: Any = question_field(question)
             field.note = "needed" if step and (question.must or question.key in step.needed) else ""
-            self.fields[_ANSWER + question.key] = field
+            self.fields[ANSWER + question.key] = field
         for each in step.fields if step else ():
             self.fields[_FIELD + each.name] = _owed_field(each)
 
@@ -49,7 +49,7 @@ class StepForm(forms.Form):
 
     @property
     def question_fields(self) -> Sequence[BoundField]:
-        return [self[_ANSWER + each.key] for each in (self.step.questions if self.step else ())]
+        return [self[ANSWER + each.key] for each in (self.step.questions if self.step else ())]
 
     @property
     def owed_fields(self) -> Sequence[BoundField]:
@@ -61,7 +61,7 @@ class StepForm(forms.Form):
             return {}
         found = {}
         for question in self.step.questions:
-            value = self.cleaned_data[_ANSWER + question.key]
+            value = self.cleaned_data[ANSWER + question.key]
             found[question.key] = value.isoformat() if isinstance(value, date) else value
         return found
 
@@ -71,7 +71,7 @@ class StepForm(forms.Form):
         return {each.name: self.cleaned_data[_FIELD + each.name] for each in fields}
 
 
-def _question_field(question: Question) -> forms.Field:
+def question_field(question: Question) -> forms.Field:
     note = f"Must be {question.wanted}." if question.must and question.wanted else ""
     if question.must and not question.wanted:
         note = "Must be answered."
@@ -215,12 +215,12 @@ class AnswersForm(StepForm):
         for question in step.questions:
             value = self.given.get(question.key)
             shown = ("yes" if value else "no") if isinstance(value, bool) else value
-            self.initial[_ANSWER + question.key] = shown
+            self.initial[ANSWER + question.key] = shown
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         for key in self.given:
-            name = _ANSWER + key
+            name = ANSWER + key
             if name in self.fields and name not in self.errors and cleaned.get(name) in (None, ""):
                 self.add_error(name, "It was answered before: change the answer, it cannot be taken back.")
         return cleaned

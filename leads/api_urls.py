@@ -89,4 +89,32 @@ urlpatterns = [
     path("sql-criteria/draft/check", sql_bar_api.SqlBarCheckView.as_view(), name="api-sql-bar-check"),
     path("sql-criteria/publish", sql_bar_api.SqlBarPublishView.as_view(), name="api-sql-bar-publish"),
     path("sql-criteria/ask", sql_bar_api.SqlBarAskView.as_view(), name="api-sql-bar-ask"),
+    path("meeting-criteria", sql_bar_api.MeetingBarView.as_view(), name="api-meeting-bar"),
+    path(
+        "meeting-criteria/versions",
+        sql_bar_api.MeetingBarVersionsView.as_view(),
+        name="api-meeting-bar-versions",
+    ),
+    path(
+        "meeting-criteria/versions/<uuid:meeting_bar_version_id>/roll-back",
+        sql_bar_api.MeetingBarRollBackView.as_view(),
+        name="api-meeting-bar-roll-back",
+    ),
+    path(
+        "meeting-criteria/versions/<uuid:meeting_bar_version_id>/ask",
+        sql_bar_api.MeetingBarAskAgainView.as_view(),
+        name="api-meeting-bar-ask-again",
+    ),
+    path("meeting-criteria/draft", sql_bar_api.MeetingBarDraftView.as_view(), name="api-meeting-bar-draft"),
+    path(
+        "meeting-criteria/draft/check",
+        sql_bar_api.MeetingBarCheckView.as_view(),
+        name="api-meeting-bar-check",
+    ),
+    path(
+        "meeting-criteria/publish",
+        sql_bar_api.MeetingBarPublishView.as_view(),
+        name="api-meeting-bar-publish",
+    ),
+    path("meeting-criteria/ask", sql_bar_api.MeetingBarAskView.as_view(), name="api-meeting-bar-ask"),
 ]

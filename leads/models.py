@@ -31,6 +31,13 @@ class SqlBarVersion(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="sql_bar_version_once")]
 
 
+class MeetingBarVersion(VersionedModel):
+    """What makes a meeting a qualified one, as written; shaped as SqlBarVersion. See leads.bars."""
+
+    class Meta(VersionedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="meeting_bar_version_once")]
+
+
 class LeadSettings(TenantModel):
     """One row a tenant: what hands a lead over (leads.triggers), what sales owes at each stage (leads.owed),
     and after how many working days a status is stale (handoff.stale)."""

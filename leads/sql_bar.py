@@ -20,6 +20,7 @@ from uuid import UUID
 from core.errors import FieldError, NotFound, ValidationFailed, pointer
 from leads.incoming import storable
 from leads.models import SqlAnswers, SqlBarVersion
+from tenants.models import VersionedModel
 from tenants.versions import version_in_force
 
 ANSWERS: Final[dict[str, str]] = {
@@ -40,7 +41,8 @@ _PARTS: Final = ("key", "label", "hint", "answer", "choices", "must", "must_be")
 _LARGEST: Final = 1e15
 
 
-def _question(key: str, label: str, hint: str) -> dict[str, Any]:
+def must_be_yes(key: str, label: str, hint: str) -> dict[str, Any]:
+    """A question of a default bar: yes meets it, and nothing is refused without."""
     return {
         "key": key,
         "label": label,
@@ -55,10 +57,10 @@ def _question(key: str, label: str, hint: str) -> dict[str, Any]:
 #: In force until a version is published: it asks, and refuses nothing.
 DEFAULT_BAR: Final[dict[str, Any]] = {
     "questions": [
-        _question("need", "Need confirmed", "They have a problem that we solve."),
-        _question("authority", "Authority confirmed", "We talk to whoever decides, or know who does."),
-        _question("budget", "Budget confirmed", "There is money for it, or a way to get it."),
-        _question("timeline", "Timeline confirmed", "They want to decide by a day that they named."),
+        must_be_yes("need", "Need confirmed", "They have a problem that we solve."),
+        must_be_yes("authority", "Authority confirmed", "We talk to whoever decides, or know who does."),
+        must_be_yes("budget", "Budget confirmed", "There is money for it, or a way to get it."),
+        must_be_yes("timeline", "Timeline confirmed", "They want to decide by a day that they named."),
     ]
 }
 
@@ -134,15 +136,15 @@ def check_publishable(content: object) -> None:
     """Raises ValidationFailed, with a path to each error, for a bar that cannot be put in force."""
     errors = check_content(content)
     if errors:
-        raise ValidationFailed("These SQL criteria are not valid.", field_errors=errors)
+        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
 
 
 def check_content(content: object) -> list[FieldError]:
     """Everything wrong with the content of a version, with paths into it; empty when it is good."""
     if not isinstance(content, dict) or not isinstance(content.get("questions"), list):
-        return [FieldError("/questions", "SQL criteria are a list of questions.", "wrong_type")]
+        return [FieldError("/questions", "Criteria are a list of questions.", "wrong_type")]
     errors = [
-        FieldError(pointer(str(key)[:80]), f"SQL criteria have no part {str(key)[:80]!r}.", "unknown_key")
+        FieldError(pointer(str(key)[:80]), f"Criteria have no part {str(key)[:80]!r}.", "unknown_key")
         for key in content
         if key != "questions"
     ]
@@ -251,22 +253,24 @@ def questions_of(content: Mapping[str, Any]) -> tuple[Question, ...]:
     )
 
 
-_DEFAULT: Final = Bar(None, 0, questions_of(DEFAULT_BAR))
-
-
-def bar_in_force(now: datetime) -> Bar:
-    """The SQL criteria that hold at `now`: those published, else the default."""
-    found = version_in_force(SqlBarVersion, now)
+def bar_in_force(
+    now: datetime,
+    model: type[VersionedModel] = SqlBarVersion,
+    default: Mapping[str, Any] = DEFAULT_BAR,
+) -> Bar:
+    """The SQL criteria that hold at `now`: those published, else the default. model, default: another bar's
+    (leads.bars)."""
+    found = version_in_force(model, now)
     if found is None or check_content(found.content):
-        return _DEFAULT
+        return Bar(None, 0, questions_of(default))
     return Bar(found.id, found.number, questions_of(found.content))
 
 
-def get_version(version_id: UUID) -> SqlBarVersion:
-    """A version of this organisation's SQL criteria. Raises NotFound."""
-    found: SqlBarVersion | None = SqlBarVersion.objects.filter(id=version_id).first()
+def get_version(version_id: UUID | None, model: type[VersionedModel] = SqlBarVersion) -> VersionedModel:
+    """A version of this organisation's bar of this model. Raises NotFound."""
+    found: VersionedModel | None = model._default_manager.filter(id=version_id).first()
     if found is None:
-        raise NotFound("There is no such version of the SQL criteria.")
+        raise NotFound("There is no such version of these criteria.")
     return found
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.urls import path
 
 from leads import account_merge_views, account_views, criteria_views, list_views, sql_bar_views, views
+from leads.bars import MEETING_BAR
 
 app_name = "leads"
+
+MEETING = {"kind": MEETING_BAR}
 
 urlpatterns = [
     path("qualification", views.criteria, name="criteria"),
@@ -36,6 +39,18 @@ urlpatterns = [
         "qualification/sql/versions/<uuid:sql_bar_version_id>/use",
         sql_bar_views.use_again,
         name="sql_bar_use",
+    ),
+    path("qualification/meeting", sql_bar_views.bar, MEETING, name="meeting_bar"),
+    path("qualification/meeting/start", sql_bar_views.start, MEETING, name="meeting_bar_start"),
+    path("qualification/meeting/draft", sql_bar_views.draft, MEETING, name="meeting_bar_draft"),
+    path("qualification/meeting/draft/check", sql_bar_views.check, MEETING, name="meeting_bar_check"),
+    path("qualification/meeting/draft/discard", sql_bar_views.discard, MEETING, name="meeting_bar_discard"),
+    path("qualification/meeting/versions", sql_bar_views.history, MEETING, name="meeting_bar_versions"),
+    path(
+        "qualification/meeting/versions/<uuid:meeting_bar_version_id>/use",
+        sql_bar_views.use_again,
+        MEETING,
+        name="meeting_bar_use",
     ),
     path("accounts", account_views.accounts, name="accounts"),
     path("accounts/review", account_merge_views.review, name="account_review"),

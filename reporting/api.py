@@ -65,7 +65,7 @@ class ComplianceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     by = serializers.ChoiceField(choices=list(selectors.SPLITS))
     clock = serializers.ChoiceField(choices=list(selectors.CLOCKS))
     pauses = serializers.ChoiceField(choices=list(params.PAUSES))
-    kind = serializers.ChoiceField(choices=list(selectors.KINDS))
+    kind = serializers.CharField(help_text="Which handoffs are counted: inbound, outbound or both.")
     targets = serializers.ListField(
         child=serializers.ChoiceField(choices=list(TARGETS)), help_text="Of which it tells, in their order."
     )

@@ -94,7 +94,7 @@ class SpreadsSerializer(serializers.Serializer[Any]):
 class _PeriodSerializer(serializers.Serializer[Any]):
     to = serializers.DateField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
-    kind = serializers.ChoiceField(choices=list(selectors.KINDS), help_text="Which handoffs are counted.")
+    kind = serializers.CharField(help_text="Which handoffs are counted: inbound, outbound or both.")
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is no name that Python lets a class have."""

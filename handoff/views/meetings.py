@@ -32,7 +32,9 @@ from handoff.services import Actor
 from handoff.views import base
 from handoff.views.base import go, lead_of, reader, way_on, worker
 from handoff.views.dialogs import answer, dialog, posted
+from leads.bars import MEETING_BAR
 from leads.models import Lead
+from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 
@@ -55,6 +57,7 @@ def listed(request: TenantRequest) -> HttpResponse:
         "rows": [_row(each, actor, show) for each in page.rows],
         "following": next_url(request, page.next),
         "waiting": to_answer_count(member, now=now),
+        "reads_bar": member.role in (Role.ADMIN, Role.MARKETING, Role.MANAGER),
         "may_book": actor.oversees or member.role == "rep",
         "here": request.get_full_path(),
         "now": now,
@@ -85,7 +88,10 @@ def book(request: TenantRequest, lead_id: UUID | None = None) -> HttpResponse:
     found = lead_of(request, lead_id) if lead_id is not None else None
     people = receivers(now=base.reading_clock())
     initial = {"attendee_title": found.title} if found else {}
-    form = BookForm(posted(request), people=people, by_email=found is None, initial=initial)
+    questions = MEETING_BAR.in_force(base.reading_clock()).questions
+    form = BookForm(
+        posted(request), people=people, by_email=found is None, questions=questions, initial=initial
+    )
 
     def show(status: int = 200) -> HttpResponse:
         title = f"Book a meeting with {found.full_name}" if found else "Book a meeting"

@@ -52,7 +52,8 @@ def bea(acme: Org) -> Member:
 
 
 def test_the_setting_is_read_and_changed(acme: Org, globex: Org) -> None:
-    off = {"policy": False, "criteria": False, "routing": False, "sql_bar": False, "switching_off": []}
+    kinds = ("policy", "criteria", "routing", "sql_bar", "meeting_bar")
+    off = {**dict.fromkeys(kinds, False), "switching_off": []}
     assert call(acme, "GET", "second-approval").json() == off
     refused = call(acme, "PUT", "second-approval", {"policy": True})
     assert (refused.status_code, codes(refused)) == (409, [("/policy", "too_few_admins")])

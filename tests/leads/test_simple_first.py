@@ -124,7 +124,7 @@ def test_what_guards_and_narrows_is_off_until_chosen(admin: Client, api: Client)
     settings = api.get("/api/v1/routing/settings").json()
     assert (settings["enabled"], settings["breaches_in_a_row"]) == (True, None)
     approval = api.get("/api/v1/second-approval").json()
-    kinds = dict.fromkeys(("criteria", "policy", "routing", "sql_bar"), False)
+    kinds = dict.fromkeys(("criteria", "policy", "routing", "sql_bar", "meeting_bar"), False)
     assert approval == {**kinds, "switching_off": []}
     handover = api.get("/api/v1/handover").json()
     assert (handover["triggers"], handover["routes"]) == (["criteria"], True)
