@@ -101,7 +101,8 @@ def test_it_needs_a_key_with_the_scope(week: Org, now: datetime) -> None:
 def test_the_schema_describes_it(week: Org) -> None:
     schema = Client().get("/api/schema/", {"format": "json"}).json()
     call = schema["paths"]["/api/v1/reports/compliance"]["get"]
-    assert [each["name"] for each in call["parameters"]] == ["by", "clock", "from", "pauses", "target", "to"]
+    names = ["by", "clock", "from", "kind", "pauses", "target", "to"]
+    assert [each["name"] for each in call["parameters"]] == names
     assert {"200", "400", "401", "403"} <= set(call["responses"])
     assert "from" in schema["components"]["schemas"]["Compliance"]["properties"]
 
