@@ -25,5 +25,5 @@ def held_by(member: Member, *, now: datetime) -> QuerySet[Meeting]:
 
 def read_held(member: Member, *, now: datetime) -> list[Meeting]:
     """The first of them, with what a list shows."""
-    found = held_by(member, now=now).select_related("lead__account", "handoff__lead__account", "ae")
+    found = held_by(member, now=now).select_related("lead__account", "handoff__lead__account", "ae", "sdr")
     return list(found[:MOST_HELD])

@@ -19,7 +19,9 @@ from handoff import clocks, selectors
 from handoff.after_hours import short_words
 from handoff.badges import remember
 from handoff.lead_page import why_line
+from handoff.meetings import answers_for, takes_part
 from handoff.selectors.rows import rows_of
+from handoff.services import Actor
 from handoff.shadow import is_measured_only
 from handoff.views import base
 from handoff.views.base import chosen_page, is_part, reader
@@ -57,6 +59,7 @@ def inbox(request: TenantRequest) -> HttpResponse:
             for group in groups
         ],
         "held": len(held),
+        "meeting": _meeting(request, next((each for each in held.values() if each.lead_id == chosen), None)),
         "hidden": found.total - len(found.rows),
         "page": page,
         "chosen": chosen,
@@ -78,6 +81,18 @@ _GROUPS: tuple[tuple[str, str, tuple[Status | None, ...]], ...] = (
     ("Paused", "", (Status.PAUSED,)),
     ("Nothing owed now", "", (None, Status.MET, Status.MISSED, Status.CANCELLED)),
 )
+
+
+def _meeting(request: TenantRequest, meeting: Meeting | None) -> dict[str, Any] | None:
+    """The meeting of the chosen lead that is to be answered, and what this reader may say of it."""
+    if meeting is None:
+        return None
+    actor, owner_id = Actor.person(request.member), meeting.handoff.owner_id
+    return {
+        "row": meeting,
+        "answers": answers_for(meeting, owner_id, actor),
+        "takes_part": takes_part(meeting, owner_id, actor),
+    }
 
 
 def _held(found: Sequence[Meeting]) -> dict[UUID, Meeting]:

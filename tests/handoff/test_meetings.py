@@ -480,6 +480,11 @@ def test_the_inbox_of_the_ae_and_of_the_sdr_has_the_meetings_to_answer(
         assert f"with {ae.name}: how did it go?" in queue
         assert "1 meeting to answer" in queue
         assert queue.count(f'data-sp-row="{prospect.id}"') == 1
+        # Beside it stands what each may say: the AE whether they accept, the SDR that it was not held.
+        beside = page[page.index('aria-label="Lead"') :]
+        meeting_id = made.json()["id"]
+        assert (f"/meetings/{meeting_id}/accept" in beside) == (member == ae)
+        assert f"/meetings/{meeting_id}/no-show" in beside
         assert "Meetings to answer" not in browser(member).get("/inbox?tab=working").content.decode()
     assert "Meetings to answer" not in browser(other).get("/inbox").content.decode()
     api_at(tomorrow + timedelta(hours=1))
