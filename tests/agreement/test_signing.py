@@ -372,7 +372,7 @@ def test_the_page_costs_the_same_whatever_was_signed(acme: Org, django_assert_ma
         set_target(acme, percent)
         sign_both(acme)
     client = browser(acme.admin)
-    with django_assert_max_num_queries(46):
+    with django_assert_max_num_queries(18):
         assert client.get("/agreement").status_code == 200
 
 
