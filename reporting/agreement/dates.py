@@ -29,6 +29,12 @@ def day_words(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
+def ordinal(number: int) -> str:
+    """ "5th", "21st"."""
+    last = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{last}"
+
+
 def moment_words(moment: datetime, zone: ZoneInfo) -> str:
     """ "5 Dec 2026, 14:20 CET"."""
     local = moment.astimezone(zone)

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 from feedback.models import Reason
 from feedback.reasons import stage_of
 from leads import criteria_words, sql_bar
+from leads.lifecycle import Stage
 from leads.models import CriteriaVersion, SqlBarVersion
 from leads.requirement_words import requirement_sentences
 from leads.requirements import required_labels
 from leads.triggers import CRITERIA, triggers_of, waits_for
-from reporting.agreement.dates import day_words, moment_words, next_monthly, quarter_after
+from reporting.agreement.dates import day_words, moment_words, next_monthly, ordinal, quarter_after
 from reporting.agreement.definitions import STAGES, WORDS
 from reporting.agreement.ground import READ, Ground, read_ground
 from reporting.agreement.models import Agreement, Recalibration, Side
@@ -79,7 +80,7 @@ def present_terms(tenant: Tenant, now: datetime, *, ground: Ground | None = None
         versioned["follow_up"],
         _reasons(ground),
         versioned["escalation"],
-        _numbers(ground, tenant, now),
+        _numbers(ground, lines, tenant, now),
         *([_later_section(later, tenant)] if later else []),
         _reviews(ground, tenant, now),
     ]
@@ -276,11 +277,11 @@ def _response_groups(line: _Line) -> Iterator[Group]:
         for tier in policy.tiers
     )
     yield Group(line.name, head=head, rows=rows)
-    said = [f"First touch is {words.responses_words(policy.responses)}."]
+    said = [f"A first touch is {words.responses_words(policy.responses)}."]
     moved = line.version.content.get("on_reassign")
     said.append(f"When a lead moves, its new owner {words.on_reassign_words(moved)}.")
     said += [
-        f"The clocks may stand still: {words.say_safely(words.pause_words, rule)}."
+        f"The clocks may be stopped: {words.lower_first(words.say_safely(words.pause_words, rule))}."
         for rule in line.version.content.get("pauses") or []
     ]
     yield Group(f"What counts{f', {line.name}' if line.unit else ''}", tuple(said))
@@ -341,27 +342,31 @@ def _follow_up(lines: Sequence[_Line]) -> Section:
         note = "“No response” may be given as a reason only after these attempts."
         groups.append(Group(lines=(note,), binding=False))
     else:
-        groups = [Group(lines=("No number of attempts is agreed.",))]
+        groups = [Group(lines=("No tier asks for a number of attempts: how often a lead is tried is left open.",))]
     return Section("follow_up", "Follow-up", tuple(groups), promise)
 
 
-#: What a reason of a kind is for, and whose a reason is; a kind without words here has its own label.
+#: What a reason of a kind is for, and whose a rejection is; a kind without words here has its own label.
 _FOR: Final = {
     "reject": "To reject a lead",
     "nurture": "To send it to nurture",
     "disqualified": "To disqualify it after acceptance",
     "lost": "When a deal is lost",
 }
-_WHOSE: Final = {"marketing": "Marketing's", "routing": "Routing's: the lead goes to somebody else"}
+_WHOSE: Final = {
+    Reason.Side.MARKETING: "For marketing to mend",
+    Reason.Side.ROUTING: "For routing to mend; no rejection",
+}
 
 
 def _reasons(ground: Ground) -> Section:
     found = ground.reasons
     groups = []
     for kind in Reason.Kind:
-        rows = tuple(_reason_row(each) for each in found if each.kind == kind)
-        if rows:
-            head = ("Reason", "When", "Whose it is", "The lead becomes")
+        of_kind = [each for each in found if each.kind == kind]
+        if of_kind:
+            head = ("Reason", "When", "What it means" if kind == Reason.Kind.REJECT else "Note", "The lead")
+            rows = tuple(_reason_row(each) for each in of_kind)
             groups.append(Group(_FOR.get(kind.value, str(kind.label)), head=head, rows=rows))
     if not groups:
         groups = [Group(lines=("No reasons are set up.",))]
@@ -388,11 +393,29 @@ def _days(number: int) -> str:
 
 
 def _reason_row(reason: Reason) -> tuple[str, str, str, str]:
-    more = ["needs a note"] if reason.note_required else []
-    more += ["the owner gets the next turn"] if reason.earns_credit else []
-    side = _WHOSE.get(str(reason.side), str(reason.get_side_display()))
+    """What it says of itself. Only a rejection is somebody's to mend."""
+    note = "needs a note" if reason.note_required else ""
+    if reason.kind != Reason.Kind.REJECT:
+        return reason.label, reason.hint, note, _goes(reason)
+    turn = "the owner gets the next turn" if reason.earns_credit else ""
+    said = [_WHOSE[Reason.Side(reason.side)], note, turn]
+    return reason.label, reason.hint, "; ".join(each for each in said if each), _goes(reason)
+
+
+def _goes(reason: Reason) -> str:
+    """What becomes of the lead, after "The lead": "is lost"."""
     stage = stage_of(reason)
-    return reason.label, reason.hint, "; ".join([side, *more]), str(stage.label) if stage else ""
+    if stage is None:
+        return "goes to somebody else"
+    return _BECOMES.get(stage, f"becomes {stage.label}")
+
+
+_BECOMES: Final = {
+    Stage.REJECTED: "is rejected",
+    Stage.NURTURE: "goes to nurture",
+    Stage.DISQUALIFIED: "is disqualified",
+    Stage.LOST: "is lost",
+}
 
 
 def _escalation(lines: Sequence[_Line], ground: Ground) -> Section:
@@ -415,10 +438,14 @@ def _key(line: _Line) -> str:
 # --- Numbers and dates ---
 
 
-def _numbers(ground: Ground, tenant: Tenant, now: datetime) -> Section:
+def _numbers(ground: Ground, lines: Sequence[_Line], tenant: Tenant, now: datetime) -> Section:
     month = month_of(now.astimezone(ZoneInfo(tenant.time_zone)).date())
     present = month, gathered(ground.targets, tenant.target_percent)
-    rows = tuple((Side(side).label, label, text) for label, side, text in commitment_terms(present))
+    clocked = {spec.target for line in lines for tier in line.policy.tiers for spec in tier.targets}
+    rows = tuple(
+        (Side(side).label, label, text)
+        for label, side, text in commitment_terms(present, clocked=frozenset(str(each) for each in clocked))
+    )
     group = Group(head=("Who", "What is counted", "Target"), rows=rows)
     promise = {"target_percent": tenant.target_percent, "commitments": commitment_promise(present)}
     return Section("numbers", "Numbers that both are held to", (group,), promise)
@@ -428,12 +455,15 @@ def _reviews(ground: Ground, tenant: Tenant, now: datetime) -> Section:
     day = ground.setting.review_day
     freeze = ground.setting.freeze_days
     lines = [
-        f"Reviewed by both sides on day {day} of each month.",
-        "Recalibrated from the numbers every three months.",
-        f"Frozen for {freeze} days after both have signed: a change meanwhile takes one of each side."
+        f"Both sides look at the numbers on the {ordinal(day)} of each month.",
+        "Every three months the response times are looked at again by what the numbers propose.",
+        f"For {_days(freeze)} after both have signed, no other version of what is written here is published"
+        " unless one of each side agrees to it."
         if freeze
-        else "Not frozen after signing.",
+        else "It may be changed on any day, and is signed anew then.",
     ]
+    if ground.scheduled(now):
+        lines.append("What is already scheduled, as listed above, is agreed and comes into force by itself.")
     today = now.astimezone(ZoneInfo(tenant.time_zone)).date()
     dates = [f"Next review: {day_words(next_monthly(today, day))}."]
     if ground.standing is not None:

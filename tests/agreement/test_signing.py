@@ -33,7 +33,7 @@ def test_the_page_says_all_that_is_configured_in_words(acme: Org) -> None:
         "Need confirmed: asked",
         "Known of every lead",
         "within 5 minutes of working time",
-        "First touch is a call, e-mail, meeting, LinkedIn message or text message.",
+        "A first touch is a call, e-mail, meeting, LinkedIn message or text message.",
         "Waiting for the lead (at most 5 business days, by rep or manager)",
         "Wrong territory",
         "Routing&#x27;s: the lead goes to somebody else",
@@ -203,8 +203,8 @@ def change_freeze(org: Org) -> None:
         (
             change_reason,
             "Reasons that sales gives",
-            "To reject a lead: Wrong title, whose it is: Marketing's",
-            "To reject a lead: Wrong title, whose it is: Marketing's; needs a note",
+            "To reject a lead: Wrong title, what it means: For marketing to mend",
+            "To reject a lead: Wrong title, what it means: For marketing to mend; needs a note",
         ),
         (
             change_policy,
@@ -227,8 +227,9 @@ def change_freeze(org: Org) -> None:
         (
             change_freeze,
             "Reviews",
-            "Frozen for 30 days after both have signed: a change meanwhile takes one of each side.",
-            "Not frozen after signing.",
+            "For 30 days after both have signed, no other version of what is written here is published"
+            " unless one of each side agrees to it.",
+            "It may be changed on any day, and is signed anew then.",
         ),
     ],
 )
