@@ -372,7 +372,7 @@ def sentence(question: Question) -> str:
         rest = f"must be {question.wanted}" if question.wanted else "must be answered"
         return f"{question.label}: {rest}"
     if question.wanted:
-        return f"{question.label}: asked, and may be other than {question.wanted}"
+        return f"{question.label}: is asked; the answer need not be {question.wanted}"
     return f"{question.label}: asked"
 
 

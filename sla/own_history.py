@@ -288,14 +288,14 @@ def said(found: TargetProposal, history: OwnHistory) -> str:
         ).strip()
     if proposal.found is None:
         return (
-            f"Not even the longest of our values was kept by {proposal.percent} %: "
-            f"{tally.percent:g} % of {_leads(tally.base)}. {_left_out(tally)}"
+            f"Not even the longest of our values was kept by {proposal.percent}%: "
+            f"{tally.percent:g}% of {_leads(tally.base)}. {_left_out(tally)}"
         ).strip()
     base = f"{_leads(tally.base)}, of {found.clocks} in {history.days} days"
-    parts = [f"Kept by {tally.percent:g} % of {base}."]
+    parts = [f"Kept by {tally.percent:g}% of {base}."]
     if proposal.tighter:
         rung, other = proposal.tighter
-        parts.append(f"{_capital(_length(rung.duration))}: {other.percent:g} % of {other.base}.")
+        parts.append(f"{_capital(_length(rung.duration))}: {other.percent:g}% of {other.base}.")
     parts.append(_left_out(tally))
     if found.is_tighter:
         length = _length(proposal.found.duration)

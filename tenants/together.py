@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import Field, JSONField, Model, QuerySet
 
 T = TypeVar("T")
+U = TypeVar("U")
 M = TypeVar("M", bound=Model)
 #: A row as the database gave it.
 Row = Sequence[Any]
@@ -40,9 +41,17 @@ class Ask(Generic[T]):
     converts: Sequence[Convert]
     make: Callable[[list[Row]], T]
 
-    def then(self, make: Callable[[T], Any]) -> Ask[Any]:
+    def then(self, make: Callable[[T], U]) -> Ask[U]:
         """The same question, with something else made of its answer."""
         return Ask(self.sql, self.parameters, self.converts, lambda rows: make(self.make(rows)))
+
+
+@dataclass(frozen=True, slots=True)
+class Asks(Generic[T]):
+    """Several questions that make one answer: `make` gets the answers of the parts, in their order."""
+
+    parts: Sequence[Ask[Any]]
+    make: Callable[..., T]
 
 
 def models_of(queryset: QuerySet[M]) -> Ask[list[M]]:
@@ -98,35 +107,53 @@ def _same(value: Any) -> Any:
 
 #: For statements of one's own.
 number: Convert = _same
-text: Convert = _same
 
 
-def day(value: Any) -> date | None:
+def a_day(value: Any) -> date | None:
     return None if value is None else date.fromisoformat(value)
 
 
-def answers(*asks: Ask[Any]) -> list[Any]:
+def answers(*asks: Ask[Any] | Asks[Any]) -> list[Any]:
     """What each question found, in their order; one query, however many they are."""
-    sent = [each for each in asks if each.sql is not None]
-    found: list[str] = []
+    parts = [part for each in asks for part in _parts(each)]
+    found = iter(_found(parts))
+    return [
+        each.make(*(next(found) for _ in each.parts)) if isinstance(each, Asks) else next(found)
+        for each in asks
+    ]
+
+
+def answer(ask: Ask[T] | Asks[T]) -> T:
+    """What one question found."""
+    (found,) = answers(ask)
+    return cast("T", found)
+
+
+def _parts(ask: Ask[Any] | Asks[Any]) -> Sequence[Ask[Any]]:
+    return ask.parts if isinstance(ask, Asks) else (ask,)
+
+
+def _found(parts: Sequence[Ask[Any]]) -> list[Any]:
+    sent = [each for each in parts if each.sql is not None]
+    said: list[str] = []
     if sent:
-        columns = [
-            _PART.format(columns=", ".join(f"c{place}" for place in range(len(each.converts))), sql=each.sql)
-            for each in sent
-        ]
-        # Compiling them would take longer than they do.
+        columns = []
+        for each in sent:
+            names = ", ".join(f"c{place}" for place in range(len(each.converts)))
+            columns.append(_PART.format(columns=names, sql=each.sql))
         with connection.cursor() as cursor:
+            # Compiling such a statement would take longer than it does.
             cursor.execute(
                 f"set local jit = off; select {', '.join(columns)}",
                 [value for each in sent for value in each.parameters],
             )
-            found = list(cursor.fetchone())
-    texts = iter(found)
-    return [_answer(each, next(texts) if each.sql is not None else "[]") for each in asks]
+            said = list(cursor.fetchone())
+    texts = iter(said)
+    return [_made(each, next(texts) if each.sql is not None else "[]") for each in parts]
 
 
-def _answer(ask: Ask[T], said: str) -> T:
-    rows = [
+def _made(ask: Ask[T], said: str) -> T:
+    rows: list[Row] = [
         tuple(convert(value) for convert, value in zip(ask.converts, row, strict=True))
         for row in json.loads(said)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -79,7 +80,7 @@ class SettingsForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, data: Any, *, setting: AgreementSettings, people: list[Member]) -> None:
+    def __init__(self, data: Any, *, setting: AgreementSettings, people: Sequence[Member]) -> None:
         initial = {
             "freeze_days": setting.freeze_days,
             "review_day": setting.review_day,

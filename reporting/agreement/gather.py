@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from feedback.models import Reason
@@ -30,7 +31,7 @@ from sla.targets import Target
 from sla.tiers import TARGETS, Policy, Tier
 from sla.units import rule_words
 from tenants.calendars.words import week_words
-from tenants.models import Tenant
+from tenants.models import CalendarVersion, Tenant
 
 #: Parts of the criteria that say what must be known before a handoff, rather than who qualifies.
 _REQUIREMENTS: Final = ("required", "required_by_tier", "valid", "hold")
@@ -190,7 +191,7 @@ def _definitions() -> Section:
 def _qualification(content: Mapping[str, Any], ground: Ground, *, is_there: bool) -> Section:
     judged = {key: value for key, value in content.items() if key not in _REQUIREMENTS}
     said = criteria_words.sentences(judged) if is_there else []
-    groups = [Group(heading, tuple(lines)) for heading, lines in said]
+    groups = [_any_of(heading, lines, judged) for heading, lines in said]
     if not groups:
         groups = [Group(lines=("No criteria are in force yet.",))]
     triggers = triggers_of(ground.lead_settings)
@@ -204,6 +205,15 @@ def _qualification(content: Mapping[str, Any], ground: Ground, *, is_there: bool
         }
     promise = {"criteria": _settled(judged), "handed_over_by": chosen if chosen != _PLAIN else None}
     return Section("mql", "What makes an MQL", tuple(groups), promise)
+
+
+def _any_of(heading: str, lines: Sequence[str], content: Mapping[str, Any]) -> Group:
+    """A part of the criteria; where any one of several is enough each is a line of its own."""
+    tree = content.get({criteria_words.FITS: "fit", criteria_words.INTENT: "rule"}.get(heading, ""))
+    ways = tree.get("any") if isinstance(tree, Mapping) else None
+    if len(lines) != 1 or not isinstance(ways, list) or len(ways) < 2:
+        return Group(heading, tuple(lines))
+    return Group(f"{heading}: any one of these", tuple(criteria_words.sentence(each) for each in ways))
 
 
 _PLAIN: Final = {"kinds": [CRITERIA]}
@@ -305,7 +315,7 @@ def _promised(tier: Tier, target: str) -> str:
 
 def _hours(ground: Ground, tenant: Tenant) -> tuple[str, ...]:
     """The hours of each calendar that is in use, in words."""
-    versions = {each.id: each for each in ground.calendar_versions}
+    versions: dict[UUID | None, CalendarVersion] = {each.id: each for each in ground.calendar_versions}
     said = []
     for each in ground.calendars:
         version = versions.get(each.current_version_id)
@@ -313,9 +323,8 @@ def _hours(ground: Ground, tenant: Tenant) -> tuple[str, ...]:
             continue
         whose = " (the organisation's)" if each.id == tenant.calendar_id else ""
         week = week_words(version.spec.get("weekly", {}))
-        said.append(
-            f"{each.name}{whose}: {week}, {version.spec.get('tz', tenant.time_zone)}, closed on holidays."
-        )
+        holidays = ", closed on holidays" if version.spec.get("holidays") else ""
+        said.append(f"{each.name}{whose}: {week}, {version.spec.get('tz', tenant.time_zone)}{holidays}.")
     return (*said, "Holidays and opening hours may change without a new signature.")
 
 
@@ -342,7 +351,8 @@ def _follow_up(lines: Sequence[_Line]) -> Section:
         note = "“No response” may be given as a reason only after these attempts."
         groups.append(Group(lines=(note,), binding=False))
     else:
-        groups = [Group(lines=("No tier asks for a number of attempts: how often a lead is tried is left open.",))]
+        left_open = "No tier asks for a number of attempts: how often a lead is tried is left open."
+        groups = [Group(lines=(left_open,))]
     return Section("follow_up", "Follow-up", tuple(groups), promise)
 
 
@@ -365,7 +375,8 @@ def _reasons(ground: Ground) -> Section:
     for kind in Reason.Kind:
         of_kind = [each for each in found if each.kind == kind]
         if of_kind:
-            head = ("Reason", "When", "What it means" if kind == Reason.Kind.REJECT else "Note", "The lead")
+            means = ("What it means",) if kind == Reason.Kind.REJECT else ()
+            head = ("Reason", "When", *means, "The lead")
             rows = tuple(_reason_row(each) for each in of_kind)
             groups.append(Group(_FOR.get(kind.value, str(kind.label)), head=head, rows=rows))
     if not groups:
@@ -392,14 +403,22 @@ def _days(number: int) -> str:
     return f"{number} day" if number == 1 else f"{number} days"
 
 
-def _reason_row(reason: Reason) -> tuple[str, str, str, str]:
+def _reason_row(reason: Reason) -> tuple[str, ...]:
     """What it says of itself. Only a rejection is somebody's to mend."""
-    note = "needs a note" if reason.note_required else ""
+    says_so = reason.hint.strip(" .").casefold() == _NOTE
+    note = _NOTE if reason.note_required and not says_so else ""
     if reason.kind != Reason.Kind.REJECT:
-        return reason.label, reason.hint, note, _goes(reason)
+        return reason.label, _joined(reason.hint, note), _goes(reason)
     turn = "the owner gets the next turn" if reason.earns_credit else ""
-    said = [_WHOSE[Reason.Side(reason.side)], note, turn]
-    return reason.label, reason.hint, "; ".join(each for each in said if each), _goes(reason)
+    means = _joined(_WHOSE[Reason.Side(reason.side)], note, turn)
+    return reason.label, reason.hint, means, _goes(reason)
+
+
+_NOTE: Final = "needs a note"
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _goes(reason: Reason) -> str:

@@ -26,12 +26,12 @@ _STATES: Final = (VersionState.DRAFT, VersionState.PUBLISHED, VersionState.SCHED
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is configured. versions: of every kind, the drafts, the published and the scheduled, by kind and
+    """What is configured. rows: of every kind, the drafts, the published and the scheduled, by kind and
     the youngest last; those of kinds that the terms do not tell are without their content. standing: the
     agreement in force, without what it says."""
 
     setting: AgreementSettings
-    versions: dict[str, list[VersionedModel]]
+    rows: dict[str, list[VersionedModel]]
     units: Sequence[BusinessUnit]
     lead_settings: LeadSettings
     calendars: Sequence[Calendar]
@@ -53,10 +53,10 @@ class Ground:
         arrived.state = VersionState.PUBLISHED
         rest = [
             each
-            for each in self.versions[kind.slug]
+            for each in self.rows[kind.slug]
             if each.line != version.line or (each.state != VersionState.PUBLISHED and each.id != version.id)
         ]
-        return replace(self, versions={**self.versions, kind.slug: [*rest, arrived]})
+        return replace(self, rows={**self.rows, kind.slug: [*rest, arrived]})
 
     def drafts(self) -> list[tuple[versions.Kind, VersionedModel]]:
         """Every open draft, by kind and number."""
@@ -79,14 +79,11 @@ class Ground:
         return f"{kind.title} for {name}" if version.line else kind.title
 
     def _of(self, model: type[V]) -> list[Any]:
-        return self.versions[versions.kind_of(model).slug]
+        return self.rows[versions.kind_of(model).slug]
 
     def _in_state(self, state: str) -> list[tuple[versions.Kind, VersionedModel]]:
         return [
-            (kind, each)
-            for kind in versions.kinds()
-            for each in self.versions[kind.slug]
-            if each.state == state
+            (kind, each) for kind in versions.kinds() for each in self.rows[kind.slug] if each.state == state
         ]
 
 
@@ -122,7 +119,7 @@ def read_ground(*more: Ask[Any]) -> tuple[Ground, list[Any]]:
     rows = dict(zip((kind.slug for kind in kinds), found[11:], strict=False))
     ground = Ground(
         setting=next(iter(setting), None) or AgreementSettings(),
-        versions=rows,
+        rows=rows,
         units=units,
         lead_settings=next(iter(lead_settings), None) or LeadSettings(),
         calendars=calendars,

@@ -71,9 +71,9 @@ def test_a_target_of_all_is_said_as_all(acme: Org, now) -> None:
 def test_only_rejections_are_somebodys_to_mend(acme: Org, now) -> None:
     groups: dict[str, Any] = {group.heading: group for group in section_of(acme, "reasons", now).groups}
     lost = groups["When a deal is lost"]
-    assert lost.head == ("Reason", "When", "Note", "The lead")
-    assert lost.rows[0] == ("Price", "", "", "is lost")
-    assert lost.rows[-1] == ("Other", "", "needs a note", "is lost")
+    assert lost.head == ("Reason", "When", "The lead")
+    assert lost.rows[0] == ("Price", "", "is lost")
+    assert lost.rows[-1] == ("Other", "needs a note", "is lost")
     rejected = {row[0]: row[2:] for row in groups["To reject a lead"].rows}
     assert rejected["Wrong territory"] == ("For routing to mend; no rejection", "goes to somebody else")
     assert rejected["Bad contact data"] == (
@@ -86,7 +86,21 @@ def test_where_a_reason_leads_is_said_as_what_becomes_of_the_lead(acme: Org, now
     with acme.scope():
         Reason.objects.filter(kind="lost", slug="price").update(leads_to="nurture")
     (lost,) = [g for g in section_of(acme, "reasons", now).groups if g.heading == "When a deal is lost"]
-    assert lost.rows[0][3] == "goes to nurture"
+    assert lost.rows[0][2] == "goes to nurture"
+
+
+def test_a_hint_that_says_it_is_not_repeated(acme: Org, now) -> None:
+    with acme.scope():
+        Reason.objects.filter(kind="lost", slug="other").update(hint="Needs a note.")
+    (lost,) = [g for g in section_of(acme, "reasons", now).groups if g.heading == "When a deal is lost"]
+    assert lost.rows[-1] == ("Other", "Needs a note.", "is lost")
+
+
+def test_where_any_one_is_enough_each_is_a_line(acme: Org, now) -> None:
+    (intent,) = section_of(acme, "mql", now).groups
+    assert intent.heading == "Shows intent: any one of these"
+    assert intent.lines[0] == "Demo request at least once within 30 days"
+    assert len(intent.lines) == 4
 
 
 def test_shares_are_written_in_one_way(acme: Org, now) -> None:
@@ -108,8 +122,10 @@ def test_the_dates_are_said_in_sentences(acme: Org, now) -> None:
     assert lines == (
         "Both sides look at the numbers on the 5th of each month.",
         "Every three months the response times are looked at again by what the numbers propose.",
-        "For 30 days after both have signed, no other version of what is written here is published"
-        " unless one of each side agrees to it.",
+        (
+            "For 30 days after both have signed, no other version of what is written here is published"
+            " unless one of each side agrees to it."
+        ),
     )
 
 

@@ -102,7 +102,7 @@ def test_the_page_costs_as_many_queries_however_much_there_is(scene: Org, now: d
     with CaptureQueriesContext(connection) as many:
         client.get("/commitments")
     assert len(many) <= len(few)
-    assert len(many) <= 28
+    assert len(many) <= 20
 
 
 # --- Targets ------------------------------------------------------------------------------------------------
