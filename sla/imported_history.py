@@ -64,8 +64,11 @@ def clocks_of(past: Iterable[Past], ladder: Sequence[Rung]) -> tuple[Clocks, int
             running[bisect_left(ends, each.waited)] += 1
         else:
             unknown += 1
-    places = range(len(ends) + 1)
-    return Clocks(*(tuple(found[place] for place in places) for found in (answered, ended, running))), unknown
+
+    def placed(found: Counter[int]) -> tuple[int, ...]:
+        return tuple(found[place] for place in range(len(ends) + 1))
+
+    return Clocks(placed(answered), placed(ended), placed(running)), unknown
 
 
 def imported(ladder: Sequence[Rung], *, house: WorkCalendar | None, zone: ZoneInfo) -> Imported | None:
