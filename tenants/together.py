@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Field, JSONField, Model, QuerySet
+from django.db.models import DecimalField, Field, JSONField, Model, QuerySet
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -95,6 +95,8 @@ def _of(queryset: QuerySet[Any, Any], make: Callable[[list[Row]], T]) -> Ask[T]:
 def _convert(field: Field[Any, Any]) -> Convert:
     if isinstance(field, JSONField):
         return _same
+    if isinstance(field, DecimalField) or hasattr(field, "from_db_value"):
+        raise TypeError(f"What {type(field).__name__} reads would not come through JSON as it is.")
     if isinstance(field, ArrayField):
         of_one = _convert(field.base_field)
         return lambda value: None if value is None else [of_one(each) for each in value]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Count, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import Count, DecimalField, QuerySet
+from django.db.models.functions import Cast, TruncDate
 from django.test.utils import CaptureQueriesContext
 
 from feedback.models import Reason
-from leads.models import CriteriaVersion
+from leads.models import CriteriaVersion, Lead
 from reporting.agreement.models import AgreementSettings
 from sla.models import PolicyVersion
 from tenants.models import Calendar, CalendarVersion, Member, Team
@@ -100,3 +100,10 @@ def test_what_is_made_of_an_answer_may_be_something_else(acme: Org) -> None:
             models_of(Member.objects.order_by("name")).then(lambda rows: [row.name for row in rows])
         )
         assert names == sorted(names)
+
+
+def test_what_json_would_round_is_refused_rather_than_rounded(acme: Org) -> None:
+    with acme.scope(), pytest.raises(TypeError, match="DecimalField"):
+        answers(
+            tuples_of(Lead.objects.values_list(Cast("score", DecimalField(max_digits=12, decimal_places=2))))
+        )
