@@ -210,7 +210,7 @@ def test_it_costs_the_same_for_many_clocks(scoped: Org) -> None:
     few = cost()
     leads(scoped, 40, touched=45)
     leads(scoped, 10)
-    assert cost() == few <= 4
+    assert cost() == few <= 5  # one of them asks whether anything was imported, for tiers with too few
 
 
 @pytest.mark.parametrize("seed", range(3))
