@@ -6,6 +6,7 @@ both.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
 from tests.factories import Org, make_org
+from tests.migrating import quick_migrations
 
 BOTH = ["default", "owner"]
 
@@ -31,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(databases=BOTH))
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: the collector need not look at it again, nor so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     request: pytest.FixtureRequest,
@@ -43,7 +52,7 @@ def django_db_setup(
     """Both roles' test database, whichever tests were chosen. The plugin's own asks the marks, and files that
     have none (they commit by themselves) would run, alone, on the developer's own database."""
     verbosity = request.config.option.verbose
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), quick_migrations():
         made = setup_databases(
             verbosity,
             interactive=False,
