@@ -268,7 +268,10 @@ def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
         here, there = make_org("acme", now=now), make_org("globex", now=now)
         try:
             mine, theirs = Rows(here, make_rows(here)), Rows(there, make_rows(there))
-            yield Cast(mine, theirs, fingerprint(there))
+            before = fingerprint(there)
+            yield Cast(mine, theirs, before)
+            # Each process that swept a part says so of its own database.
+            assert fingerprint(there) == before
         finally:
             call_command("flush", verbosity=0, interactive=False, database="owner", inhibit_post_migrate=True)
 
