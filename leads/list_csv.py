@@ -83,7 +83,7 @@ def decode(data: bytes) -> tuple[str, str]:
 def read_table(text: str, encoding: str = "UTF-8") -> Table:
     """The rows of a file. Its first row names the columns; a file of one column needs no headings. Raises
     ValidationFailed at /file."""
-    rows = _rows(text)
+    rows = csv_rows(text)
     heads = [" ".join(re.split(r"[\s_]+", fold(cell))) for cell in rows[0][1]]
     known = [_BY_NAME.get(head, "") for head in heads]
     if not any(column in ("entry", "domain", "email", "company") for column in known):
@@ -118,8 +118,8 @@ def read_table(text: str, encoding: str = "UTF-8") -> Table:
     )
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """(line, cells) of each row that is not blank; cells are trimmed."""
+def csv_rows(text: str) -> list[tuple[int, list[str]]]:
+    """(line, cells) of each row that is not blank; cells are trimmed. Raises ValidationFailed at /file."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t|", key=first.count) if any(mark in first for mark in ",;\t|") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

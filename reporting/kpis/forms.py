@@ -1,0 +1,93 @@
+"""The forms of the KPIs' pages."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from core.errors import ValidationFailed
+from leads.list_csv import MOST_BYTES, decode
+from reporting.commitments.targets import months_from
+from reporting.kpis.catalog import Kind, Unit
+from reporting.kpis.cost_csv import Table, read_table
+from reporting.kpis.services import MONTHS_AHEAD, MOST_WHY
+from tenants.models import Member
+
+
+class TargetForm(forms.Form):
+    """What is to be reached from a month on."""
+
+    target = forms.DecimalField(label="Target", required=False, help_text="Empty: none.")
+    valid_from = forms.TypedChoiceField(label="Holds from", coerce=date.fromisoformat)
+    why = forms.CharField(label="Why", max_length=MOST_WHY, widget=forms.Textarea(attrs={"rows": 2}))
+    instead_of = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, kind: Kind, present: date, currency: str, **kwargs: Any) -> None:
+        """present: the first month that it may hold from."""
+        super().__init__(*args, **kwargs)
+        months = [months_from(present, place) for place in range(min(MONTHS_AHEAD, 12) + 1)]
+        field: Any = self.fields["valid_from"]
+        field.choices = [(month.isoformat(), f"{month:%B %Y}") for month in months]
+        units = {Unit.PERCENT: "per cent", Unit.DAYS: "days", Unit.MONEY: currency, Unit.COUNT: kind.label}
+        self.fields["target"].label = f"Target, in {units[kind.unit]}"
+
+
+class OwnerForm(forms.Form):
+    """Who answers for it."""
+
+    member = forms.TypedChoiceField(label="Owner", required=False, empty_value=None)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = Member.objects.filter(is_active=True).order_by("name", "id").values_list("id", "name")
+        field: Any = self.fields["member"]
+        field.choices = [("", "Nobody"), *((str(member_id), name) for member_id, name in people)]
+
+
+class CostForm(forms.Form):
+    """One cost: a new one, or what one of the same month, source and campaign is corrected to."""
+
+    month = forms.CharField(label="Month", max_length=20, help_text="2026-09")
+    source = forms.CharField(label="Source", max_length=80, help_text="As leads name it.")
+    campaign = forms.CharField(label="Campaign", max_length=120, required=False)
+    amount = forms.CharField(
+        label="Amount", max_length=30, widget=forms.TextInput(attrs={"inputmode": "decimal"})
+    )
+
+
+class CostFileForm(forms.Form):
+    """A CSV file; after `is_valid`, `read` and `table` are what is in it. From the preview on it travels as
+    text."""
+
+    file = forms.FileField(
+        label="CSV file",
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+        help_text="1 MB and 5,000 rows at most; in UTF-8 (“CSV UTF-8”) or UTF-16.",
+        error_messages={"required": "Choose a file."},
+    )
+    text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    leave_out_wrong = forms.BooleanField(label="Leave out the rows that are wrong", required=False)
+
+    table: Table
+    read: str
+
+    def __init__(self, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files)
+        self.fields["file"].required = not (data and data.get("text"))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        file, text = cleaned.get("file"), cleaned.get("text") or ""
+        try:
+            if file and file.size > MOST_BYTES:
+                raise ValidationFailed.at("/file", "The file is larger than 1 MB. Bring it in two parts.")
+            text, encoding = decode(file.read() if file else text.encode())
+            self.read, self.table = text, read_table(text, encoding)
+        except ValidationFailed as refusal:
+            self.add_error("file", ValidationError(refusal.message))
+        return cleaned
