@@ -122,8 +122,8 @@ CATALOG: Final = _kinds(
         "Cost per SQL",
         Unit.MONEY,
         what=f"the same, divided by those of its MQLs that became SQL within {FOLLOWED_DAYS} days",
-        base=f"SQLs of the last three whole months, of MQLs followed for {FOLLOWED_DAYS} days, whose source has"
-        " a cost in the month of the MQL",
+        base=f"SQLs of the last three whole months, of MQLs followed for {FOLLOWED_DAYS} days, whose source"
+        " has a cost in the month of the MQL",
         is_lower_better=True,
     ),
     Kind(
@@ -142,8 +142,8 @@ CATALOG: Final = _kinds(
         "Engagement",
         Unit.PERCENT,
         what=f"leads that did something again within {ENGAGED_DAYS} days, later than an hour after they came",
-        base=f"leads that came in the last {ROLLING_DAYS} days, each followed for {ENGAGED_DAYS} days; at most"
-        f" the latest {ENGAGED_SAMPLE:,} of them",
+        base=f"leads that came in the last {ROLLING_DAYS} days, each followed for {ENGAGED_DAYS} days; at"
+        f" most the latest {ENGAGED_SAMPLE:,} of them",
         most=Decimal(100),
     ),
     Kind(

@@ -154,8 +154,8 @@ def _amount(text: str, errors: dict[str, str]) -> Decimal | None:
         errors["amount"] = (
             f"{text[:30]!r} has a decimal comma: write a point, like 1250.50."
             if _COMMA.fullmatch(plain)
-            else f"{text[:30]!r} is no amount: write digits and a point, like 1250.50, and the currency in its"
-            " own column."
+            else f"{text[:30]!r} is no amount: write digits and a point, like 1250.50, and the currency in"
+            " its own column."
         )
         return None
     whole, _, cents = plain.partition(".")
