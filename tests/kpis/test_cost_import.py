@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -133,14 +133,7 @@ def test_costs_are_corrected_and_removed_and_every_change_is_kept(scene: Org) ->
 
 
 def test_executives_and_managers_read_costs_and_reps_see_nothing(scene: Org) -> None:
-    SourceCost.objects.create(
-        month=date(2026, 9, 1),
-        source="Ads",
-        amount=5,
-        currency="EUR",
-        set_at=scene.tenant.created_at,
-        set_by="x",
-    )
+    bring(scene, f"{HEAD}2026-09,Google Ads,,100,EUR\n", do="apply")
     for member in (scene.executive, scene.manager):
         page = browser(member).get("/kpis/costs")
         assert page.status_code == 200

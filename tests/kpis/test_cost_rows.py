@@ -90,10 +90,7 @@ def test_columns_may_be_called_otherwise_and_parted_by_semicolons() -> None:
         ("month,source,amount,cost,currency\n2026-09,Ads,5,5,EUR", "Two columns say amount"),
         ("month,source,amount,currency\n", "no rows"),
         ('month,source,amount,currency\n2026-09,"Ads,5,EUR', "quotation mark"),
-        (
-            f"month,source,amount,currency\n{'2026-09,Ads,5,EUR' + chr(10) * 1}" * 1 + "x,x,5,EUR\n" * 5_001,
-            "At most 5,000 rows",
-        ),
+        ("month,source,amount,currency\n" + "2026-09,Ads,5,EUR\n" * 5_001, "At most 5,000 rows"),
     ],
 )
 def test_a_file_that_is_no_table_of_costs_is_refused_as_a_whole(text: str, words: str) -> None:

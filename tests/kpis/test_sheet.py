@@ -112,7 +112,8 @@ def test_mql_to_sql_and_volume_are_those_of_the_commitments(in_acme: Org, read: 
     volume = line(sheet, "mql_volume")
     assert (volume.reading.value, volume.term.target, volume.status) == (1, 42, "off_target")
     # 11.1 of 21 business days have passed.
-    assert volume.due is not None and 22 < volume.due < 23
+    assert volume.due is not None
+    assert 22 < volume.due < 23
     assert [point.reading.value for point in volume.points] == [0, 0, 0, 4, 0, 1]
 
 
@@ -318,9 +319,7 @@ def test_files_have_the_numbers_of_the_page_and_no_formula(in_acme: Org) -> None
     assert client.get("/kpis.xlsx").content[:2] == b"PK"
 
 
-def test_reps_have_no_page_and_other_organisations_other_numbers(
-    acme: Org, globex: Org, now: datetime
-) -> None:
+def test_reps_have_no_page_and_others_other_numbers(acme: Org, globex: Org, now: datetime) -> None:
     with acme.scope():
         mql(acme, now - timedelta(days=40), sql_after=3)
         cost(9, "Ads", 12)

@@ -116,7 +116,7 @@ def test_a_number_whose_owner_left_is_nobodys(in_acme: Org) -> None:
     assert refused.status_code == 422
 
 
-def test_only_admins_set_and_others_read(in_acme: Org, globex: Org) -> None:
+def test_only_admins_set_and_others_read(in_acme: Org) -> None:
     for member in (in_acme.marketing, in_acme.manager, in_acme.executive):
         client = browser(member)
         assert client.get("/kpis/close_rate").status_code == 200
