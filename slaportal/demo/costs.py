@@ -58,7 +58,7 @@ def keep_accounts(*, tenant: Tenant, start: datetime, now: datetime, seed: int) 
     first, present = (month_of(at.astimezone(zone).date()) for at in (start, now))
     _own(tenant, people, member_actor(admin), start)
     _aim(tenant, member_actor(admin), start, first, now, present)
-    chance = random.Random(f"costs {seed} {tenant.slug}")  # noqa: S311 - invented numbers
+    chance = random.Random(f"costs {seed} {tenant.slug}")
     for place in range(MONTHS, 0, -1):
         month = months_from(present, -place)
         told = min(midnight(months_from(month, 1), zone) + timedelta(days=2, hours=10), now)
