@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from core.errors import ValidationFailed
-from core.rules.text import fold
-from leads.list_csv import MOST_ROWS, csv_rows
+from leads.list_csv import Row, columns_of, csv_rows, rows_under
 from web.csv_text import undivided
 
 #: What a column may be called, by what it holds.
@@ -29,14 +28,6 @@ _AMOUNT: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]+)?")
 _COMMA: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[. '\u00a0\u202f][0-9]{3})*|[0-9]+),[0-9]+")
 MOST_DIGITS: Final = 12
 LONGEST: Final = {"source": 80, "campaign": 120}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its line in the file, and its cells by column, blank ones left out."""
-
-    line: int
-    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +53,7 @@ class Said:
 def read_table(text: str, encoding: str = "UTF-8") -> Table:
     """The rows of a file, whose first row names the columns. Raises ValidationFailed at /file."""
     rows = csv_rows(text)
-    heads = [" ".join(re.split(r"[\s_]+", fold(cell))) for cell in rows[0][1]]
-    known = [_BY_NAME.get(head, "") for head in heads]
+    known = columns_of(rows[0][1], _BY_NAME)
     missing = [column for column in NEEDED if column not in known]
     if missing:
         said = ", ".join(cell[:30] or "(blank)" for cell in rows[0][1][:8])
@@ -73,20 +63,8 @@ def read_table(text: str, encoding: str = "UTF-8") -> Table:
             f" It lacks {', '.join(missing)}. It says: {said}.",
             "columns",
         )
-    twice = sorted({column for column in known if column and known.count(column) > 1})
-    if twice:
-        raise ValidationFailed.at("/file", f"Two columns say {', '.join(twice)}: leave one.", "columns")
-    body = rows[1:]
-    if not body:
-        raise ValidationFailed.at("/file", "The file has headings and no rows.", "empty")
-    if len(body) > MOST_ROWS:
-        text = f"At most {MOST_ROWS:,} rows at once; this file has {len(body):,}. Bring it in parts."
-        raise ValidationFailed.at("/file", text, "too_many")
     return Table(
-        rows=[
-            Row(line, {column: cell for column, cell in zip(known, cells, strict=False) if column and cell})
-            for line, cells in body
-        ],
+        rows=rows_under(known, rows[1:]),
         ignored=[cell for cell, column in zip(rows[0][1], known, strict=True) if not column],
         encoding=encoding,
     )

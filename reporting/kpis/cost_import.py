@@ -18,9 +18,10 @@ from django.db.models import Count, Sum
 
 from core.errors import FieldError, NotFound, ValidationFailed, pointer
 from core.rules.text import fold
+from leads.list_csv import Row
 from reporting.commitments.days import last_of
 from reporting.commitments.params import present_month
-from reporting.kpis.cost_csv import Row, Said, Table, read_row
+from reporting.kpis.cost_csv import Said, Table, read_row
 from reporting.kpis.measured import brought_by_source
 from reporting.kpis.models import SourceCost
 from reporting.selectors.funnels import top_keys
