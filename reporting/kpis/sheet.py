@@ -171,11 +171,11 @@ def _due(kind: Kind, span: Span, target: Decimal | None, days: Days) -> Decimal 
 
 
 def status_of(kind: Kind, value: Number | None, due: Decimal | None) -> str | None:
-    """How a value stands to its target: on target, to be watched within WATCH_POINTS points (of what is no
-    share: per cent) of it, else off target. None without either."""
+    """How a value stands to its target: on target, to be watched within WATCH_POINTS per cent of it, else off
+    target; a share that a commitment promises as that has it, by points. None without either."""
     if value is None or due is None:
         return None
-    if kind.unit == Unit.PERCENT:
+    if kind.unit == Unit.PERCENT and kind.commitment:
         return standing(float(value), int(due))
     if not kind.is_lower_better:
         return standing_of_count(float(value), float(due))

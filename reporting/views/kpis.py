@@ -21,7 +21,6 @@ from reporting.kpis.links import links_of, source_links, won_link
 from reporting.kpis.numbers import Reading, cycle_of
 from reporting.kpis.services import may_set
 from reporting.kpis.sheet import MOST_SOURCES, Line, Point, Sheet, SourceLine, sheet_of
-from tenants.audit import names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -50,7 +49,6 @@ def kpis(request: TenantRequest) -> HttpResponse:
     """GET /kpis?month=2026-11: the shared ones, marketing's and sales'."""
     now = database_clock()
     sheet = _sheet(request, now)
-    people = names_of_actors(line.term.set_by for line in sheet.lines if line.term.set_by)
     query = f"?month={sheet.month:%Y-%m}"
     role = request.member.role
     context = {
@@ -63,7 +61,7 @@ def kpis(request: TenantRequest) -> HttpResponse:
             {
                 "key": section.value,
                 "name": name,
-                "lines": [_line(line, sheet, people) for line in sheet.lines if line.kind.section == section],
+                "lines": [_line(line, sheet) for line in sheet.lines if line.kind.section == section],
             }
             for section, name in SECTIONS.items()
         ],
@@ -102,7 +100,7 @@ def months_text(months: list[date]) -> str:
     return f"{first:%B}{year} to {last:%B %Y}"
 
 
-def _line(line: Line, sheet: Sheet, people: dict[str, str]) -> dict[str, Any]:
+def _line(line: Line, sheet: Sheet) -> dict[str, Any]:
     kind, reading, term, currency = line.kind, line.reading, line.term, sheet.currency
     links = links_of(line, sheet.span)
     target = term.target
@@ -120,7 +118,7 @@ def _line(line: Line, sheet: Sheet, people: dict[str, str]) -> dict[str, Any]:
         ],
         "aside": [f"{words.money(amount, currency)} {text}" for amount, text in reading.aside],
         "target": "None set" if target is None else words.number(kind, target, currency),
-        "target_note": _target_note(line, people),
+        "target_note": _target_note(line),
         "due": "" if line.due is None else words.number(kind, line.due.quantize(Decimal("0.1")), currency),
         "upcoming": [
             f"{words.number(kind, each.target, currency) if each.target else 'none'} from"
@@ -152,18 +150,17 @@ def base_words(line: Line, reading: Reading, currency: str) -> str:
                 share = 100 * Decimal(reading.value) / reading.cost
                 return f"{opened}; {share:.0f}% of the {words.money(reading.cost, currency)} opened in all"
             return opened
-        case "cost_per_mql":
-            return f"{words.money(reading.cost or 0, currency)} for {base} MQLs"
-        case "cost_per_sql":
-            return f"{words.money(reading.cost or 0, currency)} for {base} SQLs"
+        case "cost_per_mql" | "cost_per_sql":
+            what = f"{line.kind.key[-3:].upper()}{'' if reading.base == 1 else 's'}"
+            return f"{words.money(reading.cost or 0, currency)} for {base} {what}"
     return ""
 
 
-def _target_note(line: Line, people: dict[str, str]) -> str:
+def _target_note(line: Line) -> str:
     term = line.term
     if term.valid_from is None:
         return "default" if term.target is not None else ""
-    return f"Since {term.valid_from:%B %Y}, set by {people[term.set_by]}"
+    return f"Since {term.valid_from:%B %Y}"
 
 
 def _point(line: Line, point: Point, currency: str) -> dict[str, Any]:
