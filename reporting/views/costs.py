@@ -70,7 +70,7 @@ def _page(
     people = names_of_actors(row.set_by for row in rows)
     may = may_import(request.member.role)
     if may and form is None:
-        form = CostForm(initial={"month": f"{shown:%Y-%m}"} if shown else {})
+        form = CostForm(initial=_initial(shown, rows, request.GET.get("correct", "")))
     context = {
         "crumbs": _crumbs(),
         "currency": currency,
@@ -93,6 +93,19 @@ def _page(
         "csv_url": reverse("reporting:costs_csv"),
     }
     return render(request, "reporting/costs.html", context, status=status)
+
+
+def _initial(month: date | None, rows: list[SourceCost], correct: str) -> dict[str, str]:
+    """What the form begins with: the cost that is to be corrected, or a new one of the month."""
+    found = next((row for row in rows if str(row.id) == correct), None)
+    if found is None:
+        return {"month": f"{month:%Y-%m}"} if month else {}
+    return {
+        "month": f"{found.month:%Y-%m}",
+        "source": found.source,
+        "campaign": found.campaign,
+        "amount": f"{found.amount:.2f}",
+    }
 
 
 def _crumbs(*more: dict[str, str]) -> list[dict[str, str]]:

@@ -120,6 +120,8 @@ def test_costs_are_corrected_and_removed_and_every_change_is_kept(scene: Org) ->
         ("2026-09", "Google Ads", "Brand"): 100,
     }
     brand = SourceCost.objects.get(campaign="Brand")
+    form = client.get(f"/kpis/costs?month=2026-09&correct={brand.id}").context["form"]
+    assert (form["campaign"].value(), form["amount"].value()) == ("Brand", "100.00")
     assert client.post(f"/kpis/costs/{brand.id}/remove").status_code == 302
     assert client.post("/kpis/costs/2026-09/remove").status_code == 302
     assert client.post("/kpis/costs/2026-09/remove").status_code == 404
