@@ -19,6 +19,11 @@ def money(amount: Decimal | int, currency: str) -> str:
     return f"{text} {currency}"
 
 
+def exact_money(amount: Decimal | int, currency: str) -> str:
+    """ "1,250.00 EUR", where amounts stand below each other."""
+    return f"{amount:,.2f} {currency}"
+
+
 def number(kind: Kind, value: Number | None, currency: str) -> str:
     """A value of a KPI, with its unit."""
     if value is None:

@@ -78,7 +78,7 @@ def _page(
             {
                 "month": each,
                 "name": f"{each.month:%B %Y}",
-                "amount": words.money(each.amount, currency),
+                "amount": words.exact_money(each.amount, currency),
                 "url": f"{reverse('reporting:costs')}?month={each.month:%Y-%m}",
                 "current": each.month == shown,
             }
