@@ -54,7 +54,12 @@ ALIASES = {
     "name": "leads.Account",
 }
 # Parameters that are no ids: name -> a value that exists.
-SAMPLES: dict[str, str] = {"commitment": "mql_volume", "monday": "2026-11-16"}
+SAMPLES: dict[str, str] = {
+    "commitment": "mql_volume",
+    "kpi": "close_rate",
+    "monday": "2026-11-16",
+    "month": "2026-11",
+}
 #: A meeting lies within a year, by the calls' own clock.
 NEXT_MONTH = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT%H:%M:%S}Z"
 # Sound bodies of calls that look at their body before they look for the object; "MEMBER" is one of the
