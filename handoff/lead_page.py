@@ -27,6 +27,7 @@ from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
+from leads.list_names import ListNames
 from leads.models import Account, Assignment, DataWait, Handoff, Lead, Opportunity, SqlAnswers
 from leads.opportunities import opportunities_of
 from leads.quality import Completeness, completeness
@@ -211,7 +212,7 @@ def lead_page(
         attempts = [item for item in attempts if item.at >= handoff.started_at]
     asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
-    verdict = (handoff.verdict if handoff else None) or lead.verdict
+    verdict = ListNames().in_verdict((handoff.verdict if handoff else None) or lead.verdict)
     score = score_now(lead, now=now)
     known = values_of(lead, lead.account)
     contact = [
@@ -407,7 +408,7 @@ _MOST_SAID: Final = 3
 
 
 def criteria_lines(
-    verdict: dict[str, Any] | None, parts: Mapping[str, Part] | None = None
+    verdict: Mapping[str, Any] | None, parts: Mapping[str, Part] | None = None
 ) -> list[dict[str, Any]]:
     """The criteria of a verdict for a list: title, text, state, an icon, and what else would have done.
 
@@ -469,11 +470,11 @@ def _counted(seen: str) -> str:
     return label if value == "1" else f"{label} ×{value}"
 
 
-def why_line(handoff: Handoff) -> str:
+def why_line(handoff: Handoff, lists: ListNames) -> str:
     """One line that says why the lead is hot: what it did, and its score."""
     parts = [
         line["title"]
-        for line in criteria_lines(handoff.verdict)
+        for line in criteria_lines(lists.in_verdict(handoff.verdict))
         if line["state"] == "met" and not line["title"].startswith("Not ")
     ]
     outside = triggered_by(handoff.verdict)

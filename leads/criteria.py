@@ -287,7 +287,8 @@ def _criterion(part: Part, facts: Facts) -> dict[str, Any]:
 
 def _seen(leaf: Leaf) -> str:
     """ "Employees: 120" """
-    return f"{leaf.label}: {leaf.seen}"[:200]
+    seen = ", ".join(map(str, leaf.seen)) if isinstance(leaf.seen, list) else leaf.seen
+    return f"{leaf.label}: {seen}"[:200]
 
 
 def check_publishable(content: object) -> None:

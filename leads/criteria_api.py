@@ -19,6 +19,7 @@ from leads.criteria import check_content, check_publishable
 from leads.criteria_drafts import propose_criteria, publish_criteria
 from leads.criteria_preview import MOST, MOST_SHOWN, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, doubtful
+from leads.list_names import naming
 from leads.models import CriteriaVersion
 from leads.selectors import get_criteria_version
 from tenants import versions
@@ -181,7 +182,7 @@ class CriteriaVersionsView(TenantAPIView):
     def get(self, request: Request) -> Response:
         """What was put in force, the newest first, with what each changed; the newest hundred."""
         known_query(request)
-        return Response(version_list(CriteriaVersion, changes))
+        return Response(version_list(CriteriaVersion, naming(changes)))
 
 
 class CriteriaDraftView(TenantAPIView):
@@ -238,7 +239,7 @@ class CriteriaDraftCheckView(TenantAPIView):
             {
                 **standing_document(found),
                 "problems": [error.as_dict() for error in problems],
-                "changes": changes(current.content, found.content) if current else [],
+                "changes": naming(changes)(current.content, found.content) if current else [],
                 "warnings": doubtful(found.content),
                 "preview": None if problems else preview_document(preview_criteria(found.content, now=now)),
             }

@@ -13,6 +13,7 @@ from django.db.models import Count, F
 from core.errors import NotFound
 from core.rules import InvalidRule
 from leads.criteria import SCHEMA
+from leads.list_names import ListNames
 from routing.decide import DEFAULT_HORIZON_MINUTES, OffHours, Strategy, compile_rule_set
 from routing.models import Decision, Pool, PoolSeat, RoutingSettings, RuleSetVersion
 from routing.rule_rows import RuleRow, is_plain, rule_rows
@@ -128,7 +129,7 @@ def rules_in_force(pools: Sequence[PoolRow], *, now: datetime) -> Rules | None:
             f"The rules in force cannot be read any more. {error.message}",
         )
     states = {pool.slug: state_of(pool) for pool in pools}
-    content = version.content
+    content = ListNames().in_rules(version.content)
     return Rules(
         version=version,
         pools=rule_rows(content, "pools", pools=states, hits=hits(now)),

@@ -12,6 +12,7 @@ from feedback.models import Reason
 from feedback.reasons import stage_of
 from feedback.settings import settings as dispute_settings
 from leads import criteria_words, sql_bar
+from leads.list_names import ListNames
 from leads.models import CriteriaVersion
 from leads.requirement_words import requirement_sentences
 from leads.requirements import required_labels
@@ -116,7 +117,7 @@ def _definitions() -> Section:
 
 def _qualification(content: Mapping[str, Any], *, is_there: bool) -> Section:
     judged = {key: value for key, value in content.items() if key not in _REQUIREMENTS}
-    said = criteria_words.sentences(judged) if is_there else []
+    said = criteria_words.sentences(ListNames().in_rules(judged)) if is_there else []
     groups = [Group(heading, tuple(lines)) for heading, lines in said]
     if not groups:
         groups = [Group(lines=("No criteria are in force yet.",))]
