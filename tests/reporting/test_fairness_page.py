@@ -176,7 +176,7 @@ def test_who_got_leads_past_the_rotation_alone_is_not_judged_and_does_not_judge_
     """The owner of an account sat through none of the turns; chance has no say about them."""
     with acme.scope():
         Pool.objects.update(owner_first=True)
-    route(acme, 6, now=now)
+    route(acme, 6, now=now, facts=Facts({}, (), now))
     route(acme, 1, now=now, prefix="owned", facts=Facts({"account.owner_id": str(acme.fallback.id)}, (), now))
     client = browser(acme.manager)
     (each,) = client.get("/fairness", DAYS).context["found"]
