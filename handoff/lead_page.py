@@ -34,6 +34,7 @@ from leads.quality import Completeness, completeness
 from leads.requirements import MISSING, Lack, lacks_of, required_labels
 from leads.score import shown_score
 from leads.triggers import triggered_by
+from routing.decide import HELD, WAITS_FOR_CLAIM
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -107,7 +108,7 @@ class LeadPage:
     why_them: str
     clocks: list[dict[str, Any]]
     criteria: list[dict[str, Any]]
-    verdict: dict[str, Any] | None
+    verdict: Mapping[str, Any] | None
     contact: list[dict[str, Any]]
     company: list[dict[str, Any]]
     flags: list[str]
@@ -387,11 +388,19 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
     return found
 
 
+#: What a lead without an owner waits for, where that is as its pool is set up.
+_WAITS_FOR: Final = {
+    WAITS_FOR_CLAIM: "Whoever of its pool claims it first has it.",
+    HELD: "It is held until somebody of its pool is at work.",
+}
+
+
 def unowned_words(handoff: Handoff) -> str:
     """What a lead without an owner waits for."""
     if handoff.unrouted_reason == NURTURED:
         return "A nurture sequence answers this lead instead of a person. Anybody may still be given it."
-    return "Nobody owns this lead now. It waits for the next free person."
+    waits_for = _WAITS_FOR.get(handoff.unrouted_reason, "It waits for the next free person.")
+    return f"Nobody owns this lead now. {waits_for}"
 
 
 def _moved(handoff: Handoff | None, member: Member) -> str:
