@@ -16,7 +16,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from core.errors import Conflict, StaleVersion, ValidationFailed
 from leads import selectors
-from leads.criteria import check_content, check_publishable
+from leads.criteria import (
+    check_content,
+    check_draft,
+    check_publishable,
+    groups_without_conditions,
+)
 from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
@@ -205,7 +210,7 @@ def check(request: TenantRequest) -> HttpResponse:
     draft_ = found
 
     def publish(form: PublishForm) -> CriteriaVersion | Publication:
-        return publish_draft(draft_, form, request, validate=check_publishable)
+        return publish_draft(draft_, form, request, validate=check_draft)
 
     context = {"draft": found, "number": found.number, "title": "Check and publish"}
     return _answer(request, found, publish, context)
@@ -246,6 +251,8 @@ def _answer(
         version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
     errors = check_content(version.content)
+    if "draft" in context and not errors:
+        errors = groups_without_conditions(version.content)
     guarded = versions.gate_errors(version) if "draft" in context and not errors else []
     context |= {
         "form": form,
