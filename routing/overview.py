@@ -55,7 +55,7 @@ class SeatRow:
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
-    """A pool with its seats by name."""
+    """A pool with its seats by name. is_claimed: its people claim leads, and take no turns."""
 
     id: UUID
     slug: str
@@ -63,6 +63,7 @@ class PoolRow:
     is_active: bool
     seats: Sequence[SeatRow]
     sentence: str
+    is_claimed: bool
 
 
 def pools_with_seats() -> list[PoolRow]:
@@ -84,7 +85,15 @@ def pools_with_seats() -> list[PoolRow]:
             )
         )
     return [
-        PoolRow(pool.id, pool.slug, pool.name, pool.is_active, seats[pool.id], _how_it_works(pool))
+        PoolRow(
+            pool.id,
+            pool.slug,
+            pool.name,
+            pool.is_active,
+            seats[pool.id],
+            _how_it_works(pool),
+            is_claimed=pool.strategy == Strategy.CLAIM,
+        )
         for pool in Pool.objects.select_related("overflow", "calendar")
         .defer("counters")
         .order_by("name", "id")
@@ -96,7 +105,7 @@ _CHOOSES = {
     Strategy.ROUND_ROBIN: "by turns, everybody alike",
     Strategy.LEAST_LOADED: "to whoever has most room below their limit",
     Strategy.FASTEST: "to whoever can answer soonest, then to the least loaded",
-    Strategy.CLAIM: "to whoever claims it first",
+    Strategy.CLAIM: "to whoever claims them first",
 }
 
 
