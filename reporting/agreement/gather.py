@@ -191,8 +191,9 @@ def _definitions() -> Section:
 
 def _qualification(content: Mapping[str, Any], ground: Ground, *, is_there: bool) -> Section:
     judged = {key: value for key, value in content.items() if key not in _REQUIREMENTS}
-    said = criteria_words.sentences(ListNames().in_rules(judged)) if is_there else []
-    groups = [_any_of(heading, lines, judged) for heading, lines in said]
+    named = ListNames().in_rules(judged)
+    said = criteria_words.sentences(named) if is_there else []
+    groups = [_any_of(heading, lines, named) for heading, lines in said]
     if not groups:
         groups = [Group(lines=("No criteria are in force yet.",))]
     triggers = triggers_of(ground.lead_settings)

@@ -153,6 +153,7 @@ def test_every_page_of_criteria_and_rules_calls_it_by_its_name(acme: Org, now: d
         "/qualification/draft/check",
         "/routing",
         "/routing/draft",
+        "/agreement",
         f"/leads/{lead.id}",
         f"/leads/{lead.id}/decision",
     ):
