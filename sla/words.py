@@ -10,6 +10,7 @@ from core.errors import ValidationFailed
 from core.rules import describe
 from core.rules.schema import spoken
 from leads.criteria import SCHEMA
+from leads.list_names import ListNames
 from sla import targets
 from sla.targets import Target
 from sla.tiers import (
@@ -194,8 +195,9 @@ def on_reassign_words(on_reassign: object) -> str:
 
 
 def when_words(when: Any) -> str:
-    """Whom a condition as written is for: "demo request at least once within 30 days". Raises InvalidRule."""
-    return lower_first(EVERYONE_ELSE if when is None else describe(when, SCHEMA))
+    """Whom a condition as written is for: "demo request at least once within 30 days". Raises InvalidRule.
+    A statement where it asks for named lists."""
+    return lower_first(EVERYONE_ELSE if when is None else describe(ListNames().in_rules(when), SCHEMA))
 
 
 def target_name(target: str) -> str:

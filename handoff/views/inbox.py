@@ -20,6 +20,7 @@ from handoff.lead_page import why_line
 from handoff.shadow import is_measured_only
 from handoff.views import base
 from handoff.views.base import chosen_page, is_part, reader
+from leads.list_names import ListNames
 from sla.status import Status
 from tenants.requests import TenantRequest
 
@@ -76,18 +77,23 @@ def _groups(found: selectors.Inbox) -> list[dict[str, Any]]:
 
 
 def _queue_groups(found: selectors.Inbox, *, chosen: UUID | None, now: datetime) -> list[dict[str, Any]]:
+    lists = ListNames()
     return [
         {
             "title": group["title"],
             "tone": group["tone"],
             "total": len(group["rows"]),
-            "rows": [queue_row(row, tab=found.tab, chosen=chosen, now=now) for row in group["rows"]],
+            "rows": [
+                queue_row(row, tab=found.tab, chosen=chosen, now=now, lists=lists) for row in group["rows"]
+            ],
         }
         for group in _groups(found)
     ]
 
 
-def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetime) -> dict[str, Any]:
+def queue_row(
+    row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetime, lists: ListNames
+) -> dict[str, Any]:
     """A row of the queue, for web/_queue_row.html."""
     handoff, reading = row.handoff, row.reading
     lead = handoff.lead
@@ -106,7 +112,7 @@ def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetim
         "tier": handoff.tier_name,
         "hot": handoff.priority > 0,
         "source": handoff.source,
-        "why": attempts if tab == "working" else short or why_line(handoff),
+        "why": attempts if tab == "working" else short or why_line(handoff, lists),
         "selected": lead.id == chosen,
     }
 

@@ -13,6 +13,7 @@ from feedback.models import Reason
 from feedback.reasons import stage_of
 from leads import criteria_words, sql_bar
 from leads.lifecycle import Stage
+from leads.list_names import ListNames
 from leads.models import CriteriaVersion, SqlBarVersion
 from leads.requirement_words import requirement_sentences
 from leads.requirements import required_labels
@@ -190,8 +191,9 @@ def _definitions() -> Section:
 
 def _qualification(content: Mapping[str, Any], ground: Ground, *, is_there: bool) -> Section:
     judged = {key: value for key, value in content.items() if key not in _REQUIREMENTS}
-    said = criteria_words.sentences(judged) if is_there else []
-    groups = [_any_of(heading, lines, judged) for heading, lines in said]
+    named = ListNames().in_rules(judged)
+    said = criteria_words.sentences(named) if is_there else []
+    groups = [_any_of(heading, lines, named) for heading, lines in said]
     if not groups:
         groups = [Group(lines=("No criteria are in force yet.",))]
     triggers = triggers_of(ground.lead_settings)
