@@ -16,6 +16,8 @@ from core.errors import NotFound, ValidationFailed
 from handoff import candidates, words
 from handoff.selectors import SEES_ALL, names_of, teams_of, visible_leads
 from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
+from leads.list_names import ListNames
+from leads.list_use import FIELD as LISTS
 from leads.matching import normalise_email
 from leads.models import Assignment, CriteriaVersion, Lead
 from routing.decisions import Search, pools_around, search
@@ -355,10 +357,12 @@ def inputs_in_words(inputs: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What the rules read, as (what, value): ("Country", "Germany"), ("Phone", "Known")."""
     if inputs is None:
         return []
-    fields = SCHEMA.by_name
-    told = []
+    fields, lists = SCHEMA.by_name, ListNames()
+    told: list[tuple[str, str]] = []
     for name, value in inputs["values"].items():
         label, shown = (fields[name].label, fields[name].shown(value)) if name in fields else (name, value)
+        if name == LISTS and isinstance(value, list):
+            shown = [lists.shown(slug) for slug in value]
         told.append((label, "Known" if name in NAMES and value else _value(shown)))
     for kind, (count, last) in inputs.get("engagements", {}).items():
         at = words.moment(datetime.fromisoformat(last))

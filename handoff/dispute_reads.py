@@ -15,6 +15,7 @@ from feedback.models import Disposition, Dispute, Reason
 from feedback.settings import settings
 from handoff.lead_page import criteria_lines
 from handoff.selectors import SEES_ALL
+from leads.list_names import ListNames
 from leads.models import Assignment, Handoff, Touch
 from tenants.models import Member, Role, Team
 
@@ -192,14 +193,14 @@ def evidence_of(dispositions: Collection[Disposition]) -> dict[UUID, Evidence]:
         "handoff_id", "member_id"
     ):
         owners[handoff_id].add(member_id)
-    found = {}
+    found, lists = {}, ListNames()
     for each in dispositions:
         handoff: Handoff = each.handoff
         version = handoff.criteria_version
         found[each.id] = Evidence(
             disposition=each,
             criteria_number=version.number if version else None,
-            criteria=criteria_lines(handoff.verdict),
+            criteria=criteria_lines(lists.in_verdict(handoff.verdict)),
             touches=[touch for touch in touches[handoff.id] if touch.at <= each.at],
             owners=len(owners[handoff.id]),
             minutes=int((each.at - handoff.started_at).total_seconds() // 60),

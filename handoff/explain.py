@@ -15,6 +15,7 @@ from handoff.lead_score import score_now
 from handoff.readiness import hold_of
 from handoff.selectors import last_handoff, names_of
 from leads.criteria import values_of
+from leads.list_names import ListNames
 from leads.models import Assignment, Handoff, Lead
 from leads.quality import completeness
 from leads.requirements import lacks_of
@@ -81,7 +82,7 @@ def explain_document(lead: Lead, *, now: datetime) -> dict[str, Any]:
         "needs": lead.needs,
         "quality": _quality(lead),
         "score": score_now(lead, now=now).as_dict(),
-        "qualification": (handoff.verdict if handoff else None) or lead.verdict,
+        "qualification": ListNames().in_verdict((handoff.verdict if handoff else None) or lead.verdict),
         "assignment": _assignment(assignment),
         "decision": _decision(handoff, assignment),
         "deadline": _deadline(handoff, now=now) if handoff else None,

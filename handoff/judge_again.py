@@ -20,6 +20,7 @@ from handoff import words
 from handoff.intake import hand_off
 from leads.arrivals import Arrival
 from leads.judge_again import is_met, judge_leads
+from leads.list_names import ListNames
 from leads.models import CriteriaVersion, Handoff, Lead
 from leads.past import quiet_since_closing
 from leads.preview_facts import latest_leads
@@ -159,9 +160,15 @@ def _judge(leads: Sequence[Lead], *, actor: str, clock: Clock, left: tuple[int, 
     now = clock()
     arrivals = judge_leads(leads, now=now, clock=clock)
     opened = hand_off(arrivals, {}, actor=actor)[0] if arrivals else {}
+    lists = ListNames()
     changed = [
         Changed(
-            lead.id, lead.full_name, lead.company, change, arrival.lead.needs, _reasons(lead, arrival, change)
+            lead.id,
+            lead.full_name,
+            lead.company,
+            change,
+            arrival.lead.needs,
+            _reasons(lead, arrival, change, lists),
         )
         for lead, arrival in zip(leads, arrivals, strict=True)
         if (change := _change(lead, arrival, opened))
@@ -181,15 +188,15 @@ def _judge(leads: Sequence[Lead], *, actor: str, clock: Clock, left: tuple[int, 
     return result
 
 
-def _reasons(before: Lead, arrival: Arrival, change: str) -> list[Reason]:
+def _reasons(before: Lead, arrival: Arrival, change: str, lists: ListNames) -> list[Reason]:
     if change == "no_more":
-        return reasons_against(arrival.lead.verdict, "Now")
+        return reasons_against(lists.in_verdict(arrival.lead.verdict), "Now")
     if before.needs and is_met(before):
         if change == "needs_data":
             return []
         lacked = f"Until now it lacked: {words.listed(required_labels(before.needs))}."
         return [Reason(lacked, lacked)]
-    return reasons_against(before.verdict, "Until now")
+    return reasons_against(lists.in_verdict(before.verdict), "Until now")
 
 
 def _change(before: Lead, arrival: Arrival, opened: Collection[UUID]) -> str:

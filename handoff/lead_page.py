@@ -27,12 +27,14 @@ from handoff.timeline import Item, Timeline, assignments_of, timeline
 from leads import sql_bar
 from leads.criteria import SCHEMA, Part, parts_of, values_of
 from leads.lifecycle import Stage
+from leads.list_names import ListNames
 from leads.models import Account, Assignment, DataWait, Handoff, Lead, Opportunity, SqlAnswers
 from leads.opportunities import opportunities_of
 from leads.quality import Completeness, completeness
 from leads.requirements import MISSING, Lack, lacks_of, required_labels
 from leads.score import shown_score
 from leads.triggers import triggered_by
+from routing.decide import HELD, WAITS_FOR_CLAIM
 from sla.attempts import Progress
 from sla.models import Timer
 from sla.services import pause_rules
@@ -106,7 +108,7 @@ class LeadPage:
     why_them: str
     clocks: list[dict[str, Any]]
     criteria: list[dict[str, Any]]
-    verdict: dict[str, Any] | None
+    verdict: Mapping[str, Any] | None
     contact: list[dict[str, Any]]
     company: list[dict[str, Any]]
     flags: list[str]
@@ -211,7 +213,7 @@ def lead_page(
         attempts = [item for item in attempts if item.at >= handoff.started_at]
     asked = progress_of([handoff]).get(handoff.id) if handoff else None
     pause = _open_pause(told.steps)
-    verdict = (handoff.verdict if handoff else None) or lead.verdict
+    verdict = ListNames().in_verdict((handoff.verdict if handoff else None) or lead.verdict)
     score = score_now(lead, now=now)
     known = values_of(lead, lead.account)
     contact = [
@@ -386,11 +388,19 @@ def allowed(handoff: Handoff | None, member: Member, *, paused: bool = False, ru
     return found
 
 
+#: What a lead without an owner waits for, where that is as its pool is set up.
+_WAITS_FOR: Final = {
+    WAITS_FOR_CLAIM: "Whoever of its pool claims it first has it.",
+    HELD: "It is held until somebody of its pool is at work.",
+}
+
+
 def unowned_words(handoff: Handoff) -> str:
     """What a lead without an owner waits for."""
     if handoff.unrouted_reason == NURTURED:
         return "A nurture sequence answers this lead instead of a person. Anybody may still be given it."
-    return "Nobody owns this lead now. It waits for the next free person."
+    waits_for = _WAITS_FOR.get(handoff.unrouted_reason, "It waits for the next free person.")
+    return f"Nobody owns this lead now. {waits_for}"
 
 
 def _moved(handoff: Handoff | None, member: Member) -> str:
@@ -407,7 +417,7 @@ _MOST_SAID: Final = 3
 
 
 def criteria_lines(
-    verdict: dict[str, Any] | None, parts: Mapping[str, Part] | None = None
+    verdict: Mapping[str, Any] | None, parts: Mapping[str, Part] | None = None
 ) -> list[dict[str, Any]]:
     """The criteria of a verdict for a list: title, text, state, an icon, and what else would have done.
 
@@ -469,11 +479,11 @@ def _counted(seen: str) -> str:
     return label if value == "1" else f"{label} ×{value}"
 
 
-def why_line(handoff: Handoff) -> str:
+def why_line(handoff: Handoff, lists: ListNames) -> str:
     """One line that says why the lead is hot: what it did, and its score."""
     parts = [
         line["title"]
-        for line in criteria_lines(handoff.verdict)
+        for line in criteria_lines(lists.in_verdict(handoff.verdict))
         if line["state"] == "met" and not line["title"].startswith("Not ")
     ]
     outside = triggered_by(handoff.verdict)

@@ -25,6 +25,7 @@ from handoff import words
 from handoff.lead_page import criteria_lines
 from leads.criteria import parts_of
 from leads.lifecycle import Stage
+from leads.list_names import ListNames
 from leads.models import Account, Assignment, Engagement, Handoff, Lead, Touch
 from leads.score import shown_score
 from leads.triggers import triggered_by
@@ -454,7 +455,7 @@ def _met(handoff: Handoff) -> list[str]:
     """The criteria that were met, each with what was seen; not what else would have done."""
     parts = parts_of(handoff.criteria_version_id) if handoff.verdict else {}
     lines = []
-    for line in criteria_lines(handoff.verdict, parts):
+    for line in criteria_lines(ListNames().in_verdict(handoff.verdict), parts):
         if line["state"] == "met":
             seen = "" if line["choices"] or not line["text"] or line["is_group"] else f" ({line['text']})"
             lines.append(f"{line['title']}{seen}")

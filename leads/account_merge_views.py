@@ -253,8 +253,8 @@ def merge(request: TenantRequest, account_id: UUID) -> HttpResponse:
                 )
                 messages.success(
                     request,
-                    f"{account.name} is part of {other.name} now. This can be undone for "
-                    f"{UNDO_FOR.days} days.",
+                    f"{account.name} is part of {other.name} now. Change, beside "
+                    f"Also known as, undoes it for {UNDO_FOR.days} days.",
                 )
                 return redirect("leads:account", other.id)
     except (Conflict, ValidationFailed) as error:

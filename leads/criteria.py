@@ -12,7 +12,7 @@ see as the lead's score (`leads.score`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,7 +21,7 @@ from uuid import UUID
 
 from core.countries import COUNTRIES
 from core.errors import FieldError, ValidationFailed, pointer
-from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, validate
+from core.rules import Facts, Field, Leaf, Rule, Schema, compile_rule, describe, empty_groups, validate
 from leads.account_facts import Beside
 from leads.list_use import unknown_lists
 from leads.matching import email_domain, is_free_mail
@@ -291,7 +291,8 @@ def _criterion(part: Part, facts: Facts) -> dict[str, Any]:
 
 def _seen(leaf: Leaf) -> str:
     """ "Employees: 120" """
-    return f"{leaf.label}: {leaf.seen}"[:200]
+    seen = ", ".join(map(str, leaf.seen)) if isinstance(leaf.seen, list) else leaf.seen
+    return f"{leaf.label}: {seen}"[:200]
 
 
 def check_publishable(content: object) -> None:
@@ -302,6 +303,42 @@ def check_publishable(content: object) -> None:
     wrong = check_tiers(content, tiers_in_force()) if content.get("required_by_tier") else []
     if wrong:
         raise ValidationFailed(wrong[0].message, field_errors=wrong)
+
+
+def check_draft(content: object) -> None:
+    """As `check_publishable`, for what nobody put in force before: no group of it may be empty."""
+    errors = check_content(content) or groups_without_conditions(content)
+    if errors:
+        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
+    check_publishable(content)
+
+
+def groups_without_conditions(content: object) -> list[FieldError]:
+    """The groups of a content in which nothing is asked, so that everybody meets them, an exclusion among
+    them. Fit and rule as a whole may ask nothing: `leads.criteria_words.doubtful` tells that.
+    """
+    if not isinstance(content, Mapping):
+        return []
+    found: list[FieldError] = []
+    for path, tree, may_be_empty in _trees_of(content):
+        for inner in empty_groups(tree):
+            if inner or not may_be_empty:
+                text = "This group is empty: add a condition, or remove it."
+                if not inner:
+                    text = "There is no condition yet, so everybody would meet it: add one, or remove it."
+                found.append(FieldError(path + pointer(*inner), text, "empty"))
+    return found
+
+
+def _trees_of(content: Mapping[str, Any]) -> Iterator[tuple[str, object, bool]]:
+    """(place, rule, whether it may ask nothing) of every rule of a content in good form."""
+    yield "/fit", content.get("fit"), True
+    yield "/rule", content.get("rule"), True
+    for index, each in enumerate(content.get("exclude") or ()):
+        yield pointer("exclude", index, "when"), each["when"], False
+    score = content.get("score") or {}
+    for index, each in enumerate(score.get("signals") or ()):
+        yield pointer("score", "signals", index, "when"), each["when"], False
 
 
 def check_content(content: object) -> list[FieldError]:

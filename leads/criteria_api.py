@@ -15,10 +15,16 @@ from rest_framework.response import Response
 
 from core.errors import NotFound
 from leads import strict
-from leads.criteria import check_content, check_publishable
+from leads.criteria import (
+    check_content,
+    check_draft,
+    check_publishable,
+    groups_without_conditions,
+)
 from leads.criteria_drafts import propose_criteria, publish_criteria
 from leads.criteria_preview import MOST, MOST_SHOWN, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, doubtful
+from leads.list_names import naming
 from leads.models import CriteriaVersion
 from leads.selectors import get_criteria_version
 from tenants import versions
@@ -181,7 +187,7 @@ class CriteriaVersionsView(TenantAPIView):
     def get(self, request: Request) -> Response:
         """What was put in force, the newest first, with what each changed; the newest hundred."""
         known_query(request)
-        return Response(version_list(CriteriaVersion, changes))
+        return Response(version_list(CriteriaVersion, naming(changes)))
 
 
 class CriteriaDraftView(TenantAPIView):
@@ -233,12 +239,13 @@ class CriteriaDraftCheckView(TenantAPIView):
         """
         found, now = _draft(), self.clock()
         current = versions.version_in_force(CriteriaVersion, now)
-        problems = check_content(found.content) or versions.gate_errors(found)
+        problems = check_content(found.content) or groups_without_conditions(found.content)
+        problems = problems or versions.gate_errors(found)
         return Response(
             {
                 **standing_document(found),
                 "problems": [error.as_dict() for error in problems],
-                "changes": changes(current.content, found.content) if current else [],
+                "changes": naming(changes)(current.content, found.content) if current else [],
                 "warnings": doubtful(found.content),
                 "preview": None if problems else preview_document(preview_criteria(found.content, now=now)),
             }
@@ -276,7 +283,7 @@ class CriteriaDraftPublishView(PublishingView):
         version = versions.publish(
             _draft(),
             expected_revision=said["revision"],
-            validate=check_publishable,
+            validate=check_draft,
             **self.wishes(said),
         )
         return Response(version_document(version))
@@ -289,7 +296,9 @@ class CriteriaDraftAskView(PublishingView):
     def post(self, request: Request) -> Response:
         """Ask a second admin to put the draft in force. A later save of it withdraws the request."""
         said = strict.read(_read_publish, request.data)
-        order = versions.ask(_draft(), asker=None, expected_revision=said["revision"], **self.wishes(said))
+        found = _draft()
+        check_draft(found.content)
+        order = versions.ask(found, asker=None, expected_revision=said["revision"], **self.wishes(said))
         return self.asked(order)
 
 

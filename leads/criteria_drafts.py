@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.errors import StaleVersion
-from leads.criteria import check_publishable
+from leads.criteria import check_draft
 from leads.defaults import DEFAULT_CRITERIA
 from leads.models import CriteriaVersion
 from tenants import versions
@@ -100,7 +100,7 @@ def _write(content: object, *, based_on: int, actor: str, now: datetime) -> Crit
 
 def _check_basis(content: object, based_on: int, now: datetime) -> None:
     """Raise where the content could not be published, or another version than the author saw is in force."""
-    check_publishable(content)
+    check_draft(content)
     list(CriteriaVersion.objects.select_for_update().order_by("id").only("id"))  # one author at a time
     current = versions.version_in_force(CriteriaVersion, now)
     if (current.number if current else 0) != based_on:

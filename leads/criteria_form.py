@@ -89,7 +89,7 @@ def draft_of(content: Mapping[str, Any], revision: int) -> CriteriaDraft:
             Exclusion(index, str(each.get("name") or ""), editor(f"x{index}").of(_tree(each.get("when"))))
             for index, each in enumerate(entries)
         ],
-        score=score_draft_of(content),
+        score=score_draft_of(content, editor),
         acted=False,
         problems=(),
     )
@@ -122,7 +122,7 @@ def read_draft(data: QueryDict) -> CriteriaDraft:
     if do == "add-exclusion" and len(exclusions) < MOST_EXCLUSIONS:
         blank = editor(f"x{len(exclusions)}").of({"all": [{"field": "", "op": ""}]})
         exclusions.append(Exclusion(len(exclusions), "", blank))
-    score = read_score(data, acted=acted)
+    score = read_score(data, editor, acted=acted)
     problems = [] if acted else [*_problems(form, fit, rule, exclusions), *score.problems]
     return CriteriaDraft(form, fit, rule, exclusions, score, acted, problems)
 

@@ -17,6 +17,7 @@ from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
 from leads.account_facts import Beside
 from leads.criteria import Criteria, compile_content, facts_of, load_criteria
+from leads.list_names import ListNames
 from leads.models import CriteriaVersion, Lead
 from leads.preview_facts import SeenLead, see_leads
 from leads.reasons import reasons_against
@@ -113,7 +114,7 @@ def _explained(
     """The leads that change, with what decides each."""
     leads = Lead.objects.select_related("account").in_bulk([UUID(seen.key) for seen, _ in changed])
     beside = Beside((lead, lead.account) for lead in leads.values())
-    found = []
+    found, lists = [], ListNames()
     for seen, would in changed:
         lead = leads.get(UUID(seen.key))
         if lead is None:
@@ -121,7 +122,7 @@ def _explained(
         refuses = current if would else draft
         facts = facts_of(lead, lead.account, seen.did, seen.at, criteria=refuses, beside=beside)
         when = "Until now" if would else "Now"
-        unmet = reasons_against(refuses.judge(facts).verdict, when) if refuses else []
+        unmet = reasons_against(lists.in_verdict(refuses.judge(facts).verdict), when) if refuses else []
         reasons = tuple(each.text for each in unmet)
         found.append(ChangedLead(lead.id, lead.full_name, lead.company, seen.at, would, reasons))
     return found

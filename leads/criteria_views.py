@@ -16,11 +16,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from core.errors import Conflict, StaleVersion, ValidationFailed
 from leads import selectors
-from leads.criteria import check_content, check_publishable
+from leads.criteria import (
+    check_content,
+    check_draft,
+    check_publishable,
+    groups_without_conditions,
+)
 from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, doubtful, sentences, without_changes
+from leads.list_names import ListNames, naming
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
 from leads.requirements import required_labels
@@ -147,7 +153,7 @@ def _show_stale(request: TenantRequest, found: CriteriaVersion, stale: StaleVers
     before = without_changes(found.content, stale.data["changes"])
     again: QueryDict = request.POST.copy()
     again["revision"] = str(stale.data["revision"])
-    shown = {"text": stale.message, "changes": changes(before, found.content)}
+    shown = {"text": stale.message, "changes": naming(changes)(before, found.content)}
     return _show_draft(request, found, read_draft(again), stale=shown, status=409)
 
 
@@ -158,7 +164,7 @@ def discard(request: TenantRequest) -> HttpResponse:
     return discarding.discard(
         request,
         versions.open_draft(CriteriaVersion),
-        changes=changes,
+        changes=naming(changes),
         what="the criteria",
         draft_url=reverse("leads:criteria_draft"),
         done_url=reverse("leads:criteria"),
@@ -204,7 +210,7 @@ def check(request: TenantRequest) -> HttpResponse:
     draft_ = found
 
     def publish(form: PublishForm) -> CriteriaVersion | Publication:
-        return publish_draft(draft_, form, request, validate=check_publishable)
+        return publish_draft(draft_, form, request, validate=check_draft)
 
     context = {"draft": found, "number": found.number, "title": "Check and publish"}
     return _answer(request, found, publish, context)
@@ -245,6 +251,8 @@ def _answer(
         version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
     errors = check_content(version.content)
+    if "draft" in context and not errors:
+        errors = groups_without_conditions(version.content)
     guarded = versions.gate_errors(version) if "draft" in context and not errors else []
     context |= {
         "form": form,
@@ -252,10 +260,10 @@ def _answer(
         "current": current,
         "problems": [{"text": f"{each.path or 'The criteria'}: {each.message}"} for each in errors]
         or [{"text": each.message, "test_lead": test_lead_of(each)} for each in guarded],
-        "changes": changes(current.content, version.content) if current else [],
+        "changes": naming(changes)(current.content, version.content) if current else [],
         "warnings": doubtful(version.content),
         "plain": plain_form_of(version.content) is not None,
-        "parts": [*sentences(version.content), *_required(version.content)],
+        "parts": [*sentences(ListNames().in_rules(version.content)), *_required(version.content)],
         "count": None if errors else count_of(version.content),
         "standing": standing(CriteriaVersion, request, draft=context.get("draft")),
         "crumbs": crumbs(context["title"]),
@@ -279,7 +287,7 @@ def _required(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 def history(request: TenantRequest) -> HttpResponse:
     """GET /qualification/versions?before=<number>: who put what in force and when, in words."""
     context = {
-        **history_rows(CriteriaVersion, request, changes),
+        **history_rows(CriteriaVersion, request, naming(changes)),
         "may_change": request.member.role == Role.ADMIN,
         "crumbs": crumbs("Versions"),
     }

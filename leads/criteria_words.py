@@ -20,6 +20,7 @@ INTENT: Final = "Shows intent"
 EXCLUDED: Final = "Never qualifies"
 SCORE: Final = "Score"
 _MOST_DOUBTS: Final = 20
+_NOBODY_ASKED: Final = "Engagement and intent: nothing is asked, so whoever fits qualifies."
 #: What says the same as leaving the part out.
 _LEFT_OUT: Final[Mapping[str, Any]] = {
     "score": {"from": OUTSIDE},
@@ -49,7 +50,8 @@ def doubtful(content: Mapping[str, Any]) -> list[str]:
     rules = [content.get("fit"), content.get("rule"), *(when for _, when in exclusions(content))]
     rules += [signal.get("when") for _, signal in signals(content)]
     found = (each.message for rule in rules if rule is not None for each in doubts(rule, SCHEMA))
-    return list(dict.fromkeys(islice(found, _MOST_DOUBTS)))
+    asks_nothing = [_NOBODY_ASKED] if content.get("rule") == {"all": []} else []
+    return [*asks_nothing, *dict.fromkeys(islice(found, _MOST_DOUBTS))]
 
 
 def conditions(tree: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,11 +84,10 @@ def decode(data: bytes) -> tuple[str, str]:
 def read_table(text: str, encoding: str = "UTF-8") -> Table:
     """The rows of a file. Its first row names the columns; a file of one column needs no headings. Raises
     ValidationFailed at /file."""
-    rows = _rows(text)
-    heads = [" ".join(re.split(r"[\s_]+", fold(cell))) for cell in rows[0][1]]
-    known = [_BY_NAME.get(head, "") for head in heads]
+    rows = csv_rows(text)
+    known = columns_of(rows[0][1], _BY_NAME)
     if not any(column in ("entry", "domain", "email", "company") for column in known):
-        if len(heads) > 1:
+        if len(known) > 1:
             raise ValidationFailed.at(
                 "/file",
                 "The first row must name the columns: at least one of domain, email or company. It says: "
@@ -97,19 +97,8 @@ def read_table(text: str, encoding: str = "UTF-8") -> Table:
         known, body = ["entry"], rows
     else:
         body = rows[1:]
-    twice = sorted({column for column in known if column and known.count(column) > 1})
-    if twice:
-        raise ValidationFailed.at("/file", f"Two columns say {', '.join(twice)}: leave one.", "columns")
-    if not body:
-        raise ValidationFailed.at("/file", "The file has headings and no rows.", "empty")
-    if len(body) > MOST_ROWS:
-        text = f"At most {MOST_ROWS:,} rows at once; this file has {len(body):,}. Bring it in parts."
-        raise ValidationFailed.at("/file", text, "too_many")
     return Table(
-        rows=[
-            Row(line, {column: cell for column, cell in zip(known, cells, strict=False) if column and cell})
-            for line, cells in body
-        ],
+        rows=rows_under(known, body),
         columns=frozenset(column for column in known if column),
         ignored=[
             cell for cell, column in zip(rows[0][1], known, strict=False) if not column and body is not rows
@@ -118,8 +107,32 @@ def read_table(text: str, encoding: str = "UTF-8") -> Table:
     )
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """(line, cells) of each row that is not blank; cells are trimmed."""
+def columns_of(heads: Sequence[str], by_name: Mapping[str, str]) -> list[str]:
+    """What each heading stands for, whatever its case and blanks; "" for those that say nothing to us. Raises
+    ValidationFailed at /file where two stand for the same."""
+    names = [" ".join(re.split(r"[\s_]+", fold(cell))) for cell in heads]
+    known = [by_name.get(name, "") for name in names]
+    twice = sorted({column for column in known if column and known.count(column) > 1})
+    if twice:
+        raise ValidationFailed.at("/file", f"Two columns say {', '.join(twice)}: leave one.", "columns")
+    return known
+
+
+def rows_under(columns: Sequence[str], body: Sequence[tuple[int, list[str]]]) -> list[Row]:
+    """The rows below the headings. Raises ValidationFailed at /file for none, and for too many."""
+    if not body:
+        raise ValidationFailed.at("/file", "The file has headings and no rows.", "empty")
+    if len(body) > MOST_ROWS:
+        text = f"At most {MOST_ROWS:,} rows at once; this file has {len(body):,}. Bring it in parts."
+        raise ValidationFailed.at("/file", text, "too_many")
+    return [
+        Row(line, {column: cell for column, cell in zip(columns, cells, strict=False) if column and cell})
+        for line, cells in body
+    ]
+
+
+def csv_rows(text: str) -> list[tuple[int, list[str]]]:
+    """(line, cells) of each row that is not blank; cells are trimmed. Raises ValidationFailed at /file."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t|", key=first.count) if any(mark in first for mark in ",;\t|") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

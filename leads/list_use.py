@@ -103,22 +103,35 @@ def unknown_lists(content: object) -> list[FieldError]:
     ]
 
 
+def named_lists(content: object) -> Iterator[tuple[dict[str, Any], list[object]]]:
+    """(condition, what it names) of every condition in a document that asks for lists by their slugs."""
+    for _, each in _conditions(content):
+        value = each.get("value")
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) for text in values):
+            yield each, values
+
+
 def _named(content: object) -> Iterator[tuple[str, str]]:
     """(place, value) of every list that the rules in a document name."""
+    for path, each in _conditions(content):
+        value = each.get("value")
+        if isinstance(value, list):
+            yield from (
+                (f"{path}/value/{index}", text) for index, text in enumerate(value) if isinstance(text, str)
+            )
+        elif isinstance(value, str):
+            yield f"{path}/value", value
+
+
+def _conditions(content: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, condition) of every condition in a document that asks for lists by their slugs."""
     waiting: list[tuple[str, Any]] = [("", content)]
     while waiting:
         path, each = waiting.pop()
         if isinstance(each, dict):
             if each.get("field") == FIELD and each.get("op") == "contains":
-                value = each.get("value")
-                if isinstance(value, list):
-                    yield from (
-                        (f"{path}/value/{index}", text)
-                        for index, text in enumerate(value)
-                        if isinstance(text, str)
-                    )
-                elif isinstance(value, str):
-                    yield f"{path}/value", value
+                yield path, each
             waiting += [(path + pointer(key), inner) for key, inner in each.items()]
         elif isinstance(each, list):
             waiting += [(f"{path}/{index}", inner) for index, inner in enumerate(each)]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import Conflict, ValidationFailed
-from leads.list_csv import MOST_BYTES, Table, decode, read_table
+from leads.csv_form import CsvFileForm
+from leads.list_csv import Table, read_table
 from leads.list_export import list_as_csv
 from leads.list_import import import_list, plan_import
 from leads.list_plan import STATUS_WORDS, ListPlan
@@ -67,42 +66,13 @@ class EntriesForm(forms.Form):
     )
 
 
-class FileForm(forms.Form):
-    """A CSV file; after `is_valid`, `text` and `table` are what is in it. From the preview on it travels as
-    text."""
-
-    file = forms.FileField(
-        label="CSV file",
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
-        help_text="1 MB and 5,000 rows at most; in UTF-8 (“CSV UTF-8”) or UTF-16.",
-        error_messages={"required": "Choose a file."},
-    )
-    text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
-    leave_out_wrong = forms.BooleanField(label="Leave out the rows that are wrong", required=False)
+class FileForm(CsvFileForm):
+    """A CSV file of a list; after `is_valid`, `table` is what is in it."""
 
     table: Table
-    read: str
 
-    def __init__(self, data: Any = None, files: Any = None) -> None:
-        super().__init__(data, files)
-        self.fields["file"].required = not (data and data.get("text"))
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.errors:
-            return cleaned
-        file, text = cleaned.get("file"), cleaned.get("text") or ""
-        try:
-            if file:
-                if file.size > MOST_BYTES:
-                    raise ValidationFailed.at("/file", "The file is larger than 1 MB. Bring it in two parts.")
-                text, encoding = decode(file.read())
-            else:
-                text, encoding = decode(text.encode())
-            self.read, self.table = text, read_table(text, encoding=encoding)
-        except ValidationFailed as refusal:
-            self.add_error("file", ValidationError(refusal.message))
-        return cleaned
+    def parse(self, text: str, encoding: str) -> None:
+        self.table = read_table(text, encoding)
 
 
 @never_cache

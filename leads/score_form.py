@@ -4,16 +4,19 @@ editor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.http import QueryDict
 
-from leads.criteria import ENGAGEMENT_KINDS, SCHEMA
+from leads.criteria import SCHEMA
 from leads.incoming import storable
 from leads.score import MOST_SIGNALS, SIGNALS, check_score
 from web.rule_editor import Editing, RuleEditor
+
+#: The editor of a prefix.
+Editors = Callable[[str], RuleEditor]
 
 #: Buttons that change this part alone: the first, and what follows a colon, an index.
 ACTS: Final = ("count-score", "score-outside", "add-signal", "remove-signal")
@@ -64,28 +67,26 @@ class ScoreDraft:
         return len(self.rows) < MOST_SIGNALS
 
 
-def _editor(index: int) -> RuleEditor:
-    return RuleEditor(SCHEMA, prefix=f"s{index}", kinds=ENGAGEMENT_KINDS)
-
-
-def score_draft_of(content: Mapping[str, Any]) -> ScoreDraft:
+def score_draft_of(content: Mapping[str, Any], editor: Editors) -> ScoreDraft:
     """The part with a content in it; what a call wrote in no form at all is left out."""
     score = content.get("score")
     if not isinstance(score, Mapping) or score.get("from") != SIGNALS:
         return ScoreDraft(is_counted=False)
     listed = score.get("signals")
     entries = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
-    return ScoreDraft(True, [_row_of(index, each) for index, each in enumerate(entries[:MOST_SIGNALS])])
+    return ScoreDraft(
+        True, [_row_of(index, each, editor) for index, each in enumerate(entries[:MOST_SIGNALS])]
+    )
 
 
-def _row_of(index: int, entry: Mapping[str, Any]) -> SignalRow:
+def _row_of(index: int, entry: Mapping[str, Any], editor: Editors) -> SignalRow:
     when, half = entry.get("when"), entry.get("half_life_days")
     return SignalRow(
         index=index,
         name=str(entry.get("name") or ""),
         points=_shown(entry.get("points")),
         half_life=_shown(half),
-        rule=_editor(index).of(when if isinstance(when, Mapping) else None),
+        rule=editor(f"s{index}").of(when if isinstance(when, Mapping) else None),
     )
 
 
@@ -93,7 +94,7 @@ def _shown(value: object) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def read_score(data: QueryDict, *, acted: bool) -> ScoreDraft:
+def read_score(data: QueryDict, editor: Editors, *, acted: bool) -> ScoreDraft:
     """What a form said, after what its button asks for. acted: a button was pressed that saves nothing."""
     do, _, at = data.get("do", "").partition(":")
     is_counted = data.get("score-from") == SIGNALS
@@ -105,22 +106,22 @@ def read_score(data: QueryDict, *, acted: bool) -> ScoreDraft:
         if do == "remove-signal" and str(index) == at:
             continue
         points, half = data.get(f"s{index}-points", ""), data.get(f"s{index}-half", "")
-        rows.append(SignalRow(index, name, points, half, _editor(index).read(data)))
+        rows.append(SignalRow(index, name, points, half, editor(f"s{index}").read(data)))
     if do == "remove-signal":
-        rows = [_moved(place, row) for place, row in enumerate(rows)]
+        rows = [_moved(place, row, editor) for place, row in enumerate(rows)]
     if do == "score-outside":
         return ScoreDraft(is_counted=False)
     if do == "count-score":
         is_counted = True
     if do in ("count-score", "add-signal") and len(rows) < MOST_SIGNALS:
-        rows.append(SignalRow(len(rows), "", "", "", _editor(len(rows)).of(_BLANK)))
+        rows.append(SignalRow(len(rows), "", "", "", editor(f"s{len(rows)}").of(_BLANK)))
     found = ScoreDraft(is_counted, rows if is_counted else ())
     return found if acted or not is_counted else _checked(found)
 
 
-def _moved(place: int, row: SignalRow) -> SignalRow:
+def _moved(place: int, row: SignalRow, editor: Editors) -> SignalRow:
     """A signal after one before it was removed."""
-    return SignalRow(place, row.name, row.points, row.half_life, _editor(place).of(row.rule.tree))
+    return SignalRow(place, row.name, row.points, row.half_life, editor(f"s{place}").of(row.rule.tree))
 
 
 def _checked(said: ScoreDraft) -> ScoreDraft:

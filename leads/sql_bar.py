@@ -260,7 +260,11 @@ def bar_in_force(
 ) -> Bar:
     """The SQL criteria that hold at `now`: those published, else the default. model, default: another bar's
     (leads.bars)."""
-    found = version_in_force(model, now)
+    return bar_of(version_in_force(model, now), default)
+
+
+def bar_of(found: VersionedModel | None, default: Mapping[str, Any] = DEFAULT_BAR) -> Bar:
+    """What a version asks; the default without one."""
     if found is None or check_content(found.content):
         return Bar(None, 0, questions_of(default))
     return Bar(found.id, found.number, questions_of(found.content))
@@ -372,7 +376,7 @@ def sentence(question: Question) -> str:
         rest = f"must be {question.wanted}" if question.wanted else "must be answered"
         return f"{question.label}: {rest}"
     if question.wanted:
-        return f"{question.label}: asked; {question.wanted} meets it"
+        return f"{question.label}: is asked; the answer need not be {question.wanted}"
     return f"{question.label}: asked"
 
 

@@ -18,6 +18,7 @@ from leads.criteria_drafts import write_criteria_draft
 from leads.criteria_words import sentences
 from leads.defaults import DEFAULT_CRITERIA, engaged
 from leads.forms import AdvancedForm, CriteriaForm
+from leads.list_names import ListNames
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
 from leads.requirements import REQUIRED_FIELDS, required_labels
@@ -65,14 +66,15 @@ def criteria(request: TenantRequest) -> HttpResponse:
         else:
             plain = form
     waiting, lacking = selectors.waiting_for_data()
+    names = ListNames()
     context = {
         "current": current,
-        "sentences": sentences(content) if current else [],
+        "sentences": sentences(names.in_rules(content)) if current else [],
         "required": required_labels(content.get("required", [])),
         "history": history,
         "next_number": draft.number if draft else (history[0].number + 1) if history else 1,
         "draft": draft if may_edit else None,
-        "draft_sentences": sentences(draft.content) if draft and may_edit else [],
+        "draft_sentences": sentences(names.in_rules(draft.content)) if draft and may_edit else [],
         "draft_required": required_labels(draft.content.get("required", [])) if draft and may_edit else [],
         "standing": standing(CriteriaVersion, request, draft=draft),
         "plain": plain,

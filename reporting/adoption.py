@@ -27,6 +27,7 @@ REPORTS: Final[Mapping[str, str]] = {
     "reporting:funnel": "Funnel",
     "reporting:rejections": "Rejections",
     "reporting:commitments": "Commitments",
+    "reporting:kpis": "KPIs",
     "reporting:leaks": "Leaks",
     "reporting:journey": "Journey",
     "reporting:volume": "Volume",

@@ -13,6 +13,14 @@ from reporting.digest_api import DigestSettingsView, DigestView
 from reporting.fairness_api import FairnessView
 from reporting.feedback_api import FeedbackReportView
 from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
+from reporting.kpis_api import (
+    CostsOfMonthView,
+    CostsView,
+    KpiOwnerView,
+    KpisView,
+    KpiTargetView,
+    KpiView,
+)
 from reporting.leaks_api import LeaksView
 from reporting.moves_api import MovesView
 from reporting.outbound_api import MeetingReportView
@@ -40,6 +48,13 @@ urlpatterns = [
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
+    # KPIs, and what sources cost.
+    path("reports/kpis", KpisView.as_view(), name="api_report_kpis"),
+    path("kpis/costs", CostsView.as_view(), name="api_costs"),
+    path("kpis/costs/<slug:month>", CostsOfMonthView.as_view(), name="api_costs_of_month"),
+    path("kpis/<slug:kpi>", KpiView.as_view(), name="api_kpi"),
+    path("kpis/<slug:kpi>/owner", KpiOwnerView.as_view(), name="api_kpi_owner"),
+    path("kpis/<slug:kpi>/target", KpiTargetView.as_view(), name="api_kpi_target"),
     # Reviews.
     path("reviews", ReviewsView.as_view(), name="api_reviews"),
     path("reviews/<uuid:review_id>", ReviewView.as_view(), name="api_review"),

@@ -15,6 +15,7 @@ from reporting.agreement.models import (
 )
 from reporting.baseline.models import Baseline
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
+from reporting.kpis.models import KpiOwner, KpiTarget, SourceCost
 from reporting.mailings.models import Episode, Mailing, MailOptOut, MailSettings, Subscription
 from reporting.outcomes.models import (
     CampaignVerdict,
@@ -45,6 +46,8 @@ __all__ = [
     "FreezeOverride",
     "HandoffFact",
     "HandoffRollUp",
+    "KpiOwner",
+    "KpiTarget",
     "LeakSettings",
     "MailOptOut",
     "MailSettings",
@@ -60,6 +63,7 @@ __all__ = [
     "RollUp",
     "RollUpState",
     "Signature",
+    "SourceCost",
     "Subscription",
     "SurveyAnswer",
     "SurveyDone",
@@ -250,6 +254,17 @@ class HandoffFact(TenantModel):
                 name="handoff_fact_with_reason",
             ),
             models.Index(fields=["tenant", "lead_id"], name="handoff_fact_by_lead"),
+            # Few of many: how long the won ones took, and which leads became an opportunity.
+            models.Index(
+                fields=["tenant", "closed_at"],
+                condition=models.Q(outcome="won"),
+                name="handoff_fact_won",
+            ),
+            models.Index(
+                fields=["tenant", "created_at"],
+                condition=models.Q(opportunity_at__isnull=False) | models.Q(won_at__isnull=False),
+                name="handoff_fact_opportunity",
+            ),
             # Few, and in no roll-up.
             models.Index(
                 fields=["tenant", "started_at"],

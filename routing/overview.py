@@ -13,6 +13,7 @@ from django.db.models import Count, F
 from core.errors import NotFound
 from core.rules import InvalidRule
 from leads.criteria import SCHEMA
+from leads.list_names import ListNames
 from routing.decide import DEFAULT_HORIZON_MINUTES, OffHours, Strategy, compile_rule_set
 from routing.models import Decision, Pool, PoolSeat, RoutingSettings, RuleSetVersion
 from routing.rule_rows import RuleRow, is_plain, rule_rows
@@ -54,7 +55,7 @@ class SeatRow:
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
-    """A pool with its seats by name."""
+    """A pool with its seats by name. is_claimed: its people claim leads, and take no turns."""
 
     id: UUID
     slug: str
@@ -62,6 +63,7 @@ class PoolRow:
     is_active: bool
     seats: Sequence[SeatRow]
     sentence: str
+    is_claimed: bool
 
 
 def pools_with_seats() -> list[PoolRow]:
@@ -83,7 +85,15 @@ def pools_with_seats() -> list[PoolRow]:
             )
         )
     return [
-        PoolRow(pool.id, pool.slug, pool.name, pool.is_active, seats[pool.id], _how_it_works(pool))
+        PoolRow(
+            pool.id,
+            pool.slug,
+            pool.name,
+            pool.is_active,
+            seats[pool.id],
+            _how_it_works(pool),
+            is_claimed=pool.strategy == Strategy.CLAIM,
+        )
         for pool in Pool.objects.select_related("overflow", "calendar")
         .defer("counters")
         .order_by("name", "id")
@@ -95,7 +105,7 @@ _CHOOSES = {
     Strategy.ROUND_ROBIN: "by turns, everybody alike",
     Strategy.LEAST_LOADED: "to whoever has most room below their limit",
     Strategy.FASTEST: "to whoever can answer soonest, then to the least loaded",
-    Strategy.CLAIM: "to whoever claims it first",
+    Strategy.CLAIM: "to whoever claims them first",
 }
 
 
@@ -128,7 +138,7 @@ def rules_in_force(pools: Sequence[PoolRow], *, now: datetime) -> Rules | None:
             f"The rules in force cannot be read any more. {error.message}",
         )
     states = {pool.slug: state_of(pool) for pool in pools}
-    content = version.content
+    content = ListNames().in_rules(version.content)
     return Rules(
         version=version,
         pools=rule_rows(content, "pools", pools=states, hits=hits(now)),

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import NotFound
+from leads.list_names import naming
 from leads.version_calls import DraftCalls, PublishingCalls, the_draft
 from routing.models import RuleSetVersion
 from routing.rule_drafts import get_version, pool_names
@@ -68,7 +69,7 @@ class RulesVersionsView(TenantAPIView):
         """What was put in force, the newest first, with what each changed; the newest hundred."""
         known_query(request)
         names = pool_names()
-        return Response(version_list(RuleSetVersion, lambda old, new: changes(old, new, names)))
+        return Response(version_list(RuleSetVersion, naming(lambda old, new: changes(old, new, names))))
 
 
 class RulesDraftView(DraftCalls):

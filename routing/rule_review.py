@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import FieldError
+from leads.list_names import naming
 from routing.models import RuleSetVersion
 from routing.rules_check import PoolState, broken, publishing_errors, warnings
 from routing.rules_edit import LAYERS, Content, Place, rules_of
@@ -70,7 +71,9 @@ def review(
     return Review(
         errors=errors,
         spots=[spot_of(error, content) for error in errors],
-        changes=changes(current.content if current else {}, content, names),
+        changes=naming(lambda old, new: changes(old, new, names))(
+            current.content if current else {}, content
+        ),
         warnings=warnings(content, unmatched=unmatched),
     )
 

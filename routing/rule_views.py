@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.errors import Conflict, StaleVersion
 from leads.criteria import ENGAGEMENT_KINDS
+from leads.list_names import ListNames, naming
 from leads.list_schema import schema_with_lists
 from routing import overview, rules_edit
 from routing.models import RuleSetVersion
@@ -223,7 +224,7 @@ def _draft_context(
         gates=False,
         unmatched=unmatched_words(found.content, replay, now=now),
     )
-    content = found.content
+    content = ListNames().in_rules(found.content)
     counted = overview.hits(now)
     return {
         "saved_by": names_of_actors([by])[by],
@@ -258,7 +259,7 @@ def discard(request: TenantRequest) -> HttpResponse:
     return discarding.discard(
         request,
         versions.open_draft(RuleSetVersion),
-        changes=lambda old, new: changes(old, new, names),
+        changes=naming(lambda old, new: changes(old, new, names)),
         what="the routing rules",
         draft_url=reverse("routing:rules_draft"),
         done_url=reverse("routing:rules"),
@@ -272,7 +273,7 @@ def history(request: TenantRequest) -> HttpResponse:
     """GET /routing/versions?before=<number>: who put what in force and when, in words."""
     names = pool_names()
     context = {
-        **history_rows(RuleSetVersion, request, lambda old, new: changes(old, new, names)),
+        **history_rows(RuleSetVersion, request, naming(lambda old, new: changes(old, new, names))),
         "may_change": request.member.role == Role.ADMIN,
         "crumbs": crumbs("Versions"),
     }

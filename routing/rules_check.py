@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.db.models import Count
 
 from core.errors import FieldError, ValidationFailed, pointer
-from core.rules import doubts, shadowed, validate
+from core.rules import doubts, empty_groups, shadowed, validate
 from leads.criteria import SCHEMA
 from leads.list_use import unknown_lists
 from routing.models import Pool, PoolSeat
@@ -249,7 +249,7 @@ def _slips_of_rules(layer: Layer, rules: list[Any]) -> Iterable[FieldError]:
         if "when" not in rule:
             message = "For whom? Write a condition, or null for everyone else."
             yield FieldError(pointer(layer, index, "when"), message, "required")
-        for path in _empty_groups(rule.get("when")):
+        for path in empty_groups(rule.get("when")):
             message = "This group is empty: add a condition, or remove it."
             if not path:
                 message = "There is no condition yet: say for whom the rule is."
@@ -273,22 +273,6 @@ def _taken_names(rules: Iterable[tuple[str, Any]]) -> Iterable[FieldError]:
 
 def _name(rule: object) -> str:
     return str(rule.get("name") or "").strip().casefold() if isinstance(rule, Mapping) else ""
-
-
-def _empty_groups(when: object) -> Iterable[tuple[str | int, ...]]:
-    """Where in a condition nothing is asked: "all of nothing" is met by every lead."""
-    waiting: list[tuple[object, tuple[str | int, ...]]] = [(when, ())]
-    while waiting:
-        node, path = waiting.pop()
-        if not isinstance(node, Mapping):
-            continue
-        inner = node.get("all")
-        if isinstance(inner, list) and not inner:
-            yield path
-        for key in ("all", "any"):
-            if isinstance(node.get(key), list):
-                waiting += [(each, (*path, key, index)) for index, each in enumerate(node[key])]
-        waiting.append((node.get("not"), (*path, "not")))
 
 
 def _never_reached(rules: list[tuple[str, Any]]) -> Iterable[FieldError]:
@@ -320,7 +304,7 @@ def _asks_nothing(rule: object) -> bool:
     """Whether a rule cannot be compared with others: it is none, or its condition is yet to be written."""
     if not isinstance(rule, Mapping):
         return True
-    return next(iter(_empty_groups(rule.get("when"))), None) is not None
+    return next(iter(empty_groups(rule.get("when"))), None) is not None
 
 
 def _nodes(rule: object) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.errors import NotFound
+from leads.list_names import ListNames
 from routing.decide import LayerRule, RuleSet
 from routing.facts import compiled_rule_set
 from routing.models import Decision, RoutingSettings
@@ -48,22 +49,24 @@ def layers_in_words(
     layers: Mapping[str, Sequence[dict[str, Any]]], rule_set: RuleSet
 ) -> dict[str, list[dict[str, Any]]]:
     """The layers of a trace beside the rules that made them: see `explain_layers`."""
+    lists = ListNames()
     written = {"pools": rule_set.pools, "priorities": rule_set.priorities}
     return {
-        name: [_in_words(tried, item) for tried, item in zip(lines, written[name], strict=False)]
+        name: [_in_words(tried, item, lists) for tried, item in zip(lines, written[name], strict=False)]
         for name, lines in layers.items()
     }
 
 
-def _in_words(tried: dict[str, Any], item: LayerRule) -> dict[str, Any]:
+def _in_words(tried: dict[str, Any], item: LayerRule, lists: ListNames) -> dict[str, Any]:
+    rule = lists.in_rule(item.rule) if item.rule else None
     marks = tried.get("leaves", "")
     conditions = [
         {"sentence": condition, "state": _STATES[mark]}
-        for condition, mark in zip(item.rule.conditions if item.rule else (), marks, strict=False)
+        for condition, mark in zip(rule.conditions if rule else (), marks, strict=False)
     ]
     return {
         "name": tried["name"],
         "result": tried["result"],
-        "sentence": item.rule.sentence if item.rule else "Everyone else",
+        "sentence": rule.sentence if rule else "Everyone else",
         "conditions": conditions,
     }

@@ -15,6 +15,7 @@ from django.db.models import ProtectedError
 from core.errors import Conflict, FieldError, NotFound, ValidationFailed
 from core.rules import InvalidRule, Rule, Schema, compile_rule, describe, validate
 from leads.criteria import SCHEMA
+from leads.list_names import ListNames
 from leads.list_use import unknown_lists
 from sla.models import BusinessUnit, PolicyVersion
 from tenants.audit import record_change
@@ -94,7 +95,7 @@ def named_unit(slug: str | None) -> BusinessUnit | None:
 def rule_words(unit: BusinessUnit) -> str:
     """Whose leads are the unit's, in a sentence; "" for a rule that fits the schema no more."""
     try:
-        return describe(unit.when, UNIT_SCHEMA)
+        return describe(ListNames().in_rules(unit.when), UNIT_SCHEMA)
     except InvalidRule:
         return ""
 

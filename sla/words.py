@@ -10,6 +10,7 @@ from core.errors import ValidationFailed
 from core.rules import describe
 from core.rules.schema import spoken
 from leads.criteria import SCHEMA
+from leads.list_names import ListNames
 from sla import targets
 from sla.targets import Target
 from sla.tiers import (
@@ -122,17 +123,17 @@ def condition_words(tier: Tier) -> str:
 
 
 def step_words(step: Step, names: Mapping[str, str] = NOBODY_NAMED) -> str:
-    """ "At 80 % of the time the manager is warned.". names: of the members whom steps name, by id."""
+    """ "At 80% of the time the manager is warned.". names: of the members whom steps name, by id."""
     return f"{when_step_words(step)} {happens_words(step, names)}."
 
 
 def when_step_words(step: Step) -> str:
-    """ "At 80 % of the time", "At the deadline (100 %)", "30 minutes after the deadline"."""
+    """ "At 80% of the time", "At the deadline (100%)", "30 minutes after the deadline"."""
     if step.after is not None:
         long = length_words(step.after) if step.after.amount else ""
         at_closing = "By closing time " if step.after.unit == "end_of_day" else ""
         return " ".join(f"{at_closing}{long} after the deadline".split())
-    return f"At the deadline ({BREACH} %)" if step.at == BREACH else f"At {step.at} % of the time"
+    return f"At the deadline ({BREACH}%)" if step.at == BREACH else f"At {step.at}% of the time"
 
 
 def happens_words(step: Step, names: Mapping[str, str] = NOBODY_NAMED) -> str:
@@ -194,8 +195,9 @@ def on_reassign_words(on_reassign: object) -> str:
 
 
 def when_words(when: Any) -> str:
-    """Whom a condition as written is for: "demo request at least once within 30 days". Raises InvalidRule."""
-    return lower_first(EVERYONE_ELSE if when is None else describe(when, SCHEMA))
+    """Whom a condition as written is for: "demo request at least once within 30 days". Raises InvalidRule.
+    A statement where it asks for named lists."""
+    return lower_first(EVERYONE_ELSE if when is None else describe(ListNames().in_rules(when), SCHEMA))
 
 
 def target_name(target: str) -> str:

@@ -69,6 +69,7 @@ NAVIGATION: tuple[Group, ...] = (
         (
             Place("Agreement", "reporting:agreement", "signature", ()),
             Place("Commitments", "reporting:commitments", "heart-handshake", _OVERSEERS),
+            Place("KPIs", "reporting:kpis", "target", _OVERSEERS),
             Place("Disputes", "handoff:disputes", "gavel", _OVERSEERS),
             Place("Reviews", "reporting:reviews", "clipboard-check", _OVERSEERS),
             Place("Digest", "reporting:digest", "mail", _OVERSEERS),

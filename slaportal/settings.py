@@ -298,6 +298,7 @@ SPECTACULAR_SETTINGS = {
         "ReasonKindEnum": ["reject", "nurture", "disqualified", "lost"],
         "ReasonSideEnum": ["marketing", "routing"],
         "ContractSideEnum": ["marketing", "sales"],
+        "KpiUnitEnum": ["percent", "days", "money", "count"],
         "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
         "CommitmentUnitEnum": ["count", "percent"],
         "LeakKindEnum": "reporting.leaks.registry.KINDS",

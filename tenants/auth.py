@@ -28,6 +28,7 @@ from rest_framework.request import Request
 from core.signing import parse_api_key, verify_secret
 from tenants.context import tenant_scope
 from tenants.models import Role, User
+from tenants.ways import way_after_login
 
 SCOPES: dict[str, str] = {
     "leads:read": "Read leads, timelines, timers and decisions",
@@ -197,7 +198,7 @@ def member_required(*roles: Role) -> Callable[[Callable[..., HttpResponse]], Cal
                 from urllib.parse import urlencode
 
                 return HttpResponseRedirect(
-                    f"{resolve_url('tenants:login')}?{urlencode({'next': request.get_full_path()})}"
+                    f"{resolve_url('tenants:login')}?{urlencode({'next': way_after_login(request)})}"
                 )
             if request.member is None and request.invitations:
                 return HttpResponseRedirect(resolve_url("tenants:invitations"))

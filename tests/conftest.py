@@ -6,15 +6,18 @@ both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.factories import Org, make_org
+from tests.migrating import quick_migrations
 
 BOTH = ["default", "owner"]
 
@@ -31,6 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(databases=BOTH))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """What is loaded while tests are collected stays to the end: the garbage collector need not look at it,
+    nor at the rest so often."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     request: pytest.FixtureRequest,
@@ -43,7 +59,7 @@ def django_db_setup(
     """Both roles' test database, whichever tests were chosen. The plugin's own asks the marks, and files that
     have none (they commit by themselves) would run, alone, on the developer's own database."""
     verbosity = request.config.option.verbose
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), quick_migrations():
         made = setup_databases(
             verbosity,
             interactive=False,
@@ -58,6 +74,23 @@ def django_db_setup(
     if not django_db_keepdb:
         with django_db_blocker.unblock():
             teardown_databases(made, verbosity)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_listed_once() -> Iterator[None]:
+    """Every client makes its own middleware, and WhiteNoise's begins with a look at every static file."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    listed: dict[str, Any] = {}
+
+    def once(middleware: Any) -> None:
+        if not listed:
+            look(middleware)
+            listed.update(middleware.files)
+        middleware.files.update(listed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from web.problems import (
     domain_problem,
     exception_handler,
     is_api,
+    method_not_allowed,
     problem,
     problem_response,
     refusal_page,
@@ -95,7 +96,8 @@ class StorableAddressMiddleware:
 
 
 class RefusalMiddleware:
-    """Turn a DomainError that a page's view raised into a page for a person.
+    """Turn a DomainError that a page's view raised into a page for a person, and a bare "method not allowed"
+    of one that takes only a form.
 
     It stands before the tenant's middleware in the list, so that the transaction has been marked for rolling
     back when the page is made.
@@ -105,7 +107,9 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        bare = response.status_code == 405 and not response.streaming and not response.content
+        return method_not_allowed(request, response) if bare and not is_api(request) else response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DomainError):

@@ -255,6 +255,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _error_view(request, "not_found", 404, "There is nothing at this address.", "404.html")
 
 
+def method_not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
+    """What a person sees who opens an address that only takes a form. refused: the answer in its place."""
+    page = _error_view(request, "method_not_allowed", 405, "This address takes no such call.", "405.html")
+    page["Allow"] = refused.get("Allow", "")
+    return page
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     detail = "An unexpected error; quote the request id when you report it."
     return _error_view(request, "internal", 500, detail, "500.html")

@@ -9,7 +9,8 @@ A rule is a JSON tree (docs/rules.md has the language with examples):
 
 `validate` says what is wrong with one and where, `compile_rule` makes it fast, `Rule.explain` says why it
 came out as it did, `describe` and `chips` put it into words, `doubts` says what in it may not do what it
-seems to, `shadowed` finds what can never match in a list of rules.  Nothing here does I/O or reads a clock.
+seems to, `empty_groups` where it asks nothing, `shadowed` finds what can never match in a list of rules.
+Nothing here does I/O or reads a clock.
 
 Two answers only: a condition on a value that is not known is not met, and `not` turns that into met.  So a
 rule and its `not` divide all leads between them, and no lead falls through both.  Where a value must be
@@ -24,7 +25,7 @@ from core.rules.facts import EngagementFact, Facts
 from core.rules.implied import shadowed
 from core.rules.parse import parse
 from core.rules.schema import OPERATORS, Field, FieldType, Schema, Vocabulary
-from core.rules.second_look import doubts
+from core.rules.second_look import doubts, empty_groups
 from core.rules.sentences import Chips, chips_of, sentence
 
 #: An error in a rule: path (JSON pointer into the tree), message, code.
@@ -49,6 +50,7 @@ __all__ = [
     "compile_rule",
     "describe",
     "doubts",
+    "empty_groups",
     "shadowed",
     "validate",
 ]

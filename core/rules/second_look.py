@@ -1,8 +1,9 @@
-"""What in a valid rule may not do what it seems to: texts that their field's vocabulary does not know."""
+"""What in a rule may not do what it seems to: texts that their field's vocabulary does not know, groups in
+which nothing is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from core.errors import FieldError
@@ -44,3 +45,21 @@ def _of(leaf: t.FieldTest) -> Iterator[FieldError]:
             message = known.doubt(text)
             if message:
                 yield FieldError(where, message, known.code)
+
+
+def empty_groups(tree: object) -> Iterator[tuple[str | int, ...]]:
+    """Where in a tree as written nothing is asked: "all of nothing" is met by everybody. The path of the tree
+    itself is (). Never raises.
+    """
+    waiting: list[tuple[object, tuple[str | int, ...]]] = [(tree, ())]
+    while waiting:
+        node, path = waiting.pop()
+        if not isinstance(node, Mapping):
+            continue
+        inner = node.get("all")
+        if isinstance(inner, list) and not inner:
+            yield path
+        for key in ("all", "any"):
+            if isinstance(node.get(key), list):
+                waiting += [(each, (*path, key, index)) for index, each in enumerate(node[key])]
+        waiting.append((node.get("not"), (*path, "not")))

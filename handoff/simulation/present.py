@@ -121,7 +121,9 @@ def _finding(told: Mapping[str, Any]) -> str:
     beside = "" if told["against"]["live"] else " than really had them"
     away = one["moved"] + one["gained"] + one["lost"]
     left = told["nobody"]
-    said = f"{away:,} go to somebody else{beside}" if away else f"none goes to somebody else{beside}"
+    said = f"{away:,} {'go' if away > 1 else 'goes'} to somebody else{beside}"
+    if not away:
+        said = f"none goes to somebody else{beside}"
     nobody = f"{left:,} {'is' if left == 1 else 'are'}" if left else "none is"
     return (
         f"{told['leads']:,} lead{'' if told['leads'] == 1 else 's'}: {said}, {nobody} left without an owner."
@@ -150,9 +152,15 @@ def _kpis(told: Mapping[str, Any], idle: list[dict[str, Any]], link: Any) -> lis
             "label": "Rules never reached",
             "value": f"{len(idle):,}",
             "url": "#rules",
-            "target": "" if not idle else words.listed([rule["name"] for rule in idle[:2]]),
+            "target": _first([rule["name"] for rule in idle]),
         },
     ]
+
+
+def _first(names: list[str]) -> str:
+    """ "Bavaria", "Bavaria and South", "Bavaria, South and 2 more"."""
+    more = [f"{len(names) - 2:,} more"] if len(names) > 2 else []
+    return words.listed([*names[:2], *more])
 
 
 def _left_out(told: Mapping[str, Any]) -> str:
@@ -241,6 +249,7 @@ def _pool(each: Mapping[str, Any], names: _Names, link: Any) -> dict[str, Any]:
     shares = each["shares"]
     most = max([max(one["high"], one["actual"]) for one in shares], default=0) or 1
     outside = [one for one in shares if one["verdict"] in ("more", "less")]
+    drawn = [one for one in shares if one["high"] > one["low"]]  # chance has no say about the others
     if not shares:
         finding = "No lead was shared out by turns."
     elif outside:
@@ -249,7 +258,7 @@ def _pool(each: Mapping[str, Any], names: _Names, link: Any) -> dict[str, Any]:
             for one in outside
         ]
         finding = f"{words.listed(told)} than chance explains."
-    elif all(one["verdict"] == "few" for one in shares):
+    elif drawn and all(one["verdict"] == "few" for one in drawn):
         finding = "Too few leads to tell favour from chance."
     else:
         finding = "Every difference is within chance."

@@ -10,6 +10,7 @@ from handoff import candidates, words
 from handoff.selectors import names_of
 from handoff.simulation.asking import why_not
 from handoff.simulation.single import Answer
+from leads.list_names import ListNames
 from leads.requirements import required_labels
 from routing.selectors import layers_in_words
 from routing.traces import packed
@@ -24,7 +25,7 @@ def answer_in_words(
         "qualifies": answer.qualifies,
         "meets": bool(judged and judged.qualified),
         "needs": required_labels(judged.needs) if judged else [],
-        "criteria": judged.verdict["criteria"] if judged else [],
+        "criteria": (ListNames().in_verdict(judged.verdict) or {})["criteria"] if judged else [],
         "tier": answer.tier.tier.name if answer.tier else "",
         "dues": answer.dues,
         "why_not": why_not(answer),

@@ -25,6 +25,7 @@ from handoff.services import Actor
 from handoff.shadow import is_measured_only
 from handoff.views import base
 from handoff.views.base import chosen_page, is_part, reader
+from leads.list_names import ListNames
 from sla.status import Status
 from tenants.requests import TenantRequest
 
@@ -42,6 +43,7 @@ def inbox(request: TenantRequest) -> HttpResponse:
     wanted = _uuid_or_none(request.GET.get("lead", "")) if tab != "claim" else None
     held = _held(found.held)
     groups = _groups(found, held, now)
+    lists = ListNames()
     rows = [row for group in groups for row in group["rows"]]
     # A lead that nobody has yet opens for whoever claims it.
     chosen = wanted or (rows[0].handoff.lead_id if rows and tab != "claim" else None)
@@ -54,7 +56,9 @@ def inbox(request: TenantRequest) -> HttpResponse:
                 "title": group["title"],
                 "tone": group["tone"],
                 "total": len(group["rows"]),
-                "rows": [_drawn(row, held, tab=tab, chosen=chosen, now=now) for row in group["rows"]],
+                "rows": [
+                    _drawn(row, held, tab=tab, chosen=chosen, now=now, lists=lists) for row in group["rows"]
+                ],
             }
             for group in groups
         ],
@@ -113,10 +117,16 @@ def _groups(found: selectors.Inbox, held: Mapping[UUID, Meeting], now: datetime)
 
 
 def _drawn(
-    row: selectors.Row, held: Mapping[UUID, Meeting], *, tab: str, chosen: UUID | None, now: datetime
+    row: selectors.Row,
+    held: Mapping[UUID, Meeting],
+    *,
+    tab: str,
+    chosen: UUID | None,
+    now: datetime,
+    lists: ListNames,
 ) -> dict[str, Any]:
     """A row of the queue; that of a meeting says which, and whose answer it waits for."""
-    drawn = queue_row(row, tab=tab, chosen=chosen, now=now)
+    drawn = queue_row(row, tab=tab, chosen=chosen, now=now, lists=lists)
     meeting = held.get(row.handoff.id)
     if meeting is None:
         return drawn
@@ -126,7 +136,9 @@ def _drawn(
     return {**drawn, "source": "", "why": f"Meeting {when} with {meeting.ae.name}: how did it go?"}
 
 
-def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetime) -> dict[str, Any]:
+def queue_row(
+    row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetime, lists: ListNames
+) -> dict[str, Any]:
     """A row of the queue, for web/_queue_row.html."""
     handoff, reading = row.handoff, row.reading
     lead = handoff.lead
@@ -145,7 +157,7 @@ def queue_row(row: selectors.Row, *, tab: str, chosen: UUID | None, now: datetim
         "tier": handoff.tier_name,
         "hot": handoff.priority > 0,
         "source": handoff.source,
-        "why": attempts if tab == "working" else short or why_line(handoff),
+        "why": attempts if tab == "working" else short or why_line(handoff, lists),
         "selected": lead.id == chosen,
     }
 

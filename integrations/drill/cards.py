@@ -83,6 +83,7 @@ class Seen:
     unsaid:    why nothing that a drill can say hands a lead over here.
     owners:    who had it, in order. waits: the reason for which nobody has it; allowed: it is to wait as the
                pool is set up (it is closed, or people claim).
+    answered:  somebody got in touch, so that clock breaks no more and the lead stays.
     due_at:    of the first clock for the first touch. nurtured: a sequence answers it. shadow: of its owner.
     ladder:    percents of the policy's steps with what they do, up to the deadline.
     receipts:  kinds of the drill's webhooks that arrived, with when.
@@ -96,6 +97,7 @@ class Seen:
     owners: Sequence[str] = ()
     waits: str = ""
     allowed: bool = False
+    answered: bool = False
     due_at: datetime | None = None
     nurtured: bool = False
     shadow: bool = False
@@ -109,6 +111,7 @@ _TELLS: Final = frozenset({"tell_manager", "tell_director", "tell_chain", "tell_
 _MOVES: Final = frozenset({"reassign", "move_to_queue"})
 _ESCALATIONS: Final = ("timer.breached", "timer.escalated")
 _DEADLINE: Final = 100
+_ANSWERED: Final = "Somebody answered the lead first, so there was nothing to do."
 
 
 def card_of(seen: Seen, *, over: bool) -> list[Line]:
@@ -241,17 +244,20 @@ def _climbed(seen: Seen, open_result: Result) -> list[Line]:
     at_deadline = [act for percent, acts in seen.ladder if percent == _DEADLINE for act in acts]
     fired = {each.percent: each for each in seen.fired}
     lines = []
+    waited, open_result = open_result, Result.LEFT_OUT if seen.answered else open_result
     if not before:
         lines += _left_out(["warned"], "The policy warns of nothing before the deadline.")
     else:
         early = [fired[percent] for percent, _ in before if percent in fired]
-        marks = _listed(f"{percent} %" for percent, _ in before)
+        marks = _listed(f"{percent}%" for percent, _ in before)
         if len(early) < len(before):
-            lines.append(Line("warned", open_result, f"To come at {marks}."))
+            lines.append(Line("warned", open_result, _ANSWERED if seen.answered else f"To come at {marks}."))
         else:
             lines.append(Line("warned", Result.OK, f"At {marks}.", max(each.late_ms for each in early)))
     breach = fired.get(_DEADLINE)
     if breach is None:
+        if seen.answered:
+            return [*lines, *_left_out(_LADDER[1:], _ANSWERED)]
         lines.append(Line("breached", open_result, "To come at the deadline."))
         lines += [Line(step, open_result, "Follows the breach.") for step in ("escalated", "moved")]
         return lines
@@ -260,7 +266,10 @@ def _climbed(seen: Seen, open_result: Result) -> list[Line]:
         lines += _left_out(["escalated"], "The policy tells nobody at the deadline.")
     else:
         about = [message for message in seen.messages if message.kind in _ESCALATIONS]
-        lines.append(_arrival("escalated", seen, about, open_result))
+        if seen.answered and not about:
+            lines += _left_out(["escalated"], _ANSWERED)
+        else:
+            lines.append(_arrival("escalated", seen, about, waited))
     lines.append(_moved(seen, at_deadline, open_result))
     return lines
 
@@ -274,6 +283,8 @@ def _moved(seen: Seen, at_deadline: Sequence[str], open_result: Result) -> Line:
         return Line("moved", Result.OK, f"From {seen.owners[0]} to {seen.owners[1]}.")
     if seen.waits:
         return Line("moved", Result.OK, seen.waits)
+    if seen.answered:
+        return Line("moved", open_result, _ANSWERED)
     return Line("moved", open_result, f"It is still {seen.owners[0]}'s: nobody else could take it.")
 
 

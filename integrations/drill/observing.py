@@ -71,6 +71,7 @@ def see(drill: Drill) -> list[Seen]:
                 if handoff.unrouted_reason
                 else "",
                 allowed=handoff.unrouted_reason in _AS_SET_UP,
+                answered=bool(timer and timer.met_at),
                 due_at=timer.due_at if timer else None,
                 nurtured=is_nurtured(handoff),
                 shadow=gate.holds(spans[0].member_id if spans else None),

@@ -159,7 +159,8 @@ def _finding(each: PoolShares, outside: list[Share]) -> str:
             [f"{row.name} got {'more' if row.band.verdict == Verdict.MORE else 'less'}" for row in outside]
         )
         return f"{told} than chance explains."
-    if all(row.band.verdict == Verdict.FEW for row in each.shares):
+    drawn = [row for row in each.shares if row.tally.variance > 0]  # chance has no say about the others
+    if drawn and all(row.band.verdict == Verdict.FEW for row in drawn):
         return "Too few leads to tell favour from chance."
     return "Every difference is within chance."
 
@@ -211,4 +212,5 @@ def _lines(found: Shares) -> Iterator[list[Any]]:
             numbers = [one.by_weight, one.expected, one.actual, row.difference, drawn.low, drawn.high]
             rounded = [round(number, 2) for number in numbers]
             reasons = [counted(one.kept_out), counted(row.past)]
-            yield [each.pool.name, row.name, one.turns, *rounded, _LOOKS[drawn.verdict][1], *reasons]
+            verdict = _LOOKS[drawn.verdict][1] if one.turns else ""
+            yield [each.pool.name, row.name, one.turns, *rounded, verdict, *reasons]

@@ -27,7 +27,7 @@ from reporting.agreement.gather import present_terms
 from reporting.facts import drain_tenant
 from reporting.reviews.services import open_reviews
 from sla.selectors import active_tenants
-from slaportal.demo import state
+from slaportal.demo import costs, state
 from slaportal.demo.history import DAYS, History, Progress
 from slaportal.demo.world import PASSWORD, World, worlds
 from tenants.auth import SCOPES
@@ -196,6 +196,7 @@ def _live(
         while drain_tenant(tenant_id):
             pass
         with tenant_scope(tenant_id):
+            costs.keep_accounts(tenant=tenant, start=start, now=_wall_clock(), seed=seed)
             open_reviews(tenant=tenant, now=_wall_clock())
         reports.put(Report(slug, progress, done=True, seconds=time.monotonic() - began))
     except Exception as error:

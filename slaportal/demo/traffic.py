@@ -172,7 +172,10 @@ def play(office: Office, chance: random.Random) -> list[str]:
     now = database_clock()
     with tenant_scope(office.tenant.id):
         running = Timer.objects.filter(
-            clock=Timer.Clock.OWNER, state=Timer.State.RUNNING, handoff__state=Handoff.State.OPEN
+            clock=Timer.Clock.OWNER,
+            state=Timer.State.RUNNING,
+            handoff__state=Handoff.State.OPEN,
+            handoff__drill_seconds=None,  # an answer ends what a drill looks at
         )
         timers = list(running.select_related("handoff").order_by("due_at")[:200])
     for timer in timers:

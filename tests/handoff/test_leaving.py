@@ -288,6 +288,16 @@ class TestSeeingItFirst:
             assert owner is not None
             assert row["said"] == f"to {owner.name}"
 
+    def test_who_holds_no_lead_is_said_to_hold_none_and_no_button_does_nothing(self, acme: Org) -> None:
+        client, one = browser(acme.manager), acme.reps[0]
+        page = client.get(f"/people/{one.id}/leads").content.decode()
+        assert f"{one.name} holds none." in page
+        assert "Move the leads" not in page
+        assert "An admin does that in one step" in page
+        own = browser(acme.admin).get(f"/people/{one.id}/departure").content.decode()
+        assert "Show who gets them" not in own
+        assert "Pass on and switch off" in own
+
     def test_the_team_that_somebody_is_in_is_named(self, acme: Org) -> None:
         page = browser(acme.admin).get(f"/people/{acme.reps[0].id}/departure").content.decode()
         assert "member of Inbound" in page

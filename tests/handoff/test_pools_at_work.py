@@ -130,6 +130,10 @@ class TestClaims:
         page = rep.get("/inbox?tab=claim").content.decode()
         assert "Ruth Adeyemi" in page
         assert f'action="/leads/{ruth.id}/claim"' in page
+        assert "A lead opens when you claim it" in page
+        told = browser(acme.manager).get(f"/leads/{ruth.id}").content.decode()
+        assert "Whoever of its pool claims it first has it." in told
+        assert "next free person" not in told
         other = browser(acme.fallback).get("/inbox?tab=claim").content.decode()
         assert "Ruth" not in other
         assert "To claim" not in other

@@ -107,6 +107,30 @@ def test_what_the_set_up_does_not_ask_for_is_left_out() -> None:
     assert held["routed"] is Result.LEFT_OUT
 
 
+def test_what_an_answered_lead_does_not_do_any_more_is_left_out_and_not_failed() -> None:
+    in_time = replace(
+        ALL_WELL, answered=True, owners=["Rhea"], fired=ALL_WELL.fired[:1], messages=ALL_WELL.messages[:2]
+    )
+    said = results(in_time, over=True)
+    assert {step: said[step] for step in ("warned", "breached", "escalated", "moved")} == dict.fromkeys(
+        ("warned", "breached", "escalated", "moved"), Result.LEFT_OUT
+    )
+    assert has_passed([card_of(in_time, over=True)])
+    assert is_settled([card_of(in_time, over=False)])
+    between = replace(ALL_WELL, answered=True, owners=["Rhea"], messages=ALL_WELL.messages[:2])
+    said = results(between, over=True)
+    assert (said["warned"], said["breached"]) == (Result.OK, Result.OK)
+    assert (said["escalated"], said["moved"]) == (Result.LEFT_OUT, Result.LEFT_OUT)
+
+
+def test_an_answer_excuses_no_message_that_does_not_get_away() -> None:
+    written = replace(ALL_WELL.messages[3], state="pending", sent_at=None)
+    seen = replace(ALL_WELL, answered=True, messages=[*ALL_WELL.messages[:2], written])
+    assert results(seen)["escalated"] is Result.WAITING
+    assert results(seen, over=True)["escalated"] is Result.FAILED
+    assert results(replace(ALL_WELL, answered=True))["moved"] is Result.OK
+
+
 def test_every_card_has_every_step_once_whatever_was_seen() -> None:
     for seen in (ALL_WELL, Seen({}), replace(ALL_WELL, owners=[]), replace(ALL_WELL, nurtured=True)):
         for over in (False, True):

@@ -423,3 +423,62 @@ def test_the_page_publishes_for_a_later_moment_and_says_so(acme: Org) -> None:
     done = client.post(f"{DRAFT}/check", {**sent, "effective_at": at}, follow=True)
     assert "Version 2 comes into force on" in text_of(done)
     assert "Version 1, in force since" in text_of(client.get("/qualification"))
+
+
+# --- Groups that ask nothing ---
+
+EMPTY: dict[str, Any] = {"all": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"rule": {"any": [ENGAGED, EMPTY]}}, "/rule/any/1"),
+        ({"fit": {"all": [{"not": EMPTY}]}}, "/fit/all/0/not"),
+        ({"exclude": [{"name": "Students", "when": EMPTY}]}, "/exclude/0/when"),
+        (
+            {
+                "score": {
+                    "from": "signals",
+                    "signals": [{"name": "All", "when": EMPTY, "points": 1, "half_life_days": None}],
+                }
+            },
+            "/score/signals/0/when",
+        ),
+    ],
+)
+def test_a_draft_with_a_group_that_asks_nothing_is_refused_at_its_place(
+    acme: Org, content: dict[str, Any], path: str
+) -> None:
+    content = {**DEFAULT_CRITERIA, **content}
+    assert call(acme, "PUT", "criteria/draft", {"content": content}).status_code == 200
+    problems = call(acme, "POST", "criteria/draft/check").json()["problems"]
+    assert [(each["path"], each["code"]) for each in problems] == [(path, "empty")]
+    at_once = call(acme, "POST", "criteria/publish", {"content": content, "based_on": 1})
+    for refused in (call(acme, "POST", "criteria/draft/publish", {"revision": 1}), at_once):
+        assert refused.status_code == 400
+        assert [each["path"] for each in refused.json()["errors"]] == [path]
+    client = as_(acme.admin)
+    assert path in text_of(client.get(f"{DRAFT}/check"))
+    client.post(f"{DRAFT}/check", {"when": "now", "revision": "1"})
+    with acme.scope():
+        assert CriteriaVersion.objects.filter(state="published").get().number == 1
+
+
+def test_a_rule_that_asks_nothing_at_all_may_be_meant_and_is_told(acme: Org) -> None:
+    content = {**DEFAULT_CRITERIA, "rule": EMPTY}
+    call(acme, "PUT", "criteria/draft", {"content": content})
+    checked = call(acme, "POST", "criteria/draft/check").json()
+    assert checked["problems"] == []
+    assert checked["warnings"] == ["Engagement and intent: nothing is asked, so whoever fits qualifies."]
+    assert "whoever fits qualifies" in text_of(as_(acme.admin).get(f"{DRAFT}/check"))
+
+
+def test_what_was_in_force_with_such_a_group_may_be_used_again(acme: Org) -> None:
+    with acme.scope():
+        content = {**DEFAULT_CRITERIA, "rule": {"any": [ENGAGED, EMPTY]}}
+        CriteriaVersion.objects.filter(number=1).update(content=content)
+        old = CriteriaVersion.objects.get(number=1).id
+    said = {"content": DEFAULT_CRITERIA, "based_on": 1}
+    assert call(acme, "POST", "criteria/publish", said).status_code == 200
+    assert call(acme, "POST", f"criteria/versions/{old}/roll-back").status_code == 200

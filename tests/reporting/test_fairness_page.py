@@ -170,6 +170,24 @@ def test_the_page_and_the_file_tell_the_same_and_lead_to_the_decisions(acme: Org
     assert len(file.strip().splitlines()) == 4
 
 
+def test_who_got_leads_past_the_rotation_alone_is_not_judged_and_does_not_judge_the_pool(
+    acme: Org, now: datetime
+) -> None:
+    """The owner of an account sat through none of the turns; chance has no say about them."""
+    with acme.scope():
+        Pool.objects.update(owner_first=True)
+    route(acme, 6, now=now, facts=Facts({}, (), now))
+    route(acme, 1, now=now, prefix="owned", facts=Facts({"account.owner_id": str(acme.fallback.id)}, (), now))
+    client = browser(acme.manager)
+    (each,) = client.get("/fairness", DAYS).context["found"]
+    row = next(one for one in each["rows"] if one["share"].member_id == acme.fallback.id)
+    assert row["share"].tally.turns == 0
+    assert each["finding"] == "Too few leads to tell favour from chance."
+    file = client.get("/fairness.csv", DAYS).content.decode("utf-8-sig")
+    (line,) = [line for line in file.splitlines() if acme.fallback.name in line]
+    assert "hance" not in line
+
+
 @pytest.mark.parametrize("query", ["pool=nowhere", "period=5d", "from=x", "from=2026-11-18&to=2026-11-17"])
 def test_what_cannot_be_asked_is_refused(acme: Org, query: str) -> None:
     assert Client().get(f"/api/v1/reports/fairness?{query}", headers=acme.auth).status_code == 400

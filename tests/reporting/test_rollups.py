@@ -93,7 +93,7 @@ def test_after_any_history_the_roll_ups_are_those_of_a_rebuild(
     assert all_cells() == found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(more, marks=pytest.mark.slow) for more in (2, 3))])
 @pytest.mark.parametrize("days", [30, 200])
 def test_a_report_from_roll_ups_is_the_report_from_facts(
     in_acme: Org, now: datetime, seed: int, days: int

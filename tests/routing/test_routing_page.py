@@ -323,6 +323,12 @@ def test_people_off_rotation_and_inactive_ones_are_marked(acme: Org) -> None:
     assert "Rep1 Acme Off rotation · own weight × 2" in text
     assert "Rep2 Acme Inactive" in text
     assert "Rep3 Acme Takes turns" in text
+    with acme.scope():
+        Pool.objects.update(strategy="claim")
+    text = text_of(as_(acme.manager).get("/routing"))
+    assert "Leads go to whoever claims them first." in text
+    assert "Rep3 Acme May claim" in text
+    assert "Takes turns" not in text
 
 
 def test_rules_that_make_no_sense_any_more_leave_the_page_standing(acme: Org) -> None:

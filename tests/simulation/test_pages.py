@@ -92,6 +92,20 @@ class TestReplaying:
         assert "Replayed on the last 9 leads</a>: 9 go to somebody else, 6 left without an owner." in page
         assert "6 of the 9 replayed leads matched no rule of it." in page
 
+    def test_one_lead_goes_and_rules_that_no_lead_meets_are_named_or_counted(self, org: Org) -> None:
+        take_in(org, 1)
+        never = [
+            {"name": name, "when": {"field": "lead.title", "op": "equals", "value": name}, "pool": "inbound"}
+            for name in ("Bishop", "Cardinal", "Deacon")
+        ]
+        write_draft(org, draft_rules(*never, rest=None))
+        run = simulate(org)
+        page = " ".join(read(admin(org), f"/routing/simulations/{run.id}").split())
+        assert "1 lead: 1 goes to somebody else" in page
+        assert "</a> goes to somebody else: " in page
+        assert "Bishop, Cardinal and 1 more" in page
+        assert "</a>: 1 goes to somebody else" in " ".join(read(admin(org), "/routing/draft").split())
+
     def test_it_is_asked_for_by_a_form_and_shows_how_far_it_is(self, org: Org) -> None:
         client = admin(org)
         assert "Replay past leads" in read(client, "/routing/simulate")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,9 +123,7 @@ def histories(draw):
     return when[0], when[-1], owners, pauses, draw(st.sampled_from([None, NINE_TO_FIVE]))
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(histories())
-def test_every_second_of_ten_thousand_histories_stands_in_exactly_one_entry(history):
+def check(history):
     start, end, owners, pauses, house = history
     entries = ledger(start, end, owners=owners, pauses=pauses, house=house)
     assert (entries[0].start, entries[-1].end) == (start, end)
@@ -144,3 +143,16 @@ def test_every_second_of_ten_thousand_histories_stands_in_exactly_one_entry(hist
         else:
             expected = Kind.OWNER if owner else Kind.UNROUTED
         assert each.kind == expected
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(histories())
+def test_every_second_of_a_thousand_histories_stands_in_exactly_one_entry(history):
+    check(history)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(histories())
+def test_every_second_of_ten_thousand_histories_stands_in_exactly_one_entry(history):
+    check(history)

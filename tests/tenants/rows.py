@@ -66,6 +66,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "sla.PolicyVersion": {"content": Json(POLICY)},
     "reporting.CommitmentTarget": {"commitment": "mql_volume", "valid_from": date(2026, 11, 1)},
     "reporting.CommitmentNote": {"commitment": "acceptance", "month": date(2026, 11, 1)},
+    "reporting.KpiTarget": {"kpi": "close_rate", "target": 25, "valid_from": date(2026, 11, 1)},
+    "reporting.KpiOwner": {"kpi": "close_rate"},
+    "reporting.SourceCost": {"currency": "EUR", "month": date(2026, 10, 1)},
     "reporting.Agreement": {"document": Json({"sections": []})},
     "reporting.AgreementSettings": {"review_day": 5, "freeze_days": 30},
     "reporting.Review": {"first_day": date(2026, 11, 1), "frozen": None},
@@ -114,6 +117,8 @@ def _plain_value(model: type[models.Model], field: models.Field, text: str) -> A
             return False
         case models.UUIDField():
             return uuid.uuid4()
+        case models.DecimalField():
+            return 100
         case models.IntegerField():
             return int(uuid.uuid4().int % 30_000) + 1
     raise AssertionError(f"tests/tenants/rows.py knows no value for {model._meta.label}.{field.name}")

@@ -46,6 +46,22 @@ def test_a_visitor_is_sent_to_sign_in_and_back(org: Org) -> None:
     assert answer["Location"] == "/account?x=1"
 
 
+def test_whoever_sent_a_form_after_their_session_ended_comes_back_to_the_page_with_the_form(org: Org) -> None:
+    form = "/qualification/draft/discard"
+    answer = Client().post(form, headers={"Referer": "http://testserver/qualification/draft?x=1"})
+    assert answer["Location"] == "/login?next=%2Fqualification%2Fdraft%3Fx%3D1"
+    for referer in ("", "https://evil.example/qualification", "http://testserver"):
+        assert Client().post(form, headers={"Referer": referer})["Location"] == "/login?next=%2F"
+
+
+def test_an_address_that_takes_only_a_form_says_so_to_whoever_opens_it(org: Org) -> None:
+    client, _ = sign_in("rep1@acme.example")
+    answer = client.get("/logout")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Nothing was done" in answer.content.decode()
+    assert Client().delete("/api/v1/criteria", headers=org.auth)["Content-Type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize(
     "foreign", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "\\\\evil"]
 )

@@ -33,6 +33,7 @@ OVERSEERS = [
     "Pipeline",
     "Speed",
     "Commitments",
+    "KPIs",
     "Disputes",
     "Reviews",
     "Digest",

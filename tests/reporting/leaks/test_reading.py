@@ -4,7 +4,6 @@ those that it counts."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
@@ -43,7 +42,7 @@ def store(rows: Iterable[Row], *, shift: timedelta = timedelta(), owner: Member 
     owner: who has them all, instead of the reps of the rows."""
     made = []
     for number, row in enumerate(rows, start=1):
-        values: dict[str, Any] = asdict(row) | {"lacks": list(row.lacks), "number": number}
+        values: dict[str, Any] = vars(row) | {"lacks": list(row.lacks), "number": number}
         values |= {"member_id": key_of(row.member_id), "team_id": key_of(row.team_id)}
         if owner is not None:
             values |= {"member_id": owner.id, "team_id": owner.team_id}

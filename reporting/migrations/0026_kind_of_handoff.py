@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("leads", "0027_outbound_handoffs"),
-        ("reporting", "0024_report_views"),
+        ("reporting", "0025_kpis"),
         ("tenants", "0014_organisation_currency"),
     ]
 
