@@ -63,6 +63,8 @@ def _of_clock() -> str:
 
 # All that is looked up of a handoff is looked up by it alone, the rest being left to filters: offered an
 # order and a limit, a planner reads an index of time from its end, over everybody's rows, for each handoff.
+# So are its lead and account (offset 0): of rows that are new a planner expects one, and would go through
+# all leads for each handoff.
 # Imported history has no answers of its own: what was accepted, or ended so, says it.
 _FACTS: Final = """
 insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
@@ -84,9 +86,13 @@ select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, memb
     coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
     coalesce(disputed.state, '')
 from leads_handoff h
-join leads_lead l on l.tenant_id = h.tenant_id and l.id = h.lead_id
+cross join lateral (
+    select * from leads_lead where tenant_id = h.tenant_id and id = h.lead_id offset 0
+) l
 join tenants_tenant tenant on tenant.id = h.tenant_id
-left join leads_account account on account.tenant_id = h.tenant_id and account.id = l.account_id
+left join lateral (
+    select * from leads_account where tenant_id = h.tenant_id and id = l.account_id offset 0
+) account on true
 left join leads_criteriaversion criteria
     on criteria.tenant_id = h.tenant_id and criteria.id = h.criteria_version_id
 left join lateral (

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from leads.account_models import AccountSettings
 from leads.company_names import likeness, name_keys, normal_name
+from tests.outside import needs, outside
 
-DATA = Path(__file__).resolve().parents[3] / "shared/data/crm-sales-opportunities/accounts.csv"
+DATA = outside("crm-sales-opportunities", "accounts.csv")
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 WORDS = st.text(string.ascii_lowercase, min_size=4, max_size=18)
 
