@@ -2,9 +2,9 @@
 
 Here and not with the auditor: it looks at what was promised, and knows nothing of reports.
 
-And are they counted as they should be by now? An organisation that moved to another zone, or whose facts are of
-before an upgrade, has one handoff noted as changed, upon which the drain builds all anew: nobody need change
-anything, or run a command.
+And are they counted as they should be by now? An organisation that moved to another zone, or whose facts are
+of before an upgrade, has one handoff noted as changed, upon which the drain builds all anew: nobody need
+change anything, or run a command.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import random
 import string
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -83,7 +82,7 @@ def _harmed(word: str, at: int, letter: str, kind: int) -> str:
     return word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
 
 
-@pytest.mark.skipif(not DATA.exists(), reason=f"{DATA.name} of crm-sales-opportunities is not here")
+@needs(DATA)
 def test_the_usual_threshold_finds_typing_errors_and_confuses_no_two_of_85_companies() -> None:
     threshold = AccountSettings().threshold
     with DATA.open(encoding="utf-8", newline="") as file:

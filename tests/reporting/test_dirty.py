@@ -95,7 +95,7 @@ def refused(org: Org, reason: Reason, now: datetime, *, undone: bool = False) ->
 
 
 def test_a_reason_that_becomes_routing_s_is_counted_so_in_history_too(in_acme: Org, now: datetime) -> None:
-    reason = Reason.objects.get(kind="reject", slug="duplicate")
+    reason = Reason.objects.get(kind="reject", slug="bad_contact_data")
     other = Reason.objects.get(kind="reject", slug="wrong_title")
     mine = [refused(in_acme, reason, now) for _ in range(3)]
     refused(in_acme, reason, now, undone=True)
@@ -120,7 +120,7 @@ def test_a_reason_that_becomes_routing_s_is_counted_so_in_history_too(in_acme: O
 
 
 def test_another_name_of_a_reason_has_nothing_counted_again(in_acme: Org, now: datetime) -> None:
-    reason = Reason.objects.get(kind="reject", slug="duplicate")
+    reason = Reason.objects.get(kind="reject", slug="bad_contact_data")
     refused(in_acme, reason, now)
     drain_tenant(in_acme.id)
     change_reason(reason_id=reason.id, said={"label": "Known to us", "hint": "x"}, actor="x", now=now)
@@ -135,10 +135,10 @@ def test_another_organisation_s_reason_of_the_same_name_is_not_touched(
 ) -> None:
     for org in (acme, globex):
         with org.scope():
-            refused(org, Reason.objects.get(kind="reject", slug="duplicate"), now)
+            refused(org, Reason.objects.get(kind="reject", slug="bad_contact_data"), now)
             drain_tenant(org.id)
     with acme.scope():
-        reason = Reason.objects.get(kind="reject", slug="duplicate")
+        reason = Reason.objects.get(kind="reject", slug="bad_contact_data")
         change_reason(reason_id=reason.id, said={"side": "routing"}, actor="x", now=now)
         drain_tenant(acme.id)
         assert HandoffFact.objects.get().reason_side == "routing"
