@@ -4,8 +4,8 @@ this in its own transaction, after the facts of clocks that it reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Iterator
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -191,20 +191,28 @@ def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
 _CHUNK: Final = timedelta(weeks=4)
 
 
+def spans(
+    *, zone: str, progress: Callable[[date, date], None] | None = None
+) -> Iterator[tuple[datetime, datetime]]:
+    """Spans that together hold the starts of all handoffs: first instant, and the first no longer in it.
+    progress: is told (day so far, last day) after each."""
+    ends = Handoff.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
+    start, last, tz = ends["first"], ends["last"], ZoneInfo(zone)
+    while start is not None and start <= last:
+        yield start, start + _CHUNK
+        start += _CHUNK
+        if progress is not None:
+            progress(min(start, last).astimezone(tz).date(), last.astimezone(tz).date())
+
+
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> int:
     """Build the facts of all handoffs anew; how many there are then. progress: is told (day so far, last day)
     as it goes on."""
     built = 0
-    ends = Handoff.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, {"tenant": current_tenant_id()})
-        start, last = ends["first"], ends["last"]
-        while start is not None and start <= last:
-            values = {"tenant": current_tenant_id(), "start": start, "end": start + _CHUNK}
+        for start, end in spans(zone=zone, progress=progress):
+            values = {"tenant": current_tenant_id(), "start": start, "end": end}
             cursor.execute(_INSERT + " and h.started_at >= %(start)s and h.started_at < %(end)s", values)
             built += int(cursor.rowcount)
-            start += _CHUNK
-            if progress is not None:
-                tz = ZoneInfo(zone)
-                progress(min(start, last).astimezone(tz).date(), last.astimezone(tz).date())
     return built
