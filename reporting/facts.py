@@ -221,6 +221,7 @@ def rebuild(tenant_id: UUID, *, progress: Progress | None = None) -> int:
 
     with tenant_scope(tenant_id), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
+        cursor.execute(rollups.NO_JIT)
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         zone = rollups.zone_of_days()
         count = 0
@@ -249,6 +250,7 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         **_without_pauses(Q(handoff_id__in=list(handoff_ids))),
     }
     with connection.cursor() as cursor:
+        cursor.execute(rollups.NO_JIT)
         cursor.execute(_DELETE + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
         before = {Counted(*row) for row in cursor.fetchall()}
         cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)

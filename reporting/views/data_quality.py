@@ -18,7 +18,7 @@ from leads.completeness import MOST_LEADS, SPOILING, SourceData, by_source, toge
 from leads.quality import COMPLETE
 from leads.source_alarms import alarm_words, latest_alarms
 from reporting import params
-from reporting.views.asked import day_text
+from reporting.views.asked import day_text, lies_ahead
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, Tenant
@@ -80,6 +80,7 @@ def data_quality(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Data quality"}],
         "period": days.words,
+        "ahead": lies_ahead(days.first, zone=days.zone, now=database_clock()),
         "periods": periods,
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
         "csv_url": reverse("reporting:data_quality_csv") + (f"?{urlencode(kept)}" if kept else ""),

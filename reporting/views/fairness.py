@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from core.errors import ValidationFailed
 from handoff import words
 from reporting import params
-from reporting.views.asked import day_text
+from reporting.views.asked import day_text, lies_ahead
 from routing.fairness import Verdict
 from routing.models import Pool
 from routing.moved import RuleMoves, moved_by_rule
@@ -97,6 +97,7 @@ def fairness(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Fairness"}],
         "period": period_text(asked),
+        "ahead": lies_ahead(asked.first, zone=asked.zone, now=database_clock()),
         "periods": periods,
         "pools": [("", "All", not slug)] + [(value, name, value == slug) for value, name in pools],
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],

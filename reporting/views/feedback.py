@@ -16,7 +16,7 @@ from reporting.feedback_measures import Feedback
 from reporting.selectors.feedback import FEEDBACK_SPLITS, FeedbackRow, feedback_of
 from reporting.selectors.names import load_names
 from reporting.selectors.questions import Question
-from reporting.views.asked import period_text
+from reporting.views.asked import lies_ahead, period_text
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -61,6 +61,7 @@ def feedback(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Disputes", "url": reverse("handoff:disputes")}, {"label": "Feedback coverage"}],
         "period": period_text(question),
+        "ahead": lies_ahead(question.first, zone=question.zone, now=database_clock()),
         "filters": {"periods": periods, "selects": [], "hidden": hidden},
         "csv_url": _address("reporting:feedback_csv", query),
         "tabs": [
@@ -82,19 +83,36 @@ def feedback(request: TenantRequest) -> HttpResponse:
 
 
 def _kpis(whole: Feedback) -> list[dict[str, Any]]:
-    def kpi(label: str, percent: float | None, said: str, status: str | None = None) -> dict[str, Any]:
-        value = "–" if percent is None else f"{percent:g}"
-        return {"label": label, "value": value, "unit": "%", "status": status, "target": said, "delta": ""}
+    def kpi(
+        label: str, percent: float | None, said: str, nothing: str, status: str | None = None
+    ) -> dict[str, Any]:
+        if percent is None:  # a share of nothing is none
+            value, unit, said = "–", "", nothing
+        else:
+            value, unit = f"{percent:g}", "%"
+        return {"label": label, "value": value, "unit": unit, "status": status, "target": said, "delta": ""}
 
     covered = whole.coverage
     status = None if covered is None else "on_target" if covered == 100 else "off_target"
     return [
-        kpi("Feedback coverage", covered, f"{whole.answered:,} of {whole.expected:,}", status),
-        kpi("Rejected as answered", whole.rejected_as_answered, f"{whole.rejected:,} of {whole.decided:,}"),
+        kpi(
+            "Feedback coverage",
+            covered,
+            f"{whole.answered:,} of {whole.expected:,}",
+            "No answer is due yet",
+            status,
+        ),
+        kpi(
+            "Rejected as answered",
+            whole.rejected_as_answered,
+            f"{whole.rejected:,} of {whole.decided:,}",
+            "None decided yet",
+        ),
         kpi(
             "Rejected as corrected",
             whole.rejected_as_corrected,
             f"{whole.corrected:,} of {whole.corrected_base:,}, {whole.overturned:,} overturned",
+            "All were overturned" if whole.overturned else "None decided yet",
         ),
         {
             "label": "Disputed",

@@ -62,6 +62,7 @@ def speed(request: TenantRequest) -> HttpResponse:
             for days in FOLLOWED
         ],
         "empty": not times.whole.all["mqls"],
+        "ahead": asked.ahead,
         "young": found.young,
         "young_url": asked.link("funnel_leads", by=None, follow=str(follow)) + "&stage=young",
         "unclocked": found.unclocked,
