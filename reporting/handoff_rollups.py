@@ -43,7 +43,7 @@ REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
     "reason_campaign": frozenset({"team_id", "campaign", "tier", "reason"}),
 }
 #: Number of the cubes above and of definitions.COUNTS: one more with each change of them.
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 #: Weeks that a rebuild counts at once.
 _CHUNK: Final = timedelta(weeks=4)
 
