@@ -226,7 +226,7 @@ def rebuild(tenant_id: UUID, *, progress: Progress | None = None) -> int:
         zone = rollups.zone_of_days()
         count = 0
         for start, end in handoff_facts.spans(zone=zone, progress=telling("clocks")):
-            span = {"tenant": tenant_id, "start": start, "end": end}
+            span: dict[str, Any] = {"tenant": tenant_id, "start": start, "end": end}
             stood = Q(handoff__started_at__gte=start, handoff__started_at__lt=end)
             cursor.execute(_INSERT + _OF_SPAN, {**span, **_without_pauses(stood)})
             count += int(cursor.rowcount)

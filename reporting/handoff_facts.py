@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -213,7 +213,7 @@ def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) 
         cursor.execute(rollups.NO_JIT)
         cursor.execute(_DELETE, {"tenant": current_tenant_id()})
         for start, end in spans(zone=zone, progress=progress):
-            values = {"tenant": current_tenant_id(), "start": start, "end": end}
+            values: dict[str, Any] = {"tenant": current_tenant_id(), "start": start, "end": end}
             cursor.execute(_INSERT + " and h.started_at >= %(start)s and h.started_at < %(end)s", values)
             built += int(cursor.rowcount)
     return built
