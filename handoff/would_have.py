@@ -289,10 +289,10 @@ def _news(row: HeldBack) -> str:
     target = words.lower_first(targets.label(row.target))
     percent = row.percent or 0
     if percent < BREACH:
-        return f"that {percent} % of the time for {target} was used"
+        return f"that {percent}% of the time for {target} was used"
     if percent == BREACH:
         return f"that {target} was overdue"
-    return f"that {target} was still owed at {percent} % of the time"
+    return f"that {target} was still owed at {percent}% of the time"
 
 
 def _move(row: HeldBack) -> str:

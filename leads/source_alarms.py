@@ -142,8 +142,8 @@ def alarm_words(alarm: SourceAlarm) -> dict[str, str]:
         "measure": measure_words(alarm.field),
         "after": f"{alarm.after_good:,} of {alarm.after_of:,} leads",
         "before": f"{alarm.before_good:,} of {alarm.before_of:,}",
-        "after_share": f"{100 * alarm.after_good / alarm.after_of:.0f} %",
-        "before_share": f"{100 * alarm.before_good / alarm.before_of:.0f} %",
+        "after_share": f"{100 * alarm.after_good / alarm.after_of:.0f}%",
+        "before_share": f"{100 * alarm.before_good / alarm.before_of:.0f}%",
     }
 
 

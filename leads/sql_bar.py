@@ -256,7 +256,11 @@ _DEFAULT: Final = Bar(None, 0, questions_of(DEFAULT_BAR))
 
 def bar_in_force(now: datetime) -> Bar:
     """The SQL criteria that hold at `now`: those published, else the default."""
-    found = version_in_force(SqlBarVersion, now)
+    return bar_of(version_in_force(SqlBarVersion, now))
+
+
+def bar_of(found: SqlBarVersion | None) -> Bar:
+    """What a version asks; the default without one."""
     if found is None or check_content(found.content):
         return _DEFAULT
     return Bar(found.id, found.number, questions_of(found.content))
@@ -368,7 +372,7 @@ def sentence(question: Question) -> str:
         rest = f"must be {question.wanted}" if question.wanted else "must be answered"
         return f"{question.label}: {rest}"
     if question.wanted:
-        return f"{question.label}: asked; {question.wanted} meets it"
+        return f"{question.label}: is asked; the answer need not be {question.wanted}"
     return f"{question.label}: asked"
 
 

@@ -17,7 +17,7 @@ from core.errors import FieldError, ValidationFailed
 from core.rules import Facts
 from leads.criteria import ENGAGEMENT_KINDS, Criteria, Judgement
 from leads.incoming import ENGAGEMENT_LIMITS, LEAD_LIMITS, MAX_INTEGER, storable
-from leads.models import Lead
+from leads.models import Lead, LeadSettings
 from leads.owed import settings_row
 from leads.score import FIELD as SCORE_FIELD
 from tenants.config import configured
@@ -121,7 +121,11 @@ def _stage_of(entry: str) -> tuple[str, str]:
 @configured
 def triggers_in_force() -> Triggers:
     """What hands a lead over in this organisation. One query."""
-    row = settings_row()
+    return triggers_of(settings_row())
+
+
+def triggers_of(row: LeadSettings) -> Triggers:
+    """The same by the organisation's settings."""
     return Triggers(
         kinds=frozenset(row.triggers or [CRITERIA]),
         stages=frozenset(_stage_of(entry) for entry in row.outside_stages),

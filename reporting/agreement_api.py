@@ -20,7 +20,7 @@ from reporting.agreement.selectors import (
     open_agreement,
     readers_of,
 )
-from reporting.agreement.terms import Terms, as_document, changes, from_document
+from reporting.agreement.terms import Terms, as_document, changes
 from tenants.selectors import person_document
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
@@ -155,11 +155,12 @@ class AgreementView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         known_query(request)
-        terms = present_terms(self.tenant, self.clock()).terms
+        now = self.clock()
+        terms = present_terms(self.tenant, now).terms
         standing, waiting = agreement_in_force(), open_agreement()
         state = "not_signed"
         if standing is not None:
-            state = "signed" if standing.digest == terms.digest else "changed"
+            state = "signed" if standing.promises(terms, now) else "changed"
         return Response(
             {
                 "state": state,
@@ -168,7 +169,7 @@ class AgreementView(TenantAPIView):
                 "lacking": list(terms.lacking),
                 "in_force": _version(standing) if standing else None,
                 "open": _version(waiting) if waiting else None,
-                "changes": _changes(from_document(standing.document), terms) if standing else [],
+                "changes": _changes(standing.terms_at(now), terms) if standing else [],
                 "readers": _readers(standing) if standing else None,
                 "recalibration_due": due_day(standing, self.tenant) if standing else None,
             }

@@ -84,7 +84,7 @@ class ComplianceView(TenantAPIView):
             " first. A rate is met of met + missed; clocks that are not due yet, or were called off before"
             " their deadline, are left"
             " out and counted. Response times are working seconds of answered clocks, at most"
-            " 3.4 % from the exact value."
+            " 3.4% from the exact value."
         ),
         parameters=[
             OpenApiParameter("by", str, enum=list(selectors.SPLITS), default="rep"),

@@ -130,7 +130,9 @@ class CommitmentsView(TenantAPIView):
         month = month_from(request.query_params.dict(), tenant=self.tenant, now=now)
         book = book_of(tenant=self.tenant, month=month, now=now)
         sources = (
-            [] if book.is_future else sources_of(tenant=self.tenant, first=month, last=book.last, now=now)[0]
+            []
+            if book.is_future
+            else sources_of(tenant=self.tenant, first=month, last=book.last, now=now, ground=book.ground)[0]
         )
         return Response(
             {

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 TURN: Final = 5_000
 #: Turns of one organisation in one tick: what is left waits for the next.
 TURNS: Final = 20
+# The statements look up many things of each row: to compile them takes longer than to carry them out.
+_UNCOMPILED: Final = "set local jit = off"
 #: First half of the advisory lock's key: one builder of facts per organisation at a time.
 _LOCK: Final = 0x5A1F
 
@@ -152,6 +154,7 @@ def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
     the facts are read after: a change that commits in between has left its own dirty row for the next turn.
     """
     with tenant_scope(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_UNCOMPILED)
         cursor.execute("select pg_try_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
         if not cursor.fetchone()[0]:
             return 0
@@ -220,8 +223,8 @@ def rebuild(tenant_id: UUID, *, progress: Progress | None = None) -> int:
         return None if progress is None else partial(progress, what)
 
     with tenant_scope(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_UNCOMPILED)
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
-        cursor.execute(rollups.NO_JIT)
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         zone = rollups.zone_of_days()
         count = 0
@@ -250,7 +253,6 @@ def _build(handoff_ids: Collection[UUID]) -> None:
         **_without_pauses(Q(handoff_id__in=list(handoff_ids))),
     }
     with connection.cursor() as cursor:
-        cursor.execute(rollups.NO_JIT)
         cursor.execute(_DELETE + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
         before = {Counted(*row) for row in cursor.fetchall()}
         cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)

@@ -5,7 +5,7 @@ Feedback coverage: of the MQLs of which an answer can be expected, how many have
 accepted, rejected, nurture, progressing, disqualified, lost. Expected is an answer once there is one, or once
 the decision was due on the company's clock. Left out are those not due yet (or paused), and those of which no
 decision was promised: a nurture sequence answers them, or there was no policy. Where the decision target is
-enforced it is 100 %: what is still unanswered has not come due.
+enforced it is 100%: what is still unanswered has not come due.
 
 Rejected as answered: rejections / decisions, as sales gave them. Rejected as corrected: the same without
 rejections that a dispute overturned, which are in neither: the lead came back, and is decided anew.

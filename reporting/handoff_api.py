@@ -330,7 +330,7 @@ class ResponseTimesView(_HandoffReportView):
         operation_id="reports_response_times",
         summary="How quickly leads are assigned, touched, decided and moved on",
         description=(
-            "Of the MQLs of the period that came so far. Medians and 90th percentiles are at most 3.4 % from"
+            "Of the MQLs of the period that came so far. Medians and 90th percentiles are at most 3.4% from"
             " the exact value. Narrow it by the filters: `rep=` for one person, `source=` for one source."
         ),
         parameters=_parameters(None),

@@ -16,7 +16,7 @@ from django.db.models import Max, Min
 from leads.completeness import SPOILING
 from leads.models import Handoff
 from leads.quality import COMPLETE, INSTEAD
-from reporting import handoff_rollups, rollups
+from reporting import handoff_rollups
 from reporting.handoff_rollup_sql import COUNTED
 from reporting.handoff_rollups import Counted
 from reporting.measures import SEGMENTS
@@ -179,7 +179,6 @@ def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
     }
     with connection.cursor() as cursor:
-        cursor.execute(rollups.NO_JIT)
         cursor.execute(_DELETE + " and id = any(%(handoffs)s::uuid[])" + _GIVE_BACK, values)
         before = {Counted(*row) for row in cursor.fetchall()}
         cursor.execute(_INSERT + " and h.id = any(%(handoffs)s::uuid[])" + _GIVE_BACK, values)
@@ -210,7 +209,6 @@ def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) 
     as it goes on."""
     built = 0
     with connection.cursor() as cursor:
-        cursor.execute(rollups.NO_JIT)
         cursor.execute(_DELETE, {"tenant": current_tenant_id()})
         for start, end in spans(zone=zone, progress=progress):
             values: dict[str, Any] = {"tenant": current_tenant_id(), "start": start, "end": end}

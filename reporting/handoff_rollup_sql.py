@@ -59,12 +59,12 @@ _SHARED: Final = {
     "sums": ", ".join(f"sum({name}) as {name}" for name in MEASURES),
     "measures": ", ".join(MEASURES),
     "keys_of_wanted": ", ".join(f"wanted.{name}" for name in _KEY),
-    "no_measures": ", ".join("0" for _ in MEASURES),
     "lists": ", ".join(_LISTS),
     "lists_of_bins": ", ".join(
-        f"coalesce(array_agg({what} order by kind, start) filter (where kind is not null), '{{}}') as {name}"
+        f"array_agg({what}) as {name}"
         for name, what in zip(_LISTS, ("kind", "start", "n", "length"), strict=True)
     ),
+    "known_lists": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
     "of_day": ", ".join(f"one.{name}" for name in ("tier_name", *MEASURES, *_LISTS)),
 }
 
@@ -167,18 +167,14 @@ _WEEKS_WANTED: Final = """wanted as materialized (
     ) as every
 )"""
 
-# One grouping of sums and buckets, and no join of the two.
+# Buckets come in order: an order of its own for each list would cost more than all else.
 _STORE: Final = """
 insert into reporting_handoffrollup (id, tenant_id, days, {keys}, tier_name, {measures}, {lists})
-select gen_random_uuid(), %(tenant)s, {days}, {keys_of_wanted}, cell.tier_name, {measures}, {lists}
-from (
-    select cell_no, max(tier_name) as tier_name, {sums}, {lists_of_bins}
-    from (
-        select cell_no, tier_name, {measures}, null::int as kind, null::int as start, null::bigint as n,
-            null::bigint as length from summed
-        union all select cell_no, null, {no_measures}, kind, start, n, length from binned
-    ) as part group by cell_no
-) as cell join wanted on wanted.no = cell.cell_no
+select gen_random_uuid(), %(tenant)s, {days}, {keys_of_wanted}, summed.tier_name, {measures}, {known_lists}
+from summed join wanted on wanted.no = summed.cell_no left join (
+    select cell_no, {lists_of_bins} from (select * from binned order by cell_no, kind, start) as bin
+    group by cell_no
+) as listed using (cell_no)
 """
 
 

@@ -14,18 +14,17 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Max, Min
 
 from reporting import handoff_rollup_sql as statements
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffFact, HandoffRollUp, RollUpState
-from reporting.rollups import NOBODY, fill_by
+from reporting.rollups import NOBODY, fill_by, weeks_of
 from tenants.context import current_tenant_id
 
 #: The columns of facts that tell a cube's cells apart. The cheapest to read first.
@@ -44,8 +43,6 @@ REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
 }
 #: Number of the cubes above and of definitions.COUNTS: one more with each change of them.
 LAYOUT: Final = 4
-#: Weeks that a rebuild counts at once.
-_CHUNK: Final = timedelta(weeks=4)
 
 
 class Counted(NamedTuple):
@@ -87,16 +84,8 @@ def refresh(facts: Collection[Counted], *, zone: str) -> None:
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
     HandoffRollUp.objects.all().delete()
-    ends = HandoffFact.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
-    if ends["first"] is not None:
-        tz = ZoneInfo(zone)
-        first, last = (ends[name].astimezone(tz).date() for name in ("first", "last"))
-        monday = first - timedelta(days=first.weekday())
-        while monday <= last:
-            _fill(monday, monday + _CHUNK, zone=zone)
-            monday += _CHUNK
-            if progress is not None:
-                progress(min(monday - timedelta(days=1), last), last)
+    for monday, after in weeks_of(HandoffFact.objects.all(), zone=zone, progress=progress):
+        _fill(monday, after, zone=zone)
     RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone, "handoffs_layout": LAYOUT})
 
 

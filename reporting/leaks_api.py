@@ -22,7 +22,7 @@ from web.pagination import known_query
 
 class LeakSizeSerializer(serializers.Serializer[Any]):
     opportunities = serializers.FloatField(help_text="That the leads of the period lost.")
-    low = serializers.FloatField(help_text="Lower end of the 95 % interval.")
+    low = serializers.FloatField(help_text="Lower end of the 95% interval.")
     high = serializers.FloatField(help_text="Upper end of it.")
 
 

@@ -27,7 +27,7 @@ class RuleMovesSerializer(serializers.Serializer[Any]):
     leave = serializers.IntegerField(help_text="Moved on because their owner went away.")
     wrong_owner_share = serializers.FloatField(help_text="Of the decisions.")
     by_hand_share = serializers.FloatField(help_text="Of the decisions.")
-    is_suspect = serializers.BooleanField(help_text="Over 5 % wrong owners of at least 20 decisions.")
+    is_suspect = serializers.BooleanField(help_text="Over 5% wrong owners of at least 20 decisions.")
 
 
 class MovesSerializer(serializers.Serializer[Any]):

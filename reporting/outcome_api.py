@@ -93,7 +93,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     """Reached within an hour against later or never, in points; null where there are too few."""
 
     difference = serializers.FloatField(allow_null=True)
-    interval = serializers.ListField(child=serializers.FloatField(), allow_null=True, help_text="95 %.")
+    interval = serializers.ListField(child=serializers.FloatField(), allow_null=True, help_text="95%.")
     within_sources = serializers.FloatField(allow_null=True)
     within_sources_interval = serializers.ListField(child=serializers.FloatField(), allow_null=True)
     compared = serializers.IntegerField(help_text="Leads of sources that both have.")

@@ -49,7 +49,7 @@ _TOUCHED: Final = """touched as materialized (
     {cells}
 ), touched_week as materialized (
     select distinct date_trunc('week', day)::date as day, clock, target, cube, team_id, member_id, value, tier
-    from touched
+    from touched where cube <> 'hour'
 )"""
 
 # By the unique key, one after the other: a join might compare every cell with each of these.
@@ -131,12 +131,15 @@ join touched_week as week on week.day = span.day and one.clock = week.clock and 
     and one.cube = week.cube and one.team_id = week.team_id and one.member_id = week.member_id
     and one.value = week.value and one.tier = week.tier"""
 _DAYS_OF_PERIOD: Final = """(select * from reporting_rollup
-    where tenant_id = %(tenant)s and days = 1 and day >= %(first)s and day < %(after)s) as one"""
+    where tenant_id = %(tenant)s and days = 1 and cube <> 'hour' and day >= %(first)s and day < %(after)s
+) as one"""
 
-_LIST: Final = "coalesce(array_agg({what} order by start) filter (where start is not null), '{{}}')"
+# Of rows that come in the order of their buckets: an order of its own for each list would cost more than
+# all else.
+_LIST: Final = "coalesce(array_agg({what}) filter (where start is not null), '{{}}')"
 # Most cells have no paused clocks, and need not say of each of their buckets that it changes by nothing.
 _SHIFT: Final = """case when bool_or(shift_in_time <> 0 or shift_late <> 0 or shift_seconds <> 0)
-    then coalesce(array_agg({what} order by start) filter (where start is not null), '{{}}')
+    then coalesce(array_agg({what}) filter (where start is not null), '{{}}')
     else '{{}}' end"""
 _COUNTS: Final = (
     "kept",
@@ -154,7 +157,7 @@ _FILL: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier
 select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), {sum_of_counts}, {values_of_lists}
 from (
     select {key}, start, max(tier_name) as tier_name, {sums}
-    from ({pieces}) as piece group by {key}, start
+    from ({pieces}) as piece group by {key}, start order by {key}, start
 ) as binned group by {key}
 """
 _WITH_TOUCHED: Final = "with {touched} {statement}"

@@ -6,7 +6,7 @@ There are five cubes, each with the columns that questions ask for together:
     rep        team, member, tier
     source     team, source, tier
     campaign   team, campaign, tier
-    hour       team, hour of the week (no response times)
+    hour       team, hour of the week (by day alone, for each comes once a week; no response times)
 
 A cube crosses no more than that, so that its cells stay few however many handoffs there are. What none of
 them answers (the reps of one source) is counted from the facts.
@@ -20,14 +20,14 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min, QuerySet
 
 from reporting import rollup_sql
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
@@ -44,11 +44,12 @@ CUBES: Final[Mapping[str, frozenset[str]]] = {
     "hour": frozenset({"team_id", "hour"}),
 }
 #: Number of the cubes and columns above: one more with each change of them.
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 #: Stands for no team and for no member; in cubes without members, for all of them.
 NOBODY: Final = UUID(int=0)
-#: Weeks that a rebuild counts at once.
-_CHUNK: Final = timedelta(weeks=4)
+#: Facts that a rebuild counts at once, about, and the most weeks: what is grouped stays within its memory.
+_AT_ONCE: Final = 50_000
+_MOST_WEEKS: Final = 8
 
 
 class Counted(NamedTuple):
@@ -102,17 +103,28 @@ def refresh(facts: Collection[Counted], *, zone: str) -> None:
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
     RollUp.objects.all().delete()
-    ends = TargetFact.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
-    if ends["first"] is not None:
-        tz = ZoneInfo(zone)
-        first, last = (ends[name].astimezone(tz).date() for name in ("first", "last"))
-        monday = first - timedelta(days=first.weekday())
-        while monday <= last:
-            _fill(monday, monday + _CHUNK, zone=zone)
-            monday += _CHUNK
-            if progress is not None:
-                progress(min(monday - timedelta(days=1), last), last)
+    for monday, after in weeks_of(TargetFact.objects.all(), zone=zone, progress=progress):
+        _fill(monday, after, zone=zone)
     RollUpState.objects.update_or_create(defaults={"zone": zone, "layout": LAYOUT})
+
+
+def weeks_of(
+    facts: QuerySet[Any], *, zone: str, progress: Callable[[date, date], None] | None
+) -> Iterator[tuple[date, date]]:
+    """The whole weeks in which the facts lie, as many together as one step may count: a Monday, and the
+    Monday after the last. progress: is told (day so far, last day) when a step is done."""
+    found = facts.aggregate(first=Min("started_at"), last=Max("started_at"), count=Count("id"))
+    if found["first"] is None:
+        return
+    first, last = (found[name].astimezone(ZoneInfo(zone)).date() for name in ("first", "last"))
+    monday = first - timedelta(days=first.weekday())
+    weeks = 1 + (last - monday).days // 7
+    step = timedelta(weeks=max(1, min(_MOST_WEEKS, weeks * _AT_ONCE // found["count"])))
+    while monday <= last:
+        yield monday, monday + step
+        monday += step
+        if progress is not None:
+            progress(min(monday - timedelta(days=1), last), last)
 
 
 def _fill(monday: date, after: date, *, zone: str) -> None:
@@ -122,12 +134,13 @@ def _fill(monday: date, after: date, *, zone: str) -> None:
     fill_by(values, rollup_sql.FILL_DAYS, rollup_sql.FILL_WEEKS)
 
 
-#: To compile such statements takes longer than to carry them out: four fifths of the time of a rebuild.
-NO_JIT: Final = "set local jit = off"
-# What was written in this transaction has no statistics yet: a planner that expects three rows would compare
-# each with each. The memory is for grouping the facts of four weeks.
-_BEFORE: Final = f"set local enable_nestloop = off; set local work_mem = '64MB'; {NO_JIT}"
-_AFTER: Final = "set local enable_nestloop = on; set local work_mem to default; set local jit to default"
+# What was written in this transaction has no statistics yet. A planner that expects a handful of rows
+# compares each with each, or merges by one column of seven and compares within it; so what is joined and
+# grouped is hashed. The memory is for the facts of one step.
+_BEFORE: Final = """set local enable_nestloop = off; set local enable_mergejoin = off;
+set local enable_sort = off; set local work_mem = '64MB'; set local jit = off"""
+_AFTER: Final = """set local enable_nestloop to default; set local enable_mergejoin to default;
+set local enable_sort to default; set local work_mem to default"""
 
 
 def fill_by(values: Mapping[str, Any], *texts: str) -> None:

@@ -5,7 +5,7 @@ that their weight is of all those weights; leave, caps and hours are in it, sinc
 out of that turn. The expected shares of a period add up to the leads that were shared out.
 
 What came of it differs by chance. Were each turn drawn by lot with those shares, how many leads somebody gets
-would be a sum of independent draws: its spread is the sum of p(1 - p). The band holds 95 % of what lots give,
+would be a sum of independent draws: its spread is the sum of p(1 - p). The band holds 95% of what lots give,
 for everybody of the pool at once: of 100 fair pools at most five show anybody outside it. A rotation spreads
 less than lots do, so it stays well within.
 """

@@ -250,7 +250,7 @@ limit %(most)s
 def _missing_messages(since: datetime) -> Iterator[Fault]:
     parameters = {"tenant": current_tenant_id(), "since": since, "most": MOST}
     for event_id, percent in _rows(_EVENT_WITHOUT_MESSAGE, parameters):
-        yield Fault("message_missing", f"event:{event_id}", f"The step at {percent} % told nobody.")
+        yield Fault("message_missing", f"event:{event_id}", f"The step at {percent}% told nobody.")
 
 
 _SHADOW_SPOKE: Final = """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from django.db import connection
 
 from core.businesstime import WorkCalendar
 from sla import targets, words
+from sla.imported_history import Imported, imported
 from sla.policy_edit import listed, tiers_of
 from sla.presets import goal_of
 from sla.proposals import LEAST, WALL_DAY, Clocks, Proposal, Rung, Tally, propose, rungs, seconds_of
@@ -81,7 +82,8 @@ class TargetProposal:
     """What one promise of a tier could be. present: as it is written now; goal: the usual one.
 
     clocks: all that started in the time looked at; leads, since each has one. is_tighter: the present promise
-    is tighter than the tightest value there is, which enough kept.
+    is tighter than the tightest value there is, which enough kept. imported: what the proposal rests on where
+    too few clocks of our own count.
     """
 
     tier: str
@@ -93,6 +95,7 @@ class TargetProposal:
     goal: Mapping[str, int] | None
     proposal: Proposal
     is_tighter: bool = False
+    imported: Imported | None = None
 
     @property
     def found(self) -> Mapping[str, int] | None:
@@ -136,13 +139,15 @@ def own_history(
     """Proposals for the tiers and targets of a policy as written, from the clocks of the last `days` days.
 
     percent: of clocks that must have kept a proposal. Attempts are left out: how many were asked is not on
-    the clock. Three queries, whatever the number of clocks.
+    the clock. Where too few clocks count, imported history says what it can. Three queries, and two more for
+    that, whatever the number of clocks.
     """
     since = now - timedelta(days=days)
     house = load_calendar(house_calendar_version())
     day_seconds = business_day_seconds(house, now)
     ladders = {True: rungs(WALL_DAY, wall=True), False: rungs(day_seconds)}
     counted = count_clocks(ladders, since=since, now=now)
+    past = _Past(ladders, house)
     found = []
     for tier in tiers_of(content):
         slug = str(tier.get("slug"))
@@ -151,15 +156,47 @@ def own_history(
             clocks = counted.get((slug, target, wall or house is None)) or Clocks.none(len(ladder))
             goal = goal_of(slug, target)
             proposal = propose(clocks, ladder, percent=percent, goal=goal, day_seconds=day_seconds)
+            before = past.of(target, wall=wall or house is None) if not proposal.enough else None
+            if before is not None:
+                older = propose(before.clocks, ladder, percent=percent, goal=goal, day_seconds=day_seconds)
+                before = before if older.enough else None
+                proposal = older if older.enough else proposal
             name = str(tier.get("name") or slug)
             tightest = proposal.found == ladder[0]
             shorter = (seconds_of(duration, day_seconds) or 0) < ladder[0].seconds
             found.append(
                 TargetProposal(
-                    slug, name, target, wall, clocks.all, duration, goal, proposal, tightest and shorter
+                    slug,
+                    name,
+                    target,
+                    wall,
+                    clocks.all,
+                    duration,
+                    goal,
+                    proposal,
+                    tightest and shorter,
+                    before,
                 )
             )
     return OwnHistory(days, since, percent, day_seconds, found)
+
+
+class _Past:
+    """Imported history, read when it is first asked for and once for each clock."""
+
+    def __init__(self, ladders: Mapping[bool, Sequence[Rung]], house: WorkCalendar | None) -> None:
+        self._ladders, self._house = ladders, house
+        self._known: dict[bool, Imported | None] = {}
+
+    def of(self, target: str, *, wall: bool) -> Imported | None:
+        """What it says of a target; None of all but the first touch, which is all that it knows."""
+        if target != Target.FIRST_TOUCH:
+            return None
+        if wall not in self._known:
+            zone = ZoneInfo(self._house.tz if self._house else "UTC")
+            house = None if wall else self._house
+            self._known[wall] = imported(self._ladders[wall], house=house, zone=zone)
+        return self._known[wall]
 
 
 def _promises(tier: Mapping[str, Any]) -> list[tuple[str, Mapping[str, int], bool]]:
@@ -281,6 +318,8 @@ def read_days(text: str | None) -> int | None:
 def said(found: TargetProposal, history: OwnHistory) -> str:
     """What a proposal rests on, in sentences."""
     proposal, tally = found.proposal, found.proposal.tally
+    if found.imported is not None:
+        return _said_of_import(found, found.imported)
     if not proposal.enough:
         return (
             f"Too little history to propose anything: of {_leads(found.clocks)} in {history.days} days "
@@ -288,19 +327,42 @@ def said(found: TargetProposal, history: OwnHistory) -> str:
         ).strip()
     if proposal.found is None:
         return (
-            f"Not even the longest of our values was kept by {proposal.percent} %: "
-            f"{tally.percent:g} % of {_leads(tally.base)}. {_left_out(tally)}"
+            f"Not even the longest of our values was kept by {proposal.percent}%: "
+            f"{tally.percent:g}% of {_leads(tally.base)}. {_left_out(tally)}"
         ).strip()
     base = f"{_leads(tally.base)}, of {found.clocks} in {history.days} days"
-    parts = [f"Kept by {tally.percent:g} % of {base}."]
+    parts = [f"Kept by {tally.percent:g}% of {base}."]
     if proposal.tighter:
         rung, other = proposal.tighter
-        parts.append(f"{_capital(_length(rung.duration))}: {other.percent:g} % of {other.base}.")
+        parts.append(f"{_capital(_length(rung.duration))}: {other.percent:g}% of {other.base}.")
     parts.append(_left_out(tally))
     if found.is_tighter:
         length = _length(proposal.found.duration)
         parts.append(f"That is of {length}, our tightest value; the present promise is tighter and stays.")
     return " ".join(part for part in parts if part)
+
+
+def _said_of_import(found: TargetProposal, past: Imported) -> str:
+    proposal, tally = found.proposal, found.proposal.tally
+    days = _day(past.first) if past.first == past.last else f"{_day(past.first)} to {_day(past.last)}"
+    hours = "by the wall clock" if found.wall else "on today's working hours"
+    few = (
+        f"Too few of our own leads count ({found.clocks}). Of imported history, all tiers together, {hours}:"
+    )
+    left = tally.left_out + past.unknown
+    out = f"Left out: {left}, whose times are not known or end too soon." if left else ""
+    if proposal.found is None:
+        said = (
+            f"not even the longest of our values was kept by {proposal.percent}%: "
+            f"{tally.percent:g}% of {_leads(tally.base)}, {days}."
+        )
+    else:
+        said = f"kept by {tally.percent:g}% of {_leads(tally.base)}, of {past.leads:,}, {days}."
+    return " ".join(part for part in (few, said, out) if part)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 def way(found: TargetProposal) -> str:

@@ -115,6 +115,14 @@ def find_policy(version_id: UUID) -> Policy | None:
         return None
 
 
+def policy_of(version: PolicyVersion) -> Policy | None:
+    """The parsed policy of a version that is at hand; None where it makes no sense."""
+    try:
+        return parse_policy(version.content, SCHEMA)
+    except ValidationFailed:
+        return None
+
+
 def get_version(version_id: UUID) -> PolicyVersion:
     """A version of this organisation's policy. Raises NotFound."""
     found: PolicyVersion | None = PolicyVersion.objects.filter(id=version_id).first()

@@ -107,7 +107,7 @@ def _pause_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 
 def _steps_by_place(ladder: object) -> dict[str, Mapping[str, Any]]:
-    """The steps as written by where they stand: "At 80 % of the time"."""
+    """The steps as written by where they stand: "At 80% of the time"."""
     listed = ladder if isinstance(ladder, list) else []
     return {words.say_safely(_place, step): step for step in listed if isinstance(step, Mapping)}
 

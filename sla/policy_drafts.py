@@ -18,11 +18,12 @@ from sla.units import lock_unit
 from tenants import versions
 
 
-def base_content() -> Mapping[str, Any]:
-    """What a change of the main policy starts from: the open draft, else the version in force, else what a
-    new organisation gets.
+def base_content(unit: BusinessUnit | None = None) -> Mapping[str, Any]:
+    """What a change of a unit's policy, or of the main one, starts from: the open draft, else the version in
+    force, else what a new organisation gets.
     """
-    found = versions.open_draft(PolicyVersion) or versions.published_version(PolicyVersion)
+    line = unit.id if unit else None
+    found = versions.open_draft(PolicyVersion, line) or versions.published_version(PolicyVersion, line)
     content: Mapping[str, Any] = found.content if found else DEFAULT_POLICY
     return content
 

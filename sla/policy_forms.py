@@ -478,7 +478,7 @@ class PolicyForm(forms.Form):
         if at is None or place is None:  # refused already
             return step
         if place == "percent" and at > MOST_PERCENT:
-            self.add_error(f"step_{index}_at", f"At most {MOST_PERCENT} %.")
+            self.add_error(f"step_{index}_at", f"At most {MOST_PERCENT}%.")
         acts = self._read_acts(index, data)
         if place == "percent":
             return {"at": at, "actions": acts}

@@ -269,7 +269,7 @@ def _crowded(policy: Policy) -> list[str]:
                 close.append(f"{tier.name} ({minutes_text(apart)})")
         if close:
             said.append(
-                f"The steps at {first.at} % and {second.at} % both {words.order_words(sorted(both)[0])}, and "
+                f"The steps at {first.at}% and {second.at}% both {words.order_words(sorted(both)[0])}, and "
                 f"are less than a minute apart in {_listed(close)}."
             )
     return said

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from core.errors import ValidationFailed
 from leads import strict
 from sla import own_history, presets
+from sla.imported_history import Imported
 from sla.own_history import FEWEST_DAYS, MOST_DAYS, USUAL_DAYS, OwnHistory, TargetProposal
 from sla.policy_api import PolicySerializer, policy_document
 from sla.policy_changes import changes
@@ -84,6 +85,13 @@ class ProposalLeftOutSerializer(serializers.Serializer[Any]):
     paused = serializers.IntegerField(help_text="Still open, and paused now or before.")
 
 
+class ProposalImportSerializer(serializers.Serializer[Any]):
+    first = serializers.DateField()
+    last = serializers.DateField()
+    leads = serializers.IntegerField()
+    unknown = serializers.IntegerField(help_text="Left out: days without a time, or an unknown end.")
+
+
 class TargetProposalSerializer(serializers.Serializer[Any]):
     tier = serializers.CharField()
     tier_name = serializers.CharField()
@@ -91,6 +99,11 @@ class TargetProposalSerializer(serializers.Serializer[Any]):
     clock = serializers.CharField(help_text="business or wall.")
     present = serializers.DictField(help_text="What the policy promises now.")
     leads = serializers.IntegerField(help_text="Of this tier and target in the time looked at.")
+    basis = serializers.ChoiceField(
+        choices=["own", "imported"],
+        help_text="own clocks; imported: too few of them count, so it is of imported history, all tiers.",
+    )
+    imported = ProposalImportSerializer(allow_null=True)
     enough = serializers.BooleanField(help_text="Whether enough of them count to say anything.")
     proposed = serializers.DictField(allow_null=True, help_text="The tightest duration kept often enough.")
     evidence = ProposalTallySerializer(
@@ -262,6 +275,8 @@ def _proposal(each: TargetProposal, history: OwnHistory) -> dict[str, Any]:
         "clock": "wall" if each.wall else "business",
         "present": each.present,
         "leads": each.clocks,
+        "basis": "imported" if each.imported else "own",
+        "imported": _imported(each.imported) if each.imported else None,
         "enough": proposal.enough,
         "proposed": each.found,
         "evidence": _tally(each.found, tally),
@@ -271,6 +286,10 @@ def _proposal(each: TargetProposal, history: OwnHistory) -> dict[str, Any]:
         "steps": list(proposal.steps),
         "text": " ".join(filter(None, (own_history.said(each, history), own_history.way(each)))),
     }
+
+
+def _imported(found: Imported) -> dict[str, Any]:
+    return {"first": found.first, "last": found.last, "leads": found.leads, "unknown": found.unknown}
 
 
 def _tally(duration: Mapping[str, int] | None, tally: Any) -> dict[str, Any]:

@@ -122,17 +122,17 @@ def condition_words(tier: Tier) -> str:
 
 
 def step_words(step: Step, names: Mapping[str, str] = NOBODY_NAMED) -> str:
-    """ "At 80 % of the time the manager is warned.". names: of the members whom steps name, by id."""
+    """ "At 80% of the time the manager is warned.". names: of the members whom steps name, by id."""
     return f"{when_step_words(step)} {happens_words(step, names)}."
 
 
 def when_step_words(step: Step) -> str:
-    """ "At 80 % of the time", "At the deadline (100 %)", "30 minutes after the deadline"."""
+    """ "At 80% of the time", "At the deadline (100%)", "30 minutes after the deadline"."""
     if step.after is not None:
         long = length_words(step.after) if step.after.amount else ""
         at_closing = "By closing time " if step.after.unit == "end_of_day" else ""
         return " ".join(f"{at_closing}{long} after the deadline".split())
-    return f"At the deadline ({BREACH} %)" if step.at == BREACH else f"At {step.at} % of the time"
+    return f"At the deadline ({BREACH}%)" if step.at == BREACH else f"At {step.at}% of the time"
 
 
 def happens_words(step: Step, names: Mapping[str, str] = NOBODY_NAMED) -> str:

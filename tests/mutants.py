@@ -586,5 +586,5 @@ def _line(name: str, outcomes: Sequence[str]) -> str:
     count = Counter(outcomes)
     killed = count["killed"] + count["too long"] + count["crashed"]
     notes = [f"{count[each]} {each}" for each in ("too long", "crashed", "untested") if count[each]]
-    share = f"{killed}/{len(outcomes)} killed, {100 * killed / len(outcomes):.0f} %"
+    share = f"{killed}/{len(outcomes)} killed, {100 * killed / len(outcomes):.0f}%"
     return f"{name}: {share}" + (f" ({', '.join(notes)})" if notes else "")

@@ -91,6 +91,8 @@ AlarmSource = Callable[[HttpRequest], "Alarm | None"]
 BadgeSource = Callable[[HttpRequest], "Badge | Waiting | int"]
 UNREAD = "unread"  # the bell's badge
 _badges: dict[str, BadgeSource] = {}
+#: Badges that stand beside no place: what an alarm wants to know.
+_unseen: list[str] = []
 UseSource = Callable[[TenantRequest], bool]
 _uses: dict[str, UseSource] = {}
 _alarms: list[AlarmSource] = []
@@ -104,6 +106,18 @@ def register_badge(name: str, source: BadgeSource) -> None:
     page knows anyway. Call this from ready().
     """
     _badges[name] = source
+
+
+def register_count(name: str, source: BadgeSource) -> None:
+    """Count rows for an alarm, by the query that counts the badges: `count_of` tells them. As
+    `register_badge`."""
+    _badges[name] = source
+    _unseen.append(name)
+
+
+def count_of(request: TenantRequest, name: str) -> int:
+    """What a badge, or `register_count`, counts on this page."""
+    return _badges_of(request).get(name, Badge(0)).count
 
 
 def register_use(name: str, source: UseSource) -> None:
@@ -185,7 +199,7 @@ def _badges_of(request: TenantRequest) -> Mapping[str, Badge]:
 
 def _ask_for_badges(request: TenantRequest) -> dict[str, Badge]:
     places = [place for group in import_string(settings.NAVIGATION) for place in group.places]
-    names = [UNREAD, *(place.view for place in places if place.open_to(request.member.role))]
+    names = [UNREAD, *_unseen, *(place.view for place in places if place.open_to(request.member.role))]
     said = {name: _badges[name](request) for name in names if name in _badges}
     counts = _counted({name: each.rows for name, each in said.items() if isinstance(each, Waiting)})
     found = {}

@@ -48,6 +48,7 @@ _reader = member_required(*READERS)
 _disputer = member_required(Role.MARKETING)
 _decider = member_required(Role.MARKETING, Role.MANAGER)
 SHOWN: Final = ("open", "decided", "rejections")
+_NAMED: Final = {"decided": "Decided", "rejections": "To be disputed"}
 
 
 @never_cache
@@ -83,8 +84,15 @@ def queue(request: TenantRequest) -> HttpResponse:
         "may_dispute": member.role in DISPUTERS,
         "here": request.get_full_path(),
         "now": now,
+        "crumbs": _crumbs(_NAMED.get(show, "")),
     }
     return render(request, "handoff/disputes.html", context)
+
+
+def _crumbs(here: str = "") -> list[dict[str, str]]:
+    """Where one is: on the open disputes, unless named."""
+    place = {"label": "Disputes", "url": reverse("handoff:disputes")}
+    return [{"label": "Contract"}, place, *([{"label": here}] if here else [])]
 
 
 def _row(dispute: Dispute, request: TenantRequest) -> dict[str, Any]:
@@ -211,7 +219,6 @@ def _decision_page(
                 way = "handoff:dispute_sheet" if done.week else "handoff:disputes"
                 return redirect(way)
     lead = disposition.handoff.lead
-    crumbs = [{"label": "Disputes", "url": reverse("handoff:disputes")}, {"label": lead.full_name}]
     context = {
         "dispute": dispute,
         "item": item,
@@ -223,7 +230,7 @@ def _decision_page(
         "state": Dispute.State(dispute.state).label if dispute else "",
         "owes": list(follow_ups.follow_ups().filter(dispute=dispute)) if dispute else [],
         "reopen": ReopenForm() if _may_reopen(dispute, member.role) else None,
-        "crumbs": crumbs,
+        "crumbs": _crumbs(lead.full_name),
         "now": now,
     }
     return render(request, "handoff/dispute.html", context, status=status)
@@ -283,6 +290,7 @@ def sheet(request: TenantRequest) -> HttpResponse:
         "size": settings().sheet_size,
         "may_open": request.member.role in DECIDERS,
         "now": now,
+        "crumbs": _crumbs("Weekly sheet"),
     }
     return render(request, "handoff/dispute_sheet.html", context)
 
@@ -322,6 +330,7 @@ def follow_up_list(request: TenantRequest) -> HttpResponse:
         "following": next_url(request, page.next),
         "may_answer": request.member.role in (Role.ADMIN, Role.MARKETING),
         "now": base.reading_clock(),
+        "crumbs": _crumbs("Follow-ups"),
     }
     return render(request, "handoff/follow_ups.html", context)
 

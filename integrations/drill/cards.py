@@ -245,7 +245,7 @@ def _climbed(seen: Seen, open_result: Result) -> list[Line]:
         lines += _left_out(["warned"], "The policy warns of nothing before the deadline.")
     else:
         early = [fired[percent] for percent, _ in before if percent in fired]
-        marks = _listed(f"{percent} %" for percent, _ in before)
+        marks = _listed(f"{percent}%" for percent, _ in before)
         if len(early) < len(before):
             lines.append(Line("warned", open_result, f"To come at {marks}."))
         else:

@@ -11,8 +11,9 @@ from reporting.agreement.models import Agreement, AgreementSettings, Reading, Si
 from reporting.agreement.selectors import SIGNING_ROLES
 from tenants.models import Member
 from tenants.requests import TenantRequest
-from web.shell import Alarm, Waiting, path_or_none, register_alarm, register_badge
+from web.shell import Alarm, Waiting, count_of, path_or_none, register_alarm, register_badge, register_count
 
+_UNREAD: Final = "reporting:agreement_unread"
 #: Where people's days begin: there it is said in words that something is to be read.
 _FIRST_PAGES: Final = ("handoff:inbox", "handoff:board", "reporting:compliance")
 
@@ -20,6 +21,7 @@ _FIRST_PAGES: Final = ("handoff:inbox", "handoff:board", "reporting:compliance")
 def register() -> None:
     """Called once, when the app is ready."""
     register_badge("reporting:agreement", lambda request: _badge(request))  # type: ignore[arg-type]
+    register_count(_UNREAD, lambda request: _unread_here(request))  # type: ignore[arg-type]
     register_alarm(lambda request: _note(request))  # type: ignore[arg-type]
 
 
@@ -33,10 +35,15 @@ def _badge(request: TenantRequest) -> Waiting:
     return Waiting(Agreement.objects.filter(asks), "risk" if leads else "")
 
 
-def _note(request: TenantRequest) -> Alarm | None:
+def _unread_here(request: TenantRequest) -> Waiting | int:
+    """The version that the reader has not read, on a page that says so."""
     if request.path not in [path_or_none(view) for view in _FIRST_PAGES]:
-        return None
-    if not Agreement.objects.filter(_unread(request.member)).exists():
+        return 0
+    return Waiting(Agreement.objects.filter(_unread(request.member)))
+
+
+def _note(request: TenantRequest) -> Alarm | None:
+    if not count_of(request, _UNREAD):
         return None
     text = "Marketing and sales signed an agreement. Read it, and confirm that you have."
     return Alarm(text, reverse("reporting:agreement"), "Read it", tone="brand")

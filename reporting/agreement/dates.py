@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 MONTHS_OF_QUARTER = 3
 
@@ -26,3 +27,15 @@ def next_monthly(today: date, day: int) -> date:
 def day_words(day: date) -> str:
     """ "5 Dec 2026"."""
     return f"{day.day} {day:%b %Y}"
+
+
+def ordinal(number: int) -> str:
+    """ "5th", "21st"."""
+    last = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{last}"
+
+
+def moment_words(moment: datetime, zone: ZoneInfo) -> str:
+    """ "5 Dec 2026, 14:20 CET"."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"

@@ -17,10 +17,10 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
     ("Won or lost", "How the deal ended."),
     ("Rejected", "Sales refused it, with a reason."),
     ("Nurture", "Not now. The handoff ends; a return to MQL begins a new one."),
-    ("Disqualified", "Never a customer."),
+    ("Disqualified", "Cannot become a customer; nobody works it any more."),
 )
 WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("Handoff", "The moment at which a lead becomes an MQL: it gets an owner and its clocks start."),
-    ("Touch", "A logged try to reach the lead, by a person."),
+    ("Touch", "An attempt of a person to reach the lead, as it was logged."),
     ("First touch", "The first touch of a kind that counts as a response."),
 )

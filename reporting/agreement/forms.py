@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -37,11 +38,21 @@ class OverrideForm(forms.Form):
 
 class RecalibrateForm(forms.Form):
     """do: "draft" puts the proposals into a draft, "keep" writes down that all stays. revision: of the open
-    draft of the policy that was shown, blank for none."""
+    draft of the policy that was shown, blank for none; unit_revisions: of those of business units, as
+    "cloud:3 data:1"."""
 
     do = forms.ChoiceField(choices=[("draft", "draft"), ("keep", "keep")])
     revision = forms.IntegerField(required=False, max_value=_LARGEST)
+    unit_revisions = forms.RegexField(r"^[a-z0-9_-]+:[0-9]{1,9}( [a-z0-9_-]+:[0-9]{1,9})*$", required=False)
     note = forms.CharField(max_length=NOTE_LIMIT, required=False)
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """By the slug of the unit, "" of the main policy."""
+        said = self.cleaned_data
+        named = (each.partition(":") for each in said["unit_revisions"].split())
+        found = {slug: int(number) for slug, _, number in named}
+        return found | ({"": said["revision"]} if said["revision"] is not None else {})
 
 
 class SettingsForm(forms.Form):
@@ -69,7 +80,7 @@ class SettingsForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, data: Any, *, setting: AgreementSettings, people: list[Member]) -> None:
+    def __init__(self, data: Any, *, setting: AgreementSettings, people: Sequence[Member]) -> None:
         initial = {
             "freeze_days": setting.freeze_days,
             "review_day": setting.review_day,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from reporting.agreement.terms import Terms, from_document
 from tenants.models import TenantModel, tenant_fk
 
 
@@ -62,6 +65,16 @@ class Agreement(TenantModel):
                 fields=["tenant"], condition=Q(state="in_force"), name="agreement_one_in_force"
             ),
         ]
+
+    def terms_at(self, now: datetime) -> Terms:
+        """What was signed, as it holds at an instant: with what was scheduled then and came since."""
+        return from_document(self.document).at(now)
+
+    def promises(self, terms: Terms, now: datetime) -> bool:
+        """Whether these terms are what was signed."""
+        signed = from_document(self.document)
+        held = signed.at(now)
+        return terms.digest == (self.digest if held is signed else held.digest)
 
 
 class Signature(TenantModel):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from reporting.agreement.dates import moment_words
 from reporting.agreement.models import Agreement, Side, Signature
 from reporting.agreement.terms import Group, Terms
 from tenants.models import Role, Tenant
@@ -73,9 +74,3 @@ def _signed(signatures: Sequence[Signature], zone: ZoneInfo, terms: Terms) -> It
 def role_words(role: str) -> str:
     """A role as people call it."""
     return str(Role(role).label) if role in Role.values else role
-
-
-def moment_words(moment: datetime, zone: ZoneInfo) -> str:
-    """ "5 Dec 2026, 14:20 CET"."""
-    local = moment.astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M %Z}"

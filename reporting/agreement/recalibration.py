@@ -42,6 +42,7 @@ class Measured:
     present: the duration as the policy writes it. answered: clocks with an answer; unanswered: whose deadline
     passed without one. kept: answered in time. p90: seconds of the clock within which 90% of all were
     answered, p_goal: the same for the share that both sides want; None where fewer were answered at all.
+    unit, unit_name: of the business unit whose policy it is; blank of the main one.
     """
 
     tier: str
@@ -54,6 +55,8 @@ class Measured:
     kept: int
     p90: int | None
     p_goal: int | None
+    unit: str = ""
+    unit_name: str = ""
 
     @property
     def base(self) -> int:
@@ -81,6 +84,7 @@ class Proposal:
         """JSON, to be kept with what was decided."""
         seen = self.measured
         return {
+            "unit": seen.unit,
             "tier": seen.tier,
             "tier_name": seen.tier_name,
             "target": seen.target,

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 
 from core.errors import NotFound
+from reporting.agreement.ground import Ground, read_ground
 from reporting.agreement.models import (
     Agreement,
     AgreementSettings,
@@ -20,8 +21,8 @@ from reporting.agreement.models import (
     Side,
     Signature,
 )
-from tenants import versions
-from tenants.models import Member, Role, VersionedModel, VersionState
+from tenants.models import Member, Role, VersionedModel
+from tenants.together import models_of
 
 #: Whose role may sign for a side where nobody is named.
 SIGNING_ROLES: Final[dict[Side, tuple[Role, ...]]] = {
@@ -151,11 +152,15 @@ class Readers:
         return len([each for each in self.read if each.member.is_active])
 
 
-def readers_of(agreement: Agreement, people: Sequence[Member] | None = None) -> Readers:
-    """One query where `everybody` is at hand, as people; else two."""
+def readers_of(agreement: Agreement) -> Readers:
+    """Two queries."""
     read = list(Reading.objects.filter(agreement=agreement).select_related("member").order_by("-at", "-id"))
+    return readers_among(read, everybody())
+
+
+def readers_among(read: Sequence[Reading], people: Sequence[Member]) -> Readers:
+    """Who read a version and who has not, where all people and its readings are at hand."""
     known = {each.member_id for each in read}
-    people = everybody() if people is None else people
     return Readers(read, [each for each in people if each.is_active and each.id not in known])
 
 
@@ -183,24 +188,20 @@ def is_frozen(agreement: Agreement | None, now: datetime) -> bool:
     return bool(agreement and agreement.frozen_until and agreement.frozen_until > now)
 
 
-def frozen_drafts(agreement: Agreement) -> list[FrozenDraft]:
-    """Every open draft of a kind that the freeze keeps. A query a kind, and one."""
-    drafts = [
-        (kind, version)
-        for kind in versions.kinds()
-        for version in kind.model.objects.filter(state=VersionState.DRAFT).order_by("number")
-    ]
-    ids = [version.id for _, version in drafts]
-    rows = FreezeOverride.objects.filter(agreement=agreement, version_id__in=ids).select_related("member")
-    said = list(rows.order_by("at", "id")) if ids else []
+def frozen_drafts(ground: Ground, overrides: Sequence[FreezeOverride]) -> list[FrozenDraft]:
+    """Every open draft of a kind that the freeze keeps. overrides: all of the agreement in force."""
     return [
         FrozenDraft(
             kind.slug,
-            versions.title_of(version),
+            ground.title(kind, version),
             version,
-            [each for each in said if (each.version_id, each.revision) == (version.id, version.revision)],
+            [
+                each
+                for each in overrides
+                if (each.version_id, each.revision) == (version.id, version.revision)
+            ],
         )
-        for kind, version in drafts
+        for kind, version in ground.drafts()
     ]
 
 
@@ -210,7 +211,62 @@ def overrides_of(agreement: Agreement) -> list[FreezeOverride]:
     return list(rows.order_by("-at", "-id"))
 
 
-def recalibrations_of(agreement: Agreement) -> list[Recalibration]:
-    """The last first."""
-    rows = Recalibration.objects.filter(agreement=agreement).select_related("member")
-    return list(rows.order_by("-at", "-id"))
+# --- All that the page shows ---
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the page of the agreement is made of.
+
+    history: every version, the youngest first, without what they say. readings, overrides (the last first)
+    and recalibrations (the last first) are of the one in force.
+    """
+
+    ground: Ground
+    standing: Agreement | None
+    waiting: Agreement | None
+    history: list[Agreement]
+    readings: list[Reading]
+    overrides: list[FreezeOverride]
+    recalibrations: list[Recalibration]
+
+    @property
+    def people(self) -> Sequence[Member]:
+        return self.ground.people
+
+
+def read_desk() -> Desk:
+    """One query, whatever was signed."""
+    live = (Agreement.State.IN_FORCE, Agreement.State.OPEN)
+    of_standing = {"agreement__in": Agreement.objects.filter(state=Agreement.State.IN_FORCE).values("id")}
+    ground, found = read_ground(
+        models_of(Agreement.objects.filter(state__in=live)),
+        models_of(Agreement.objects.defer("document").order_by("-number")),
+        models_of(Signature.objects.order_by("at", "id")),
+        models_of(Reading.objects.filter(**of_standing).order_by("-at", "-id")),
+        models_of(FreezeOverride.objects.filter(**of_standing).order_by("-at", "-id")),
+        models_of(Recalibration.objects.filter(**of_standing).order_by("-at", "-id")),
+    )
+    current, history, signatures, readings, overrides, recalibrations = found
+    by_id = {member.id: member for member in ground.people}
+    for row in (*signatures, *readings, *overrides, *recalibrations):
+        row.member = by_id[row.member_id]
+    for agreement in (*current, *history):
+        _give(agreement, [each for each in signatures if each.agreement_id == agreement.id])
+    by_state = {agreement.state: agreement for agreement in current}
+    return Desk(
+        ground,
+        by_state.get(Agreement.State.IN_FORCE),
+        by_state.get(Agreement.State.OPEN),
+        history,
+        readings,
+        overrides,
+        recalibrations,
+    )
+
+
+def _give(agreement: Agreement, signatures: list[Signature]) -> None:
+    """Let a version know its signatures, as if they had been prefetched."""
+    rows = agreement.signatures.all()
+    rows._result_cache, rows._prefetch_done = signatures, True  # type: ignore[attr-defined]
+    agreement._prefetched_objects_cache = {"signatures": rows}  # type: ignore[attr-defined]

@@ -69,12 +69,12 @@ def sign(*, tenant: Tenant, member: Member, side: str, seen: Terms, now: datetim
     if not signers[Side(side)].may_sign(member):
         raise PermissionDenied(f"You do not sign for {side}.")
     present = present_terms(tenant, now).terms
-    if present.digest != seen.digest:
+    if present.digest != seen.at(now).digest:
         raise StaleVersion("What you read has changed since. Read what is different, then sign.")
     if present.lacking:
         raise Conflict(f"There is nothing to sign before {' and '.join(present.lacking)} are in force.")
     standing = agreement_in_force()
-    if standing is not None and standing.digest == present.digest:
+    if standing is not None and standing.promises(present, now):
         raise Conflict("Both sides have signed this: it is in force.")
     agreement = _version_of(present, now)
     _check_unsigned(agreement, member, Side(side))
@@ -89,7 +89,7 @@ def sign(*, tenant: Tenant, member: Member, side: str, seen: Terms, now: datetim
 def _version_of(present: Terms, now: datetime) -> Agreement:
     """The version that these terms are, begun where nobody signed them yet."""
     waiting: Agreement | None = Agreement.objects.filter(state=Agreement.State.OPEN).first()
-    if waiting is not None and waiting.digest == present.digest:
+    if waiting is not None and waiting.promises(present, now):
         return waiting
     if waiting is not None:
         waiting.state, waiting.closed_at = Agreement.State.LAPSED, now
@@ -265,7 +265,7 @@ def change_settings(
         now=now,
     )
     waiting = open_agreement()
-    if waiting is not None and waiting.digest == present_terms(member.tenant, now).terms.digest:
+    if waiting is not None and waiting.promises(present_terms(member.tenant, now).terms, now):
         _settle(waiting, signers_of(setting), now)
     return setting
 
@@ -342,17 +342,18 @@ def draft_recalibration(
     *,
     member: Member,
     proposed: Proposed,
-    revision: int | None,
+    revisions: Mapping[str, int],
     note: str,
     now: datetime,
-) -> PolicyVersion:
-    """Put what is proposed into a draft of the SLA policy, or into the one that is open, and write down that
-    the quarter's look is done.
+) -> list[PolicyVersion]:
+    """Put what is proposed into a draft of each policy of which something changes, or into the one that is
+    open, and write down that the quarter's look is done.
 
-    revision: of the open draft that the author saw; None where they saw none. Raises Conflict where nothing
-    is proposed, StaleVersion where the draft was saved or begun since, and as `record_recalibration`.
+    revisions: of the open drafts that the author saw, by the slug of the unit, "" of the main policy. Raises
+    Conflict where nothing is proposed, StaleVersion where a draft was saved or begun since, and as
+    `record_recalibration`.
     """
-    if not proposed.durations:
+    if not proposed.changed:
         raise Conflict("There is nothing to change by these numbers.")
     record_recalibration(
         member=member,
@@ -361,12 +362,16 @@ def draft_recalibration(
         proposals=[each.as_document() for each in proposed.proposals],
         now=now,
     )
-    return write_draft(
-        with_durations(base_content(), proposed.durations),
-        revision=revision,
-        actor=member_actor(member),
-        now=now,
-    )
+    return [
+        write_draft(
+            with_durations(base_content(line.unit), line.durations),
+            revision=revisions.get(line.unit.slug if line.unit else ""),
+            actor=member_actor(member),
+            now=now,
+            unit=line.unit,
+        )
+        for line in proposed.changed
+    ]
 
 
 def _record(agreement: Agreement, what: str, member: Member, after: Mapping[str, Any], now: datetime) -> None:

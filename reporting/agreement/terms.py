@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -37,12 +38,26 @@ class Section:
     promise: Any = None
 
 
+#: The section that tells what is scheduled; a group and a member of its promise for each of `Terms.later`.
+LATER: Final = "later"
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What a scheduled version makes another one of at its time: the sections as they are from then on."""
+
+    at: datetime
+    sections: tuple[Section, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """All that both sides sign. lacking: what must be in force before it can be signed, as in a sentence."""
+    """All that both sides sign. lacking: what must be in force before it can be signed, as in a sentence.
+    later: what comes into force by itself, the first first."""
 
     sections: tuple[Section, ...]
     lacking: tuple[str, ...] = ()
+    later: tuple[Later, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -51,8 +66,24 @@ class Terms:
         text = json.dumps(promises, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return sha256(text.encode()).hexdigest()
 
+    def at(self, now: datetime) -> Terms:
+        """What they promise at an instant: with what was scheduled for a moment before it, as was agreed."""
+        due = len([each for each in self.later if each.at <= now])
+        if not due:
+            return self
+        come = {section.slug: section for each in self.later[:due] for section in each.sections}
+        sections = (come.get(section.slug, section) for section in self.sections)
+        left = (_left_of(section, due) if section.slug == LATER else section for section in sections)
+        kept = tuple(section for section in left if section.groups)
+        return Terms(kept, self.lacking, self.later[due:])
+
     def section(self, slug: str) -> Section | None:
         return next((each for each in self.sections if each.slug == slug), None)
+
+
+def _left_of(section: Section, due: int) -> Section:
+    """The section of what is scheduled without the first ones."""
+    return replace(section, groups=section.groups[due:], promise=list(section.promise)[due:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,40 +140,52 @@ def _lines(section: Section | None) -> Iterator[str]:
 
 def as_document(terms: Terms) -> dict[str, Any]:
     """The terms as JSON, to be kept with a signature; `from_document` reads it back."""
-    return {
-        "sections": [
-            {
-                "slug": section.slug,
-                "title": section.title,
-                "groups": [
-                    {
-                        "heading": group.heading,
-                        "lines": list(group.lines),
-                        "head": list(group.head),
-                        "rows": [list(row) for row in group.rows],
-                        "binding": group.binding,
-                    }
-                    for group in section.groups
-                ],
-                "promise": section.promise,
-            }
-            for section in terms.sections
+    document: dict[str, Any] = {"sections": [_section_document(section) for section in terms.sections]}
+    if terms.later:
+        document["later"] = [
+            {"at": each.at.isoformat(), "sections": [_section_document(one) for one in each.sections]}
+            for each in terms.later
         ]
+    return document
+
+
+def _section_document(section: Section) -> dict[str, Any]:
+    return {
+        "slug": section.slug,
+        "title": section.title,
+        "groups": [
+            {
+                "heading": group.heading,
+                "lines": list(group.lines),
+                "head": list(group.head),
+                "rows": [list(row) for row in group.rows],
+                "binding": group.binding,
+            }
+            for group in section.groups
+        ],
+        "promise": section.promise,
     }
 
 
 def from_document(document: Mapping[str, Any]) -> Terms:
-    """Raises KeyError and TypeError for what `as_document` did not make."""
+    """Raises KeyError, TypeError and ValueError for what `as_document` did not make."""
     return Terms(
-        tuple(
-            Section(
-                slug=section["slug"],
-                title=section["title"],
-                groups=tuple(_group(group) for group in section["groups"]),
-                promise=section["promise"],
+        tuple(_section(section) for section in document["sections"]),
+        later=tuple(
+            Later(
+                datetime.fromisoformat(each["at"]), tuple(_section(section) for section in each["sections"])
             )
-            for section in document["sections"]
-        )
+            for each in document.get("later", ())
+        ),
+    )
+
+
+def _section(section: Mapping[str, Any]) -> Section:
+    return Section(
+        slug=section["slug"],
+        title=section["title"],
+        groups=tuple(_group(group) for group in section["groups"]),
+        promise=section["promise"],
     )
 
 

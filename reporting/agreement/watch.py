@@ -36,7 +36,7 @@ def watch(*, clock: Clock) -> int:
 def watch_tenant(*, now: datetime) -> int:
     """Look at the agreement in force of the organisation in scope. One query where there is none."""
     found = Agreement.objects.filter(state=Agreement.State.IN_FORCE)
-    agreement = found.select_for_update(of=("self",), skip_locked=True).defer("document").first()
+    agreement = found.select_for_update(of=("self",), skip_locked=True).first()
     if agreement is None:
         return 0
     tenant = Tenant.objects.get(id=current_tenant_id())
@@ -44,8 +44,9 @@ def watch_tenant(*, now: datetime) -> int:
 
 
 def _look_for_changes(agreement: Agreement, tenant: Tenant, now: datetime) -> int:
-    digest = present_terms(tenant, now).terms.digest
-    different = "" if digest == agreement.digest else digest
+    present = present_terms(tenant, now).terms
+    digest = present.digest
+    different = "" if agreement.promises(present, now) else digest
     if different == agreement.changed_digest:
         return 0
     agreement.changed_digest = different

@@ -111,7 +111,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A share (count of base) or something spread out (base of them; median and 90 % in the measure's unit).
+    """A share (count of base) or something spread out (base of them; median and 90% in the measure's unit).
 
     unknown: why it cannot be told; "" where it is.
     """

@@ -232,7 +232,7 @@ def figure(measure: Measure, number: Number) -> str:
 
 
 def in_unit(measure: Measure, value: int | None) -> str:
-    """A median or a 90 % in words."""
+    """A median or a 90% in words."""
     if value is None:
         return ""
     if measure.unit == "days":

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from reporting.commitments.acting import daily_acting
+from reporting.commitments.acting import ask_acting
 from reporting.commitments.catalog import CATALOG, CLOCKS, ROLLING_DAYS, Kind, Unit
 from reporting.commitments.counts import NAMES, Rolling, Series, refused_of, rolling
 from reporting.commitments.days import Days, days_of, last_of, monday_of
@@ -21,16 +21,17 @@ from reporting.commitments.forecast import (
     pattern_of,
     rate_of,
 )
-from reporting.commitments.targets import Targets, Term, load_targets, month_of, months_from
+from reporting.commitments.targets import Targets, Term, ask_targets, month_of, months_from
 from reporting.definitions import Share
 from reporting.measures import standing
-from reporting.selectors.coverage import daily_coverage
-from reporting.selectors.daily import daily_clocks, daily_counts
-from reporting.selectors.handoff_cells import handoff_ground
+from reporting.selectors.coverage import ask_silent, covered
+from reporting.selectors.daily import DailyCounts, ask_clocks, ask_counts
+from reporting.selectors.handoff_cells import HandoffGround, ask_handoff_ground
 from reporting.selectors.questions import Question, sight_of
-from reporting.selectors.rolled import ground_of
-from tenants.calendars import house_calendar_version, load_calendar
-from tenants.models import Member, Role, Tenant
+from reporting.selectors.rolled import Ground, ask_ground
+from tenants.calendars import load_calendar
+from tenants.models import Calendar, Member, Role, Tenant
+from tenants.together import Asks, Row, answers, tuples_of
 
 MONTHS: Final = 6
 WEEKS: Final = 13
@@ -97,7 +98,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Book:
     """A month of commitments. last: the last day that is counted, today at the latest; before the month
-    where it has not begun. business: days passed, and in all."""
+    where it has not begun. business: days passed, and in all. ground: what its handoffs are counted on."""
 
     month: date
     last: date
@@ -105,6 +106,7 @@ class Book:
     business: tuple[float, int]
     lines: tuple[Line, ...]
     targets: Targets
+    ground: HandoffGround | None = None
 
     @property
     def is_over(self) -> bool:
@@ -119,39 +121,53 @@ class Book:
 
 
 def book_of(*, tenant: Tenant, month: date, now: datetime, reader: Member | None = None) -> Book:
-    """All commitments of a month (given by its first day) as they stand. Eighteen queries at most.
+    """All commitments of a month (given by its first day) as they stand. Two queries.
 
     reader: a manager, whose teams' part is told too.
     """
     zone = ZoneInfo(tenant.time_zone)
     today, end = now.astimezone(zone).date(), last_of(month)
-    targets = load_targets(tenant.target_percent)
     first = months_from(month, -(MONTHS - 1)) - timedelta(days=ROLLING_DAYS)
-    calendar = load_calendar(house_calendar_version())
-    days = days_of(calendar, zone=zone, first=first, last=end + timedelta(days=6), now=now)
     last = min(end, today)
+    house = Question(zone=zone, first=first, last=max(last, first))
+    since = min(month, last - timedelta(days=ROLLING_DAYS - 1))
+    questions = [house]
+    if reader is not None and reader.role == Role.MANAGER:
+        questions.append(replace(house, first=min(since, house.last), **sight_of(reader)))
+    hours = Calendar.objects.filter(id=tenant.calendar_id).values_list("current_version_id")
+    targets, calendar, *grounds = answers(
+        ask_targets(tenant.target_percent),
+        tuples_of(hours).then(lambda rows: load_calendar(rows[0][0]) if rows else None),
+        *(ask for question in questions for ask in (ask_handoff_ground(question), ask_ground(question))),
+    )
+    days = days_of(calendar, zone=zone, first=first, last=end + timedelta(days=6), now=now)
     if month > today:
         lines = tuple(_unbegun(kind, targets.of(kind, month)) for kind in CATALOG.values())
         return Book(month, last, today, days.business(month, end), lines, targets)
-    question = Question(zone=zone, first=first, last=last)
-    series = _series(question, now)
-    own = None
-    if reader is not None and reader.role == Role.MANAGER:
-        since = min(month, last - timedelta(days=ROLLING_DAYS - 1))
-        own = _series(replace(question, first=since, **sight_of(reader)), now)
-    maker = _Maker(month, last, days, targets, series, own)
+    pairs = zip(questions, grounds[::2], grounds[1::2], strict=True)
+    series, *own = answers(*(_ask_series(*each, now) for each in pairs))
+    maker = _Maker(month, last, days, targets, series, next(iter(own), None))
     lines = tuple(maker.line(kind) for kind in CATALOG.values())
-    return Book(month, last, today, days.business(month, end), lines, targets)
+    return Book(month, last, today, days.business(month, end), lines, targets, grounds[0])
 
 
-def _series(question: Question, now: datetime) -> Series:
-    counts = daily_counts(question, handoff_ground(question), NAMES)
-    return Series(
-        counts,
-        daily_clocks(question, CLOCKS, now=now, ground=ground_of(question)),
-        daily_coverage(question, counts, now=now),
-        daily_acting(question, now=now) if question.seen_by is None else {},
-    )
+def _ask_series(
+    question: Question, handoffs: HandoffGround | None, clocks: Ground | None, now: datetime
+) -> Asks[Series]:
+    counts = ask_counts(question, handoffs, NAMES)
+    of_clocks = ask_clocks(question, CLOCKS, now=now, ground=clocks)
+    acting = ask_acting(question, now=now) if question.seen_by is None else Asks([], dict)
+    place = len(of_clocks.parts)
+
+    def made(counted: DailyCounts, silent: Sequence[Row], *rest: Any) -> Series:
+        return Series(
+            counted,
+            of_clocks.make(*rest[:place]),
+            covered(counted, silent),
+            acting.make(*rest[place:]),
+        )
+
+    return Asks([counts, ask_silent(question, now=now), *of_clocks.parts, *acting.parts], made)
 
 
 def _unbegun(kind: Kind, term: Term) -> Line:

@@ -34,7 +34,7 @@ HOUSE: Final = -1
 class Kind:
     """One commitment.
 
-    what: what is counted, as it goes on after "At least 95 %". base: of what. left_out: who is left out and
+    what: what is counted, as it goes on after "At least 95%". base: of what. left_out: who is left out and
     why, after a number. kept, missed: what the two parts are called. default: per cent that hold until
     somebody sets a target (HOUSE: the organisation's line); None: nothing is promised until then. clock: the
     target whose clocks it counts, on the company's clock.

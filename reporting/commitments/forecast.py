@@ -151,7 +151,7 @@ def forecast_share(
     beta = 0.5 + judged - kept + weight * (judged_before - kept_before)
     low, high = _bounds_of_share(left, alpha, beta) if left else (0.0, 0.0)
     low, high = max(float(least), low), max(float(least), high)
-    # Where chance leaves one number, that is it: of a hundred kept the mean would be 99.9 %.
+    # Where chance leaves one number, that is it: of a hundred kept the mean would be 99.9%.
     mean = min(max(left * alpha / (alpha + beta), low), high)
 
     def share(more: float) -> float:

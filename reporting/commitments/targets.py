@@ -9,6 +9,7 @@ from uuid import UUID
 
 from reporting.commitments.catalog import CATALOG, HOUSE, Kind, Unit
 from reporting.commitments.models import CommitmentTarget
+from tenants.together import Ask, answer, models_of
 from web.templatetags.sp import pct
 
 
@@ -95,7 +96,12 @@ def _default(kind: Kind, house_percent: int) -> Term:
 
 def load_targets(house_percent: int) -> Targets:
     """All targets of the organisation in scope; one query."""
-    return gathered(CommitmentTarget.objects.all(), house_percent)
+    return answer(ask_targets(house_percent))
+
+
+def ask_targets(house_percent: int) -> Ask[Targets]:
+    """`load_targets` as a question that may be asked with others."""
+    return models_of(CommitmentTarget.objects.order_by("id")).then(lambda rows: gathered(rows, house_percent))
 
 
 def gathered(rows: Iterable[CommitmentTarget], house_percent: int) -> Targets:

@@ -13,20 +13,27 @@ from tenants.context import current_tenant_id
 from tenants.models import Tenant
 
 
-def commitment_terms(present: tuple[date, Targets]) -> list[tuple[str, str, str]]:
+def commitment_terms(
+    present: tuple[date, Targets], *, clocked: frozenset[str] | None = None
+) -> list[tuple[str, str, str]]:
     """(label, side, sentence with the target) of everything that is promised, marketing's first; with what
-    is announced for later months. present: of `present_targets`."""
+    is announced for later months. present: of `present_targets`. clocked: targets that some tier sets, where
+    it is known: what nothing is measured against is no promise unless somebody set it, and says so then."""
     month, targets = present
     found = []
     for kind in CATALOG.values():
-        said = _sentence(targets.of(kind, month))
+        term = targets.of(kind, month)
+        is_idle = clocked is not None and kind.clock and kind.clock not in clocked
+        said = "" if is_idle and term.row is None else _sentence(term)
         later = [
             f"from {term.row.valid_from:%B %Y}: {_sentence(term) or 'nothing'}"
             for term in targets.upcoming(kind, month)
             if term.row is not None
         ]
         if said or later:
-            found.append((kind.label, kind.side.value, "; ".join([said or "Nothing now", *later])))
+            idle = ["not counted before a tier asks for it"] if is_idle else []
+            parts = [said or "Nothing now", *later, *idle]
+            found.append((kind.label, kind.side.value, "; ".join(parts)))
     return found
 
 
@@ -52,10 +59,12 @@ def present_targets(now: datetime) -> tuple[date, Targets]:
 
 
 def _sentence(term: Term) -> str:
-    """ "At least 95% of MQLs have a valid phone number …"; "" where nothing is promised."""
+    """ "At least 95% of MQLs have a valid phone number …", "All MQLs …"; "" where nothing is promised."""
     if not term.words:
         return ""
     kind = term.kind
+    if kind.unit == Unit.PERCENT and term.target == 100:
+        return f"All {kind.what.removeprefix('of ')}"
     if kind.unit == Unit.PERCENT:
         return f"At least {term.words} {kind.what}"
     parts = []

@@ -127,12 +127,12 @@ class Detector(ABC, Generic[_Data]):
 
 
 def percent(share: float) -> str:
-    """0.063 is "6.3 %", 0.63 is "63 %"."""
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+    """0.063 is "6.3%", 0.63 is "63%"."""
+    return f"{100 * share:.1f}%" if share < 0.0995 else f"{100 * share:.0f}%"
 
 
 def of_base(group: Group) -> str:
-    """ "19 % (38 of 200)" """
+    """ "19% (38 of 200)" """
     hits, base = group
     return f"{percent(hits / base)} ({hits:,} of {base:,})" if base else "none"
 

@@ -195,7 +195,7 @@ def funnel_below(observed: int, strata: Iterable[tuple[int, float]], confidence:
 
     strata: (base, share of everybody) each. Spiegelhalter (2005), "Funnel plots for comparing institutional
     performance", Statistics in Medicine 24: expected by indirect standardisation, limits at three sigma
-    (99.8 %), normal approximation, here with continuity correction. Not widened for overdispersion: that
+    (99.8%), normal approximation, here with continuity correction. Not widened for overdispersion: that
     reps vary more than chance is what is looked for.
     """
     expected = variance = 0.0

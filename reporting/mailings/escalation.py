@@ -1,6 +1,6 @@
 """Two bad weeks running of a team are brought before the executives, once an episode.
 
-A week of a team is bad where fewer of its first touches were on time than the limit (80 % unless set), good
+A week of a team is bad where fewer of its first touches were on time than the limit (80% unless set), good
 where as many or more were. One with fewer counted clocks than the least says neither: it opens nothing,
 closes nothing, and stands between no two weeks as good.
 """

@@ -72,7 +72,7 @@ class Campaign:
 
 
 def judge(accepted: Group, usual: Group) -> Verdict:
-    """Not usable where even the upper end of the campaign's interval (95 %) is under the usual rate; usable
+    """Not usable where even the upper end of the campaign's interval (95%) is under the usual rate; usable
     where its lower end is at most MARGIN under it; else it is too early, as it is with too few answers."""
     if accepted.base < LEAST_ANSWERS or usual.base < LEAST_USUAL:
         return Verdict.EARLY
@@ -184,8 +184,8 @@ def _words(row: CampaignVerdict) -> dict[str, str]:
         "campaign": row.campaign,
         "verdict": LABELS[Verdict(row.verdict)].lower(),
         "accepted": f"{row.accepted:,} of {row.answered:,}",
-        "share": f"{100 * row.accepted / row.answered:.0f} %",
-        "usual_share": f"{100 * row.usual_accepted / row.usual_answered:.0f} %",
+        "share": f"{100 * row.accepted / row.answered:.0f}%",
+        "usual_share": f"{100 * row.usual_accepted / row.usual_answered:.0f}%",
         "usual": f"{row.usual_accepted:,} of {row.usual_answered:,}",
     }
 

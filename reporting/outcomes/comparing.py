@@ -88,7 +88,7 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """What one more hour changes, a lead; with its 95 % interval."""
+    """What one more hour changes, a lead; with its 95% interval."""
 
     change: float
     interval: Interval

@@ -442,11 +442,12 @@ def _signed(question: Question) -> Iterator[_Change]:
 
 def _proposed(tenant: Tenant, question: Question, now: datetime) -> Section:
     """What the quarter's numbers propose for the response times."""
-    found = proposals(percent=tenant.target_percent, now=min(now, question.end))
+    found = proposals(tenant=tenant, now=min(now, question.end))
     rows: list[list[Cell]] = []
     for each in found.proposals:
         said = row_of(each, found.percent)
-        name = f"{said['tier']}: {said['target']}"
+        whose = f"{said['unit']}, " if said["unit"] else ""
+        name = f"{whose}{said['tier']}: {said['target']}"
         rows.append([name, said["present"], said["proposed"] or "Keep", said["why"]])
     columns = [Column("Target"), Column("Now"), Column("Proposed"), Column("Because")]
     return Section(

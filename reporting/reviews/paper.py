@@ -1,21 +1,16 @@
-"""A review as a PDF, and as a mail."""
+"""A review as a PDF."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
-
-from django.conf import settings
-from django.urls import reverse
 
 from reporting.agreement.paper import moment_words
 from reporting.reviews.models import Review
 from reporting.reviews.pack import Pack, Table, written_rows
 from reporting.reviews.periods import period_of
 from reporting.reviews.record import Note, Said
-from reporting.reviews.shown import Shown, shown_of
-from tenants.context import current_tenant_id
+from reporting.reviews.shown import Shown
 from tenants.models import Tenant
 from web import pdf
 
@@ -92,26 +87,6 @@ def _table(table: Table) -> pdf.Table:
     )
     right = tuple(place for place, column in enumerate(table.columns) if column.is_right)
     return pdf.Table(heads, rows, widths=widths, right=right)
-
-
-Attachment = tuple[str, bytes, str]
-
-
-def pack_mail(review: Review, *, now: datetime) -> tuple[str, str, list[Attachment]]:
-    """(subject, plain text, attachments) of a review's pack, for a mail; in its organisation's scope.
-
-    An attachment is (name, content, type).
-    """
-    tenant = Tenant.objects.get(id=current_tenant_id())
-    shown = shown_of(review, tenant=tenant, now=now)
-    period, zone = period_of(review), ZoneInfo(tenant.time_zone)
-    address = f"{settings.SITE_URL}{reverse('reporting:review', args=[review.id])}"
-    text = f"{period.title}, {tenant.name}.\n{state_words(review, shown, zone)}.\n\n{address}\n"
-    return (
-        period.title,
-        text,
-        [(file_name(review, "pdf"), review_pdf(tenant, review, shown), "application/pdf")],
-    )
 
 
 def file_name(review: Review, ending: str = "") -> str:

@@ -4,6 +4,7 @@ left of all MQLs, as those without an answer are few and have an index of their 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from reporting.feedback_measures import ANSWERED, Feedback, not_due, owed
 from reporting.selectors.daily import DailyCounts
 from reporting.selectors.feedback import feedback_facts
 from reporting.selectors.questions import Question
+from tenants.together import Ask, Row, answer, tuples_of
 
 
 def daily_coverage(question: Question, counts: DailyCounts, *, now: datetime) -> dict[date, Counter[str]]:
@@ -21,22 +23,33 @@ def daily_coverage(question: Question, counts: DailyCounts, *, now: datetime) ->
 
     counts: of the same question, `mqls` and `imported` among them.
     """
-    found = {}
-    for day, of_day in counts.items():
-        live = of_day["mqls"] - of_day["imported"]
-        found[day] = Counter({"mqls": live, "answered": live})
+    silent: list[Row] = answer(ask_silent(question, now=now))
+    return covered(counts, silent)
+
+
+def ask_silent(question: Question, *, now: datetime) -> Ask[list[Row]]:
+    """MQLs without any feedback, a row a day, for `covered`; to be asked with others."""
     silent = feedback_facts(question).exclude(ANSWERED).order_by()
     grouped: Any = (
         silent.annotate(day=TruncDate("started_at", tzinfo=question.zone))
-        .values("day")
+        .values_list("day")
         .annotate(
             without=Count("id"), owed=Count("id", filter=owed(now)), not_due=Count("id", filter=not_due(now))
         )
     )
-    for row in grouped:
-        of_day = found.setdefault(row["day"], Counter())
-        of_day["answered"] -= row["without"]
-        of_day["owed"], of_day["not_due"] = row["owed"], row["not_due"]
+    return tuples_of(grouped)
+
+
+def covered(counts: DailyCounts, silent: Sequence[Row]) -> dict[date, Counter[str]]:
+    """`daily_coverage` by what was found. counts: of the same question."""
+    found = {}
+    for day, of_day in counts.items():
+        live = of_day["mqls"] - of_day["imported"]
+        found[day] = Counter({"mqls": live, "answered": live})
+    for day, without, is_owed, is_not_due in silent:
+        of_day = found.setdefault(day, Counter())
+        of_day["answered"] -= without
+        of_day["owed"], of_day["not_due"] = is_owed, is_not_due
     return found
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 from django.db.models import Count, Sum
@@ -17,26 +17,37 @@ from reporting.measures import Rate, Verdict, has_passed, verdict_at
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.questions import Question, facts
 from reporting.selectors.rolled import Ground, cube_for, day_cells
+from tenants.together import Ask, Asks, Row, a_day, answer, number, tuples_of
 
 #: Counts of handoffs by day of MQL, by the names of definitions.COUNTS.
 DailyCounts = dict[date, Counter[str]]
 #: Clocks by target and by the day on which they started: by verdict.
 DailyClocks = dict[str, dict[date, Counter[str]]]
 
-_DAILY: Final = "set local jit = off; select day, {sums} from ({rows}) as cell group by day"
+_DAILY: Final = "select day, {sums} from ({rows}) as cell group by day"
 
 
 def daily_counts(
     question: Question, ground: HandoffGround | None, names: Collection[str] = tuple(COUNTS)
 ) -> DailyCounts:
     """Handoffs of each day that has any, by these names of COUNTS. One query."""
-    rows = rows_of(question, None, ground, by_day=True)
-    if rows is None:
-        return {}
+    return answer(ask_counts(question, ground, names))
+
+
+def ask_counts(
+    question: Question, ground: HandoffGround | None, names: Collection[str] = tuple(COUNTS)
+) -> Ask[DailyCounts]:
+    """`daily_counts` as a question that may be asked with others."""
+
+    def made(rows: Sequence[Row]) -> DailyCounts:
+        return {day: Counter(dict(zip(names, numbers, strict=True))) for day, *numbers in rows}
+
+    relation = rows_of(question, None, ground, by_day=True)
+    if relation is None:
+        return Ask(None, (), (), made)
     sums = ", ".join(f"sum({name})::bigint" for name in names)
-    with connection.cursor() as cursor:
-        cursor.execute(_DAILY.format(sums=sums, rows=rows.sql), rows.params)
-        return {day: Counter(dict(zip(names, numbers, strict=True))) for day, *numbers in cursor.fetchall()}
+    sql = _DAILY.format(sums=sums, rows=relation.sql)
+    return Ask(sql, relation.params, (a_day, *(number for _ in names)), made)
 
 
 def daily_amounts(question: Question, ground: HandoffGround | None) -> dict[date, Decimal]:
@@ -45,42 +56,61 @@ def daily_amounts(question: Question, ground: HandoffGround | None) -> dict[date
     if rows is None:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_DAILY.format(sums="sum(amount)", rows=rows.sql), rows.params)
+        daily = _DAILY.format(sums="sum(amount)", rows=rows.sql)
+        cursor.execute(f"set local jit = off; {daily}", rows.params)
         return dict(cursor.fetchall())
 
 
 def daily_clocks(
     question: Question, targets: Collection[str], *, now: datetime, ground: Ground | None
 ) -> DailyClocks:
-    """Clocks of these targets by the day on which they started. Two queries at most."""
-    found: DailyClocks = {target: {} for target in targets}
+    """Clocks of these targets by the day on which they started. One query."""
+    return answer(ask_clocks(question, targets, now=now, ground=ground))
 
-    def day_of(target: str, day: date) -> Counter[str]:
-        return found[target].setdefault(day, Counter())
+
+def ask_clocks(
+    question: Question, targets: Collection[str], *, now: datetime, ground: Ground | None
+) -> Asks[DailyClocks]:
+    """`daily_clocks` as a question that may be asked with others."""
+
+    def made(counted: Sequence[Row], passed: Sequence[Row] = ()) -> DailyClocks:
+        found: DailyClocks = {target: {} for target in targets}
+        for target, day, stands, number_of in counted:
+            found[target].setdefault(day, Counter())[stands] += number_of
+        for target, day in passed:
+            counts = found[target].setdefault(day, Counter())
+            counts[Verdict.BROKEN.value] += 1
+            counts[Verdict.RUNNING.value] -= 1
+        return found
 
     own = facts(question).filter(target__in=targets)
     day = TruncDate("started_at", tzinfo=question.zone)
     cube = cube_for(question, None, ground)
     if cube is None:
         counted = own.annotate(day=day, stands=verdict_at(now)).order_by()
-        for each in counted.values("target", "day", "stands").annotate(n=Count("id")):
-            counts = day_of(each["target"], each["day"])
-            counts[each["stands"]] += each["n"]
-        return found
+        by_verdict = counted.values_list("target", "day", "stands").annotate(n=Count("id"))
+        return Asks([tuples_of(by_verdict)], made)
     sums = {"met": Sum("kept"), "missed": Sum("broken"), "open": Sum("running")}
     sums["cancelled"] = Sum("called_off")
     cells = day_cells(question, cube).filter(target__in=targets).order_by()
-    rows: Any = cells.values("target", "day").annotate(**sums)
-    for row in rows:
-        counts = day_of(row["target"], row["day"])
-        counts.update({verdict.value: row[verdict.value] for verdict in Verdict})
+    summed = cells.values_list("target", "day").annotate(**sums)
     # Deadlines that passed and that the engine has not noted: cells count them as running.
-    passed = own.filter(has_passed(now)).annotate(started_on=day)
-    for target, started_on in passed.values_list("target", "started_on"):
-        counts = day_of(target, started_on)
-        counts[Verdict.BROKEN.value] += 1
-        counts[Verdict.RUNNING.value] -= 1
-    return found
+    passed = own.filter(has_passed(now)).annotate(started_on=day).order_by()
+    return Asks(
+        [
+            tuples_of(summed).then(lambda rows: _by_verdict(rows, tuple(sums))),
+            tuples_of(passed.values_list("target", "started_on")),
+        ],
+        made,
+    )
+
+
+def _by_verdict(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
+    return [
+        (target, day, name, number_of)
+        for target, day, *numbers in rows
+        for name, number_of in zip(names, numbers, strict=True)
+    ]
 
 
 def rate_of_clocks(counts: Counter[str]) -> Rate:

@@ -21,6 +21,7 @@ from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffRollUp, RollUpState
 from reporting.rollups import NOBODY
 from reporting.selectors.questions import Question, chosen_values, handoff_facts, in_sight, led_by
+from tenants.together import Ask, answer, tuples_of
 
 LISTS: Final = ("kinds", "starts", "counts", "seconds")
 #: Columns that a cell keeps as its value, by cube.
@@ -37,10 +38,15 @@ class HandoffGround:
 def handoff_ground(question: Question) -> HandoffGround | None:
     """What a question may be counted on; None where the organisation's roll-ups are not complete. One
     query."""
+    return answer(ask_handoff_ground(question))
+
+
+def ask_handoff_ground(question: Question) -> Ask[HandoffGround | None]:
+    """`handoff_ground` as a question that may be asked with others."""
     state = RollUpState.objects.filter(handoffs_zone=question.zone.key, handoffs_layout=LAYOUT)
     reader = question.seen_by
     if reader is None or not question.leads_teams:
-        return HandoffGround() if state.exists() else None
+        return tuples_of(state.values_list("id")[:1]).then(lambda rows: HandoffGround() if rows else None)
     own = HandoffRollUp.objects.filter(
         tenant_id=OuterRef("tenant_id"),
         cube="rep",
@@ -48,8 +54,8 @@ def handoff_ground(question: Question) -> HandoffGround | None:
         day__range=(question.before.first - timedelta(days=6), question.last),
         member_id=reader.id,
     ).exclude(led_by(reader, "team_id"))
-    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere", flat=True)[:1]
-    return next((HandoffGround(elsewhere) for elsewhere in found), None)
+    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere")[:1]
+    return tuples_of(found).then(lambda rows: next((HandoffGround(row[0]) for row in rows), None))
 
 
 def handoff_cube(

@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 from reporting import measures
 from reporting.measures import Verdict, has_passed
 from reporting.selectors.questions import Question, facts, hour_of_week
-from reporting.selectors.rolled import Ground, cells, cube_for
+from reporting.selectors.rolled import Ground, cube_for, day_cells
 
 HOURS: Final = 24 * 7
 #: Clocks below which an hour, or what is said of some, means nothing.
@@ -62,7 +62,7 @@ def _of_cells(question: Question, cube: str, now: datetime) -> Iterable[tuple[in
         late = late + F("kept_by_pause") + F("called_off_by_pause")
         kept = kept - F("kept_by_pause")
     counted = (
-        cells(question, cube)
+        day_cells(question, cube)
         .filter(target=question.lead_target)
         .order_by()
         .values(hour=Cast("value", IntegerField()))

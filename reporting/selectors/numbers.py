@@ -21,7 +21,7 @@ MOST_POINTS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole of a question. responses: seconds within which 50, 75, 90 and 95 % of the leading target were
+    """The whole of a question. responses: seconds within which 50, 75, 90 and 95% of the leading target were
     answered. ranges: (label, in time, late) of it. unanswered: broken ones that can still be answered.
     """
 

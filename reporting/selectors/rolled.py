@@ -22,6 +22,7 @@ from reporting.models import RollUp, RollUpState
 from reporting.rollups import CUBES, LAYOUT, NOBODY
 from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, excused_facts, is_true, key_of
 from reporting.selectors.questions import SPLITS, Question, facts, in_sight, led_by
+from tenants.together import Ask, answer, tuples_of
 
 _VALUES: Final = {"source": "source", "campaign": "campaign"}  # columns of facts, by the cube that has them
 
@@ -37,10 +38,15 @@ class Ground:
 def ground_of(question: Question) -> Ground | None:
     """What a question may be counted on; None where the organisation's roll-ups are not complete. One
     query."""
+    return answer(ask_ground(question))
+
+
+def ask_ground(question: Question) -> Ask[Ground | None]:
+    """`ground_of` as a question that may be asked with others."""
     state = RollUpState.objects.filter(zone=question.zone.key, layout=LAYOUT)
     reader = question.seen_by
     if reader is None or not question.leads_teams:
-        return Ground() if state.exists() else None
+        return tuples_of(state.values_list("id")[:1]).then(lambda rows: Ground() if rows else None)
     monday = question.before.first - timedelta(days=6)
     own = RollUp.objects.filter(
         tenant_id=OuterRef("tenant_id"),
@@ -51,8 +57,8 @@ def ground_of(question: Question) -> Ground | None:
         day__range=(monday, question.last),
         member_id=reader.id,
     ).exclude(led_by(reader, "team_id"))
-    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere", flat=True)[:1]
-    return next((Ground(elsewhere) for elsewhere in found), None)
+    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere")[:1]
+    return tuples_of(found).then(lambda rows: next((Ground(row[0]) for row in rows), None))
 
 
 def cube_for(question: Question, column: str | None, ground: Ground | None) -> str | None:

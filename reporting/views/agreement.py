@@ -24,18 +24,20 @@ from reporting.agreement.gather import due_after, present_terms
 from reporting.agreement.measured import DAYS, proposals, row_of
 from reporting.agreement.models import Agreement, AgreementSettings, Side
 from reporting.agreement.paper import agreement_pdf, role_words
+from reporting.agreement.recalibration import LEAST
 from reporting.agreement.selectors import (
+    Desk,
     Signers,
     agreement_in_force,
-    all_agreements,
     everybody,
     frozen_drafts,
     get_agreement,
     is_frozen,
     open_agreement,
     overrides_of,
+    read_desk,
+    readers_among,
     readers_of,
-    recalibrations_of,
     settings_row,
     signed_for,
     signers_of,
@@ -71,33 +73,32 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     """The page; with what was refused, and what is different from what the reader had seen."""
-    now, tenant, member = database_clock(), request.tenant, request.member
-    standing, waiting, setting = agreement_in_force(), open_agreement(), settings_row()
-    present = present_terms(tenant, now, setting=setting)
-    people = everybody()
-    signers = signers_of(setting, people)
-    is_standing = standing is not None and standing.digest == present.terms.digest
-    current = standing if is_standing else _current(waiting, present.terms)
+    now, tenant, member, desk = database_clock(), request.tenant, request.member, read_desk()
+    standing, waiting, setting = desk.standing, desk.waiting, desk.ground.setting
+    present = present_terms(tenant, now, ground=desk.ground)
+    signers = signers_of(setting, desk.people)
+    is_standing = standing is not None and standing.promises(present.terms, now)
+    current = standing if is_standing else _current(waiting, present.terms, now)
     context: dict[str, Any] = {
         "terms": present.terms,
         "standing": standing,
         "is_standing": is_standing,
         "waiting": current if current is not None and not is_standing else None,
         "lapsing": waiting if waiting is not None and current is not waiting else None,
-        "changes": changes(from_document(standing.document), present.terms) if standing else [],
+        "changes": changes(standing.terms_at(now), present.terms) if standing else [],
         "sides": [_side(side, signers[side], current, member, present.terms) for side in Side],
         "signed": _signatures(current) if current else [],
         "seen": signing.dumps(as_document(present.terms), salt=_SEAL, compress=True),
         "refused": refused,
-        "missed": changes(seen, present.terms) if seen else [],
-        "history": all_agreements(),
-        "readers": readers_of(standing, people) if standing else None,
+        "missed": changes(seen.at(now), present.terms) if seen else [],
+        "history": desk.history,
+        "readers": readers_among(desk.readings, desk.people) if standing else None,
         "is_leading": member.role in _LEADING,
         "has_read": False,
         "crumbs": _crumbs(),
-        **_freeze(standing, signers, member, now),
-        **_recalibration(request, standing, signers, now),
-        **_settings(request, setting, settings_form, people),
+        **_freeze(desk, signers, member, now),
+        **_recalibration(request, desk, signers, now),
+        **_settings(request, setting, settings_form, desk.people),
     }
     context["may_sign"] = any(side["may_sign"] for side in context["sides"])
     if context["readers"]:
@@ -105,8 +106,8 @@ def _page(
     return render(request, "reporting/agreement.html", context, status=status)
 
 
-def _current(waiting: Agreement | None, present: Terms) -> Agreement | None:
-    return waiting if waiting is not None and waiting.digest == present.digest else None
+def _current(waiting: Agreement | None, present: Terms, now: datetime) -> Agreement | None:
+    return waiting if waiting is not None and waiting.promises(present, now) else None
 
 
 def _crumbs(here: str = "") -> list[dict[str, str]]:
@@ -133,9 +134,8 @@ def _side(
     }
 
 
-def _freeze(
-    standing: Agreement | None, signers: dict[Side, Signers], member: Member, now: datetime
-) -> dict[str, Any]:
+def _freeze(desk: Desk, signers: dict[Side, Signers], member: Member, now: datetime) -> dict[str, Any]:
+    standing = desk.standing
     if standing is None:
         return {"frozen_until": None, "overrides": []}
     frozen = is_frozen(standing, now)
@@ -155,32 +155,37 @@ def _freeze(
                     for side in Side
                 ],
             }
-            for draft in (frozen_drafts(standing) if frozen else [])
+            for draft in (frozen_drafts(desk.ground, desk.overrides) if frozen else [])
         ],
-        "overrides": [
-            {"row": row, "title": versions.get_kind(row.kind).title} for row in overrides_of(standing)
-        ],
+        "overrides": [{"row": row, "title": versions.get_kind(row.kind).title} for row in desk.overrides],
     }
 
 
 def _recalibration(
-    request: TenantRequest, standing: Agreement | None, signers: dict[Side, Signers], now: datetime
+    request: TenantRequest, desk: Desk, signers: dict[Side, Signers], now: datetime
 ) -> dict[str, Any]:
+    standing, tenant, done = desk.standing, request.tenant, desk.recalibrations
     if standing is None or request.member.role not in _LEADING:
         return {"due": None, "proposals": []}
-    tenant = request.tenant
-    done = recalibrations_of(standing)
     due = due_after(standing, tenant, done[0].at if done else None)
-    found = proposals(percent=tenant.target_percent, now=now)
-    draft = versions.open_draft(PolicyVersion)
+    found = proposals(tenant=tenant, now=now, ground=desk.ground)
+    drafts = {
+        version.line: version for _, version in desk.ground.drafts() if isinstance(version, PolicyVersion)
+    }
+    units = [line.unit for line in found.lines if line.unit is not None]
     is_signer = any(each.may_sign(request.member) for each in signers.values())
     return {
         "due": day_words(due),
         "is_due": now.astimezone(ZoneInfo(tenant.time_zone)).date() >= due,
         "days": DAYS,
+        "least": LEAST,
         "proposals": [row_of(each, found.percent) for each in found.proposals],
-        "to_change": len(found.durations),
-        "policy_draft": draft,
+        "with_units": bool(units),
+        "to_change": sum(len(line.durations) for line in found.lines),
+        "policy_draft": drafts.get(None),
+        "unit_revisions": " ".join(
+            f"{unit.slug}:{drafts[unit.id].revision}" for unit in units if unit.id in drafts
+        ),
         "may_draft": request.member.role == Role.ADMIN,
         "may_keep": is_signer,
         "recalibrations": done,
@@ -188,7 +193,7 @@ def _recalibration(
 
 
 def _settings(
-    request: TenantRequest, setting: AgreementSettings, form: SettingsForm | None, people: list[Member]
+    request: TenantRequest, setting: AgreementSettings, form: SettingsForm | None, people: Sequence[Member]
 ) -> dict[str, Any]:
     if request.member.role != Role.ADMIN:
         return {"settings_form": None}
@@ -225,7 +230,7 @@ def _unsealed(text: str) -> Terms | None:
     """The terms that the page showed; None for what it never sent."""
     try:
         return from_document(signing.loads(text, salt=_SEAL))
-    except (signing.BadSignature, KeyError, TypeError):
+    except (signing.BadSignature, KeyError, TypeError, ValueError):
         return None
 
 
@@ -294,11 +299,12 @@ def recalibrate(request: TenantRequest) -> HttpResponse:
         return _page(request, refused="An admin writes the draft.", status=403)
     if not changed and not any(each.may_sign(request.member) for each in signers):
         return _page(request, refused="Whoever signs decides that all stays as it is.", status=403)
-    found = proposals(percent=tenant.target_percent, now=now)
+    found = proposals(tenant=tenant, now=now)
+    drafts = []
     try:
         if changed:
-            services.draft_recalibration(
-                member=request.member, proposed=found, revision=said["revision"], note=said["note"], now=now
+            drafts = services.draft_recalibration(
+                member=request.member, proposed=found, revisions=form.revisions, note=said["note"], now=now
             )
         else:
             services.record_recalibration(
@@ -311,8 +317,10 @@ def recalibrate(request: TenantRequest) -> HttpResponse:
     except DomainError as refusal:
         return _page(request, refused=refusal.message, status=_status(refusal))
     if changed:
-        messages.success(request, "What is proposed is in the draft. Nothing of it is in force yet.")
-        return redirect("sla:policy_draft")
+        named = [each.line_name for each in drafts if each.line]
+        more = f" So it is for {', '.join(named)}." if named and drafts[0].line is None else ""
+        messages.success(request, f"What is proposed is in the draft. Nothing of it is in force yet.{more}")
+        return redirect(reverse("sla:policy_draft") + drafts[0].line_query)
     messages.success(request, "Written down: all stays as it is for three months.")
     return redirect("reporting:agreement")
 
@@ -341,11 +349,10 @@ def change_settings(request: TenantRequest) -> HttpResponse:
 def agreement_file(request: TenantRequest) -> HttpResponse:
     """GET /agreement.pdf: the terms as they are configured, with their signatures where they are signed."""
     tenant = request.tenant
-    present = present_terms(tenant, database_clock())
+    now = database_clock()
+    present = present_terms(tenant, now)
     standing, waiting = agreement_in_force(), open_agreement()
-    current = next(
-        (each for each in (standing, waiting) if each and each.digest == present.terms.digest), None
-    )
+    current = next((each for each in (standing, waiting) if each and each.promises(present.terms, now)), None)
     if current is not None:
         return _file(tenant, current)
     state = f"Changed since version {standing.number} was signed" if standing else "Not signed yet"
@@ -376,7 +383,7 @@ def _since_before(found: Agreement) -> Sequence[Any]:
     """What is different from the version that was in force before it."""
     earlier = Agreement.objects.filter(number__lt=found.number, in_force_at__isnull=False)
     before = earlier.order_by("-number").first()
-    return changes(from_document(before.document), from_document(found.document)) if before else []
+    return changes(before.terms_at(found.opened_at), from_document(found.document)) if before else []
 
 
 def _signatures(found: Agreement) -> list[Any]:

@@ -131,7 +131,7 @@ def baseline_file(request: TenantRequest) -> HttpResponse:
     stands = standing()
     head = ["Number", "Unit"]
     for side in ("before", "after"):
-        head += [f"Count {side}", f"Base {side}", f"Left out {side}", f"Median {side}", f"90 % {side}"]
+        head += [f"Count {side}", f"Base {side}", f"Left out {side}", f"Median {side}", f"90% {side}"]
         head += [f"Not known {side}"]
     lines = []
     if stands is not None:

@@ -58,7 +58,9 @@ def _page(
 ) -> HttpResponse:
     book = book_of(tenant=request.tenant, month=month, now=now, reader=request.member)
     by_source, sources = (
-        ([], 0) if book.is_future else sources_of(tenant=request.tenant, first=month, last=book.last, now=now)
+        ([], 0)
+        if book.is_future
+        else sources_of(tenant=request.tenant, first=month, last=book.last, now=now, ground=book.ground)
     )
     notes = list(CommitmentNote.objects.filter(month=month).order_by("at", "id"))
     setters = [line.term.row.set_by for line in book.lines if line.term.row is not None]

@@ -270,7 +270,7 @@ def _course_title(span: int, unit: str) -> str:
 
 
 def _lowest(course: selectors.Course) -> str:
-    """The worst day in a sentence, with its base; "" where no day was below 100 %."""
+    """The worst day in a sentence, with its base; "" where no day was below 100%."""
     present = [
         (value, base, day)
         for value, base, day in zip(course.whole, course.base, course.labels, strict=True)

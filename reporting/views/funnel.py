@@ -341,7 +341,7 @@ def funnel_file(request: TenantRequest) -> HttpResponse:
     )
 
 
-_DURATIONS_HEAD: Final = ["What", "Clock", "Of", "Median seconds", "90 % seconds"]
+_DURATIONS_HEAD: Final = ["What", "Clock", "Of", "Median seconds", "90% seconds"]
 
 
 def _duration_lines(found: selectors.Funnel) -> list[list[Any]]:

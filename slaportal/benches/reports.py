@@ -71,7 +71,7 @@ select n, gen_random_uuid() as lead, gen_random_uuid() as handoff, gen_random_uu
     (%(reps)s::uuid[])[1 + n %% %(rep_count)s] as member,
     %(now)s - (n::float8 / %(size)s) * interval '364 days' as started,
     (array['Demo form', 'Webinar', 'Paid social', 'Organic', 'Partner'])[1 + n %% 5] as source,
-    'Campaign ' || n %% %(campaigns)s as campaign,
+    case when n %% 10 = 0 then 'Click ' || n / 10 else 'Campaign ' || n %% 60 end as campaign,
     (array['web', 'event', 'paid'])[1 + n %% 3] as channel,
     (%(accounts)s::uuid[])[1 + n %% %(account_count)s] as account,
     abs(hashint4(n::int)) %% 100 as luck,
@@ -307,7 +307,6 @@ def _crowd(slug: str, size: int, now: datetime, *, reps: int = REPS) -> Company:
         "reason_count": len(reasons),
         "accounts": accounts,
         "account_count": len(accounts),
-        "campaigns": max(20, size // 10),
         "size": size,
         "now": now,
     }

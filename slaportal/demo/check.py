@@ -152,7 +152,7 @@ def _breach(portal: Portal, journal: Journal, mark: str) -> Breached:
     for percent, what in ((80, "warning to the manager"), (100, "breach")):
         event = _wait(f"the {what}", DRILL_SECONDS + SWEEP_SLACK, partial(events, percent))
         journal.happened(
-            f"{what} at {percent} % of the time, {event.lateness_ms / 1000:.1f} s after it was due"
+            f"{what} at {percent}% of the time, {event.lateness_ms / 1000:.1f} s after it was due"
         )
 
     def moved() -> str | None:

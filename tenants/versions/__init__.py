@@ -46,7 +46,14 @@ from tenants.versions.publishing import (
     settle,
     tenants_with_due_publications,
 )
-from tenants.versions.reading import of_line, open_draft, published_version, version_in_force, version_to_come
+from tenants.versions.reading import (
+    in_force_among,
+    of_line,
+    open_draft,
+    published_version,
+    version_in_force,
+    version_to_come,
+)
 
 __all__ = [
     "FURTHEST",
@@ -68,6 +75,7 @@ __all__ = [
     "gates",
     "get_kind",
     "get_order",
+    "in_force_among",
     "kind_of",
     "kinds",
     "last_order",

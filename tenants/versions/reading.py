@@ -5,6 +5,7 @@ Each asks of one line: of the main one, unless another is named.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -44,10 +45,19 @@ def version_in_force(model: type[V], at: datetime, line: UUID | None = None) -> 
     A scheduled version is in force from its instant on, not from when the engine came round to write so:
     whoever arms a clock in between gets it. One that would not pass its check is not.
     """
-    published, scheduled = _standing(model, line)
+    return _in_force(*_standing(model, line), at)
+
+
+def in_force_among(rows: Iterable[V], at: datetime, line: UUID | None = None) -> V | None:
+    """As `version_in_force`, where the versions published and scheduled are at hand, the youngest last."""
+    found = {row.state: row for row in rows if row.line == line}
+    return _in_force(found.get(VersionState.PUBLISHED), found.get(VersionState.SCHEDULED), at)
+
+
+def _in_force(published: V | None, scheduled: V | None, at: datetime) -> V | None:
     if scheduled is None or scheduled.effective_at is None or scheduled.effective_at > at:
         return published
-    return scheduled if _passes(model, scheduled.id) else published
+    return scheduled if _passes(type(scheduled), scheduled.id) else published
 
 
 @configured

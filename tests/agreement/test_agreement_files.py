@@ -33,7 +33,7 @@ def test_the_file_has_everything_and_who_signed_in_their_own_letters(acme: Org) 
         "Version 1, in force since 17 Nov 2026",
         "What makes an MQL",
         "within 5 minutes of working time",
-        "At 80 % of the time the manager is warned.",
+        "At 80% of the time the manager is warned.",
         "At least 85%",
         "Marketing Łucja Żółć Marketing 17 Nov 2026, 10:00 CET",
         "Sales Иван Петров Manager 17 Nov 2026, 10:00 CET",

@@ -9,6 +9,8 @@ from reporting.agreement.dates import next_monthly, quarter_after
 from reporting.agreement.models import Agreement, Recalibration
 from reporting.agreement.watch import watch_tenant
 from sla.models import PolicyVersion
+from sla.policy_drafts import begin_draft
+from sla.units import create_unit
 from tenants import versions
 from tenants.models import Tenant
 from tests.agreement.conftest import browser, lines_of, sign_both
@@ -88,6 +90,72 @@ def test_a_draft_that_somebody_saved_meanwhile_is_not_written_over(acme: Org, hi
         assert draft.content["tiers"][2]["targets"][0]["duration"] == {"minutes": 240}
     body = {"do": "draft", "note": "", "revision": draft.revision}
     assert browser(acme.admin).post("/agreement/recalibrate", body).status_code == 302
+
+
+def north_with_policy(org: Org, now: datetime) -> PolicyVersion:
+    """A business unit whose policy is a copy of the main one."""
+    with org.scope():
+        unit = create_unit(
+            name="North",
+            when={"field": "lead.country", "op": "one_of", "value": ["SE"]},
+            actor="system",
+            now=now,
+        )
+        return versions.publish(begin_draft(unit, actor="system", now=now), actor="system", now=now)
+
+
+def test_business_units_are_proposed_for_by_their_own_clocks(acme: Org, history, now) -> None:
+    policy = north_with_policy(acme, now - timedelta(days=2))
+    monday = now - timedelta(days=1)
+    with acme.scope():
+        main, acme.policy = acme.policy, policy
+        for _ in range(50):
+            hand_over(acme, at=monday, touched=monday + 100 * MINUTE)
+        acme.policy = main
+        drain(acme)
+    sign_both(acme)
+    page = browser(acme.admin).get("/agreement")
+    rows = {
+        (row["unit"], row["tier"]): (row["proposed"], row["why"])
+        for row in page.context["proposals"]
+        if row["target"] == "First touch"
+    }
+    assert rows["", "Contact form"][1] == "100% of 60 were kept; 90% were answered within 20 min."
+    assert rows["North", "Contact form"][0] == "within 2 hours of working time"
+    assert rows["North", "Contact form"][1] == "100% of 50 were kept; 90% were answered within 1 h 40 min."
+    assert rows["North", "Content"] == ("", "Too few: 0 answered and 0 never answered, needs 50.")
+    assert "Everybody else" in lines_of(page)
+
+
+def test_each_policy_of_which_something_changes_gets_a_draft(acme: Org, history, now, at) -> None:
+    policy = north_with_policy(acme, now - timedelta(days=2))
+    monday = now - timedelta(days=1)
+    with acme.scope():
+        main, acme.policy = acme.policy, policy
+        for _ in range(50):
+            hand_over(acme, at=monday, touched=monday + 100 * MINUTE)
+        acme.policy = main
+        drain(acme)
+        open_one = versions.start_draft(PolicyVersion, actor="system", now=now, line=policy.unit_id)
+    sign_both(acme)
+    client = browser(acme.admin)
+    assert client.get("/agreement").context["unit_revisions"] == "north:1"
+    refused = client.post("/agreement/recalibrate", {"do": "draft", "note": ""})
+    assert refused.status_code == 409, "the unit's draft was not seen"
+    with acme.scope():
+        assert not Recalibration.objects.exists()
+        assert versions.open_draft(PolicyVersion) is None
+    assert (
+        client.post("/agreement/recalibrate", {"do": "draft", "unit_revisions": "north"}).status_code == 422
+    )
+    sent = client.post("/agreement/recalibrate", {"do": "draft", "unit_revisions": "north:1"}, follow=True)
+    assert "So it is for North." in lines_of(sent)
+    with acme.scope():
+        open_one.refresh_from_db()
+        for draft in (versions.open_draft(PolicyVersion), open_one):
+            (contact,) = [tier for tier in draft.content["tiers"] if tier["slug"] == "contact_form"]
+            assert contact["targets"][0]["duration"] == {"minutes": 120}
+        assert {each["unit"] for each in Recalibration.objects.get().proposals} == {"", "north"}
 
 
 def test_that_all_stays_is_written_down_by_whoever_signs(acme: Org, now) -> None:

@@ -101,7 +101,7 @@ def test_acceptance_accuracy_completeness_and_reasons_show_base_and_what_is_left
     assert found.line("acceptance").share == Share(3, 6, 1)
     assert found.line("accuracy").share == Share(5, 6, 1)
     assert found.line("completeness").share == Share(6, 7, 0)
-    assert found.line("completeness").status == "watch"  # 85.7 % of the default 95
+    assert found.line("completeness").status == "watch"  # 85.7% of the default 95
     assert found.line("reasons").share == Share(1, 2, 0)
 
 

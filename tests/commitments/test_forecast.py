@@ -37,7 +37,7 @@ def simulated(chance: random.Random, *, per_day: float, bursts: bool) -> tuple[l
     before: list[Day] = []
     month: list[Day] = []
     for week in range(17):
-        # Bursts: the rate of each week is another one, gamma with a coefficient of variation of 30 %.
+        # Bursts: the rate of each week is another one, gamma with a coefficient of variation of 30%.
         factor = chance.gammavariate(11, 1 / 11) if bursts else 1.0
         for weekday in range(7):
             mean = per_day * WEEKDAYS[weekday] * factor if weekday < 5 else per_day * 0.1 * factor

@@ -116,7 +116,7 @@ def test_one_sweep_fires_for_the_live_team_and_only_measures_the_one_in_shadow(
         assert Assignment.objects.filter(handoff=shadow).count() == 1
         assert fired(shadow) == [50, 80, 100]
         clock = clock_of(shadow)
-        # It is broken, measured as ever, and climbs on to the step at 200 %.
+        # It is broken, measured as ever, and climbs on to the step at 200%.
         assert (clock.state, clock.breached_at) == ("breached", now + minutes(5))
         assert clock.next_at == now + minutes(10)
         assert set(TimerEvent.objects.filter(handoff=shadow).values_list("shadow", flat=True)) == {True}
@@ -194,7 +194,7 @@ def test_once_live_later_steps_are_done_and_those_that_fired_in_shadow_do_not_fi
 ) -> None:
     switch(acme, Mode.SHADOW, now, acme.team)
     warned, broken = owned(acme, now + minutes(1), acme.reps[0]), owned(acme, now, acme.reps[1])
-    sweep_at(acme, now + minutes(5))  # the first is at 80 %, the second overdue
+    sweep_at(acme, now + minutes(5))  # the first is at 80%, the second overdue
     switch(acme, Mode.LIVE, now + minutes(5.5), acme.team)
     sweep_at(acme, now + minutes(5.6))
     assert owner_of(acme, broken) == acme.reps[1].id  # nothing is made up for
@@ -203,7 +203,7 @@ def test_once_live_later_steps_are_done_and_those_that_fired_in_shadow_do_not_fi
     assert owner_of(acme, warned) != acme.reps[0].id  # its own deadline comes after the switch
     sweep_at(acme, now + minutes(10))
     assert owner_of(acme, broken) == acme.reps[1].id
-    assert ("timer.escalated", "pending") in messages(acme, broken)  # the step at 200 %
+    assert ("timer.escalated", "pending") in messages(acme, broken)  # the step at 200%
     with acme.scope():
         assert fired(broken) == [50, 80, 100, 200]
         events = TimerEvent.objects.filter(handoff=broken, timer__clock="owner").order_by("step")
@@ -409,7 +409,7 @@ def test_the_auditor_sees_a_step_in_shadow_that_told_somebody_or_left_no_record(
         HeldBack.objects.filter(handoff=handoff, percent=50).delete()
         kinds = sorted((finding.kind, finding.detail) for finding in audit_tenant(now=now + minutes(4)))
     assert kinds == [
-        ("message_missing", "The step at 80 % told nobody."),
+        ("message_missing", "The step at 80% told nobody."),
         ("shadow_broken", "It fired in shadow mode and did not write down what it would have done."),
         ("shadow_broken", "It fired in shadow mode and told somebody."),
     ]
@@ -420,4 +420,4 @@ def test_the_auditor_sees_a_live_step_whose_messages_were_all_suppressed(acme: O
     sweep_at(acme, now + minutes(4))
     with acme.scope():
         OutboxMessage.objects.filter(kind="timer.warned").update(state=UNSENT)
-    assert audited(acme, now + minutes(4)) == ["The step at 80 % told nobody."]
+    assert audited(acme, now + minutes(4)) == ["The step at 80% told nobody."]

@@ -1,4 +1,4 @@
-"""Pages cost as many queries for fifty leads as for a few, and at most twenty-one: the lead beside the inbox
+"""Pages cost as many queries for fifty leads as for a few, and at most twenty: the lead beside the inbox
 has its deals too."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.factories import Org
 from tests.handoff.conftest import browser, new_lead, owner_of
 
 pytestmark = pytest.mark.django_db
-MOST = 21
+MOST = 20
 
 
 def fill(org: Org, now: datetime, first: int, last: int) -> list[Lead]:

@@ -131,8 +131,8 @@ def test_the_page_says_in_sentences_what_would_have_happened(acme: Org, measured
     owner = owner_of(acme, measured).name
     page = text(browser(acme.admin), "/shadow")
     assert f"Would have told {owner} that the lead is theirs." in page
-    assert f"Would have told {owner} that 50 % of the time for first touch was used." in page
-    assert "Would have told Mona Acme that 80 % of the time for first touch was used." in page
+    assert f"Would have told {owner} that 50% of the time for first touch was used." in page
+    assert "Would have told Mona Acme that 80% of the time for first touch was used." in page
     assert "Would have told Mona Acme that first touch was overdue." in page
     assert f"Would have moved the lead from {owner} to the next person in the pool." in page
     assert "Ruth Adeyemi" in page

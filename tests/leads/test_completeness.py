@@ -151,7 +151,7 @@ def test_the_page_the_file_and_the_call_say_the_same(
     client = browser(acme.marketing)
     with django_assert_max_num_queries(20):
         page = text_of(client.get("/data-quality"))
-    assert "75 % 3 of 4, 1 wrong" in page
+    assert "75% 3 of 4, 1 wrong" in page
     assert "foreign" not in page
     assert '"web","4"' in client.get("/data-quality.csv").content.decode().replace("web,4", '"web","4"')
     answer = Client().get("/api/v1/reports/data-quality", headers=acme.auth).json()
@@ -190,7 +190,7 @@ def test_a_source_that_becomes_worse_is_told_once_and_ends_when_it_is_good_again
     assert told(globex) == set()
     page = text_of(browser(acme.marketing).get("/data-quality"))
     assert "Phone known" in page
-    assert "0 % 0 of 60 leads" in page
+    assert "0% 0 of 60 leads" in page
     add(acme, 100, NOW + timedelta(days=9))
     with acme.scope():
         assert watch_sources(NOW + timedelta(days=10)) == 0
@@ -254,7 +254,7 @@ def test_the_message_says_both_numbers(acme: Org) -> None:
         alarm = SourceAlarm.objects.get()
         row = Row(alarm.id, "quality.degraded", f"source_alarm:{alarm.id}", {}, acme.admin.id, NOW)
         context = context_of([row], NOW)[alarm.id]
-    assert context.words["before_share"] == "100 %"
+    assert context.words["before_share"] == "100%"
     assert context.words["after"] == "0 of 60 leads"
     assert context.path == "/data-quality"
 

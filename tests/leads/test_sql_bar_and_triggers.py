@@ -101,8 +101,8 @@ def test_what_changes_between_two_bars_is_said_in_words() -> None:
     after = {"questions": [stricter, sql_bar.DEFAULT_BAR["questions"][1]]}
     assert sql_bar.changes(before, after) == [
         "Asked no more: Need confirmed.",
-        "Budget confirmed: must be yes; before: Budget confirmed: asked; yes meets it.",
-        "New: Authority confirmed: asked; yes meets it.",
+        "Budget confirmed: must be yes; before: Budget confirmed: is asked; the answer need not be yes.",
+        "New: Authority confirmed: is asked; the answer need not be yes.",
     ]
 
 

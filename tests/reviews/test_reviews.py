@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.errors import Conflict
+from notifications.context import Context, Row, contexts
 from notifications.models import OutboxMessage
 from reporting.models import Review, ReviewDecision, ReviewNote
-from reporting.reviews.paper import pack_mail
+from reporting.reviews import mail
 from reporting.reviews.services import close_review, open_reviews, remind, set_remind_days
 from tests import pdfs
 from tests.commitments.scenes import drain, mql
@@ -289,12 +291,60 @@ def test_a_close_tells_marketing_managers_and_executives(scene: Org, october: Re
     told = OutboxMessage.objects.filter(kind="review.closed", channel="email")
     roles = set(told.values_list("member__role", flat=True))
     assert roles == {"marketing", "manager", "executive"}
-    october.refresh_from_db()
-    subject, text, attachments = pack_mail(october, now=now)
-    assert subject == "Review of October 2026"
-    assert f"/reviews/{october.id}" in text
-    assert attachments[0][0] == "review-month-2026-10.pdf"
-    assert attachments[0][1].startswith(b"%PDF")
+
+
+def mails_about(review: Review, org: Org, now: datetime, channel: str = "email") -> list[Context]:
+    """What two people get when it is sent."""
+    rows = [
+        Row(uuid4(), "review.closed", f"review:{review.id}", {}, member.id, now, channel=channel)
+        for member in (org.manager, org.executive)
+    ]
+    found = contexts(rows, now)
+    return [found[row.id] for row in rows]
+
+
+def test_the_mail_of_a_closed_review_says_what_was_decided_and_carries_the_pack(
+    scene: Org, october: Review, now: datetime
+) -> None:
+    client = browser(scene.manager)
+    decision = {"text": "Call <b>at once</b>.", "owner": str(scene.manager.id), "due_on": "2026-12-01"}
+    assert client.post(f"/reviews/{october.id}/decisions", decision).status_code == 302
+    client.post(f"/reviews/{october.id}/close")
+    sent, other = mails_about(october, scene, now)
+    assert sent.words["title"] == "Review of October 2026 is closed"
+    body = sent.words["body"]
+    assert f"Closed by {scene.manager.name} on 17 Nov 2026, 10:00 CET." in body
+    assert "Call <b>at once</b>." in body
+    assert "until 1 Dec 2026" in body
+    assert "MQLs a month" in body
+    assert f"/reviews/{october.id}" in body
+    assert "The whole pack is attached as a PDF." in body
+    assert "Call &lt;b&gt;at once&lt;/b&gt;." in sent.html
+    (file,) = sent.attachments
+    assert (file.name, file.type) == ("review-month-2026-10.pdf", "application/pdf")
+    assert file.content == client.get(f"/reviews/{october.id}.pdf").content
+    assert other.attachments[0].content is file.content, "it is drawn once"
+
+
+def test_a_pack_that_is_too_large_stays_behind_and_the_mail_says_so(
+    scene: Org, october: Review, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser(scene.manager).post(f"/reviews/{october.id}/close")
+    monkeypatch.setattr(mail, "MOST_BYTES", 1_000)
+    found, _ = mails_about(october, scene, now)
+    assert not found.attachments
+    assert "The PDF of the pack is not attached: it has 0." in found.words["body"]
+    assert f"/reviews/{october.id}" in found.words["body"]
+    assert "Nothing was decided." in found.words["body"]
+
+
+def test_the_bell_says_it_shortly_and_programs_get_facts(scene: Org, october: Review, now: datetime) -> None:
+    browser(scene.manager).post(f"/reviews/{october.id}/close")
+    for channel in ("inapp", "webhook", ""):
+        found, _ = mails_about(october, scene, now, channel)
+        assert (found.html, found.attachments) == ("", ())
+        assert found.words["body"].startswith(f"{scene.manager.name} closed it.")
+        assert found.facts == {"kind": "month", "first_day": "2026-10-01", "state": "closed"}
 
 
 # --- Reminding ----------------------------------------------------------------------------------------------

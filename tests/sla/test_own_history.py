@@ -74,7 +74,7 @@ def test_the_tightest_round_value_that_enough_kept_is_proposed_with_its_base(sco
     one, text = found()
     assert one.found == {"minutes": 60}
     assert text == (
-        "Kept by 90 % of 40 leads, of 45 in 90 days. 30 minutes: 5 % of 40. "
+        "Kept by 90% of 40 leads, of 45 in 90 days. 30 minutes: 5% of 40. "
         "Left out: 5 (3 still open and younger than that, 2 closed before)."
     )
     assert way(one) == "As tight as the usual 4 hours, or tighter."
@@ -88,7 +88,7 @@ def test_leads_that_nobody_answered_count_as_not_kept(scoped: Org) -> None:
     leads(scoped, 1)
     one, text = found()
     assert one.found is None
-    assert text == "Not even the longest of our values was kept by 85 %: 82.9 % of 41 leads."
+    assert text == "Not even the longest of our values was kept by 85%: 82.9% of 41 leads."
     assert way(one) == ""
 
 
@@ -115,7 +115,7 @@ def test_nights_weekends_and_pauses_are_no_time_used(scoped: Org) -> None:
     leads(scoped, 20, datetime(2026, 11, 17, 16, tzinfo=UTC))
     one, text = found()
     assert (one.found, one.proposal.tally.running) == ({"minutes": 240}, 20)
-    assert "2 hours: 60 % of 50." in text
+    assert "2 hours: 60% of 50." in text
 
 
 def test_a_clock_that_stood_and_still_runs_is_left_out(scoped: Org) -> None:
@@ -210,7 +210,7 @@ def test_it_costs_the_same_for_many_clocks(scoped: Org) -> None:
     few = cost()
     leads(scoped, 40, touched=45)
     leads(scoped, 10)
-    assert cost() == few <= 4
+    assert cost() == few <= 5  # one of them asks whether anything was imported, for tiers with too few
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -323,8 +323,8 @@ def test_the_check_says_what_changes_and_publishing_puts_it_in_force(acme: Org) 
         "Demos: first touch within 5 minutes of working time, now within 10 minutes of working time." in said
     )
     assert "Demos was for demo request at least once within 30 days, now for" in said
-    assert "New step: at 40 % of the time the owner is reminded." in said
-    assert "No step at 50 % of the time any more." in said
+    assert "New step: at 40% of the time the owner is reminded." in said
+    assert "No step at 50% of the time any more." in said
     done = publish(client)
     assert done.status_code == 302
     assert "Version 2, in force since" in text_of(client.get("/policy"))
@@ -332,8 +332,8 @@ def test_the_check_says_what_changes_and_publishing_puts_it_in_force(acme: Org) 
 
 def test_recipients_are_named_before_publishing(acme: Org) -> None:
     said = text_of(editing(acme).get(CHECK))
-    assert "At 80 % of the time The manager is warned: Mona Acme (Inbound)" in said
-    assert "At 200 % of the time The director is told: Dirk Acme (Inbound)" in said
+    assert "At 80% of the time The manager is warned: Mona Acme (Inbound)" in said
+    assert "At 200% of the time The director is told: Dirk Acme (Inbound)" in said
     assert "Look twice" not in said
 
 
@@ -437,7 +437,7 @@ def test_steps_that_say_the_same_twice_within_a_minute_are_warned_of(acme: Org) 
     save(client, step_1_at="55", step_1_do=["remind_owner"])
     said = text_of(client.get(CHECK))
     assert (
-        "The steps at 50 % and 55 % both remind the owner, and are less than a minute apart in Demo request "
+        "The steps at 50% and 55% both remind the owner, and are less than a minute apart in Demo request "
         "(15 s)." in said
     )
 
@@ -449,7 +449,7 @@ def test_a_step_that_tells_nobody_is_warned_of(acme: Org) -> None:
         )
     said = text_of(editing(acme).get(CHECK))
     assert (
-        "At 80 % of the time, at the deadline (100 %) and at 200 % of the time nobody hears of the leads of "
+        "At 80% of the time, at the deadline (100%) and at 200% of the time nobody hears of the leads of "
         "Inbound" in said
     )
     assert "No active fallback person is named" in said

@@ -55,8 +55,8 @@ def test_every_role_reads_the_policy_in_force(acme: Org, role: str) -> None:
     assert "For: Demo request at least once within 30 days" in page
     assert "First touch by the end of the working day; accept" in page
     assert "For: Everyone else" in page
-    assert "At 80 % of the time the manager is warned." in page
-    assert "At the deadline (100 %) the manager is told and the lead moves to the next person." in page
+    assert "At 80% of the time the manager is warned." in page
+    assert "At the deadline (100%) the manager is told and the lead moves to the next person." in page
     assert "First touch is a call, e-mail, meeting, LinkedIn message or text message." in page
     assert "its new owner gets the full time again" in page
 
@@ -162,5 +162,5 @@ def test_durations_in_words(unit: Any, amount: int, wall: bool, said: str) -> No
 def test_a_breach_that_is_only_recorded_is_said() -> None:
     policy = parse_policy({**POLICY, "ladder": [{"at": 100, "actions": []}]}, SCHEMA)
     assert [words.step_words(step) for step in policy.ladder] == [
-        "At the deadline (100 %) the breach is recorded."
+        "At the deadline (100%) the breach is recorded."
     ]

@@ -149,7 +149,7 @@ def test_proposals_come_with_their_base_and_go_into_a_draft(always: Org) -> None
     assert contact["left_out"] == {"open": 1, "closed": 0, "paused": 0}
     assert contact["tighter"]["duration"] == {"minutes": 30}
     assert (contact["leads"], contact["goal"], contact["steps"]) == (31, {"minutes": 240}, [])
-    assert contact["text"].startswith("Kept by 100 % of 30 leads, of 31 in 30 days.")
+    assert contact["text"].startswith("Kept by 100% of 30 leads, of 31 in 30 days.")
     demo = found["results"][0]
     assert (demo["enough"], demo["proposed"], demo["leads"]) == (False, None, 0)
     draft = call(org, "POST", "/draft/proposal", {"days": 30}).json()

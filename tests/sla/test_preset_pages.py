@@ -85,7 +85,7 @@ def test_each_speed_stands_with_what_is_published_about_it(acme: Org) -> None:
         for speed in tier.speeds:
             source = f" ({speed.benchmark.source})" if speed.benchmark.source else ""
             assert f"{speed.label} {speed.benchmark.said}{source}" in said
-    assert "85 % of promises kept within 30 days" in said
+    assert "85% of promises kept within 30 days" in said
     assert page.content.decode().count(" checked>") == 5
 
 
@@ -174,7 +174,7 @@ def test_our_own_history_stands_beside_each_tier_and_goes_into_the_draft(always:
     assert "Kept by" not in text_of(page)
     shown = client.post(PRESETS, written(page, speed_demo_request="1_hour", do="history"))
     said = text_of(shown)
-    assert "Kept by 100 % of 30 leads, of 30 in 90 days. 30 minutes: 0 % of 30." in said
+    assert "Kept by 100% of 30 leads, of 30 in 90 days. 30 minutes: 0% of 30." in said
     assert "Too little history to propose anything: of 0 leads in 90 days 0 count" in said
     assert draft_of(always) is None
     assert client.post(PRESETS, written(shown, do="own")).status_code == 302

@@ -106,7 +106,7 @@ def test_it_says_nothing_on_fewer_than_thirty(clocks: list[One], data: st.DataOb
 def test_only_answered_leads_would_flatter_it() -> None:
     answered = [One("answered", 200)] * 60
     assert proposed(answered).found == LADDER[0]
-    # Forty more that nobody ever answered: 60 % is not 85 %, whatever the value.
+    # Forty more that nobody ever answered: 60% is not 85%, whatever the value.
     assert proposed(answered + [One("never", 900)] * 40).found is None
 
 

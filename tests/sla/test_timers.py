@@ -300,12 +300,12 @@ def test_a_timer_that_moves_to_another_ladder_goes_on_above_what_it_climbed() ->
         {"after": {"minutes": 9}, "actions": ["tell_director"]},
     )
     assert same_place(before, timed, PLAN, 0) == 0
-    assert same_place(before, timed, PLAN, 1) == 0  # at 50 % of the old, below 60 of the new
+    assert same_place(before, timed, PLAN, 1) == 0  # at 50% of the old, below 60 of the new
     assert same_place(before, timed, PLAN, 2) == 2  # broken: on after the deadline
-    assert same_place(before, timed, PLAN, 3) == 3  # 200 % are five minutes after it
+    assert same_place(before, timed, PLAN, 3) == 3  # 200% are five minutes after it
     assert same_place(timed, before, PLAN, 4) == 3
     same_moment = _policy(breach, {"after": {"minutes": 5}, "actions": ["tell_director"]})
-    assert same_place(before, same_moment, PLAN, 3) == 2  # what 200 % did is not done again
+    assert same_place(before, same_moment, PLAN, 3) == 2  # what 200% did is not done again
 
 
 # --- Tiers ---

@@ -119,7 +119,7 @@ class RepsDiffer(Detector[Standing]):
                 f"{sum(each.funnel.missing for each in standings):,.0f} {what}"
                 " fewer than the average of everybody would bring with the same sources (funnel plot,"
                 " limits at"
-                " 99.8 %)" + tail
+                " 99.8%)" + tail
             ),
             group=measure,
         )

@@ -115,7 +115,7 @@ class Bars:
         self._bars = Progress(
             TextColumn("  {task.description:<12}"),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f} % {task.fields[leads]:>5} leads"),
+            TextColumn("{task.percentage:>3.0f}% {task.fields[leads]:>5} leads"),
             TimeElapsedColumn(),
             console=self.console,
             disable=not self.console.is_terminal,

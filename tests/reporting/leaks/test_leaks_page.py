@@ -64,7 +64,7 @@ def test_what_was_looked_at_without_a_finding_is_said(acme: Org) -> None:
     leaking(acme)
     html = browser(acme.manager).get("/leaks?period=365d").content.decode()
     assert "Looked at without a finding" in html
-    assert "One reason for more than 40 % of the rejections" in html
+    assert "One reason for more than 40% of the rejections" in html
     assert "Benjamini-Hochberg" in html
 
 

@@ -41,7 +41,7 @@ def scattered(lead: Lead) -> float:
     if lead.source != "Webinar":
         return 0.0
     lead.rejected = 0.55
-    # What is beyond 30 % of the leads, had they been like the others of the source.
+    # What is beyond 30% of the leads, had they been like the others of the source.
     return (0.55 - 0.30) * lead.sql * lead.opportunity * 0.42 / 0.45
 
 
