@@ -69,7 +69,8 @@ def _query(request: TenantRequest) -> dict[str, str]:
 def data_quality(request: TenantRequest) -> HttpResponse:
     """GET /data-quality: by source, how many leads have each field, and a value that can be true."""
     query = _query(request)
-    days = days_of(query, tenant=request.tenant, now=database_clock())
+    now = database_clock()
+    days = days_of(query, tenant=request.tenant, now=now)
     found = days.found()
     chosen = params.period_name(query)
     periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
@@ -80,7 +81,7 @@ def data_quality(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Data quality"}],
         "period": days.words,
-        "ahead": lies_ahead(days.first, zone=days.zone, now=database_clock()),
+        "ahead": lies_ahead(days.first, zone=days.zone, now=now),
         "periods": periods,
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
         "csv_url": reverse("reporting:data_quality_csv") + (f"?{urlencode(kept)}" if kept else ""),
