@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from core.errors import Conflict, FieldError, NotFound, ValidationFailed
@@ -26,6 +26,14 @@ MOST: Final = 40
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: What may be changed of a reason, in the order of the form.
 CHANGEABLE: Final = ("label", "hint", "side", "note_required", "earns_credit", "leads_to")
+# Answers that were taken back say nothing. Set-based: a reason may stand in a hundred thousand handoffs.
+_DIRTY: Final = """
+insert into leads_dirtyhandoff (id, tenant_id, handoff_id, at)
+select gen_random_uuid(), tenant_id, handoff_id, %(now)s
+  from feedback_disposition
+ where tenant_id = %(tenant)s and reason_id = %(reason)s and undone_at is null
+ group by tenant_id, handoff_id
+"""
 _LABEL: Final = 60
 _HINT: Final = 120
 
@@ -79,7 +87,8 @@ def create_reason(*, kind: str, slug: str = "", said: Mapping[str, Any], actor: 
 
 @transaction.atomic
 def change_reason(*, reason_id: UUID, said: Mapping[str, Any], actor: str, now: datetime) -> Reason:
-    """Change what `said` names, of CHANGEABLE. What was answered before keeps what it led to.
+    """Change what `said` names, of CHANGEABLE. What was answered before keeps what it led to; whose it counts
+    as follows the reason, so that every handoff answered by it is counted again.
 
     Raises NotFound; ValidationFailed with the place of each error; Conflict where the kind would be left with
     routing's reasons alone.
@@ -94,6 +103,8 @@ def change_reason(*, reason_id: UUID, said: Mapping[str, Any], actor: str, now: 
     if _state(reason) != before:
         reason.save(update_fields=list(CHANGEABLE))
         _record(reason, "changed", actor, now, before=before)
+        if reason.side != before["side"]:
+            _count_again(reason, now)
     return reason
 
 
@@ -169,6 +180,11 @@ def move_reason(*, reason_id: UUID, up: bool, actor: str, now: datetime) -> Reas
 
 
 # --- Under the lock ---
+
+
+def _count_again(reason: Reason, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_DIRTY, {"tenant": reason.tenant_id, "reason": reason.id, "now": now})
 
 
 def _take(reason: Reason, said: Mapping[str, Any]) -> list[FieldError]:

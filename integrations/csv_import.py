@@ -499,6 +499,7 @@ def _do_batch(
         draft = replace(report, errors=list(report.errors), rows=report.rows + step.after - step.before)
         try:
             with tenant_scope(step.tenant.id):
+                _forget_plans()
                 if step.run is not None:
                     _check_run(step.run, step.before)
                 for part in _different_people(good):
@@ -514,6 +515,16 @@ def _do_batch(
             if attempt == _TRIES - 1:
                 raise
     raise AssertionError("the last try returns or raises")
+
+
+def _forget_plans() -> None:
+    """Have the checks of foreign keys planned for tables as long as they are by now.
+
+    A connection plans each of them once. Where that was on tables almost empty it reads them from end to end
+    for every row, and goes on to until somebody counts the tables anew: a file of history fills them sooner.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("discard plans")
 
 
 def _land(rows: Sequence[tuple[int, Past]], step: _Step, report: Report) -> None:

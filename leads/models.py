@@ -164,7 +164,12 @@ class Lead(TenantModel):
             models.Index(fields=["tenant", "source", "-updated_at"], name="lead_by_source"),
             models.Index(fields=["tenant", "search_name"], name="lead_by_name"),
             models.Index(fields=["tenant", "account"], name="lead_by_account"),
-            models.Index(fields=["tenant", "-created_at", "-id"], name="lead_by_creation"),
+            # The funnel counts those created in a period from it alone.
+            models.Index(
+                fields=["tenant", "-created_at", "-id"],
+                include=["stage", "source", "campaign", "channel", "is_test"],
+                name="lead_created",
+            ),
             models.Index(
                 fields=["tenant", "-updated_at", "-id"], condition=~Q(needs=[]), name="lead_needing_data"
             ),

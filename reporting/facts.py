@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,6 +40,7 @@ _UNCOMPILED: Final = "set local jit = off"
 _LOCK: Final = 0x5A1F
 
 _OF_HANDOFFS: Final = "handoff_id = any(%(handoffs)s::uuid[])"
+_OF_SPAN: Final = " and h.started_at >= %(start)s and h.started_at < %(end)s"
 _DELETE: Final = "delete from reporting_targetfact where tenant_id = %(tenant)s and "
 _GIVE_BACK: Final = " returning "
 
@@ -207,25 +209,36 @@ def _handoffs_of(said: Sequence[tuple[UUID | None, UUID | None, datetime]]) -> d
         return dict(cursor.fetchall())
 
 
-def rebuild(tenant_id: UUID, *, progress: Callable[[date, date], None] | None = None) -> int:
+#: Is told what is counted, the day so far, and the last day.
+Progress = Callable[[str, date, date], None]
+
+
+def rebuild(tenant_id: UUID, *, progress: Progress | None = None) -> int:
     """Build every fact of an organisation anew, and its roll-ups, in one transaction; how many facts there
-    are then.
+    are then. Broken off, it leaves everything as it was.
 
     Waits for a drain that is at work. Dirty rows stay: draining them later changes nothing.
-    progress: see rollups.rebuild.
     """
+
+    def telling(what: str) -> Callable[[date, date], None] | None:
+        return None if progress is None else partial(progress, what)
+
     with tenant_scope(tenant_id), connection.cursor() as cursor:
         cursor.execute(_UNCOMPILED)
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
-        cursor.execute(_INSERT, {"tenant": tenant_id, **_without_pauses(Q())})
-        count = int(cursor.rowcount)
-        cursor.execute(_INSERT_RECORDED, {"tenant": tenant_id})
-        count += int(cursor.rowcount)
         zone = rollups.zone_of_days()
-        handoff_facts.rebuild(zone=zone, progress=progress)
-        rollups.rebuild(zone=zone, progress=progress)
-        handoff_rollups.rebuild(zone=zone, progress=progress)
+        count = 0
+        for start, end in handoff_facts.spans(zone=zone, progress=telling("clocks")):
+            span: dict[str, Any] = {"tenant": tenant_id, "start": start, "end": end}
+            stood = Q(handoff__started_at__gte=start, handoff__started_at__lt=end)
+            cursor.execute(_INSERT + _OF_SPAN, {**span, **_without_pauses(stood)})
+            count += int(cursor.rowcount)
+            cursor.execute(_INSERT_RECORDED + _OF_SPAN, span)
+            count += int(cursor.rowcount)
+        handoff_facts.rebuild(zone=zone, progress=telling("handoffs"))
+        rollups.rebuild(zone=zone, progress=telling("roll-ups of clocks"))
+        handoff_rollups.rebuild(zone=zone, progress=telling("roll-ups of handoffs"))
         return count
 
 

@@ -24,6 +24,7 @@ from django.db.models import Count, Q
 #: MQLs that people answer here.
 LIVE: Final = Q(is_history=False)
 ANSWERED: Final = ~Q(feedback="")
+SILENT: Final = Q(feedback="")
 DECIDED: Final = ~Q(decision="")
 REJECTED: Final = Q(decision="rejected")
 OVERTURNED: Final = Q(decision="rejected", overturned=True)

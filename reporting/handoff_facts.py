@@ -4,9 +4,9 @@ this in its own transaction, after the facts of clocks that it reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from datetime import date, timedelta
-from typing import Final
+from collections.abc import Callable, Collection, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,8 @@ def _of_clock() -> str:
 
 # All that is looked up of a handoff is looked up by it alone, the rest being left to filters: offered an
 # order and a limit, a planner reads an index of time from its end, over everybody's rows, for each handoff.
+# So are its lead and account (offset 0): of rows that are new a planner expects one, and would go through
+# all leads for each handoff.
 # Imported history has no answers of its own: what was accepted, or ended so, says it.
 _FACTS: Final = """
 insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
@@ -84,9 +86,13 @@ select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, memb
     coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
     coalesce(disputed.state, ''), h.kind
 from leads_handoff h
-join leads_lead l on l.tenant_id = h.tenant_id and l.id = h.lead_id
+cross join lateral (
+    select * from leads_lead where tenant_id = h.tenant_id and id = h.lead_id offset 0
+) l
 join tenants_tenant tenant on tenant.id = h.tenant_id
-left join leads_account account on account.tenant_id = h.tenant_id and account.id = l.account_id
+left join lateral (
+    select * from leads_account where tenant_id = h.tenant_id and id = l.account_id offset 0
+) account on true
 left join leads_criteriaversion criteria
     on criteria.tenant_id = h.tenant_id and criteria.id = h.criteria_version_id
 left join lateral (
@@ -167,8 +173,7 @@ _GIVE_BACK: Final = f" returning {COUNTED}"
 
 
 def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
-    """Build the facts of these handoffs anew; gives back those that differ, as they were and as they are. Two
-    statements."""
+    """Build the facts of these handoffs anew; gives back those that differ, as they were and as they are."""
     values = {
         **handoff_rollups.constants(zone),
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
@@ -185,20 +190,28 @@ def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
 _CHUNK: Final = timedelta(weeks=4)
 
 
+def spans(
+    *, zone: str, progress: Callable[[date, date], None] | None = None
+) -> Iterator[tuple[datetime, datetime]]:
+    """Spans that together hold the starts of all handoffs: first instant, and the first no longer in it.
+    progress: is told (day so far, last day) after each."""
+    ends = Handoff.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
+    start, last, tz = ends["first"], ends["last"], ZoneInfo(zone)
+    while start is not None and start <= last:
+        yield start, start + _CHUNK
+        start += _CHUNK
+        if progress is not None:
+            progress(min(start, last).astimezone(tz).date(), last.astimezone(tz).date())
+
+
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> int:
     """Build the facts of all handoffs anew; how many there are then. progress: is told (day so far, last day)
     as it goes on."""
     built = 0
-    ends = Handoff.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, {"tenant": current_tenant_id()})
-        start, last = ends["first"], ends["last"]
-        while start is not None and start <= last:
-            values = {"tenant": current_tenant_id(), "start": start, "end": start + _CHUNK}
+        for start, end in spans(zone=zone, progress=progress):
+            values: dict[str, Any] = {"tenant": current_tenant_id(), "start": start, "end": end}
             cursor.execute(_INSERT + " and h.started_at >= %(start)s and h.started_at < %(end)s", values)
             built += int(cursor.rowcount)
-            start += _CHUNK
-            if progress is not None:
-                tz = ZoneInfo(zone)
-                progress(min(start, last).astimezone(tz).date(), last.astimezone(tz).date())
     return built

@@ -211,7 +211,7 @@ class SpeedView(TenantAPIView):
         now = self.clock()
         question = params.question_for_api(query, tenant=self.tenant, now=now)
         follow = int(params.choice(query, "follow", tuple(map(str, FOLLOWED)), "60"))
-        found = speed(question, now=now, follow=follow)
+        found = speed(question, now=now, follow=follow, is_whole=False)
         return Response(
             {
                 "follow": follow,

@@ -1,6 +1,10 @@
 """Do the reports keep up? Changes that wait too long become a finding, as of a clock that did not fire.
 
 Here and not with the auditor: it looks at what was promised, and knows nothing of reports.
+
+And are they counted as they should be by now? An organisation that moved to another zone, or whose facts are
+of before an upgrade, has one handoff noted as changed, upon which the drain builds all anew: nobody need
+change anything, or run a command.
 """
 
 from __future__ import annotations
@@ -12,8 +16,12 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F
 
-from leads.models import DirtyHandoff
+from leads.dirty import mark_dirty
+from leads.models import DirtyHandoff, Handoff
+from reporting import handoff_rollups, rollups
+from reporting.models import RollUpState
 from sla.findings import Fault, report
 from sla.models import Finding
 from tenants.clock import Clock
@@ -36,7 +44,9 @@ def watch(*, clock: Clock) -> int:
     for tenant_id in active_tenants():
         try:
             with tenant_scope(tenant_id):
-                behind += watch_tenant(now=clock())
+                now = clock()
+                have_built_anew(now=now)
+                behind += watch_tenant(now=now)
         except Exception:
             logger.exception("Watching an organisation's reports failed.", extra={"tenant": str(tenant_id)})
     return behind
@@ -54,6 +64,21 @@ def watch_tenant(*, now: datetime) -> bool:
     )
     report([Fault(KIND, _SUBJECT, detail)], now=now)
     return True
+
+
+def have_built_anew(*, now: datetime) -> bool:
+    """Let the next drain build everything of the organisation in scope where its roll-ups are of another zone
+    or layout; whether that was needed. What waits already has that done."""
+    zone = F("tenant__time_zone")
+    done = RollUpState.objects.filter(
+        zone=zone, layout=rollups.LAYOUT, handoffs_zone=zone, handoffs_layout=handoff_rollups.LAYOUT
+    )
+    if done.exists() or DirtyHandoff.objects.exists():
+        return False
+    some: UUID | None = Handoff.objects.values_list("id", flat=True).first()
+    if some is not None:
+        mark_dirty([some], now)
+    return some is not None
 
 
 def note_failure(tenant_id: UUID, error: Exception) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.urls import get_urlconf, reverse
 
@@ -70,6 +71,11 @@ class Asked:
     own: bool  # a rep, who sees only what is theirs
     may_reassign: bool = False
 
+    @property
+    def ahead(self) -> bool:
+        """Whether the period has not begun."""
+        return lies_ahead(self.question.first, zone=self.question.zone, now=self.now)
+
     def link(self, view: str, **changes: str | None) -> str:
         return address(self.query, view, **changes)
 
@@ -86,6 +92,11 @@ def asked_by(request: TenantRequest) -> Asked:
 
 def day_text(value: date, year: bool = False) -> str:
     return f"{value.day} {value:%b %Y}" if year else f"{value.day} {value:%b}"
+
+
+def lies_ahead(first: date, *, zone: ZoneInfo, now: datetime) -> bool:
+    """Whether a period that begins on this day has not begun."""
+    return first > now.astimezone(zone).date()
 
 
 def period_text(question: Question) -> str:

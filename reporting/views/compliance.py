@@ -66,6 +66,7 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "csv_url": asked.link("compliance_csv"),
         "year_url": asked.link("compliance", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not any(rate.all for rate in whole.rates.values()),
+        "ahead": asked.ahead,
         "kpis": _kpis(asked, report, target),
         "counted": _counted(whole),
         "closed_hours": _closed_hours((group.rates[lead] for group in groups), question.clock),
@@ -145,7 +146,8 @@ def _summary(asked: Asked, rate: Rate) -> str:
     question = asked.question
     what = _what(question)
     clock = "each owner's clock" if question.clock == "owner" else "the company's clock, from MQL"
-    told = f"{rate.all:,} {what}, {period_text(question)}. Working time, {clock}."
+    counted = f"{rate.all:,} {what[:-1] if rate.all == 1 else what}"
+    told = f"{counted}, {period_text(question)}. Working time, {clock}."
     return f"{told} Judged as if no clock had been paused." if question.ignore_pauses else told
 
 

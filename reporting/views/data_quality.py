@@ -18,7 +18,7 @@ from leads.completeness import MOST_LEADS, SPOILING, SourceData, by_source, toge
 from leads.quality import COMPLETE
 from leads.source_alarms import alarm_words, latest_alarms
 from reporting import params
-from reporting.views.asked import day_text
+from reporting.views.asked import day_text, lies_ahead
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role, Tenant
@@ -69,7 +69,8 @@ def _query(request: TenantRequest) -> dict[str, str]:
 def data_quality(request: TenantRequest) -> HttpResponse:
     """GET /data-quality: by source, how many leads have each field, and a value that can be true."""
     query = _query(request)
-    days = days_of(query, tenant=request.tenant, now=database_clock())
+    now = database_clock()
+    days = days_of(query, tenant=request.tenant, now=now)
     found = days.found()
     chosen = params.period_name(query)
     periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
@@ -80,6 +81,7 @@ def data_quality(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Data quality"}],
         "period": days.words,
+        "ahead": lies_ahead(days.first, zone=days.zone, now=now),
         "periods": periods,
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
         "csv_url": reverse("reporting:data_quality_csv") + (f"?{urlencode(kept)}" if kept else ""),

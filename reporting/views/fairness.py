@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from core.errors import ValidationFailed
 from handoff import words
 from reporting import params
-from reporting.views.asked import day_text
+from reporting.views.asked import day_text, lies_ahead
 from routing.fairness import Verdict
 from routing.models import Pool
 from routing.moved import RuleMoves, moved_by_rule
@@ -76,16 +76,17 @@ def asked_of(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Aske
     return Asked(first, last, zone, pool, query)
 
 
-def _asked(request: TenantRequest) -> Asked:
+def _asked(request: TenantRequest, now: datetime) -> Asked:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
-    return asked_of(query, tenant=request.tenant, now=database_clock())
+    return asked_of(query, tenant=request.tenant, now=now)
 
 
 @require_safe
 @member_required(Role.MANAGER)
 def fairness(request: TenantRequest) -> HttpResponse:
     """GET /fairness: expected and actual shares, by pool and person."""
-    asked = _asked(request)
+    now = database_clock()
+    asked = _asked(request, now)
     found = asked.found()
     chosen = params.period_name(asked.query)
     periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
@@ -97,6 +98,7 @@ def fairness(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Fairness"}],
         "period": period_text(asked),
+        "ahead": lies_ahead(asked.first, zone=asked.zone, now=now),
         "periods": periods,
         "pools": [("", "All", not slug)] + [(value, name, value == slug) for value, name in pools],
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
@@ -120,7 +122,7 @@ def _rule_url(each: RuleMoves, asked: Asked) -> str:
 @member_required(Role.MANAGER)
 def moves_file(request: TenantRequest) -> HttpResponse:
     """GET /reassignments.csv, .xlsx: leads of each rule that were moved on later, as a file."""
-    asked = _asked(request)
+    asked = _asked(request, database_clock())
     head = ["Rule", "Pool", "Given", "Wrong owner", "By hand", "Overdue", "Owner away"]
     rows = (
         [each.rule, each.pool.name, each.decisions, each.wrong_owner, each.by_hand, each.breach, each.leave]
@@ -198,7 +200,7 @@ def _row(row: Share, pool: Pool, asked: Asked, most: float) -> dict[str, Any]:
 @member_required(Role.MANAGER)
 def fairness_file(request: TenantRequest) -> HttpResponse:
     """GET /fairness.csv, .xlsx: the same as a file."""
-    asked = _asked(request)
+    asked = _asked(request, database_clock())
     head = ["Pool", "Person", "Turns", "By weight", "Expected", "Got", "Difference", "Low", "High", "Verdict"]
     head += ["Kept out", "Past the rotation"]
     name = f"fairness-{asked.first}-to-{asked.last}"

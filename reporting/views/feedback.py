@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from reporting.feedback_measures import Feedback
 from reporting.selectors.feedback import FEEDBACK_SPLITS, FeedbackRow, feedback_of
 from reporting.selectors.names import load_names
 from reporting.selectors.questions import Question
-from reporting.views.asked import period_text
+from reporting.views.asked import lies_ahead, period_text
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -27,9 +28,10 @@ from web.templatetags.sp import of_base
 _reader = member_required(Role.MARKETING, Role.MANAGER, Role.EXECUTIVE)
 
 
-def _asked(request: TenantRequest) -> tuple[dict[str, str], Question, str, Feedback, list[FeedbackRow]]:
+def _asked(
+    request: TenantRequest, now: datetime
+) -> tuple[dict[str, str], Question, str, Feedback, list[FeedbackRow]]:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
-    now = database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     by = params.choice(query, "by", tuple(FEEDBACK_SPLITS), "rep")
     whole, rows = feedback_of(question, by, now=now, names=load_names())
@@ -50,7 +52,8 @@ def coverage_text(found: Feedback) -> str:
 @_reader
 def feedback(request: TenantRequest) -> HttpResponse:
     """GET /feedback/coverage: how much of what is owed was answered, and what disputes made of it."""
-    query, question, by, whole, rows = _asked(request)
+    now = database_clock()
+    query, question, by, whole, rows = _asked(request, now)
     chosen = params.period_name(query)
     periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
     if not chosen:
@@ -61,6 +64,7 @@ def feedback(request: TenantRequest) -> HttpResponse:
     context = {
         "crumbs": [{"label": "Disputes", "url": reverse("handoff:disputes")}, {"label": "Feedback coverage"}],
         "period": period_text(question),
+        "ahead": lies_ahead(question.first, zone=question.zone, now=now),
         "filters": {"periods": periods, "selects": [], "hidden": hidden},
         "csv_url": _address("reporting:feedback_csv", query),
         "tabs": [
@@ -82,19 +86,36 @@ def feedback(request: TenantRequest) -> HttpResponse:
 
 
 def _kpis(whole: Feedback) -> list[dict[str, Any]]:
-    def kpi(label: str, percent: float | None, said: str, status: str | None = None) -> dict[str, Any]:
-        value = "–" if percent is None else f"{percent:g}"
-        return {"label": label, "value": value, "unit": "%", "status": status, "target": said, "delta": ""}
+    def kpi(
+        label: str, percent: float | None, said: str, nothing: str, status: str | None = None
+    ) -> dict[str, Any]:
+        if percent is None:  # a share of nothing is none
+            value, unit, said = "–", "", nothing
+        else:
+            value, unit = f"{percent:g}", "%"
+        return {"label": label, "value": value, "unit": unit, "status": status, "target": said, "delta": ""}
 
     covered = whole.coverage
     status = None if covered is None else "on_target" if covered == 100 else "off_target"
     return [
-        kpi("Feedback coverage", covered, f"{whole.answered:,} of {whole.expected:,}", status),
-        kpi("Rejected as answered", whole.rejected_as_answered, f"{whole.rejected:,} of {whole.decided:,}"),
+        kpi(
+            "Feedback coverage",
+            covered,
+            f"{whole.answered:,} of {whole.expected:,}",
+            "No answer is due yet",
+            status,
+        ),
+        kpi(
+            "Rejected as answered",
+            whole.rejected_as_answered,
+            f"{whole.rejected:,} of {whole.decided:,}",
+            "None decided yet",
+        ),
         kpi(
             "Rejected as corrected",
             whole.rejected_as_corrected,
             f"{whole.corrected:,} of {whole.corrected_base:,}, {whole.overturned:,} overturned",
+            "All were overturned" if whole.overturned else "None decided yet",
         ),
         {
             "label": "Disputed",
@@ -129,7 +150,7 @@ def _address(view: str, query: Mapping[str, str], **changes: str) -> str:
 @_reader
 def feedback_file(request: TenantRequest) -> HttpResponse:
     """GET /feedback/coverage.csv, .xlsx: the table as a file."""
-    _, question, by, _, rows = _asked(request)
+    _, question, by, _, rows = _asked(request, database_clock())
     head = [
         FEEDBACK_SPLITS[by][1],
         "MQLs",

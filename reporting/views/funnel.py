@@ -92,6 +92,7 @@ def funnel(request: TenantRequest) -> HttpResponse:
         "cohorts_csv_url": asked.link("funnel_csv", by=asked.by) + "&table=cohorts",
         "year_url": asked.link("funnel", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not found.whole.all["mqls"] and not found.subscribers,
+        "ahead": asked.ahead,
         "follows": _follows(given),
         "follow": given.follow,
         "left_out": found.whole.conversion("mql", "sql", given.follow).left_out,

@@ -73,6 +73,7 @@ def journey(request: TenantRequest) -> HttpResponse:
         "csv_url": asked.link("journey_csv"),
         "year_url": asked.link("journey", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not mqls,
+        "ahead": asked.ahead,
         "map": _map(found, flows) if mqls else None,
         "flows": flows,
         "standing": [_standing(asked, found, stage) for stage in ENDS if found.stands(stage)],

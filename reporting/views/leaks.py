@@ -119,6 +119,7 @@ def _card(asked: Asked, kept: Kept, chosen: LeakTerms, role: Role | str) -> dict
         "false_percent": round(100 * FALSE_ALARMS),
         "looked": leaks.looked,
         "period": period_text(asked.question),
+        "ahead": asked.ahead,
         "days": asked.question.days,
         "url": asked.link("leaks"),
     }

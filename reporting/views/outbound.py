@@ -52,6 +52,7 @@ def meetings(request: TenantRequest) -> HttpResponse:
         periods.insert(0, ("", period_text(asked.question), True))
     context = {
         "period": period_text(asked.question),
+        "ahead": asked.ahead,
         "periods": periods,
         "total": found.total,
         "no_shows": [(name, found.total.absent[who]) for who, name in _NAMED],

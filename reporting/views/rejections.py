@@ -60,6 +60,7 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "weeks_csv_url": asked.link("rejections_csv", by=asked.by) + "&table=weeks",
         "year_url": asked.link("rejections", period="365d", **dict.fromkeys(("from", "to"))),
         "empty": not found.whole.all["mqls"],
+        "ahead": asked.ahead,
         "kpis": _kpis(asked, found),
         "trend": [
             {"label": day_text(monday), "value": tally.acceptance.percent} for monday, tally in found.weeks
@@ -116,7 +117,9 @@ def _reason_url(asked: Asked, slug: str, **changes: str | None) -> str:
 
 def _summary(given: HandoffAsked, found: selectors.Rejections) -> str:
     whole = found.whole
-    told = f"{whole.all['rejected']:,} of {whole.all['mqls']:,} MQLs rejected, {period_text(given.question)}."
+    mqls = whole.all["mqls"]
+    of_all = f"{whole.all['rejected']:,} of {mqls:,} MQL{'' if mqls == 1 else 's'}"
+    told = f"{of_all} rejected, {period_text(given.question)}."
     return f"{told} Counted on the day of MQL."
 
 

@@ -40,7 +40,8 @@ def speed(request: TenantRequest) -> HttpResponse:
     given, follow = _asked(request)
     asked, question = given.asked, given.question
     ground = selectors.handoff_ground(question)
-    found = worth.speed(question, now=asked.now, follow=follow)
+    kept = worth.speed_lately(question, now=asked.now, follow=follow)
+    found = kept.speed
     times = selectors.response_times(question, now=asked.now, ground=ground)
     offered = selectors.handoff_choices(question, ground)
     names = selectors.load_names(offered.tiers)
@@ -64,6 +65,8 @@ def speed(request: TenantRequest) -> HttpResponse:
             for days in FOLLOWED
         ],
         "empty": not times.whole.all["mqls"],
+        "ahead": asked.ahead,
+        "as_of": kept.at if kept.at < asked.now else None,
         "young": found.young,
         "young_url": asked.link("funnel_leads", by=None, follow=str(follow)) + "&stage=young",
         "unclocked": found.unclocked,
@@ -176,7 +179,7 @@ def _slope_words(found: Slope, unit: str, times: float, places: int) -> str:
 def speed_file(request: TenantRequest) -> HttpResponse:
     """GET /speed.csv, .xlsx: the bands."""
     given, follow = _asked(request)
-    found = worth.speed(given.question, now=given.asked.now, follow=follow)
+    found = worth.speed(given.question, now=given.asked.now, follow=follow, is_whole=False)
     currency = request.tenant.currency
     head = ["Response time", "MQLs", "SQL", "Opportunity", "Won", f"Won amount {currency}"]
     head += ["Won without amount", f"{currency} a lead", "Followed for days"]

@@ -62,6 +62,7 @@ def volume(request: TenantRequest) -> HttpResponse:
         "asked": asked,
         "crumbs": [{"label": "Insight"}, {"label": "Volume"}],
         "period": period_text(asked.question),
+        "ahead": asked.ahead,
         "periods": periods,
         "hidden": [
             (name, asked.query[name])

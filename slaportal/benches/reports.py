@@ -228,7 +228,7 @@ def _measure_pages(
 def _rebuild(company: Company) -> tuple[float, int]:
     said: list[date] = []
     began = perf_counter()
-    rebuild(company.tenant_id, progress=lambda done, last: said.append(done))
+    rebuild(company.tenant_id, progress=lambda what, done, last: said.append(done))
     return perf_counter() - began, len(said)
 
 

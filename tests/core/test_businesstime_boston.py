@@ -8,16 +8,16 @@ call exact.
 import csv
 import gzip
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import holidays
 import pytest
 
 from core.businesstime import WorkCalendar
+from tests.outside import needs, outside
 
-ROWS = Path(__file__).parents[2].parent / "shared/data/boston-311-2015/boston_311_2015_h1.csv.gz"
-pytestmark = pytest.mark.skipif(not ROWS.exists(), reason=f"recorded deadlines are not here: {ROWS}")
+ROWS = outside("boston-311-2015", "boston_311_2015_h1.csv.gz")
+pytestmark = needs(ROWS)
 
 ZONE = "America/New_York"
 TOLERANCE = timedelta(minutes=2)

@@ -20,19 +20,18 @@ from routing.models import Decision
 from sla.models import Timer
 from tenants.models import Member, Role
 from tenants.services import add_member, create_tenant
+from tests.outside import needs, outside
 from tests.reporting.scenes import browser
 
 HERE = Path(__file__).parent
-DATA = HERE.parents[2] / "shared" / "data" / "olist-marketing-funnel"
+DATA = outside("olist-marketing-funnel")
 MQLS = DATA / "olist_marketing_qualified_leads_dataset.csv"
 DEALS = DATA / "olist_closed_deals_dataset.csv"
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not MQLS.exists(), reason="the Olist funnel is not beside this checkout: nothing was compared"
-    ),
+    needs(MQLS),
 ]
 PERIOD = {"from": "2017-01-01", "to": "2018-12-31"}
 

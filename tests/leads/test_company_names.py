@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import random
 import string
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,9 @@ from hypothesis import strategies as st
 
 from leads.account_models import AccountSettings
 from leads.company_names import likeness, name_keys, normal_name
+from tests.outside import needs, outside
 
-DATA = Path(__file__).resolve().parents[3] / "shared/data/crm-sales-opportunities/accounts.csv"
+DATA = outside("crm-sales-opportunities", "accounts.csv")
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 WORDS = st.text(string.ascii_lowercase, min_size=4, max_size=18)
 
@@ -82,7 +82,7 @@ def _harmed(word: str, at: int, letter: str, kind: int) -> str:
     return word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
 
 
-@pytest.mark.skipif(not DATA.exists(), reason=f"{DATA.name} of crm-sales-opportunities is not here")
+@needs(DATA)
 def test_the_usual_threshold_finds_typing_errors_and_confuses_no_two_of_85_companies() -> None:
     threshold = AccountSettings().threshold
     with DATA.open(encoding="utf-8", newline="") as file:

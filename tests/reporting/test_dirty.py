@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.errors import Conflict
+from feedback.models import Disposition, Reason
+from feedback.taxonomy import change_reason
 from handoff.corrections import correct
 from leads.account_edit import change_account
 from leads.account_merge import merge_accounts, undo_merge
@@ -13,7 +16,7 @@ from leads.corrections import Correction
 from leads.dirty import mark_accounts_dirty
 from leads.models import Account, DirtyHandoff, Handoff, Lead
 from reporting.facts import drain_tenant
-from reporting.models import HandoffFact
+from reporting.models import HandoffFact, HandoffRollUp
 from tests.factories import Org
 from tests.reporting.scenes import hand_over
 
@@ -78,3 +81,67 @@ def test_more_handoffs_than_a_turn_takes_are_left_to_the_next_turns(in_acme: Org
     while drain_tenant(in_acme.id, limit=2):
         pass
     assert {HandoffFact.objects.get(id=each.id).segment for each in handoffs} == {"medium"}
+
+
+# --- Whose a reason is ---
+
+
+def refused(org: Org, reason: Reason, now: datetime, *, undone: bool = False) -> Handoff:
+    handoff = hand_over(org, at=now - timedelta(days=1), owner=org.reps[0])
+    Disposition.objects.create(
+        handoff=handoff, kind="rejected", at=now, actor="x", reason=reason, undone_at=now if undone else None
+    )
+    return handoff
+
+
+def test_a_reason_that_becomes_routing_s_is_counted_so_in_history_too(in_acme: Org, now: datetime) -> None:
+    reason = Reason.objects.get(kind="reject", slug="bad_contact_data")
+    other = Reason.objects.get(kind="reject", slug="wrong_title")
+    mine = [refused(in_acme, reason, now) for _ in range(3)]
+    refused(in_acme, reason, now, undone=True)
+    refused(in_acme, other, now)
+    drain_tenant(in_acme.id)
+
+    def counted() -> tuple[int, int]:
+        """Rejected, and of these for reasons of routing: of the cells, and of the facts."""
+        cells = HandoffRollUp.objects.filter(cube="team", days=7)
+        sides = list(HandoffFact.objects.filter(decision="rejected").values_list("reason_side", flat=True))
+        told = sum(cell.rejected for cell in cells), sum(cell.rejected_for_routing for cell in cells)
+        assert told == (len(sides), sides.count("routing"))
+        return told
+
+    assert counted() == (4, 0)
+    for side, expected in (("routing", (4, 3)), ("marketing", (4, 0))):
+        change_reason(reason_id=reason.id, said={"side": side}, actor="x", now=now)
+        noted = DirtyHandoff.objects.values_list("handoff_id", flat=True)
+        assert sorted(noted) == sorted(each.id for each in mine)  # each once, and nobody else's
+        drain_tenant(in_acme.id)
+        assert counted() == expected
+
+
+def test_another_name_of_a_reason_has_nothing_counted_again(in_acme: Org, now: datetime) -> None:
+    reason = Reason.objects.get(kind="reject", slug="bad_contact_data")
+    refused(in_acme, reason, now)
+    drain_tenant(in_acme.id)
+    change_reason(reason_id=reason.id, said={"label": "Known to us", "hint": "x"}, actor="x", now=now)
+    Reason.objects.filter(kind="reject").exclude(id=reason.id).update(is_active=False)
+    with pytest.raises(Conflict):
+        change_reason(reason_id=reason.id, said={"side": "routing"}, actor="x", now=now)
+    assert DirtyHandoff.objects.count() == 0
+
+
+def test_another_organisation_s_reason_of_the_same_name_is_not_touched(
+    acme: Org, globex: Org, now: datetime
+) -> None:
+    for org in (acme, globex):
+        with org.scope():
+            refused(org, Reason.objects.get(kind="reject", slug="bad_contact_data"), now)
+            drain_tenant(org.id)
+    with acme.scope():
+        reason = Reason.objects.get(kind="reject", slug="bad_contact_data")
+        change_reason(reason_id=reason.id, said={"side": "routing"}, actor="x", now=now)
+        drain_tenant(acme.id)
+        assert HandoffFact.objects.get().reason_side == "routing"
+    with globex.scope():
+        assert DirtyHandoff.objects.count() == 0
+        assert HandoffFact.objects.get().reason_side == "marketing"

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from feedback.models import Disposition, Reason
+from feedback.taxonomy import change_reason
 from leads.models import Account, Handoff, Lead, Opportunity, Touch
 from leads.services import mark_dirty, record_touch, undo_touch
 from reporting import handoff_rollups
 from reporting.facts import drain_tenant, rebuild
 from reporting.handoff_rollups import are_complete
 from reporting.models import HandoffFact, HandoffRollUp, RollUpState
+from reporting.outcomes.settings import set_money
 from tenants.models import Member
 from tests.factories import Org
 from tests.reporting.scenes import give, hand_over, second_team
@@ -38,6 +40,8 @@ _CHANGES = [
     "source",
     "size",
     "late",
+    "side",
+    "currency",
 ]
 
 
@@ -120,6 +124,14 @@ def change(
         give(handoff, chance.choice([one for one in people if one is not None]), at=at)
     elif what == "source":
         Handoff.objects.filter(id=handoff.id).update(source="Corrected", channel="mail")
+    elif what == "side":
+        reason = Reason.objects.get(kind="reject", slug="wrong_title")
+        side = "marketing" if reason.side == "routing" else "routing"
+        change_reason(reason_id=reason.id, said={"side": side}, actor="x", now=at)
+    elif what == "currency":
+        org.tenant.refresh_from_db()
+        currency = "USD" if org.tenant.currency == "EUR" else "EUR"
+        set_money(tenant=org.tenant, currency=currency, rule="handoff", actor="x", now=at)
     elif what == "size":
         account = Account.objects.create(
             name=f"Firm {chance.random()}", employees=chance.choice([10, 100, 5_000]), created_at=at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,8 @@ from reporting.facts import drain_tenant
 from reporting.leak_facts import leak_facts
 from reporting.leak_settings import leak_terms
 from reporting.models import HandoffFact
+from reporting.selectors import Question, load_names, sight_of
+from reporting.selectors.feedback import FEEDBACK_SPLITS, feedback_of
 from tests.factories import Org
 from tests.reporting.scenes import hand_over
 from tests.reporting.test_handoff_rollups import live_through
@@ -81,6 +84,45 @@ def facts_of(first: date, last: date) -> list[HandoffFact]:
         for each in HandoffFact.objects.all()
         if first <= each.started_at.astimezone(BERLIN).date() <= last
     ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_feedback_from_roll_ups_is_feedback_from_facts(
+    acme: Org, now: datetime, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    with acme.scope():
+        live_through(acme, now, chance)
+        dispute_some(acme, now, chance)
+        for outcome in ("rejected", "", "won"):
+            hand_over(acme, at=now - timedelta(days=9), owner=acme.reps[0], is_history=True, outcome=outcome)
+        some = Handoff.objects.filter(is_history=False).order_by("id")[:6]
+        for handoff in some:
+            Disposition.objects.create(handoff=handoff, kind="progressing", at=now, actor="x")
+            mark_dirty([handoff.id], now)
+        while drain_tenant(acme.id):
+            pass
+        names = load_names()
+        today = now.astimezone(BERLIN).date()
+        asked = Question(zone=BERLIN, first=today - timedelta(days=110), last=today - timedelta(days=2))
+        manager = sight_of(acme.manager)
+        told = 0
+        for question in (
+            asked,
+            replace(asked, first=today - timedelta(days=9)),
+            replace(asked, team=acme.team.id),
+            replace(asked, without=("member_id",)),
+            replace(asked, source="Webinar"),
+            replace(asked, **manager),
+            replace(asked, **sight_of(acme.reps[0])),
+        ):
+            for by in FEEDBACK_SPLITS:
+                rolled = feedback_of(question, by, now=now, names=names)
+                with monkeypatch.context() as patched:
+                    patched.setattr("reporting.selectors.feedback.handoff_ground", lambda question: None)
+                    assert rolled == feedback_of(question, by, now=now, names=names)
+                told += rolled[0].mqls
+        assert told > 0
 
 
 @pytest.mark.parametrize("seed", range(4))

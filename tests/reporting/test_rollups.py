@@ -14,11 +14,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from core.errors import Conflict, ValidationFailed
-from leads.models import Handoff
+from leads.models import DirtyHandoff, Handoff
 from leads.services import mark_dirty
 from reporting.facts import drain, drain_tenant, rebuild
+from reporting.management.commands.rebuild_reports import Command
 from reporting.measures import BUCKET_ENDS, BUCKET_ERROR, RANGES, bucket_of, place_of, quantiles
-from reporting.models import RollUp, RollUpState, TargetFact
+from reporting.models import HandoffFact, HandoffRollUp, RollUp, RollUpState, TargetFact
 from reporting.selectors import SPLITS, Question, by_hour, choices, ground_of, load_names, report, sight_of
 from reporting.selectors.rolled import cube_for
 from sla.models import Target, Timer
@@ -272,9 +273,77 @@ def test_the_command_builds_one_organisation_or_says_that_there_is_none(acme: Or
     said = io.StringIO()
     call_command("rebuild_reports", tenant="acme", stdout=said)
     assert "acme: 4 facts" in said.getvalue()
-    assert "counted to" in said.getvalue()
+    for what in ("clocks", "handoffs", "roll-ups of clocks", "roll-ups of handoffs"):
+        assert f"  {what}: counted to " in said.getvalue()
     with pytest.raises(CommandError, match="nowhere"):
         call_command("rebuild_reports", tenant="nowhere")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_tells_how_far_it_is_every_few_weeks(acme: Org, now: datetime) -> None:
+    with acme.scope():
+        for weeks in (0, 5, 9):
+            hand_over(acme, at=now - timedelta(weeks=weeks), owner=acme.reps[0])
+    said = io.StringIO()
+    call_command("rebuild_reports", stdout=said)
+    lines = [line.strip() for line in said.getvalue().splitlines()]
+    assert lines[1:4] == [f"clocks: counted to {day} of 2026-11-17" for day in told_days(now)]
+    for what in ("handoffs", "roll-ups of clocks", "roll-ups of handoffs"):
+        assert len([line for line in lines if line.startswith(f"{what}: counted to ")]) > 1
+    assert lines[-1] == "acme: 12 facts and their roll-ups are built."
+
+
+def told_days(now: datetime) -> list[date]:
+    first = now - timedelta(weeks=9)
+    return [min(first + timedelta(weeks=weeks), now).date() for weeks in (4, 8, 12)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stage", ["clocks", "handoffs", "roll-ups of clocks", "roll-ups of handoffs"])
+def test_a_rebuild_that_is_broken_off_leaves_everything_and_may_run_again(
+    acme: Org, globex: Org, now: datetime, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    for org in (acme, globex):
+        with org.scope():
+            for number in range(4):
+                hand_over(org, at=now - timedelta(weeks=number * 4), owner=org.reps[0])
+    drain()
+    with acme.scope():
+        expected = everything()
+        mark_dirty([TargetFact.objects.first().handoff_id], now)
+    tell = Command._tell
+
+    def stop(self: Command, what: str, done: date, last: date) -> None:
+        tell(self, what, done, last)
+        if what == stage:
+            raise KeyboardInterrupt
+
+    said = io.StringIO()
+    with monkeypatch.context() as patched:
+        patched.setattr(Command, "_tell", stop)
+        with pytest.raises(CommandError, match="Broken off: the reports of acme") as stopped:
+            call_command("rebuild_reports", tenant="acme", stdout=said)
+    assert stopped.value.returncode == 130
+    assert f"  {stage}: counted to" in said.getvalue()
+    with acme.scope():
+        assert everything() == expected
+        assert DirtyHandoff.objects.count() == 1  # what waits goes on waiting
+    call_command("rebuild_reports", stdout=said)
+    drain()
+    for org in (acme, globex):
+        with org.scope():
+            assert DirtyHandoff.objects.count() == 0
+    with acme.scope():
+        assert everything() == expected
+
+
+def everything() -> list[Any]:
+    """Facts and cells, without the ids of cells, which are new each time."""
+    found: list[Any] = [all_cells()]
+    for model in (TargetFact, HandoffFact, HandoffRollUp):
+        names = [each.name for each in model._meta.fields if each.name != "id" or model is not HandoffRollUp]
+        found.append(sorted(model.objects.values_list(*names), key=str))
+    return found
 
 
 # --- Buckets ---

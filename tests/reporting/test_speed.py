@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from leads.models import Handoff
+from reporting.facts import drain_tenant
 from reporting.leaks.statistics import Group
 from reporting.models import HandoffFact
 from reporting.outcomes.comparing import Moments, compare, slope_within
+from reporting.outcomes.speed import speed_lately
+from reporting.selectors import Question, sight_of
 from tenants.clock import database_clock
 from tests.factories import Org
 from tests.reporting.scenes import browser, hand_over
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
 
 
 def fact(
@@ -157,3 +171,44 @@ def test_the_page_costs_as_many_queries_for_many_leads(in_acme: Org) -> None:
     with CaptureQueriesContext(connection) as many:
         client.get("/speed")
     assert len(few) == len(many) <= 20
+
+
+def test_a_large_organisation_is_counted_every_ten_minutes_and_the_page_says_of_when(
+    in_acme: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = database_clock()
+    at = now - timedelta(days=100)
+    hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at + timedelta(minutes=10))
+    drain_tenant(in_acme.id)
+    question = Question(zone=ZoneInfo("Europe/Berlin"), first=at.date(), last=now.date())
+    monkeypatch.setattr("reporting.outcomes.speed.LARGE", 1)
+
+    def told(moment: datetime, **changes: Any) -> tuple[int, datetime]:
+        found = speed_lately(replace(question, **changes), now=moment, follow=60)
+        return found.speed.leads + found.speed.unclocked, found.at
+
+    assert told(now) == (1, now)
+    hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at + timedelta(minutes=20))
+    drain_tenant(in_acme.id)
+    soon = now + timedelta(minutes=5)
+    assert told(soon) == (1, now)
+    # Another question, and a reader who sees a part, are counted at once.
+    assert told(soon, source="Webinar") == (2, soon)
+    assert told(soon, **sight_of(in_acme.manager)) == (2, soon)
+    page = browser(in_acme.admin).get("/speed")
+    assert "is as of" not in page.content.decode()
+    page = browser(in_acme.admin).get("/speed")
+    assert "is as of" in page.content.decode()
+
+
+def test_a_small_organisation_is_always_counted_anew(in_acme: Org) -> None:
+    now = database_clock()
+    question = Question(
+        zone=ZoneInfo("Europe/Berlin"), first=now.date() - timedelta(days=200), last=now.date()
+    )
+    for number in (1, 2):
+        at = now - timedelta(days=100)
+        hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at + timedelta(minutes=10))
+        drain_tenant(in_acme.id)
+        found = speed_lately(question, now=now, follow=60)
+        assert (found.speed.leads + found.speed.unclocked, found.at) == (number, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,13 @@ from django.test import Client
 
 from leads.models import DirtyHandoff
 from reporting import facts
-from reporting.watch import KIND, watch, watch_tenant
+from reporting.handoff_rollups import are_complete
+from reporting.models import HandoffFact, HandoffRollUp, RollUpState
+from reporting.watch import KIND, have_built_anew, watch, watch_tenant
 from sla import engine
 from sla.models import Finding
 from tenants.clock import database_clock, fixed_clock
+from tenants.models import Tenant
 from tests.factories import Org
 from tests.reporting.scenes import hand_over
 
@@ -94,6 +97,44 @@ def test_history_that_is_written_today_is_not_late(acme: Org, now: datetime) -> 
     waits_since(acme, now, now - timedelta(days=90))
     with acme.scope():
         assert not watch_tenant(now=now + timedelta(minutes=1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_facts_of_before_an_upgrade_or_a_move_are_built_anew_though_nothing_changes(
+    acme: Org, globex: Org, now: datetime
+) -> None:
+    for org in (acme, globex):
+        with org.scope():
+            hand_over(org, at=now - timedelta(days=40), owner=org.reps[0])
+            hand_over(org, at=datetime(2026, 11, 9, 23, 30, tzinfo=now.tzinfo), owner=org.reps[0])
+    facts.drain()
+    expected = {}
+    with acme.scope():
+        expected = counted_days()
+        HandoffFact.objects.update(touches=9)  # what an older layout knew, and nobody has touched since
+        RollUpState.objects.update(handoffs_layout=1)
+    with globex.scope():
+        Tenant.objects.update(time_zone="America/New_York")
+    assert watch(clock=fixed_clock(now)) == 0
+    facts.drain()
+    with acme.scope():
+        assert counted_days() == expected
+        assert set(HandoffFact.objects.values_list("touches", flat=True)) == {0}
+    with globex.scope():
+        assert are_complete("America/New_York")
+        assert max(counted_days()) == date(2026, 11, 9)
+    watch(clock=fixed_clock(now))
+    with acme.scope():
+        assert DirtyHandoff.objects.count() == 0  # once is enough
+
+
+def counted_days() -> list[date]:
+    return sorted(HandoffRollUp.objects.filter(days=1, cube="team").values_list("day", flat=True))
+
+
+def test_an_organisation_without_handoffs_has_nothing_to_build(in_acme: Org, now: datetime) -> None:
+    assert not have_built_anew(now=now)
+    assert DirtyHandoff.objects.count() == 0
 
 
 def test_it_is_a_trouble_for_alarms(acme: Org, globex: Org, now: datetime) -> None:

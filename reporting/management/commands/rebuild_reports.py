@@ -15,7 +15,10 @@ from tenants.selectors import active_tenants
 
 
 class Command(BaseCommand):
-    help = "Build facts and roll-ups of every organisation anew, or of one. Pages work meanwhile."
+    help = (
+        "Build facts and roll-ups of every organisation anew, or of one. Pages work meanwhile. A run that is"
+        " broken off leaves those before as built and the one at hand as it was: run it again."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", metavar="SLUG", help="only this organisation")
@@ -29,11 +32,15 @@ class Command(BaseCommand):
             if wanted in (None, slug):
                 found = True
                 self.stdout.write(f"{slug}: building facts.")
-                count = rebuild(tenant_id, progress=self._tell)
+                try:
+                    count = rebuild(tenant_id, progress=self._tell)
+                except KeyboardInterrupt:
+                    text = f"Broken off: the reports of {slug} are as they were. Run it again."
+                    raise CommandError(text, returncode=130) from None
                 self.stdout.write(f"{slug}: {count:,} facts and their roll-ups are built.")
         if wanted and not found:
             raise CommandError(f"No active organisation has the slug {wanted!r}.")
 
-    def _tell(self, done: date, last: date) -> None:
-        self.stdout.write(f"  counted to {done} of {last}")
+    def _tell(self, what: str, done: date, last: date) -> None:
+        self.stdout.write(f"  {what}: counted to {done} of {last}")
         self.stdout.flush()
