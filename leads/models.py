@@ -115,6 +115,7 @@ class Lead(TenantModel):
     search_name = models.CharField(
         max_length=170, blank=True
     )  # lower-cased "first last": row security wants equality or starts_with
+    lower_last_name = text_search.lower_of("last_name")
     title = models.CharField(max_length=120, blank=True)
     phone = models.CharField(max_length=40, blank=True)  # E.164 where it parses
     country = models.CharField(max_length=60, blank=True)
@@ -163,6 +164,7 @@ class Lead(TenantModel):
             models.Index(fields=["tenant", "owner", "-updated_at"], name="lead_by_owner"),
             models.Index(fields=["tenant", "source", "-updated_at"], name="lead_by_source"),
             models.Index(fields=["tenant", "search_name"], name="lead_by_name"),
+            text_search.index_of("lower_last_name", name="lead_by_last_name"),
             models.Index(fields=["tenant", "account"], name="lead_by_account"),
             # The funnel counts those created in a period from it alone.
             models.Index(
