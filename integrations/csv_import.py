@@ -21,9 +21,10 @@ from zoneinfo import ZoneInfo
 from django.db import DataError, IntegrityError, connection, transaction
 
 from core.errors import Conflict, FieldError, ValidationFailed
-from integrations.history import Owner, Past, Raced, record
+from integrations.history import Raced, record
 from integrations.mappings import CUSTOM, DATE_FIELDS, DATED, DUE_FIELDS, Mapping
 from integrations.models import ImportRun
+from integrations.past import Owner, Past
 from leads.incoming import CompanyIn, LeadIn, check
 from leads.lifecycle import Stage
 from leads.matching import normalise_email

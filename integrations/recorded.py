@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from integrations.mappings import DATED
+from integrations.past import Past
 from leads.lifecycle import Stage
 from leads.models import Handoff, ImportedCycle
-
-if TYPE_CHECKING:
-    from integrations.history import Past
 
 #: What is told of a cycle and counts as a change; which files and until when are not news by themselves.
 TOLD: Final = ("days_only", "touched_at", "changes", "first_touch_due_at", "decision_due_at", "decided_at")
