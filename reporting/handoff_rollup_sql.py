@@ -101,9 +101,11 @@ _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
 from reporting_handofffact where tenant_id = %(tenant)s and kind = 'inbound'"""
 _OF_PERIOD: Final = "{facts} and started_at >= %(start)s and started_at < %(end)s"
 # Offset 0 keeps it a look-up in the index for each day: these are few, and the facts are many.
-_OF_TOUCHED_DAYS: Final = """select fact.* from (select distinct day from touched) as span
-cross join lateral ({facts} and started_at >= span.day::timestamp at time zone %(zone)s
-    and started_at < (span.day + 1)::timestamp at time zone %(zone)s offset 0) as fact"""
+_OF_TOUCHED_DAYS: Final = """select fact.* from (
+    select distinct day::timestamp at time zone %(zone)s as begins,
+        (day + 1)::timestamp at time zone %(zone)s as ends from touched
+) as span
+cross join lateral ({facts} and started_at >= span.begins and started_at < span.ends offset 0) as fact"""
 
 # Cells and facts are numbered, so that what is joined and grouped many times are numbers, not seven columns.
 _FROM_FACTS: Final = """with {touched} numbered as materialized ({rows}),
@@ -144,11 +146,11 @@ summed as (
     group by no, bucket.kind, bucket.start
 )"""
 _DAYS_OF_TOUCHED_WEEKS: Final = """select wanted.no, {of_day}
-from (select distinct cube, day from wanted) as week
+from (select distinct cube, day, day + 7 as after from wanted) as week
 cross join lateral (
     select * from reporting_handoffrollup as kept
     where kept.tenant_id = %(tenant)s and kept.cube = week.cube and kept.days = 1 and kept.day >= week.day
-        and kept.day < week.day + 7
+        and kept.day < week.after
     offset 0
 ) as one
 join wanted on wanted.day = week.day and {same_week}"""
