@@ -193,7 +193,7 @@ class _Reading:
             if entry is not best:
                 why = f"The event of line {best.line} has the same UID and is newer."
                 feed.skipped.append(Skipped(summary_of(entry.event), why, entry.line))
-        self._take(feed, best.event, best.uid, best.line)
+        self._take(feed, best.event, best.uid, best.line, _length(best.event))
 
     def take_series(self, feed: Feed, same: list[_Entry]) -> int:
         """A repeating event with its changed occurrences; how many occurrences the window has."""
@@ -202,7 +202,7 @@ class _Reading:
         if newest is not None and _is_cancelled(newest.event):
             feed.gone.append(f"{newest.uid}#")
             return 0
-        line, uid = (newest or same[0]).line, same[0].uid
+        usual, uid = newest or same[0], same[0].uid
         calendar = Calendar()
         for entry in same:
             if entry.repeats and entry.event["DTSTART"].dt.year < (self.first - OLDEST).year:
@@ -216,20 +216,22 @@ class _Reading:
             found = list(of(calendar).between(self.first - day, self.last + day))
         except Exception as error:  # of whatever kind: the library raises many on rules that make no sense
             why = f"Its repetition cannot be worked out: {str(error)[:80] or type(error).__name__}."
-            feed.skipped.append(Skipped(summary_of(same[0].event), why, line, uid))
+            feed.skipped.append(Skipped(summary_of(same[0].event), why, usual.line, uid))
             return 0
-        lines = {entry.rid: entry.line for entry in same}
+        entries = {entry.rid: entry for entry in same}
+        # The library's occurrences have lost their DURATION, so it is asked of what they repeat.
         for event in found:
             rid = _written(event["RECURRENCE-ID"].dt)
-            self._take(feed, event, f"{uid}#{rid}", lines.get(rid, line))
+            entry = entries.get(rid, usual)
+            self._take(feed, event, f"{uid}#{rid}", entry.line, _length(entry.event))
         return len(found)
 
-    def _take(self, feed: Feed, event: Event, key: str, line: int) -> None:
+    def _take(self, feed: Feed, event: Event, key: str, line: int, length: timedelta | None) -> None:
         summary = summary_of(event)
         try:
             if _is_cancelled(event):
                 feed.gone.append(key)
-            start, end = self._ends(event)
+            start, end = self._ends(event, length)
             happening = Happening(key, summary, start, end, line)
             since, until = happening.span(self.zone)
         except (_Unfit, ValueError, OverflowError, BrokenCalendarProperty) as error:
@@ -250,13 +252,12 @@ class _Reading:
             else:
                 feed.happenings.append(happening)
 
-    def _ends(self, event: Event) -> tuple[date, date]:
-        """[start, end) as a Happening has it. Raises _Unfit."""
+    def _ends(self, event: Event, length: timedelta | None) -> tuple[date, date]:
+        """[start, end) as a Happening has it. length: its DURATION, where it has one. Raises _Unfit."""
         start, end = event.start, event.end
         if isinstance(start, datetime) != isinstance(end, datetime):
             raise _Unfit("It begins with a day and ends at a time, or the other way round.")
         if isinstance(start, datetime) and isinstance(end, datetime):
-            length = event["DURATION"].dt if "DURATION" in event else None
             if length is not None:  # whole days by the wall clock, the rest by the second: the library
                 end = start + timedelta(days=length.days)  # adds both by the wall, also over a change of it
             start, end = _aware(start, self.zone), _aware(end, self.zone)
@@ -273,6 +274,10 @@ def _aware(at: date, zone: ZoneInfo) -> datetime:
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day, tzinfo=zone)
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _length(event: Event) -> timedelta | None:
+    return event["DURATION"].dt if "DURATION" in event else None
 
 
 def _sequence(event: Event) -> int:
