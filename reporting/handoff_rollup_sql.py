@@ -44,9 +44,7 @@ _SHARED: Final = {
     "cells_of_fact": _CELLS.format(row="fact"),
     "cells_of_said": _CELLS.format(row="said"),
     "same": " and ".join(f"kept.{name} = old.{name}" for name in ("days", *_KEY)),
-    "same_cell": " and ".join(
-        f"wanted.{name} = cell.{name}" for name in ("cube", "team_id", "member_id", "value", "reason")
-    ),
+    "same_cell": " and ".join(f"wanted.{name} = placed.{name}" for name in _KEY),
     "same_week": " and ".join(f"wanted.{name} = one.{name}" for name in _KEY[1:]),
     # A column of facts and a count may share a name (touches).
     "of_fact": ", ".join(
@@ -108,13 +106,14 @@ _OF_TOUCHED_DAYS: Final = """select fact.* from (
 cross join lateral ({facts} and started_at >= span.begins and started_at < span.ends offset 0) as fact"""
 
 # Cells and facts are numbered, so that what is joined and grouped many times are numbers, not seven columns.
+# Which cells a fact is in is written down before it is joined: joined at once, a planner that knows the tables
+# compares each fact with all cells of its day.
 _FROM_FACTS: Final = """with {touched} numbered as materialized ({rows}),
 fact as materialized (select row_number() over () as no, numbered.* from numbered),
+placed as materialized (select fact.no, {key_of_fact} from fact {cells_of_fact}),
 {wanted},
 pair as materialized (
-    select fact.no, wanted.no as cell_no
-    from fact {cells_of_fact}
-    join wanted on wanted.day = fact.day and wanted.tier = fact.tier and {same_cell}
+    select placed.no, wanted.no as cell_no from placed join wanted on {same_cell}
 ), summed as (
     select cell_no, max(fact.tier_name) as tier_name, {sums}
     from pair join fact using (no) group by cell_no
@@ -129,8 +128,7 @@ pair as materialized (
     group by pair.cell_no, long.kind, long.start
 )"""
 _ALL_WANTED: Final = """wanted as materialized (
-    select row_number() over () as no, every.*
-    from (select distinct {key_of_fact} from fact {cells_of_fact}) as every
+    select row_number() over () as no, every.* from (select distinct {keys} from placed) as every
 )"""
 _TOUCHED_WANTED: Final = (
     """wanted as materialized (select row_number() over () as no, touched.* from touched)"""
