@@ -1,7 +1,7 @@
 """Keep the facts true: what was written down as changed is computed again, whole, from what is there.
 
 Facts hold nothing of their own, so building them twice gives the same rows, and a lost one is mended by
-`rebuild`. Drills and other test leads have none. The roll-ups of what changed are counted anew in the same
+`rebuild`. Drills and other test leads have none. The roll-ups are told of what changed in the same
 transaction; the first drain of an organisation that has none counts all of them.
 """
 
@@ -12,16 +12,16 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 from functools import partial
+from types import ModuleType
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from leads.models import Handoff
 from reporting import handoff_facts, handoff_rollups, rollups, watch
-from reporting.rollup_sql import COUNTED
-from reporting.rollups import NOBODY, Counted
+from reporting.rollups import TOLD, Changes
 from sla.models import Timer
 from sla.policies import due_without_pauses
 from sla.rows import read_timers
@@ -41,13 +41,13 @@ _LOCK: Final = 0x5A1F
 
 _OF_HANDOFFS: Final = "handoff_id = any(%(handoffs)s::uuid[])"
 _OF_SPAN: Final = " and h.started_at >= %(start)s and h.started_at < %(end)s"
-_DELETE: Final = "delete from reporting_targetfact where tenant_id = %(tenant)s and "
-_GIVE_BACK: Final = " returning "
+_DELETE: Final = "delete from reporting_targetfact as f where tenant_id = %(tenant)s and "
+_GIVE_BACK: Final = f" returning {TOLD.format(row='f')}"
 
 # Whom the company's clock counts for: who owned the lead when it was answered, else who owns it, else the
 # last who did. An owner's clock counts for its owner.
 _INSERT: Final = """
-insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
+insert into reporting_targetfact as f (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
     source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
     wall_seconds, is_history, excused, plain_due_at, paused_seconds, kind)
 select t.id, t.tenant_id, t.handoff_id, h.lead_id, t.target, t.clock, who.member_id, m.team_id, h.source,
@@ -84,7 +84,7 @@ where t.tenant_id = %(tenant)s and not h.is_test
 # working time. A day without a time says whether it was in time where the whole day lies on one side of the
 # deadline. One of which that cannot be said is called off: left out of the base.
 _INSERT_RECORDED: Final = """
-insert into reporting_targetfact (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
+insert into reporting_targetfact as f (id, tenant_id, handoff_id, lead_id, target, clock, member_id, team_id,
     source, campaign, tier, tier_name, started_at, due_at, met_at, closed_at, verdict, business_seconds,
     wall_seconds, is_history, excused, plain_due_at, paused_seconds)
 select md5(t.handoff_id::text || said.target)::uuid, t.tenant_id, t.handoff_id, h.lead_id, said.target,
@@ -253,28 +253,35 @@ def _build(handoff_ids: Collection[UUID]) -> None:
     values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
-        "zone": zone,
-        "nobody": str(NOBODY),
         **_without_pauses(Q(handoff_id__in=list(handoff_ids))),
     }
+    changes = Changes()
     with connection.cursor() as cursor:
-        cursor.execute(_DELETE + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
-        before = {Counted(*row) for row in cursor.fetchall()}
-        cursor.execute(_INSERT + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
-        after = {Counted(*row) for row in cursor.fetchall()}
-        cursor.execute(_INSERT_RECORDED + " and t." + _OF_HANDOFFS + _GIVE_BACK + COUNTED, values)
-        after |= {Counted(*row) for row in cursor.fetchall()}
-    changed = handoff_facts.build(handoff_ids, zone=zone)
+        cursor.execute(_DELETE + _OF_HANDOFFS + _GIVE_BACK, values)
+        changes.gone(cursor.fetchall())
+        for insert in (_INSERT, _INSERT_RECORDED):
+            cursor.execute(insert + " and t." + _OF_HANDOFFS + _GIVE_BACK, values)
+            changes.made(cursor.fetchall())
+    changes_of_handoffs = handoff_facts.build(handoff_ids)
     if rollups.are_complete(zone):
-        rollups.refresh(before ^ after, zone=zone)
+        _refresh(rollups, changes, zone)
     else:
         rollups.rebuild(zone=zone)
     if handoff_rollups.are_complete(zone):
-        handoff_rollups.refresh(changed, zone=zone)
+        _refresh(handoff_rollups, changes_of_handoffs, zone)
     else:
         # An upgrade that brought these facts, or columns of them, left handoffs without that nobody changes.
         handoff_facts.rebuild(zone=zone)
         handoff_rollups.rebuild(zone=zone)
+
+
+def _refresh(kind: ModuleType, changes: Changes, zone: str) -> None:
+    try:
+        with transaction.atomic():
+            kind.refresh(changes, zone=zone)
+    except IntegrityError:
+        logger.exception("Roll-ups were not the sum of their facts, and are counted anew.")
+        kind.rebuild(zone=zone)
 
 
 def _without_pauses(which: Q) -> dict[str, Any]:

@@ -16,10 +16,8 @@ from django.db.models import Max, Min
 from leads.completeness import SPOILING
 from leads.models import Handoff
 from leads.quality import COMPLETE, INSTEAD
-from reporting import handoff_rollups
-from reporting.handoff_rollup_sql import COUNTED
-from reporting.handoff_rollups import Counted
 from reporting.measures import SEGMENTS
+from reporting.rollups import TOLD, Changes
 from tenants.context import current_tenant_id
 
 
@@ -169,21 +167,22 @@ where h.tenant_id = %(tenant)s and not h.is_test
 """
 _INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks(), of_clock=_of_clock())
 _DELETE: Final = "delete from reporting_handofffact as f where tenant_id = %(tenant)s"
-_GIVE_BACK: Final = f" returning {COUNTED}"
+_GIVE_BACK: Final = f" returning {TOLD.format(row='f')}"
 
 
-def build(handoff_ids: Collection[UUID], *, zone: str) -> set[Counted]:
+def build(handoff_ids: Collection[UUID]) -> Changes:
     """Build the facts of these handoffs anew; gives back those that differ, as they were and as they are."""
-    values = {
-        **handoff_rollups.constants(zone),
+    values: dict[str, Any] = {
+        "tenant": current_tenant_id(),
         "handoffs": [str(handoff_id) for handoff_id in handoff_ids],
     }
+    changes = Changes()
     with connection.cursor() as cursor:
         cursor.execute(_DELETE + " and id = any(%(handoffs)s::uuid[])" + _GIVE_BACK, values)
-        before = {Counted(*row) for row in cursor.fetchall()}
+        changes.gone(cursor.fetchall())
         cursor.execute(_INSERT + " and h.id = any(%(handoffs)s::uuid[])" + _GIVE_BACK, values)
-        after = {Counted(*row) for row in cursor.fetchall()}
-    return before ^ after
+        changes.made(cursor.fetchall())
+    return changes
 
 
 #: Days of handoffs that a rebuild builds at once.

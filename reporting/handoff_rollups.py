@@ -1,5 +1,5 @@
 """Roll-ups of handoffs: facts counted by day and by week, as `reporting.rollups` counts those of clocks, by
-the same rules: the cells that a changed fact is in, or was in, are counted anew, never added to.
+the same rules.
 
 Cubes, each with the columns that questions ask for together:
 
@@ -15,18 +15,15 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final
 from zoneinfo import ZoneInfo
-
-from django.db import connection
 
 from reporting import handoff_rollup_sql as statements
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffFact, HandoffRollUp, RollUpState
-from reporting.rollups import NOBODY, fill_by, weeks_of
+from reporting.rollups import NOBODY, Changes, change, fill_by, weeks_of
 from tenants.context import current_tenant_id
 
 #: The columns of facts that tell a cube's cells apart. The cheapest to read first.
@@ -47,40 +44,17 @@ REASON_CUBES: Final[Mapping[str, frozenset[str]]] = {
 LAYOUT: Final = 4
 
 
-class Counted(NamedTuple):
-    """The cells of a fact and all that it says: two that are equal here count alike."""
-
-    id: UUID
-    day: date
-    team_id: UUID
-    member_id: UUID
-    source: str
-    campaign: str
-    channel: str
-    segment: str
-    tier: str
-    refused: str | None  # reason of its rejection
-    digest: str
-
-
 def are_complete(zone: str) -> bool:
     """Whether every fact of a handoff is rolled up by this zone's days."""
     return bool(RollUpState.objects.filter(handoffs_zone=zone, handoffs_layout=LAYOUT).exists())
 
 
-def refresh(facts: Collection[Counted], *, zone: str) -> None:
-    """Count the cells anew that these facts are in, or were in."""
-    cells = {(*fact[1:10],) for fact in facts}
-    if not cells:
-        return
-    names = ("days", "teams", "members", "sources", "campaigns", "channels", "segments", "tiers", "reasons")
-    columns = {name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)}
-    for ids in ("teams", "members"):
-        columns[ids] = [str(each) for each in columns[ids]]
-    values = {**constants(zone), **columns}
-    with connection.cursor() as cursor:
-        cursor.execute(statements.ERASE_TOUCHED, values)
-    fill_by(values, statements.FILL_TOUCHED_DAYS, statements.FILL_TOUCHED_WEEKS)
+def refresh(changes: Changes, *, zone: str) -> None:
+    """Take from the cells what facts gave that are gone, and add what those give that are new.
+
+    Raises IntegrityError where a cell would count less than nothing: it had not been the sum of its facts.
+    """
+    change(HandoffRollUp, statements.CHANGE, changes, _constants(zone))
 
 
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
@@ -94,12 +68,11 @@ def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) 
 def _fill(monday: date, after: date, *, zone: str) -> None:
     """Count the cells of whole weeks that have none."""
     start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
-    values = {**constants(zone), "start": start, "end": end, "first": monday, "after": after}
+    values = {**_constants(zone), "start": start, "end": end, "first": monday, "after": after}
     fill_by(values, statements.FILL_DAYS, statements.FILL_WEEKS)
 
 
-def constants(zone: str) -> dict[str, Any]:
-    """Parameters of every statement."""
+def _constants(zone: str) -> dict[str, Any]:
     return {
         "tenant": current_tenant_id(),
         "zone": zone,

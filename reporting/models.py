@@ -297,7 +297,7 @@ class RollUp(TenantModel):
 
     Ids of no member and no team are `rollups.NOBODY`, so that keys compare. Response times are four lists of
     one length: the lower end of a bucket (reporting.measures), how many answers in time and late fell into
-    it, and their seconds together.
+    it, and their seconds together. A cell keeps the name of a tier that one of its facts ever gave.
     """
 
     cube = models.CharField(max_length=8)

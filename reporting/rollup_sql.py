@@ -1,16 +1,18 @@
 """The statements of reporting.rollups, composed of what they share.
 
-Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of those about touched cells: days,
-hours, clocks, targets, teams, members, sources, campaigns, tiers, lists of one length. Of those about a
-period: start and end (instants), first and after (days).
+Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of CHANGE: rows and signs, lists of one
+length: facts as text, and 1 for each that is new and -1 for each that is gone. Of those about a period: start
+and end (instants), first and after (days).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 # What tells the cells of all cubes apart.
 _KEY: Final = "day, clock, target, cube, team_id, member_id, value, tier"
+_CELL: Final = "days, day, clock, target, cube, team_id, member_id, value, tier"
 
 # What is told of a fact that no column of it says. whole: had no pause stopped its clock.
 _OF_FACTS: Final = {
@@ -25,65 +27,32 @@ _OF_FACTS: Final = {
 _HOUR: Final = """(extract(isodow from started_at at time zone %(zone)s) * 24 - 24
     + extract(hour from started_at at time zone %(zone)s))::int::text"""
 
-#: The columns of reporting.rollups.Counted, over rows of facts.
-COUNTED: Final = """id, (started_at at time zone %(zone)s)::date, {hour}, clock, target,
-    coalesce(team_id, %(nobody)s::uuid), coalesce(member_id, %(nobody)s::uuid), source, campaign, tier,
-    tier_name, verdict, closed_at is null, {seconds}, {whole_seconds}, {kept_by_pause},
-    {called_off_by_pause}""".format(hour=_HOUR, **_OF_FACTS)
-
 # The cells that a row is in, by cube.
 _CELLS: Final = """cross join lateral (values
-    ('team', {row}.team_id, %(nobody)s::uuid, '', {row}.tier),
-    ('rep', {row}.team_id, {row}.member_id, '', {row}.tier),
-    ('source', {row}.team_id, %(nobody)s::uuid, {row}.source, {row}.tier),
-    ('campaign', {row}.team_id, %(nobody)s::uuid, {row}.campaign, {row}.tier),
-    ('hour', {row}.team_id, %(nobody)s::uuid, {row}.hour, '')
+    ('team', fact.team_id, %(nobody)s::uuid, '', fact.tier),
+    ('rep', fact.team_id, fact.member_id, '', fact.tier),
+    ('source', fact.team_id, %(nobody)s::uuid, fact.source, fact.tier),
+    ('campaign', fact.team_id, %(nobody)s::uuid, fact.campaign, fact.tier),
+    ('hour', fact.team_id, %(nobody)s::uuid, fact.hour, '')
 ) as cell(cube, team_id, member_id, value, tier)"""
 
-_TOUCHED: Final = """touched as materialized (
-    select distinct said.day, said.clock, said.target, cell.cube, cell.team_id, cell.member_id, cell.value,
-        cell.tier
-    from unnest(%(days)s::date[], %(hours)s::text[], %(clocks)s::text[], %(targets)s::text[],
-        %(teams)s::uuid[], %(members)s::uuid[], %(sources)s::text[], %(campaigns)s::text[], %(tiers)s::text[])
-        as said(day, hour, clock, target, team_id, member_id, source, campaign, tier)
-    {cells}
-), touched_week as materialized (
-    select distinct date_trunc('week', day)::date as day, clock, target, cube, team_id, member_id, value, tier
-    from touched where cube <> 'hour'
-)"""
-
-# By the unique key, one after the other: a join might compare every cell with each of these.
-_ERASE: Final = """with {touched}, old as (
-    select 1 as days, touched.* from touched union all select 7, touched_week.* from touched_week
-)
-delete from reporting_rollup where tenant_id = %(tenant)s and ctid = any(array(
-    select found.at from old cross join lateral (
-        select kept.ctid as at from reporting_rollup as kept
-        where kept.tenant_id = %(tenant)s and kept.days = old.days and kept.day = old.day
-            and kept.clock = old.clock and kept.target = old.target and kept.cube = old.cube
-            and kept.team_id = old.team_id and kept.member_id = old.member_id and kept.value = old.value
-            and kept.tier = old.tier
-        limit 1
-    ) as found
-))
-"""
-
-# Facts of a period, from what the index fact_of_period holds.
 _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, {hour} as hour, clock, target,
     source, campaign, tier, tier_name, verdict, closed_at is null as is_open,
     coalesce(team_id, %(nobody)s::uuid) as team_id,
     coalesce(member_id, %(nobody)s::uuid) as member_id, {seconds} as seconds,
     {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
-    {called_off_by_pause} as called_off_by_pause
-from reporting_targetfact
-where tenant_id = %(tenant)s and started_at >= {start} and started_at < {end} and kind = 'inbound'"""
-# Where a day begins and ends is told beforehand: row security keeps a condition that calls a function from
-# the index, and each day would read the facts of all.
-_FACTS_OF_TOUCHED_DAYS: Final = """(
-    select distinct day, clock, target, day::timestamp at time zone %(zone)s as begins,
-        (day + 1)::timestamp at time zone %(zone)s as ends from touched
-) as wanted
-cross join lateral ({facts} and clock = wanted.clock and target = wanted.target offset 0) as fact"""
+    {called_off_by_pause} as called_off_by_pause{more}
+from {rows} where tenant_id = %(tenant)s and kind = 'inbound'"""
+# From what the index fact_of_period holds.
+_OF_PERIOD: Final = " and started_at >= %(start)s and started_at < %(end)s"
+# Offset 0: each text is read once, and not once a column.
+_CHANGED: Final = """(
+    select (said.fact).*, said.sign
+    from (
+        select text::reporting_targetfact as fact, sign
+        from unnest(%(rows)s::text[], %(signs)s::int[]) as said(text, sign) offset 0
+    ) as said
+) as changed"""
 
 # A cell is the sum of pieces. A fact is one piece; where its clock was paused and answered, a second one puts
 # its whole time into the bucket that it would be in without pauses, and the first takes it out of its own.
@@ -92,7 +61,7 @@ _BUCKET: Final = "{0} - {0} %% (%(widths)s::int[])[1 + width_bucket({0}, %(ends)
 _PIECES_OF_FACTS: Final = """select fact.day, fact.clock, fact.target, cell.cube, cell.team_id,
     cell.member_id, cell.value, cell.tier, case when cell.cube = 'hour' then '' else fact.tier_name end
     as tier_name, {pieces}
-from {facts}
+from ({facts}) as fact
 cross join lateral (
     select {bucket} as start, (verdict = 'met')::int as kept, (verdict = 'missed')::int as broken,
         (verdict in ('open', 'paused'))::int as running, (verdict = 'cancelled')::int as called_off,
@@ -109,11 +78,8 @@ cross join lateral (
     where whole_seconds is not null
 ) as piece
 {cells}"""
-# or, for a week, of some pieces a day: one for its counts, and one for each bucket of its response times.
-_PIECES_OF_DAYS: Final = """select {day} as day, one.clock, one.target, one.cube, one.team_id, one.member_id,
-    one.value, one.tier, one.tier_name, piece.*
-from {days}
-cross join lateral (
+# What was counted is some pieces again: one for its counts, and one for each bucket of its response times.
+_PIECES_OF_CELL: Final = """cross join lateral (
     select null::int as start, kept, broken, running, called_off, unanswered, kept_by_pause,
         called_off_by_pause, 0 as in_time, 0 as late, null::bigint as seconds, 0 as shift_in_time,
         0 as shift_late, 0::bigint as shift_seconds
@@ -124,23 +90,13 @@ cross join lateral (
         one.shift_seconds)
         as bucket(start, in_time, late, seconds, shift_in_time, shift_late, shift_seconds)
 ) as piece"""
-# Offset 0 keeps it a look-up in the index for each week.
-_DAYS_OF_TOUCHED_WEEKS: Final = """(
-    select distinct cube, clock, target, day, day + 7 as after from touched_week
-) as span
-cross join lateral (
-    select * from reporting_rollup as kept
-    where kept.tenant_id = %(tenant)s and kept.cube = span.cube and kept.days = 1 and kept.clock = span.clock
-        and kept.target = span.target and kept.day >= span.day and kept.day < span.after
-    offset 0
-) as one
-join touched_week as week on week.day = span.day and one.clock = week.clock and one.target = week.target
-    and one.cube = week.cube and one.team_id = week.team_id and one.member_id = week.member_id
-    and one.value = week.value and one.tier = week.tier"""
-_DAYS_OF_PERIOD: Final = """(select * from reporting_rollup
+_PIECES_OF_DAYS: Final = """select date_trunc('week', one.day)::date as day, one.clock, one.target, one.cube,
+    one.team_id, one.member_id, one.value, one.tier, one.tier_name, piece.*
+from (
+    select * from reporting_rollup
     where tenant_id = %(tenant)s and days = 1 and cube <> 'hour' and day >= %(first)s and day < %(after)s
-) as one"""
-
+) as one
+{pieces_of_cell}"""
 # Of rows that come in the order of their buckets: an order of its own for each list would cost more than
 # all else.
 _LIST: Final = "coalesce(array_agg({what}) filter (where start is not null), '{{}}')"
@@ -159,73 +115,112 @@ _COUNTS: Final = (
 )
 _BINNED: Final = ("in_time", "late", "seconds")
 _SHIFTED: Final = ("shift_in_time", "shift_late", "shift_seconds")
-_FILL: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier_name, {counts}, starts,
-    {lists})
-select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), {sum_of_counts}, {values_of_lists}
+_SUMMED: Final = (*_COUNTS, *_BINNED, *_SHIFTED)
+_STORE: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier_name, {counts}, starts,
+    {lists})"""
+_FILL: Final = """{store}
+select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), {sums_of_counts}, {values_of_lists}
 from (
     select {key}, start, max(tier_name) as tier_name, {sums}
     from ({pieces}) as piece group by {key}, start order by {key}, start
 ) as binned group by {key}
 """
-_WITH_TOUCHED: Final = "with {touched} {statement}"
-_ONLY_TOUCHED: Final = "select * from ({pieces}) as found where ({key}) in (select {key} from touched)"
+# What a change adds to cells and takes from them, put together with what these cells held. Cells are
+# numbered, and looked up by the unique key one after the other: a join might compare every cell with each of
+# these. A bucket that nothing is in any more is none, but its row may have counts to tell. An empty cell is
+# removed by the caller, who is told its id.
+_CHANGE: Final = """with changed as materialized (
+    select span.days, coalesce(span.monday, day) as day, {key_but_day}, start, max(tier_name) as tier_name,
+        {sums}
+    from ({pieces}) as piece
+    cross join lateral (values (1, null), (7, date_trunc('week', day)::date)) as span(days, monday)
+    where span.days = 1 or cube <> 'hour'
+    group by 1, 2, {key_but_day}, start
+), cell as materialized (
+    select row_number() over () as no, every.* from (select distinct {cell} from changed) as every
+), known as materialized (
+    select cell.no, kept.* from cell cross join lateral (
+        select tier_name, {counts}, starts, {lists} from reporting_rollup as kept
+        where kept.tenant_id = %(tenant)s and {same_as_kept} limit 1
+    ) as kept
+), binned as (
+    select no, case when sum(in_time + late) <> 0 or sum(shift_in_time + shift_late) <> 0 then start end
+        as start, max(tier_name) as tier_name, {sums}
+    from (
+        select cell.no, start, tier_name, {summed} from changed join cell on {same_as_changed}
+        union all
+        select one.no, piece.start, one.tier_name, {of_piece} from known as one {pieces_of_cell}
+    ) as piece
+    group by no, piece.start order by no, start
+), listed as (
+    select no, max(tier_name) as tier_name, {sums_of_counts}, {values_of_lists} from binned group by no
+), stored as (
+    {store}
+    select gen_random_uuid(), %(tenant)s, {cell}, tier_name, {counts}, starts, {lists}
+    from listed join cell using (no)
+    on conflict (tenant_id, cube, days, clock, target, day, team_id, member_id, value, tier)
+    do update set {replaced}
+    returning id, kept + broken + running + called_off as total
+)
+select id from stored where total = 0
+"""
 
 
-def _fill(length: int, pieces: str) -> str:
-    values = [_LIST.format(what=what) for what in ("start", *_BINNED)]
-    return _FILL.format(
-        key=_KEY,
-        length=length,
-        pieces=pieces,
-        counts=", ".join(_COUNTS),
-        lists=", ".join([*_BINNED, *_SHIFTED]),
-        sum_of_counts=", ".join(f"sum({what})" for what in _COUNTS),
-        values_of_lists=", ".join(values + [_SHIFT.format(what=what) for what in _SHIFTED]),
-        sums=", ".join(f"sum({what}) as {what}" for what in (*_COUNTS, *_BINNED, *_SHIFTED)),
-    )
+def _sums(names: Iterable[str]) -> str:
+    return ", ".join(f"sum({name}) as {name}" for name in names)
 
 
-def _of_touched(statement: str) -> str:
-    return _WITH_TOUCHED.format(touched=_touched(), statement=statement)
+def _same(left: str, right: str) -> str:
+    return " and ".join(f"{left}.{name} = {right}.{name}" for name in _CELL.split(", "))
 
 
-def _touched() -> str:
-    return _TOUCHED.format(cells=_CELLS.format(row="said"))
+_SHARED: Final = {
+    "key": _KEY,
+    "counts": ", ".join(_COUNTS),
+    "lists": ", ".join([*_BINNED, *_SHIFTED]),
+    "sums_of_counts": _sums(_COUNTS),
+    "sums": _sums(_SUMMED),
+    "values_of_lists": ", ".join(
+        [_LIST.format(what="start") + " as starts"]
+        + [_LIST.format(what=what) + f" as {what}" for what in _BINNED]
+        + [_SHIFT.format(what=what) + f" as {what}" for what in _SHIFTED]
+    ),
+    # Of CHANGE.
+    "cell": _CELL,
+    "key_but_day": _KEY.removeprefix("day, "),
+    "summed": ", ".join(_SUMMED),
+    "of_piece": ", ".join(f"piece.{what}" for what in _SUMMED),
+    "same_as_kept": _same("kept", "cell"),
+    "same_as_changed": _same("changed", "cell"),
+    "replaced": ", ".join(
+        f"{name} = excluded.{name}" for name in ("tier_name", *_COUNTS, "starts", *_BINNED, *_SHIFTED)
+    ),
+}
 
 
-def _pieces_of_facts(facts: str) -> str:
+def _made(template: str, **parts: object) -> str:
+    shared = {**_SHARED, "store": _STORE.format(**_SHARED)}
+    return template.format(**shared, pieces_of_cell=_PIECES_OF_CELL, **parts)
+
+
+def _facts(rows: str, *, more: str = "") -> str:
+    return _FACTS.format(rows=rows, more=more, hour=_HOUR, **_OF_FACTS)
+
+
+def _pieces(facts: str, *, times: str = "") -> str:
     return _PIECES_OF_FACTS.format(
         facts=facts,
-        cells=_CELLS.format(row="fact"),
+        cells=_CELLS,
         pieces=", ".join(
             ["case when cell.cube <> 'hour' then piece.start end as start"]
-            + [f"piece.{what}" for what in (*_COUNTS, *_BINNED, *_SHIFTED)]
+            + [f"piece.{what}{times} as {what}" for what in _SUMMED]
         ),
         bucket=_BUCKET.format("seconds"),
         whole_bucket=_BUCKET.format("whole_seconds"),
     )
 
 
-_TOUCHED_FACTS: Final = _FACTS_OF_TOUCHED_DAYS.format(
-    facts=_FACTS.format(
-        start="wanted.begins",
-        end="wanted.ends",
-        hour=_HOUR,
-        **_OF_FACTS,
-    )
-)
-_PERIOD_FACTS: Final = "({facts}) as fact".format(
-    facts=_FACTS.format(start="%(start)s", end="%(end)s", hour=_HOUR, **_OF_FACTS)
-)
-
-ERASE_TOUCHED: Final = _ERASE.format(touched=_touched())
-FILL_TOUCHED_DAYS: Final = _of_touched(
-    _fill(1, _ONLY_TOUCHED.format(pieces=_pieces_of_facts(_TOUCHED_FACTS), key=_KEY))
-)
-FILL_TOUCHED_WEEKS: Final = _of_touched(
-    _fill(7, _PIECES_OF_DAYS.format(day="week.day", days=_DAYS_OF_TOUCHED_WEEKS))
-)
-FILL_DAYS: Final = _fill(1, _pieces_of_facts(_PERIOD_FACTS))
-FILL_WEEKS: Final = _fill(
-    7, _PIECES_OF_DAYS.format(day="date_trunc('week', one.day)::date", days=_DAYS_OF_PERIOD)
-)
+#: See reporting.rollups.change.
+CHANGE: Final = _made(_CHANGE, pieces=_pieces(_facts(_CHANGED, more=", sign"), times=" * fact.sign"))
+FILL_DAYS: Final = _made(_FILL, length=1, pieces=_pieces(_facts("reporting_targetfact") + _OF_PERIOD))
+FILL_WEEKS: Final = _made(_FILL, length=7, pieces=_made(_PIECES_OF_DAYS))

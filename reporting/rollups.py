@@ -11,9 +11,11 @@ There are five cubes, each with the columns that questions ask for together:
 A cube crosses no more than that, so that its cells stay few however many handoffs there are. What none of
 them answers (the reps of one source) is counted from the facts.
 
-A cell is never added to or taken from: the cells that a changed fact is in, or was in, are counted anew from
-the facts, in the transaction that builds these. So they cannot drift, and late or corrected events need no
-thought. The one thing that time alone changes, a deadline that passes unnoted, is left to the reader.
+A cell is a sum over its facts, and nothing else: what a changed fact gave as it was is taken from its cells,
+and what it gives as it is is added, in the transaction that changes it. So a change costs what it changes,
+however long the history, and late or corrected events need no thought. What a fact gives depends on the fact
+alone; where that is defined anew (LAYOUT), all is counted anew. The one thing that time alone changes, a
+deadline that passes unnoted, is left to the reader.
 
 Cells count inbound handoffs alone. Outbound ones are few, and counted from their facts.
 
@@ -22,9 +24,9 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -35,7 +37,7 @@ from reporting import rollup_sql
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import RollUp, RollUpState, TargetFact
 from tenants.context import current_tenant_id
-from tenants.models import Tenant
+from tenants.models import Tenant, TenantModel
 
 #: The columns of facts that tell a cube's cells apart. The cheapest to read first.
 CUBES: Final[Mapping[str, frozenset[str]]] = {
@@ -54,26 +56,35 @@ _AT_ONCE: Final = 50_000
 _MOST_WEEKS: Final = 8
 
 
-class Counted(NamedTuple):
-    """All of a fact that a cell counts: two facts that are equal here count alike."""
+#: What the statements that build facts give back of each: its id, and all of it as text.
+TOLD: Final = "{row}.id, {row}::text"
 
-    id: UUID
-    day: date
-    hour: str  # since Monday's midnight, where the clock started
-    clock: str
-    target: str
-    team_id: UUID
-    member_id: UUID
-    source: str
-    campaign: str
-    tier: str
-    tier_name: str
-    verdict: str
-    is_answerable: bool
-    seconds: int | None
-    whole_seconds: int | None
-    kept_by_pause: bool
-    called_off_by_pause: bool
+
+class Changes:
+    """Facts as they were and as they are now: what a change takes from cells, and what it gives to them."""
+
+    def __init__(self) -> None:
+        self._signs: dict[tuple[UUID, str], int] = {}
+
+    def gone(self, told: Iterable[tuple[UUID, str]]) -> None:
+        """Facts that are no longer. told: rows of TOLD."""
+        self._count(told, -1)
+
+    def made(self, told: Iterable[tuple[UUID, str]]) -> None:
+        """Facts that are new."""
+        self._count(told, 1)
+
+    def _count(self, told: Iterable[tuple[UUID, str]], sign: int) -> None:
+        for row in told:
+            if self._signs.pop(row, 0) == 0:  # one that came back as it was changes nothing
+                self._signs[row] = sign
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The parameters `rows` and `signs` of statements."""
+        return {"rows": [text for _, text in self._signs], "signs": list(self._signs.values())}
+
+    def __bool__(self) -> bool:
+        return bool(self._signs)
 
 
 def zone_of_days() -> str:
@@ -87,19 +98,21 @@ def are_complete(zone: str) -> bool:
     return bool(RollUpState.objects.filter(zone=zone, layout=LAYOUT).exists())
 
 
-def refresh(facts: Collection[Counted], *, zone: str) -> None:
-    """Count the cells anew that these facts are in, or were in."""
-    cells = sorted({(*fact[1:10],) for fact in facts})
-    if not cells:
+def refresh(changes: Changes, *, zone: str) -> None:
+    """Take from the cells what facts gave that are gone, and add what those give that are new.
+
+    Raises IntegrityError where a cell would count less than nothing: it had not been the sum of its facts.
+    """
+    change(RollUp, rollup_sql.CHANGE, changes, _constants(zone))
+
+
+def change(model: type[TenantModel], text: str, changes: Changes, values: Mapping[str, Any]) -> None:
+    """Carry out a statement that changes cells, and remove those that count nothing any more."""
+    if not changes:
         return
-    names = ("days", "hours", "clocks", "targets", "teams", "members", "sources", "campaigns", "tiers")
-    columns = {name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)}
-    for ids in ("teams", "members"):
-        columns[ids] = [str(each) for each in columns[ids]]
-    values = {**_constants(zone), **columns}
-    with connection.cursor() as cursor:
-        cursor.execute(rollup_sql.ERASE_TOUCHED, values)
-    fill_by(values, rollup_sql.FILL_TOUCHED_DAYS, rollup_sql.FILL_TOUCHED_WEEKS)
+    emptied = fill_by({**values, **changes.columns()}, text)
+    if emptied:
+        model._default_manager.filter(id__in=[row[0] for row in emptied]).delete()
 
 
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
@@ -145,13 +158,16 @@ _AFTER: Final = """set local enable_nestloop to default; set local enable_mergej
 set local enable_sort to default; set local work_mem to default"""
 
 
-def fill_by(values: Mapping[str, Any], *texts: str) -> None:
-    """Carry out statements that count cells, so that what they join is joined by hashing."""
+def fill_by(values: Mapping[str, Any], *texts: str) -> list[tuple[Any, ...]]:
+    """Carry out statements that count cells, so that what they join is joined by hashing; the rows that the
+    last gives back."""
     with connection.cursor() as cursor:
         cursor.execute(_BEFORE)
         for text in texts:
             cursor.execute(text, values)
+        rows = cursor.fetchall() if cursor.description else []
         cursor.execute(_AFTER)
+        return rows
 
 
 def _constants(zone: str) -> dict[str, Any]:

@@ -94,6 +94,24 @@ def test_after_any_history_the_roll_ups_are_those_of_a_rebuild(
     assert all_cells() == found
 
 
+@pytest.mark.parametrize("model", [RollUp, HandoffRollUp])
+def test_a_cell_that_would_count_less_than_nothing_has_all_counted_anew(
+    in_acme: Org, now: datetime, model: type[RollUp | HandoffRollUp], caplog: pytest.LogCaptureFixture
+) -> None:
+    handoff = hand_over(in_acme, at=now, owner=in_acme.reps[0], source="Webinar")
+    drain_tenant(in_acme.id)
+    counts = dict.fromkeys(("running",) if model is RollUp else ("mqls", "undecided"), 0)
+    model.objects.update(**counts)  # somebody's hand
+    Handoff.objects.filter(id=handoff.id).update(source="Corrected")
+    mark_dirty([handoff.id], now)
+    drain_tenant(in_acme.id)
+    assert "counted anew" in caplog.text
+    found = everything()
+    rebuild(in_acme.id)
+    assert everything() == found
+    assert not DirtyHandoff.objects.exists()
+
+
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(more, marks=pytest.mark.slow) for more in (2, 3))])
 @pytest.mark.parametrize("days", [30, 200])
 def test_a_report_from_roll_ups_is_the_report_from_facts(
