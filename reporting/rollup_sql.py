@@ -97,8 +97,8 @@ from (
     where tenant_id = %(tenant)s and days = 1 and cube <> 'hour' and day >= %(first)s and day < %(after)s
 ) as one
 {pieces_of_cell}"""
-# Of rows that come in the order of their buckets: an order of its own for each list would cost more than
-# all else.
+# Of rows that come in the order of their buckets, and are grouped by hashing, which keeps it: an order of its
+# own for each list, or of all rows by their wide keys, would cost more than all else.
 _LIST: Final = "coalesce(array_agg({what}) filter (where start is not null), '{{}}')"
 # Most cells have no paused clocks, and need not say of each of their buckets that it changes by nothing.
 _SHIFT: Final = """case when bool_or(shift_in_time <> 0 or shift_late <> 0 or shift_seconds <> 0)
@@ -121,8 +121,10 @@ _STORE: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tie
 _FILL: Final = """{store}
 select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), {sums_of_counts}, {values_of_lists}
 from (
-    select {key}, start, max(tier_name) as tier_name, {sums}
-    from ({pieces}) as piece group by {key}, start order by {key}, start
+    select * from (
+        select {key}, start, max(tier_name) as tier_name, {sums}
+        from ({pieces}) as piece group by {key}, start offset 0
+    ) as unordered order by start
 ) as binned group by {key}
 """
 # What a change adds to cells and takes from them, put together with what these cells held. Cells are
