@@ -133,7 +133,7 @@ from (
 # removed by the caller, who is told its id.
 _CHANGE: Final = """with changed as materialized (
     select span.days, coalesce(span.monday, day) as day, {key_but_day}, start, max(tier_name) as tier_name,
-        {sums}
+        {small_sums}
     from ({pieces}) as piece
     cross join lateral (values (1, null), (7, date_trunc('week', day)::date)) as span(days, monday)
     where span.days = 1 or cube <> 'hour'
@@ -187,7 +187,10 @@ _SHARED: Final = {
         + [_LIST.format(what=what) + f" as {what}" for what in _BINNED]
         + [_SHIFT.format(what=what) + f" as {what}" for what in _SHIFTED]
     ),
-    # Of CHANGE.
+    # Of CHANGE. Sums of whole numbers become wider each time, and are slow to sum when they are numerics.
+    "small_sums": ", ".join(
+        f"sum({name})::{'bigint' if name.endswith('seconds') else 'int'} as {name}" for name in _SUMMED
+    ),
     "cell": _CELL,
     "key_but_day": _KEY.removeprefix("day, "),
     "summed": ", ".join(_SUMMED),
