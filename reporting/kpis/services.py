@@ -149,13 +149,13 @@ def _check(tenant: Tenant, kind: Kind, wanted: Wanted, now: datetime) -> None:
 def _check_number(kind: Kind, target: Decimal) -> None:
     if not target.is_finite() or target <= 0:
         raise ValidationFailed.at("/target", "A number above 0 is wanted; leave it out for none.", "invalid")
+    most = kind.most or MOST
+    if target > most:  # first: a number of hundreds of digits cannot be rounded
+        raise ValidationFailed.at("/target", f"At most {most:,}.", "too_large")
     whole = kind.unit in (Unit.PERCENT, Unit.COUNT)
     if target != target.quantize(Decimal(1) if whole else _CENT):
         text = "A whole number is wanted." if whole else "At most two digits after the point."
         raise ValidationFailed.at("/target", text, "invalid")
-    most = kind.most or MOST
-    if target > most:
-        raise ValidationFailed.at("/target", f"At most {most:,}.", "too_large")
 
 
 @transaction.atomic
