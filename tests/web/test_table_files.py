@@ -57,9 +57,11 @@ def test_an_empty_table_is_its_head() -> None:
     assert sheet_of([]) == [["Source", "MQLs"]]
 
 
-@pytest.mark.parametrize("text", ["Ada;=cmd|' /C calc'!A0;x", "Ada; -2", "Ada\n=1+1", "Ada\r\n@SUM(A1)", "a\t+1"])
+@pytest.mark.parametrize(
+    "text", ["Ada;=cmd|' /C calc'!A0;x", "Ada; -2", "Ada\n=1+1", "Ada\r\n@SUM(A1)", "a\t+1"]
+)
 def test_no_part_of_a_text_becomes_a_formula_where_cells_are_parted_otherwise(text: str) -> None:
-    """A spreadsheet whose comma is decimal parts at semicolons, and takes a quotation mark after a comma for
+    """A spreadsheet whose comma is decimal parts at semicolons, and takes a quotation mark after a comma as
     part of the text, so that a line ends within what we quoted."""
     written = table_file(RequestFactory().get("/volume.csv"), "volume", ["Source", "Note"], [["x", text]])
     for part in re.split(r"[;\t\r\n]", written.content.decode("utf-8-sig")):
