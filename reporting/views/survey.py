@@ -88,7 +88,7 @@ def survey(request: TenantRequest) -> HttpResponse:
             take_errors(form, error)
             status = status_of_refusal(error)
             # The form that is shown again asks what is asked now.
-            form.data = {**form.data.dict(), "seal": asked.seal_of(questions)}
+            form.data = {**request.POST.dict(), "seal": asked.seal_of(questions)}
         else:
             messages.success(request, "Thank you. Your answer is kept without your name.")
             return redirect("reporting:survey")

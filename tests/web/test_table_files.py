@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from openpyxl import load_workbook
 
 from web.csv_files import plain_cell, safe_cell
-from web.table_files import XLSX, table_file
+from web.table_files import XLSX, cut_at, in_chunks, table_file
 
 
 def sheet_of(rows: list[list[Any]], head: list[str] | None = None) -> list[list[Any]]:
@@ -75,3 +75,12 @@ def test_a_cell_is_as_it_was_when_a_file_is_taken_in_again(text: str) -> None:
 
 def test_a_number_stays_one() -> None:
     assert [safe_cell(each) for each in (-2, -2.5, Decimal("-2.50"))] == ["-2", "-2.5", "-2.50"]
+
+
+def test_rows_are_taken_in_chunks_and_cut_where_there_are_too_many() -> None:
+    assert list(in_chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(in_chunks([], 2)) == []
+    assert list(cut_at([[1], [2]], 2)) == [[1], [2]]
+    *kept, told = cut_at(([each] for each in range(4)), 2)
+    assert kept == [[0], [1]]
+    assert told[0].startswith("More than 2 lines")
