@@ -120,12 +120,16 @@ def everything(org: Org) -> dict[str, Any]:
     """All that files and programs are told now, besides the moment."""
     client = browser(org.admin)
     found: dict[str, Any] = {}
-    for page in FILES:
+    for page in (*FILES, "kpis", "kpis/sources", "reassignments", "leads/stale"):
         answer = client.get(f"/{page}.csv", follow=True)
         if answer.status_code == 200 and answer["Content-Type"].startswith("text/csv"):
             found[page] = b"".join(answer.streaming_content) if answer.streaming else answer.content
     assert len(found) >= 14, sorted(found)
-    found |= {f"api {report}": asked(org, report) for report in REPORTS}
+    found |= {f"api {report}": asked(org, report) for report in (*REPORTS, "kpis")}
+    for member in org.reps:
+        found[f"scorecard {member.name}"] = read(org, f"reps/{member.id}/scorecard")
+    for page in ("kpis", "reviews/week", "disputes", "disputes/sheet", "digest"):
+        found[f"page {page}"] = read(org, page)
     return found
 
 
