@@ -13,7 +13,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -40,6 +40,9 @@ BATCH: Final = 500
 MOST_ERRORS: Final = 1_000
 _TRIES: Final = 3
 _AHEAD: Final = timedelta(days=1)  # days without a time may be today's in any zone
+#: Where reports begin (reporting.params). What a CRM writes for "never", like 1900 or the year 1, would also
+#: have every rebuild count through the centuries since.
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC) - _AHEAD
 _TO_ITS_END: Final = timedelta(days=1, seconds=-1)  # what is due on a day is due by its end
 _LIMITS: Final = {
     "country": Lead._meta.get_field("country").max_length or 0,
@@ -357,6 +360,9 @@ def read_row(
                 dates[name] += _TO_ITS_END
             if dates[name] > now + _AHEAD and name not in DUE_FIELDS:
                 errors.append(FieldError(name, f"{told[name]} lies in the future."))
+            if dates[name] < _EARLIEST:
+                text = f"{told[name]} lies before 2000: no report goes back so far."
+                errors.append(FieldError(name, f"{text} Leave out a date that is not known."))
     stage = _stage(told.get("stage", ""), mapping, errors)
     numbers = {name: _number(told.get(name, ""), name, errors) for name in _NUMBERS}
     reached = {stage: dates[name] for name, stage in DATED.items() if name in dates}

@@ -132,7 +132,8 @@ def _hour(query: Mapping[str, str]) -> int | None:
     text = query.get("hour", "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and int(text[:4]) < HOURS):
+    # Few digits, so that zeros in front of a huge number do not carry it past the limit.
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) < HOURS):
         raise ValidationFailed.at(
             "/hour", f"hour is a number from 0 to {HOURS - 1}, 0 is Monday 0:00.", "invalid"
         )

@@ -207,5 +207,5 @@ class ReviewNotesView(TenantAPIView):
         found = services.get_review(review_id)
         made = services.write_note(actor=self.actor, review_id=found.id, text=said["text"], now=now)
         by = names_of_actors([made.by])[made.by]
-        is_addendum = found.closed_at is not None
+        is_addendum = made.review.closed_at is not None
         return Response(_note(Note(made.text, by, made.at), is_addendum=is_addendum), status=201)

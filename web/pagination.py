@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlencode
@@ -85,8 +85,9 @@ def page_size(request: HttpRequest) -> int:
 
 
 def known_query(request: Request, *names: str) -> None:
-    """Refuse query parameters that a call does not know: a filter with a slip in its name would otherwise
-    answer with everything. Raises ValidationFailed with each."""
+    """Refuse query parameters that a call does not know, and those that say two things: a filter with a slip
+    in its name would otherwise answer with everything, a repeated one with the last. Raises ValidationFailed
+    with each."""
     errors = []
     for name in request.query_params:
         if name not in names:
@@ -95,6 +96,8 @@ def known_query(request: Request, *names: str) -> None:
             errors.append(
                 FieldError(pointer(name[:80]), f"There is no parameter {name[:80]!r}.{hint}", "unknown_field")
             )
+        elif len(request.query_params.getlist(name)) > 1:
+            errors.append(FieldError(pointer(name), f"Say {name} once: one value is asked for.", "repeated"))
     if errors:
         raise ValidationFailed(errors[0].message, field_errors=errors)
 
@@ -125,7 +128,7 @@ def write_cursor(values: Sequence[Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a moment is one too
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value
 

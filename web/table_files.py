@@ -6,12 +6,12 @@ No cell of either can become a formula.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -25,6 +25,9 @@ from web.csv_files import csv_response
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Rows of a sheet, its head among them; no spreadsheet program takes more.
 MOST_ROWS: Final = 1_048_576
+#: Rows of a file whose leads are read at once.
+CHUNK: Final = 1_000
+T = TypeVar("T")
 #: Characters of a cell.
 MOST_CHARACTERS: Final = 32_767
 # What XML cannot hold.
@@ -44,6 +47,22 @@ def table_file(
     if request.path.endswith(".xlsx"):
         return xlsx_response(f"{stem}.xlsx", head, rows)
     return csv_response(f"{stem}.csv", head, rows)
+
+
+def cut_at(lines: Iterable[Sequence[Any]], most: int) -> Iterator[Sequence[Any]]:
+    """At most so many lines; where there are more, the last one says that they are left out. They come with
+    one more than is to be written, so that it is known."""
+    waiting = iter(lines)
+    yield from islice(waiting, most)
+    if next(waiting, None) is not None:
+        yield [f"More than {most:,} lines: only the latest are here. A shorter period has the others."]
+
+
+def in_chunks(rows: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Rows in lists of at most `size`, so that what belongs to them is not held for all at once."""
+    waiting = iter(rows)
+    while chunk := list(islice(waiting, size)):
+        yield chunk
 
 
 def xlsx_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:

@@ -28,6 +28,8 @@ _AMOUNT: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]+)?")
 _COMMA: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[. '\u00a0\u202f][0-9]{3})*|[0-9]+),[0-9]+")
 MOST_DIGITS: Final = 12
 LONGEST: Final = {"source": 80, "campaign": 120}
+#: Beside the columns of a row: what it has to the right of the last heading.
+_BEYOND: Final = "beyond"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,12 @@ def read_table(text: str, encoding: str = "UTF-8") -> Table:
             f" It lacks {', '.join(missing)}. It says: {said}.",
             "columns",
         )
+    beyond = {line: next(filter(None, cells[len(known) :]), "") for line, cells in rows[1:]}
     return Table(
-        rows=rows_under(known, rows[1:]),
+        rows=[
+            Row(row.line, {**row.cells, _BEYOND: beyond[row.line]}) if beyond[row.line] else row
+            for row in rows_under(known, rows[1:])
+        ],
         ignored=[cell for cell, column in zip(rows[0][1], known, strict=True) if not column],
         encoding=encoding,
     )
@@ -91,6 +97,12 @@ def read_row(cells: Mapping[str, str], *, currency: str, present: date) -> Said 
         errors["currency"] = (
             f"Amounts are told in {currency} here, and nothing is converted: not {given[:20]!r}."
             f" Convert the amount and write {currency}."
+        )
+    if cells.get(_BEYOND):
+        # "1,250.00" without quotation marks is two cells: the amount would be 1, and nobody would see it.
+        errors["amount"] = (
+            f"This row goes on after the last heading, with {cells[_BEYOND][:30]!r}. Put what has a separator"
+            ' in it into quotation marks, like "1,250.00".'
         )
     if errors or month is None or amount is None:
         return errors

@@ -209,8 +209,7 @@ def import_costs(
 
     Raises ValidationFailed with /rows/<index> of each wrong row, unless those are to be left out.
     """
-    locked = Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
-    plan = plan_costs(tenant=locked, table=table, now=now)
+    plan = plan_costs(tenant=_turn(tenant.id), table=table, now=now)
     errors = [
         FieldError(pointer("rows", index), f"Line {line.line}: {next(iter(line.errors.values()))}", "row")
         for index, line in enumerate(plan.lines)
@@ -228,8 +227,7 @@ def set_cost(*, tenant: Tenant, cells: Mapping[str, str], actor: str, now: datet
     said = {name: text.strip() for name, text in cells.items() if text.strip()}
     table = Table([Row(1, said)])
     with transaction.atomic():
-        locked = Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
-        (line,) = plan_costs(tenant=locked, table=table, now=now).lines
+        (line,) = plan_costs(tenant=_turn(tenant.id), table=table, now=now).lines
         if line.errors:
             errors = [FieldError(pointer(name), text) for name, text in line.errors.items()]
             raise ValidationFailed(errors[0].message, field_errors=errors)
@@ -303,6 +301,7 @@ def _note(
 @transaction.atomic
 def remove_month(*, month: date, actor: str, now: datetime) -> int:
     """Remove all costs of a month; how many. Raises NotFound where there are none."""
+    _turn(current_tenant_id())
     rows = list(SourceCost.objects.select_for_update().filter(month=month).order_by("id"))
     if not rows:
         raise NotFound(f"No cost of {month:%B %Y} is known.")
@@ -312,11 +311,19 @@ def remove_month(*, month: date, actor: str, now: datetime) -> int:
 @transaction.atomic
 def remove_cost(*, cost_id: UUID, actor: str, now: datetime) -> SourceCost:
     """Remove one cost. Raises NotFound."""
+    _turn(current_tenant_id())
     row: SourceCost | None = SourceCost.objects.select_for_update().filter(id=cost_id).first()
     if row is None:
         raise NotFound("There is no such cost.")
     _remove([row], actor, now)
     return row
+
+
+def _turn(tenant_id: UUID) -> Tenant:
+    """The organisation, locked: whoever writes costs or removes them comes after who began before, so that
+    nobody corrects a row that is just being removed."""
+    found: Tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id)
+    return found
 
 
 def _remove(rows: Sequence[SourceCost], actor: str, now: datetime) -> int:

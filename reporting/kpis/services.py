@@ -4,7 +4,7 @@ else."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -149,13 +149,13 @@ def _check(tenant: Tenant, kind: Kind, wanted: Wanted, now: datetime) -> None:
 def _check_number(kind: Kind, target: Decimal) -> None:
     if not target.is_finite() or target <= 0:
         raise ValidationFailed.at("/target", "A number above 0 is wanted; leave it out for none.", "invalid")
+    most = kind.most or MOST
+    if target > most:  # first: a number of hundreds of digits cannot be rounded
+        raise ValidationFailed.at("/target", f"At most {most:,}.", "too_large")
     whole = kind.unit in (Unit.PERCENT, Unit.COUNT)
     if target != target.quantize(Decimal(1) if whole else _CENT):
         text = "A whole number is wanted." if whole else "At most two digits after the point."
         raise ValidationFailed.at("/target", text, "invalid")
-    most = kind.most or MOST
-    if target > most:
-        raise ValidationFailed.at("/target", f"At most {most:,}.", "too_large")
 
 
 @transaction.atomic
@@ -171,7 +171,9 @@ def set_owner(*, tenant: Tenant, kind: Kind, member_id: UUID | None, actor: str,
         member = Member.objects.filter(id=member_id, is_active=True).first()
         if member is None:
             raise ValidationFailed.at("/member", "Nobody active here has this id.", "invalid_choice")
-    row = KpiOwner.objects.create(kpi=kind.key, member=member, set_at=now, set_by=actor)
+    # Whoever waited for another's turn comes after it, by the moment too: the latest is the owner.
+    at = now if before.set_at is None else max(now, before.set_at + timedelta(microseconds=1))
+    row = KpiOwner.objects.create(kpi=kind.key, member=member, set_at=at, set_by=actor)
     record_change(
         actor=actor,
         action="kpi.owner_set",

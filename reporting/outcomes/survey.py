@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -66,6 +67,16 @@ def questions() -> list[SurveyQuestion]:
     return kept or [SurveyQuestion(place=place, text=text) for place, text in enumerate(DEFAULTS, start=1)]
 
 
+def seal_of(asked: Sequence[SurveyQuestion]) -> str:
+    """What a page of questions carries along, so that an answer or a change is known to be to these."""
+    return sha256("\n".join(each.text for each in asked).encode()).hexdigest()[:16]
+
+
+def _check_seal(seal: str, asked: Sequence[SurveyQuestion], way_out: str) -> None:
+    if seal and seal != seal_of(asked):
+        raise Conflict(f"The questions were changed meanwhile. {way_out}")
+
+
 def _kept_questions() -> list[SurveyQuestion]:
     if not SurveyQuestion.objects.exists():
         rows = [
@@ -81,13 +92,19 @@ def has_answered(member: Member, quarter: str) -> bool:
 
 
 @transaction.atomic
-def answer(*, member: Member, quarter: str, scores: Mapping[int, int], note: str = "") -> None:
-    """Keep what somebody answers, by the questions' places. Raises PermissionDenied of who is of no side;
-    Conflict the second time; ValidationFailed at /scores/<place>."""
+def answer(
+    *, member: Member, quarter: str, scores: Mapping[int, int], note: str = "", seal: str = ""
+) -> None:
+    """Keep what somebody answers, by the questions' places. seal: of the questions that they read.
+
+    Raises PermissionDenied of who is of no side; Conflict the second time, and where other questions are
+    asked by now; ValidationFailed at /scores/<place>."""
     side = side_of(member)
     if side is None:
         raise PermissionDenied("The survey is answered by sales and marketing.")
     asked = _kept_questions()
+    if not has_answered(member, quarter):
+        _check_seal(seal, asked, "Answer them as they are now.")
     wrong = [
         FieldError(f"/scores/{each.place}", "Choose a number from 1 to 5.", "required")
         for each in asked
@@ -107,10 +124,16 @@ def answer(*, member: Member, quarter: str, scores: Mapping[int, int], note: str
 
 
 @transaction.atomic
-def set_questions(texts: Sequence[str], *, actor: str, now: datetime) -> None:
-    """Change the texts, in their places. A changed one is another question from now on. Raises
-    ValidationFailed at /text_<place>."""
+def set_questions(texts: Sequence[str], *, actor: str, now: datetime, seal: str = "") -> None:
+    """Change the texts, in their places. A changed one is another question from now on. seal: of the
+    questions that the writer read.
+
+    Raises ValidationFailed at /text_<place>; Conflict where somebody else changed them since."""
+    # Two who change them at once come one after the other.
+    Tenant.objects.select_for_update(no_key=True).get(id=current_tenant_id())
     kept = _kept_questions()
+    if [each.text for each in kept] != [text.strip() for text in texts]:
+        _check_seal(seal, kept, "Open the page again, and change them there.")
     wrong = [
         FieldError(f"/text_{place}", f"A text of at most {LONGEST_QUESTION} characters.", "invalid")
         for place, text in enumerate(texts, start=1)

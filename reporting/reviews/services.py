@@ -107,7 +107,11 @@ def write_note(*, actor: str, review_id: UUID, text: str, now: datetime) -> Revi
     """Say something in a review; after its close as an addendum. Raises ValidationFailed at /text and
     NotFound."""
     review = _locked(review_id)
-    made: ReviewNote = ReviewNote.objects.create(review=review, text=_text(text), at=now, by=actor)
+    at = now
+    if review.closed_at is not None:
+        # Who came before the close and waited for it wrote an addendum: those are known by their moment.
+        at = max(now, review.closed_at + timedelta(microseconds=1))
+    made: ReviewNote = ReviewNote.objects.create(review=review, text=_text(text), at=at, by=actor)
     return made
 
 
@@ -202,8 +206,11 @@ def close_review(*, tenant: Tenant, member: Member, review_id: UUID, now: dateti
     if not period.is_over(today_of(tenant, now)):
         raise Conflict(f"It can be closed once {period.name} is over.")
     pack = pack_of(tenant=tenant, period=period, now=now)
-    review.frozen = {**pack.as_document(), "said": said_in(review).as_document()}
-    review.state, review.closed_at, review.closed_by = Review.State.CLOSED, now, member_actor(member)
+    said = said_in(review)
+    review.frozen = {**pack.as_document(), "said": said.as_document()}
+    # A note that this waited for is frozen, and no addendum as well.
+    closed_at = max([now, *(each.at for each in said.notes)])
+    review.state, review.closed_at, review.closed_by = Review.State.CLOSED, closed_at, member_actor(member)
     review.save(update_fields=["frozen", "state", "closed_at", "closed_by"])
     record_change(
         actor=review.closed_by,

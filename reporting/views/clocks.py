@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from handoff import clocks
-from leads.models import Handoff
+from leads.models import Handoff, Lead
 from reporting import measures, params, selectors
 from reporting.measures import Verdict
 from reporting.models import TargetFact
@@ -22,7 +22,7 @@ from sla.models import Timer
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
-from web.table_files import table_file
+from web.table_files import CHUNK, cut_at, in_chunks, table_file
 from web.templatetags.sp import DASH
 
 PAGE_SIZE: Final = 50
@@ -192,12 +192,24 @@ def compliance_leads_file(request: TenantRequest) -> HttpResponse:
     names = selectors.load_names()
     head = ["Lead", "E-mail", "Company", "Target", "Clock", "Verdict", "Excused", "Rep", "Tier", "Source"]
     head += ["Campaign", "Started", "Due", "Answered", "Working seconds", "Paused seconds"]
-    lines = []
-    for row in found.select_related("handoff__lead").order_by("-started_at", "-id")[:MOST_LINES]:
-        lead = row.handoff.lead
-        verdict = verdict_of(row, asked)
-        lines.append(
-            [
+    rows = found.order_by("-started_at", "-id")[: MOST_LINES + 1].iterator(chunk_size=CHUNK)
+    lines = cut_at(_lines(rows, asked, names), MOST_LINES)
+    return table_file(request, file_name(asked, "compliance-leads"), head, lines)
+
+
+def _lines(rows: Iterable[TargetFact], asked: Asked, names: selectors.Names) -> Iterator[list[Any]]:
+    for chunk in in_chunks(rows):
+        handoffs = Handoff.objects.filter(id__in={row.handoff_id for row in chunk})
+        lead_ids = dict(handoffs.values_list("id", "lead_id"))
+        leads = Lead.objects.only("first_name", "last_name", "email", "company_name").in_bulk(
+            list(set(lead_ids.values()))
+        )
+        for row in chunk:
+            lead = leads.get(lead_ids.get(row.handoff_id))
+            if lead is None:  # erased a moment ago
+                continue
+            verdict = verdict_of(row, asked)
+            yield [
                 lead.full_name,
                 lead.email,
                 lead.company_name,
@@ -213,8 +225,6 @@ def compliance_leads_file(request: TenantRequest) -> HttpResponse:
                 row.business_seconds if row.met_at else None,
                 (row.paused_seconds or 0) if row.met_at else None,
             ]
-        )
-    return table_file(request, file_name(asked, "compliance-leads"), head, lines)
 
 
 def _moments(row: TargetFact) -> tuple[datetime | None, datetime | None, datetime | None]:

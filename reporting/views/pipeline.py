@@ -26,7 +26,7 @@ from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.refusals import status_of
 from tenants.requests import TenantRequest
-from web.table_files import table_file
+from web.table_files import cut_at, table_file
 
 READERS: Final = (Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
 #: Rows of a list on a page; its file has all.
@@ -218,7 +218,7 @@ def pipeline_deals(request: TenantRequest) -> HttpResponse:
 @member_required(*READERS)
 def pipeline_deals_file(request: TenantRequest) -> HttpResponse:
     """GET /pipeline/deals.csv, .xlsx: the same as a file."""
-    asked, found, _ = _behind(request, MOST_LINES)
+    asked, found, _ = _behind(request, MOST_LINES + 1)
     head = ["Lead", "Company", "Deal", "State", "Amount", "Currency", "First amount", "Close date"]
     head += ["First close date", "Source", "Campaign", "Counted"]
     lines = [
@@ -238,7 +238,7 @@ def pipeline_deals_file(request: TenantRequest) -> HttpResponse:
         ]
         for each in found
     ]
-    return table_file(request, file_name(asked, "deals"), head, lines)
+    return table_file(request, file_name(asked, "deals"), head, cut_at(lines, MOST_LINES))
 
 
 # --- Settings -----------------------------------------------------------------------------------------------

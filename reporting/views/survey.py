@@ -19,10 +19,16 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.refusals import REFUSED, status_of, status_of_refusal, take_errors
+from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 
 _SCALE: Final = [(1, "1, not at all"), (2, "2"), (3, "3"), (4, "4"), (5, "5, fully")]
+
+
+def _seal(questions: list[Any]) -> forms.CharField:
+    return forms.CharField(
+        widget=forms.HiddenInput, required=False, max_length=16, initial=asked.seal_of(questions)
+    )
 
 
 class SurveyForm(forms.Form):
@@ -45,6 +51,7 @@ class SurveyForm(forms.Form):
             widget=forms.Textarea(attrs={"rows": 3}),
             help_text="Shown as you write it, without a name.",
         )
+        self.fields["seal"] = _seal(questions)
 
     def scores(self) -> dict[int, int]:
         """After is_valid(), by place."""
@@ -75,10 +82,13 @@ def survey(request: TenantRequest) -> HttpResponse:
                     quarter=quarter,
                     scores=form.scores(),
                     note=form.cleaned_data["note"],
+                    seal=form.cleaned_data["seal"],
                 )
         except DomainError as error:
             take_errors(form, error)
             status = status_of_refusal(error)
+            # The form that is shown again asks what is asked now.
+            form.data = {**request.POST.dict(), "seal": asked.seal_of(questions)}
         else:
             messages.success(request, "Thank you. Your answer is kept without your name.")
             return redirect("reporting:survey")
@@ -132,6 +142,7 @@ class QuestionsForm(forms.Form):
             self.fields[f"text_{each.place}"] = forms.CharField(
                 label=f"Question {each.place}", max_length=asked.LONGEST_QUESTION, initial=each.text
             )
+        self.fields["seal"] = _seal(questions)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -141,13 +152,18 @@ def questions(request: TenantRequest) -> HttpResponse:
     form = QuestionsForm(request.POST if request.method == "POST" else None, questions=asked.questions())
     status = status_of(form)
     if request.method == "POST" and form.is_valid():
-        texts = [form.cleaned_data[name] for name in form.fields]
+        texts = [form.cleaned_data[name] for name in form.fields if name.startswith("text_")]
         try:
             with transaction.atomic():
-                asked.set_questions(texts, actor=member_actor(request.member), now=database_clock())
+                asked.set_questions(
+                    texts,
+                    actor=member_actor(request.member),
+                    now=database_clock(),
+                    seal=form.cleaned_data["seal"],
+                )
         except DomainError as error:
             take_errors(form, error)
-            status = REFUSED
+            status = status_of_refusal(error)
         else:
             messages.success(request, "The questions are saved.")
             return redirect("reporting:survey")

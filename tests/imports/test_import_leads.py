@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -592,3 +593,16 @@ def test_a_former_owner_is_put_into_an_existing_team_only(acme: Org, write, now:
         teams = dict(Member.objects.filter(name__in=["Fay", "Noa"]).values_list("name", "team__name"))
         assert teams == {"Fay": "Field", "Noa": None}
         assert not Team.objects.filter(name="Nowhere").exists()
+
+
+@pytest.mark.parametrize("date", ["0001-01-02", "1899-12-30", "1900-01-01T00:00:00Z", "1970-01-01"])
+def test_a_date_that_a_crm_writes_for_never_is_refused(
+    in_acme: Org, write: Any, now: datetime, date: str
+) -> None:
+    """One row of the year 1 would have reports rebuilt through twenty centuries."""
+    rows = f"1,old@x.example,Olga,sal,{date},,,Web,\n2,new@x.example,Nora,sal,2000-01-01,,,Web,\n"
+    path = write(HEAD + rows)
+    report = run(in_acme, path, now)
+    assert (report.created, report.failed) == (1, 1)
+    assert "before 2000" in report.errors[0].message
+    assert Handoff.objects.get().lead.email == "new@x.example"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,6 +16,7 @@ from tenants.models import AuditEntry, Tenant
 from tests.commitments.scenes import drain, mql
 from tests.factories import Org
 from tests.reporting.scenes import browser
+from web.pagination import write_cursor
 
 pytestmark = pytest.mark.django_db
 
@@ -190,3 +192,18 @@ def test_programs_see_bring_in_and_remove_costs(acme: Org, globex: Org) -> None:
     assert call("post", "kpis/costs", csv="a,b").json()["errors"][0]["path"] == "/csv"
     assert call("delete", "kpis/costs/2026-09").json() == {"removed": 1}
     assert call("delete", "kpis/costs/2026-9").status_code == 404
+
+
+def test_programs_page_through_costs(scene: Org) -> None:
+    lines = [f"2026-{month:02},Ads,{campaign},5,EUR\n" for month in (8, 9) for campaign in ("A", "B")]
+    bring(scene, HEAD + "".join(lines), do="apply")
+    seen, address = [], "/api/v1/kpis/costs?limit=1"
+    while address:
+        page = Client().get(address, headers=scene.auth).json()
+        seen += [(row["month"], row["campaign"]) for row in page["results"]]
+        address = page["next"]
+    assert len(seen) == 4
+    assert set(seen) == {(month, each) for month in ("2026-08", "2026-09") for each in ("A", "B")}
+    assert [month for month, _ in seen] == ["2026-09", "2026-09", "2026-08", "2026-08"]
+    odd = write_cursor(["2026-09", str(uuid4())])
+    assert Client().get(f"/api/v1/kpis/costs?cursor={odd}", headers=scene.auth).status_code == 400

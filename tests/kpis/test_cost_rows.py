@@ -97,3 +97,13 @@ def test_a_file_that_is_no_table_of_costs_is_refused_as_a_whole(text: str, words
     with pytest.raises(ValidationFailed) as refused:
         read_table(text)
     assert words in refused.value.message
+
+
+def test_a_row_that_goes_on_after_the_last_heading_is_not_half_read() -> None:
+    """An amount with a comma in it, where it stands last, would be taken for what is before the comma."""
+    rows = read_table("month,source,currency,amount\n2026-09,Ads,EUR,1,250.00\n2026-09,Ads,EUR,7,,\n").rows
+    told = [read_row(row.cells, currency="EUR", present=date(2026, 11, 1)) for row in rows]
+    assert isinstance(told[0], dict)
+    assert "after the last heading, with '250.00'" in told[0]["amount"]
+    assert isinstance(told[1], Said)
+    assert told[1].amount == 7

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from reporting.kpis.catalog import CATALOG
+from reporting.kpis.services import set_owner
+from reporting.kpis.targets import owners_of
 from reporting.models import CommitmentTarget, KpiOwner, KpiTarget
 from tenants.models import AuditEntry, Member
 from tests.commitments.scenes import promise
@@ -63,6 +66,10 @@ def test_saying_again_what_is_set_changes_nothing(in_acme: Org) -> None:
         ("close_rate", {"target": "0"}, "above 0"),
         ("deal_size", {"target": "1.234"}, "two digits"),
         ("deal_size", {"target": "NaN"}, "Enter a number"),
+        ("close_rate", {"target": "1e308"}, "At most 100"),
+        ("close_rate", {"target": "1E-999999"}, "A whole number"),
+        ("deal_size", {"target": "1E+999999"}, "At most 999,999,999,999"),
+        ("deal_size", {"target": "9" * 400}, "At most 999,999,999,999"),
         ("velocity", {"target": "9999"}, "At most 3,650"),
         ("close_rate", {"why": " "}, "required"),
         ("close_rate", {"valid_from": "2026-10-01"}, "Select a valid choice"),
@@ -153,3 +160,12 @@ def test_programs_name_owners_and_set_targets(acme: Org, globex: Org) -> None:
     assert put("luck/target", **said).status_code == 404
     other = Client().get("/api/v1/kpis/close_rate", headers=globex.auth).json()
     assert (other["owner"]["member"], other["history"]) == (None, [])
+
+
+def test_who_came_earlier_and_waited_for_another_is_the_last_to_name_the_owner(
+    in_acme: Org, now: datetime
+) -> None:
+    kind, said = CATALOG["close_rate"], {"tenant": in_acme.tenant, "actor": "system"}
+    set_owner(kind=kind, member_id=in_acme.manager.id, now=now, **said)
+    assert set_owner(kind=kind, member_id=in_acme.marketing.id, now=now - timedelta(seconds=1), **said)
+    assert owners_of(kind.key)[kind.key][0].member_id == in_acme.marketing.id

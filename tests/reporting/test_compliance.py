@@ -405,7 +405,7 @@ def test_late_clocks_are_shown_by_the_hour_of_the_week_they_started_in(acme: Org
     assert len(lines(browser(acme.admin).get(behind.context["csv_url"]))) == 7
 
 
-@pytest.mark.parametrize("hour", ["168", "-1", "Fri", "1.5", "²"])
+@pytest.mark.parametrize("hour", ["168", "-1", "Fri", "1.5", "²", "000099999999"])
 def test_an_hour_that_no_week_has_is_refused(week: Org, hour: str) -> None:
     answer = read(week.admin, "/compliance/leads", hour=hour)
     assert answer.status_code == 400

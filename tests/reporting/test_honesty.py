@@ -120,12 +120,16 @@ def everything(org: Org) -> dict[str, Any]:
     """All that files and programs are told now, besides the moment."""
     client = browser(org.admin)
     found: dict[str, Any] = {}
-    for page in FILES:
+    for page in (*FILES, "kpis", "kpis/sources", "reassignments", "leads/stale"):
         answer = client.get(f"/{page}.csv", follow=True)
         if answer.status_code == 200 and answer["Content-Type"].startswith("text/csv"):
             found[page] = b"".join(answer.streaming_content) if answer.streaming else answer.content
     assert len(found) >= 14, sorted(found)
-    found |= {f"api {report}": asked(org, report) for report in REPORTS}
+    found |= {f"api {report}": asked(org, report) for report in (*REPORTS, "kpis")}
+    for member in org.reps:
+        found[f"scorecard {member.name}"] = read(org, f"reps/{member.id}/scorecard")
+    for page in ("kpis", "reviews/week", "disputes", "disputes/sheet", "digest"):
+        found[f"page {page}"] = read(org, page)
     return found
 
 
@@ -291,3 +295,52 @@ def many(pattern: HandoffFact, number: int, now: datetime) -> None:
         each.decision, each.decided_at, each.feedback = "rejected", now, "rejected"
     HandoffFact.objects.bulk_create(rows)
     handoff_rollups.rebuild(zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("path", "module"),
+    [
+        ("compliance/leads", "clocks"),
+        ("funnel/leads", "handoffs"),
+        ("leaks/leads", "leaks"),
+        ("pipeline/deals", "pipeline"),
+    ],
+)
+def test_a_file_that_cannot_hold_every_line_says_so(
+    in_acme: Org, path: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = database_clock()
+    for days in (1, 2, 3):
+        at = now - timedelta(days=days)
+        made = hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at, opportunity_at=at)
+        Opportunity.objects.create(
+            lead=made.lead, handoff=made, amount=1, currency="EUR", opened_at=at, updated_at=at
+        )
+    drain_tenant(in_acme.id)
+    client = browser(in_acme.admin)
+
+    def lines() -> list[str]:
+        return client.get(f"/{path}.csv").content.decode("utf-8-sig").splitlines()[1:]
+
+    everything = lines()
+    assert len(everything) >= 3
+    assert "More than" not in everything[-1]
+    monkeypatch.setattr(f"reporting.views.{module}.MOST_LINES", 2)
+    assert lines() == [
+        *everything[:2],
+        "More than 2 lines: only the latest are here. A shorter period has the others.",
+    ]
+
+
+def test_files_of_leads_ask_as_often_for_many_as_for_one(
+    in_acme: Org, django_assert_max_num_queries: Any
+) -> None:
+    now = database_clock()
+    for days in range(1, 9):
+        hand_over(in_acme, at=now - timedelta(days=days), owner=in_acme.reps[0])
+    drain_tenant(in_acme.id)
+    client = browser(in_acme.admin)
+    for path in ("compliance/leads", "funnel/leads", "leaks/leads"):
+        client.get(f"/{path}.csv")
+        with django_assert_max_num_queries(20):
+            client.get(f"/{path}.csv")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,8 +21,9 @@ from reporting.outcomes.survey import (
     today_of,
 )
 from tenants.clock import database_clock
-from tests.factories import Org
+from tests.factories import Org, make_org
 from tests.reporting.scenes import browser
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -111,3 +115,52 @@ def test_both_sides_are_asked_once_from_the_second_month_on(in_acme: Org) -> Non
     assert {in_acme.marketing.id, in_acme.manager.id, in_acme.reps[0].id} <= told
     assert in_acme.admin.id not in told
     assert ask(2027, 2, 1) == asked
+
+
+def seal_on(page: str) -> str:
+    found = re.search(r'name="seal" value="([0-9a-f]{16})"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_an_answer_to_a_question_that_was_reworded_meanwhile_is_not_kept_for_another(in_acme: Org) -> None:
+    client = browser(in_acme.reps[0])
+    seal = seal_on(client.get("/survey").content.decode())
+    texts = [each.text for each in questions()]
+    set_questions(["Marketing is to blame.", *texts[1:]], actor="system", now=database_clock())
+    refused = client.post("/survey", ALL_FOURS | {"seal": seal})
+    page = refused.content.decode()
+    assert refused.status_code == 409
+    assert "The questions were changed meanwhile" in page
+    assert "Marketing is to blame." in page
+    assert not SurveyAnswer.objects.exists()
+    assert client.post("/survey", ALL_FOURS | {"seal": seal_on(page)}).status_code == 302
+
+
+def test_who_changes_questions_that_somebody_changed_meanwhile_is_told(in_acme: Org) -> None:
+    client = browser(in_acme.admin)
+    seal = seal_on(client.get("/survey/questions").content.decode())
+    texts = [each.text for each in questions()]
+    set_questions(["Another?", *texts[1:]], actor="system", now=database_clock())
+    mine = {f"text_{place}": f"{place}?" for place in range(1, 6)}
+    assert client.post("/survey/questions", mine | {"seal": seal}).status_code == 409
+    assert questions()[0].text == "Another?"
+    now = seal_on(client.get("/survey/questions").content.decode())
+    assert client.post("/survey/questions", mine | {"seal": now}).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_change_the_questions_at_once_come_one_after_the_other() -> None:
+    now = datetime(2026, 11, 17, 9, tzinfo=UTC)
+    org = make_org("acme", now=now)
+    start = threading.Barrier(2)
+
+    def change(word: str) -> None:
+        start.wait()
+        with org.scope():
+            set_questions([f"{word} {place}" for place in range(5)], actor="system", now=now)
+
+    in_threads(partial(change, "One"), partial(change, "Two"))
+    with org.scope():
+        assert [each.place for each in questions()] == [1, 2, 3, 4, 5]
+        assert len({each.text.split()[0] for each in questions()}) == 1

@@ -17,6 +17,7 @@ from reporting.mailings import watch
 from reporting.mailings.models import Mailing, MailSettings
 from reporting.models import Review
 from reporting.reviews import services as reviews
+from reporting.reviews.shown import shown_of
 from tenants.models import AuditEntry, Member
 from tests.factories import Org, make_org
 from tests.threads import in_threads, wait_until_somebody_waits
@@ -103,6 +104,34 @@ def test_who_comes_while_it_is_being_closed_waits_and_changes_nothing(
     in_threads(partial(in_scope, org, close(org, november, org.manager), refused), second)
     assert refused == ["Somebody closed this review before you."]
     assert closed_once(org, november).closed_by == f"member:{org.manager.id}"
+
+
+def told_of(org: Org, review: Review) -> tuple[list[str], list[str]]:
+    """Notes that a closed review froze, and those that were written after it."""
+    with org.scope():
+        found = shown_of(Review.objects.get(id=review.id), tenant=org.tenant, now=NOW)
+        return [each.text for each in found.said.notes], [each.text for each in found.addenda]
+
+
+def test_a_note_that_came_before_the_close_and_is_written_after_it_is_an_addendum(
+    org: Org, november: Review
+) -> None:
+    with org.scope():
+        close(org, november, org.manager)()
+        early = NOW - timedelta(seconds=1)
+        reviews.write_note(actor="system", review_id=november.id, text="Late.", now=early)
+        reviews.write_note(actor="system", review_id=november.id, text="At once.", now=NOW)
+    assert told_of(org, november) == ([], ["Late.", "At once."])
+
+
+def test_a_note_for_which_the_close_waited_is_frozen_and_no_addendum_as_well(
+    org: Org, november: Review
+) -> None:
+    with org.scope():
+        later = NOW + timedelta(seconds=1)
+        reviews.write_note(actor="system", review_id=november.id, text="In time.", now=later)
+        close(org, november, org.manager)()
+    assert told_of(org, november) == (["In time."], [])
 
 
 def test_two_workers_that_open_reviews_open_each_once(org: Org) -> None:

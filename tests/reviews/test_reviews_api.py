@@ -29,6 +29,17 @@ def test_reviews_are_listed_the_latest_first(scene: Org) -> None:
     assert get(scene, "?state=shut").status_code == 400
 
 
+def test_all_reviews_are_paged_through(scene: Org) -> None:
+    whole = [each["id"] for each in get(scene, "").json()["results"]]
+    seen, address = [], "/api/v1/reviews?limit=2"
+    while address:
+        page = Client(headers=scene.auth).get(address).json()
+        seen += [each["id"] for each in page["results"]]
+        address = page["next"]
+    assert seen == whole
+    assert len(seen) > 2
+
+
 def test_a_review_has_its_numbers_and_a_closed_one_keeps_them(scene: Org, october: Review) -> None:
     def mqls() -> int:
         sections = get(scene, f"/{october.id}").json()["sections"]

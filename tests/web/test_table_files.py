@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -11,7 +12,8 @@ import pytest
 from django.test import RequestFactory
 from openpyxl import load_workbook
 
-from web.table_files import XLSX, table_file
+from web.csv_files import plain_cell, safe_cell
+from web.table_files import XLSX, cut_at, in_chunks, table_file
 
 
 def sheet_of(rows: list[list[Any]], head: list[str] | None = None) -> list[list[Any]]:
@@ -53,3 +55,32 @@ def test_what_a_sheet_cannot_hold_is_left_out_of_a_text() -> None:
 
 def test_an_empty_table_is_its_head() -> None:
     assert sheet_of([]) == [["Source", "MQLs"]]
+
+
+@pytest.mark.parametrize(
+    "text", ["Ada;=cmd|' /C calc'!A0;x", "Ada; -2", "Ada\n=1+1", "Ada\r\n@SUM(A1)", "a\t+1"]
+)
+def test_no_part_of_a_text_becomes_a_formula_where_cells_are_parted_otherwise(text: str) -> None:
+    """A spreadsheet whose comma is decimal parts at semicolons, and takes a quotation mark after a comma as
+    part of the text, so that a line ends within what we quoted."""
+    written = table_file(RequestFactory().get("/volume.csv"), "volume", ["Source", "Note"], [["x", text]])
+    for part in re.split(r"[;\t\r\n]", written.content.decode("utf-8-sig")):
+        assert part.strip()[:1] not in ("=", "+", "-", "@"), part
+
+
+@pytest.mark.parametrize("text", ["=1", "a;=b", "Ada; -2", "'plain", "a;b", ";=1", "=1;=2", "it's; so"])
+def test_a_cell_is_as_it_was_when_a_file_is_taken_in_again(text: str) -> None:
+    assert plain_cell(safe_cell(text)) == text
+
+
+def test_a_number_stays_one() -> None:
+    assert [safe_cell(each) for each in (-2, -2.5, Decimal("-2.50"))] == ["-2", "-2.5", "-2.50"]
+
+
+def test_rows_are_taken_in_chunks_and_cut_where_there_are_too_many() -> None:
+    assert list(in_chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(in_chunks([], 2)) == []
+    assert list(cut_at([[1], [2]], 2)) == [[1], [2]]
+    *kept, told = cut_at(([each] for each in range(4)), 2)
+    assert kept == [[0], [1]]
+    assert told[0].startswith("More than 2 lines")

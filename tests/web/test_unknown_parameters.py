@@ -79,3 +79,11 @@ def test_an_import_that_means_a_dry_run_and_says_otherwise_takes_nothing_over(ac
     )
     assert refused.status_code == 400
     assert refused.json()["errors"][0]["path"] == "/dryrun"
+
+
+@pytest.mark.parametrize("path, name", READS.items())
+def test_a_parameter_that_says_two_things_is_refused(acme: Org, path: str, name: str) -> None:
+    """One of them would be left out, and nobody would know which."""
+    refused = Client().get(f"/api/v1/{path}?{name}=5&{name}=6", headers=acme.auth)
+    assert refused.status_code == 400
+    assert ("repeated", f"/{name}") in [(each["code"], each["path"]) for each in refused.json()["errors"]]
