@@ -99,11 +99,11 @@ def lies_ahead(first: date, *, zone: ZoneInfo, now: datetime) -> bool:
     return first > now.astimezone(zone).date()
 
 
-def period_text(question: Question) -> str:
-    if question.first == question.last:
-        return day_text(question.first, year=True)
-    same = question.first.year == question.last.year
-    return f"{day_text(question.first, year=not same)} to {day_text(question.last, year=True)}"
+def period_text(of: Question | params.Days) -> str:
+    if of.first == of.last:
+        return day_text(of.first, year=True)
+    same = of.first.year == of.last.year
+    return f"{day_text(of.first, year=not same)} to {day_text(of.last, year=True)}"
 
 
 WEEK: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

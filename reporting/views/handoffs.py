@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from leads.lifecycle import Stage
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.definitions import COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES, reached_of
+from reporting.definitions import COHORT_WEEKS, LATER_STAGES, STAGES, reached_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
 from reporting.views.asked import KEPT, Asked, file_name, period_text
@@ -63,16 +63,10 @@ def handoffs_asked(
     asked = Asked(query, question, params.choice(query, "by", tuple(known), by), now, own)
     return HandoffAsked(
         asked,
-        follow=follow_of(query),
+        follow=params.days_followed(query),
         cohort=params.choice(query, "cohort", LATER_STAGES, Stage.SQL.value),
         find=query.get("find", "").strip()[:MOST_FIND],
     )
-
-
-def follow_of(query: dict[str, str]) -> int | None:
-    """For how many days MQLs are followed; None is so far. Raises ValidationFailed."""
-    chosen = params.choice(query, "follow", ("", *map(str, FOLLOWED)), "")
-    return int(chosen) if chosen else None
 
 
 def handoff_filters(

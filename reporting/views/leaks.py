@@ -16,11 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import ValidationFailed
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.leak_cache import Kept, leaks_lately
-from reporting.leak_rows import BEHIND, behind
-from reporting.leak_settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
-from reporting.leaks.findings import Finding, Page
-from reporting.leaks.registry import FALSE_ALARMS, Leaks
+from reporting.leaks.finder.findings import Finding, Page
+from reporting.leaks.finder.registry import FALSE_ALARMS, Leaks
+from reporting.leaks.kept import Kept, leaks_lately
+from reporting.leaks.rows import BEHIND, behind
+from reporting.leaks.settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
 from reporting.models import HandoffFact
 from reporting.views.asked import Asked, file_name, period_text
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE

@@ -10,8 +10,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from handoff.words import lower_first
-from reporting import outbound, params
-from reporting.outbound import SPLITS, Absent, Report
+from reporting import params
+from reporting.selectors import outbound
+from reporting.selectors.outbound import SPLITS, Absent, Report
 from reporting.views.asked import Asked, file_name, period_text
 from tenants.auth import member_required
 from tenants.clock import database_clock
