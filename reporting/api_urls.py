@@ -8,14 +8,13 @@ from reporting.api.agreement import AgreementVersionsView, AgreementVersionView,
 from reporting.api.baseline import BaselineView
 from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
 from reporting.api.compliance import ComplianceView
+from reporting.api.costs import CostsOfMonthView, CostsView
 from reporting.api.data_quality import DataQualityView
 from reporting.api.digest import DigestSettingsView, DigestView
 from reporting.api.fairness import FairnessView
 from reporting.api.feedback import FeedbackReportView
 from reporting.api.handoffs import FunnelView, RejectionsView, ResponseTimesView
 from reporting.api.kpis import (
-    CostsOfMonthView,
-    CostsView,
     KpiOwnerView,
     KpisView,
     KpiTargetView,

@@ -106,6 +106,13 @@ def period_text(of: Question | params.Days) -> str:
     return f"{day_text(of.first, year=not same)} to {day_text(of.last, year=True)}"
 
 
+def periods_of(query: Mapping[str, str], of: Question | params.Days) -> list[tuple[str, str, bool]]:
+    """What the select of periods offers, as (value, words, chosen): one given by its days stands first."""
+    chosen = params.period_name(query)
+    known = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
+    return known if chosen else [("", period_text(of), True), *known]
+
+
 WEEK: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 

@@ -15,7 +15,7 @@ from leads.completeness import MOST_LEADS, SPOILING, SourceData, by_source, toge
 from leads.quality import COMPLETE
 from leads.source_alarms import alarm_words, latest_alarms
 from reporting import params
-from reporting.views.asked import lies_ahead, period_text
+from reporting.views.asked import lies_ahead, period_text, periods_of
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -36,9 +36,7 @@ def data_quality(request: TenantRequest) -> HttpResponse:
     days = params.days_asked(query, tenant=request.tenant, now=now)
     found = by_source(days.since, days.until)
     chosen = params.period_name(query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(days), True))
+    periods = periods_of(query, days)
     kept = {name: query[name] for name in ("period", "from", "to") if query.get(name)}
     everything = together(found)
     context = {

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from handoff import words
 from reporting import params
-from reporting.views.asked import lies_ahead, period_text
+from reporting.views.asked import lies_ahead, period_text, periods_of
 from routing.fairness import Verdict
 from routing.models import Pool
 from routing.moved import RuleMoves, moved_by_rule
@@ -75,9 +75,7 @@ def fairness(request: TenantRequest) -> HttpResponse:
     asked = _asked(request, now)
     found = asked.found()
     chosen = params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.days), True))
+    periods = periods_of(asked.query, asked.days)
     pools = Pool.objects.order_by("name", "id").values_list("slug", "name")
     slug = asked.pool.slug if asked.pool else ""
     kept = {name: asked.query[name] for name in ("period", "from", "to", "pool") if asked.query.get(name)}

@@ -18,7 +18,7 @@ from reporting import params, selectors
 from reporting.definitions import COHORT_WEEKS, LATER_STAGES, STAGES, reached_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
-from reporting.views.asked import KEPT, Asked, file_name, period_text
+from reporting.views.asked import KEPT, Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
 from reporting.views.filters import Filter, kind_filter
 from tenants.auth import member_required
@@ -74,9 +74,7 @@ def handoff_filters(
 ) -> dict[str, Any]:
     """What stands above the page: period, team, tier, source; and chips for what only a link can set."""
     query, chosen = asked.query, params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.question), True))
+    periods = periods_of(query, asked.question)
     teams = [(str(key), name) for key, name in names.teams.items() if key in offered.teams]
     sources = [(each or params.NONE, each or "No source given") for each in offered.sources]
     selects = [
