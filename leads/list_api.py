@@ -12,9 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.errors import ValidationFailed
 from leads import strict
-from leads.list_csv import MOST_BYTES, Table, decode, read_table
+from leads.list_csv import MOST_BYTES, read_table, table_of_call
 from leads.list_export import list_as_csv
 from leads.list_import import import_list, plan_import
 from leads.list_plan import STATUS_WORDS, ListPlan
@@ -256,7 +255,7 @@ class ImportListView(TenantAPIView):
         and those are not to be left out."""
         said = strict.read(_read_import, request.data)
         get_list(list_id=named_list_id)
-        table = _table(said["csv"])
+        table = table_of_call(said["csv"], read_table)
         applies = said.get("apply", False)
         if applies:
             plan = import_list(
@@ -286,14 +285,6 @@ class ExportListView(TenantAPIView):
         """The entries of a list as a CSV file, which an import brings in again."""
         known_query(request)
         return list_as_csv(get_list(list_id=named_list_id))
-
-
-def _table(text: str) -> Table:
-    """The file. Raises ValidationFailed at /csv."""
-    try:
-        return read_table(*decode(text.encode()))
-    except ValidationFailed as refusal:
-        raise ValidationFailed.at("/csv", refusal.message, refusal.field_errors[0].code) from refusal
 
 
 def _plan(plan: ListPlan, applied: bool) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from core.errors import ValidationFailed
 from core.rules.text import fold
 from web.csv_files import plain_cell
 from web.csv_text import NotText, text_of
+
+Parsed = TypeVar("Parsed")
 
 MOST_BYTES: Final = 1_000_000
 MOST_ROWS: Final = 5_000
@@ -79,6 +81,17 @@ def decode(data: bytes) -> tuple[str, str]:
         return text_of(data)
     except NotText as error:
         raise ValidationFailed.at("/file", error.message, "encoding", line=error.line) from error
+
+
+def table_of_call(text: str, read: Callable[[str, str], Parsed]) -> Parsed:
+    """What `read` makes of the file that a call of the API carries in `csv`, given its text and encoding.
+
+    Raises ValidationFailed at /csv, where `read` and a form say /file.
+    """
+    try:
+        return read(*decode(text.encode()))
+    except ValidationFailed as refusal:
+        raise ValidationFailed.at("/csv", refusal.message, refusal.field_errors[0].code) from refusal
 
 
 def read_table(text: str, encoding: str = "UTF-8") -> Table:

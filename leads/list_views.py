@@ -225,9 +225,14 @@ def bring(request: TenantRequest, named_list_id: UUID) -> HttpResponse:
         "form": form,
         "plan": plan,
         "counts": plan.counts if plan else {},
-        "lines": [(line, STATUS_WORDS[line.status]) for line in shown[:_MOST_SHOWN]],
+        "lines": [
+            {"line": line, "words": STATUS_WORDS[line.status], "errors": line.errors}
+            for line in shown[:_MOST_SHOWN]
+        ],
         "hidden": max(0, len(shown) - _MOST_SHOWN),
         "file_text": form.read if plan else "",
+        "another_url": reverse("leads:list_import", args=[found.id]),
+        "cancel_url": reverse("leads:list", args=[found.id]),
         "crumbs": _crumbs(found, "Import"),
     }
     return render(request, "leads/list_import.html", context, status=status)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reporting.agreement_api import AgreementVersionsView, AgreementVersionView, AgreementView
-from reporting.api import ComplianceView
-from reporting.baseline_api import BaselineView
-from reporting.commitments_api import CommitmentsView, CommitmentTargetsView
-from reporting.data_quality_api import DataQualityView
-from reporting.digest_api import DigestSettingsView, DigestView
-from reporting.fairness_api import FairnessView
-from reporting.feedback_api import FeedbackReportView
-from reporting.handoff_api import FunnelView, RejectionsView, ResponseTimesView
-from reporting.kpis_api import (
-    CostsOfMonthView,
-    CostsView,
+from reporting.api.agreement import AgreementVersionsView, AgreementVersionView, AgreementView
+from reporting.api.baseline import BaselineView
+from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
+from reporting.api.compliance import ComplianceView
+from reporting.api.costs import CostsOfMonthView, CostsView
+from reporting.api.data_quality import DataQualityView
+from reporting.api.digest import DigestSettingsView, DigestView
+from reporting.api.fairness import FairnessView
+from reporting.api.feedback import FeedbackReportView
+from reporting.api.handoffs import FunnelView, RejectionsView, ResponseTimesView
+from reporting.api.kpis import (
     KpiOwnerView,
     KpisView,
     KpiTargetView,
     KpiView,
 )
-from reporting.leaks_api import LeaksView
-from reporting.moves_api import MovesView
-from reporting.outbound_api import MeetingReportView
-from reporting.outcome_api import MoneyView, PipelineView, SpeedView
-from reporting.reviews_api import ReviewNotesView, ReviewsView, ReviewView
+from reporting.api.leaks import LeaksView
+from reporting.api.moves import MovesView
+from reporting.api.outbound import MeetingReportView
+from reporting.api.outcomes import MoneyView, PipelineView, SpeedView
+from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),

@@ -6,14 +6,17 @@ of what is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
+from reporting.definitions import FOLLOWED
 from reporting.measures import SEGMENTS, TARGETS
 from reporting.selectors import CLOCKS, HOURS, INBOUND, KINDS, Question, sight_of
+from routing.models import Pool
 from tenants.models import Member, Role, Tenant
 
 PERIODS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
@@ -90,6 +93,47 @@ def period(query: Mapping[str, str], *, today: date) -> tuple[date, date]:
         return first, last
     days = PERIODS[choice(query, "period", tuple(PERIODS), "30d")]
     return today - timedelta(days=days - 1), today
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A period in the organisation's days, both included."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    @property
+    def since(self) -> datetime:
+        return datetime.combine(self.first, time(), self.zone)
+
+    @property
+    def until(self) -> datetime:
+        """The midnight after the last day, no more part of the period."""
+        return datetime.combine(self.last + timedelta(days=1), time(), self.zone)
+
+
+def days_asked(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Days:
+    """The period of a report that asks for nothing but days."""
+    zone = ZoneInfo(tenant.time_zone)
+    return Days(*period(query, today=now.astimezone(zone).date()), zone)
+
+
+def pool_asked(query: Mapping[str, str]) -> Pool | None:
+    """The pool with the slug asked for; None is all of them."""
+    slug = query.get("pool", "")
+    if not slug:
+        return None
+    pool = Pool.objects.defer("counters").filter(slug=slug[:60]).first()
+    if pool is None:
+        raise ValidationFailed.at("/pool", "There is no pool with this slug.", "unknown_pool")
+    return pool
+
+
+def days_followed(query: Mapping[str, str]) -> int | None:
+    """For how many days MQLs are followed; None is until now."""
+    chosen = choice(query, "follow", ("", *map(str, FOLLOWED)), "")
+    return int(chosen) if chosen else None
 
 
 def period_name(query: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """The policy a new organisation starts with: the usual speeds, two promises a tier, and one tier for outbound
-meetings, to be argued about from there.
+meetings, to be argued about from there. Attempts come with the preset that somebody chooses (6 within 10
+business days is its first choice): who begins sees two targets a tier and no more.
 """
 
 from __future__ import annotations

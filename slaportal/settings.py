@@ -301,7 +301,7 @@ SPECTACULAR_SETTINGS = {
         "KpiUnitEnum": ["percent", "days", "money", "count"],
         "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
         "CommitmentUnitEnum": ["count", "percent"],
-        "LeakKindEnum": "reporting.leaks.registry.KINDS",
+        "LeakKindEnum": "reporting.leaks.finder.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",
             "at_risk",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from reporting.leaks.statistics import Group, wilson
+from reporting.leaks.finder.statistics import Group, wilson
 from sla.proposals import Rung, seconds_of
 
 #: Clocks that a proposal must rest on.

@@ -1,1 +1,2 @@
-"""The leak finder: counts of a period's leads in, ranked findings out. Pure: no Django here."""
+"""The leak finder: how handoffs count (`rows`), their counts (`counting`), what an organisation set
+(`settings`), and the finding itself, which is plain Python (`finder`)."""

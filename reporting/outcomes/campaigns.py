@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from notifications.context import Context, Row, register
 from notifications.outbox import Message, enqueue
-from reporting.leaks.statistics import Group, Interval, wilson
+from reporting.leaks.finder.statistics import Group, Interval, wilson
 from reporting.outcomes.models import CampaignVerdict
 from tenants.bulk import fresh, insert_rows
 from tenants.context import current_tenant_id

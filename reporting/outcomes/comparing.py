@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final, NamedTuple
 
-from reporting.leaks.statistics import Group, Interval, Pooled, mantel_haenszel, newcombe, z_of
+from reporting.leaks.finder.statistics import Group, Interval, Pooled, mantel_haenszel, newcombe, z_of
 
 #: Fewer leads on either side, or fewer that converted on both together, say nothing.
 LEAST_LEADS: Final = 30

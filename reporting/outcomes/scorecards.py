@@ -18,7 +18,7 @@ from django.db.models import Q
 from core.errors import NotFound
 from leads.models import Handoff
 from reporting.definitions import COUNTS, counted_as
-from reporting.leaks.statistics import Group, Interval, wilson
+from reporting.leaks.finder.statistics import Group, Interval, wilson
 from reporting.selectors.funnels import first_unfollowed
 from reporting.selectors.questions import Question, handoff_facts, midnight
 from tenants.models import Leave, Member, Role, Team, Tenant

@@ -18,8 +18,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from reporting.definitions import COUNTS, counted_as
-from reporting.leak_cache import KEPT_SECONDS, LARGE
-from reporting.leaks.statistics import Group
+from reporting.leaks.finder.statistics import Group
+from reporting.leaks.kept import KEPT_SECONDS, LARGE
 from reporting.outcomes import comparing
 from reporting.outcomes.comparing import Comparison, Moments, Slope, compare, slope_within
 from reporting.selectors.funnels import first_unfollowed

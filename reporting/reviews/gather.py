@@ -20,8 +20,8 @@ from reporting.commitments.catalog import CATALOG
 from reporting.commitments.models import CommitmentTarget
 from reporting.commitments.targets import gathered
 from reporting.definitions import DURATIONS, STAGES, Share
-from reporting.leak_cache import leaks_lately
-from reporting.leak_settings import leak_terms
+from reporting.leaks.kept import leaks_lately
+from reporting.leaks.settings import leak_terms
 from reporting.measures import Rate, standing
 from reporting.reviews.models import Review
 from reporting.reviews.pack import COUNT, PERCENT, SECONDS, STANDING, TEXT, Cell, Column, Pack, Section, Table

@@ -99,11 +99,18 @@ def lies_ahead(first: date, *, zone: ZoneInfo, now: datetime) -> bool:
     return first > now.astimezone(zone).date()
 
 
-def period_text(question: Question) -> str:
-    if question.first == question.last:
-        return day_text(question.first, year=True)
-    same = question.first.year == question.last.year
-    return f"{day_text(question.first, year=not same)} to {day_text(question.last, year=True)}"
+def period_text(of: Question | params.Days) -> str:
+    if of.first == of.last:
+        return day_text(of.first, year=True)
+    same = of.first.year == of.last.year
+    return f"{day_text(of.first, year=not same)} to {day_text(of.last, year=True)}"
+
+
+def periods_of(query: Mapping[str, str], of: Question | params.Days) -> list[tuple[str, str, bool]]:
+    """What the select of periods offers, as (value, words, chosen): one given by its days stands first."""
+    chosen = params.period_name(query)
+    known = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
+    return known if chosen else [("", period_text(of), True), *known]
 
 
 WEEK: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

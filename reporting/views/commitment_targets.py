@@ -115,7 +115,14 @@ def _page(request: TenantRequest, kind: Kind, form: TargetForm | None, status: i
 def _row(kind: Kind, row: CommitmentTarget, targets: Targets, people: dict[str, str]) -> dict[str, Any]:
     term = Term(kind, row.target, row.weekly_floor, row.counts_rejected, row)
     holds = targets.of(kind, row.valid_from).row_id == row.id
-    return {"row": row, "words": term.words or "nothing", "by": people[row.set_by], "replaced": not holds}
+    counts_all = kind.unit != Unit.COUNT or row.counts_rejected
+    return {
+        "set": row,
+        "words": term.words or "nothing",
+        "note": "" if counts_all else "without rejected MQLs",
+        "by": people[row.set_by],
+        "replaced": not holds,
+    }
 
 
 def _counted(kind: Kind) -> str:

@@ -16,21 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import NotFound, ValidationFailed
 from reporting.commitments.params import month_from
 from reporting.kpis import words
-from reporting.kpis.cost_import import (
-    STATUS_WORDS,
-    THERE,
-    WRONG,
-    CostPlan,
-    Line,
-    costs_of,
-    import_costs,
-    may_import,
-    months_of_costs,
-    plan_costs,
-    remove_cost,
-    remove_month,
-    set_cost,
-)
+from reporting.kpis.cost_import import import_costs, may_import, remove_cost, remove_month, set_cost
+from reporting.kpis.cost_plan import STATUS_WORDS, THERE, WRONG, CostPlan, Line, plan_costs
+from reporting.kpis.cost_reads import costs_of, months_of_costs
 from reporting.kpis.forms import CostFileForm, CostForm
 from reporting.kpis.models import SourceCost
 from reporting.views.kpis import READERS
@@ -222,6 +210,8 @@ def bring(request: TenantRequest) -> HttpResponse:
         "hidden": max(0, len(lines) - SHOWN),
         "file_text": form.read if plan else "",
         "currency": request.tenant.currency,
+        "another_url": reverse("reporting:cost_import"),
+        "cancel_url": reverse("reporting:costs"),
         "crumbs": _crumbs({"label": "Import"}),
     }
     return render(request, "reporting/cost_import.html", context, status=status)
@@ -230,9 +220,9 @@ def bring(request: TenantRequest) -> HttpResponse:
 def _line(line: Line) -> dict[str, Any]:
     return {
         "line": line,
-        "words": STATUS_WORDS[line.status],
+        "words": STATUS_WORDS[line.status] + ("" if line.before is None else f" {line.before:.2f}"),
+        "errors": list(line.errors.values()),
         **line.shown,
-        "before": "" if line.before is None else f"{line.before:.2f}",
     }
 
 

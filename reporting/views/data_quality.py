@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -18,46 +15,12 @@ from leads.completeness import MOST_LEADS, SPOILING, SourceData, by_source, toge
 from leads.quality import COMPLETE
 from leads.source_alarms import alarm_words, latest_alarms
 from reporting import params
-from reporting.views.asked import day_text, lies_ahead
+from reporting.views.asked import lies_ahead, period_text, periods_of
 from tenants.auth import member_required
 from tenants.clock import database_clock
-from tenants.models import Role, Tenant
+from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.table_files import table_file
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """A period in the organisation's days, both included."""
-
-    first: date
-    last: date
-    zone: ZoneInfo
-
-    @property
-    def since(self) -> datetime:
-        return datetime.combine(self.first, time(), self.zone)
-
-    @property
-    def until(self) -> datetime:
-        return datetime.combine(self.last + timedelta(days=1), time(), self.zone)
-
-    @property
-    def words(self) -> str:
-        if self.first == self.last:
-            return day_text(self.first, year=True)
-        same = self.first.year == self.last.year
-        return f"{day_text(self.first, year=not same)} to {day_text(self.last, year=True)}"
-
-    def found(self) -> list[SourceData]:
-        return by_source(self.since, self.until)
-
-
-def days_of(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Days:
-    """What an address asks: `period=`, or `from=` and `to=`. Raises ValidationFailed."""
-    zone = ZoneInfo(tenant.time_zone)
-    first, last = params.period(query, today=now.astimezone(zone).date())
-    return Days(first, last, zone)
 
 
 def _query(request: TenantRequest) -> dict[str, str]:
@@ -70,17 +33,15 @@ def data_quality(request: TenantRequest) -> HttpResponse:
     """GET /data-quality: by source, how many leads have each field, and a value that can be true."""
     query = _query(request)
     now = database_clock()
-    days = days_of(query, tenant=request.tenant, now=now)
-    found = days.found()
+    days = params.days_asked(query, tenant=request.tenant, now=now)
+    found = by_source(days.since, days.until)
     chosen = params.period_name(query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", days.words, True))
+    periods = periods_of(query, days)
     kept = {name: query[name] for name in ("period", "from", "to") if query.get(name)}
     everything = together(found)
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Data quality"}],
-        "period": days.words,
+        "period": period_text(days),
         "ahead": lies_ahead(days.first, zone=days.zone, now=now),
         "periods": periods,
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
@@ -117,11 +78,13 @@ def _cell(each: SourceData, name: str) -> dict[str, Any]:
 @member_required(Role.MANAGER, Role.MARKETING)
 def data_quality_file(request: TenantRequest) -> HttpResponse:
     """GET /data-quality.csv, .xlsx: the same as a file."""
-    days = days_of(_query(request), tenant=request.tenant, now=database_clock())
+    days = params.days_asked(_query(request), tenant=request.tenant, now=database_clock())
     head = ["Source", "Leads", "Complete"]
     for name, label in COMPLETE.items():
         head += [label, f"{label}, wrong"] if name in SPOILING else [label]
-    return table_file(request, f"data-quality-{days.first}-to-{days.last}", head, _lines(days.found()))
+    return table_file(
+        request, f"data-quality-{days.first}-to-{days.last}", head, _lines(by_source(days.since, days.until))
+    )
 
 
 def _lines(found: Sequence[SourceData]) -> Iterator[list[Any]]:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from core.errors import ValidationFailed
 from handoff import words
 from reporting import params
-from reporting.views.asked import day_text, lies_ahead
+from reporting.views.asked import lies_ahead, period_text, periods_of
 from routing.fairness import Verdict
 from routing.models import Pool
 from routing.moved import RuleMoves, moved_by_rule
 from routing.shares import PoolShares, Share, Shares, shares
 from tenants.auth import member_required
 from tenants.clock import database_clock
-from tenants.models import Role, Tenant
+from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.table_files import table_file
 
@@ -40,45 +39,32 @@ _LOADED: Final = ("least_loaded", "fastest")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A period in the organisation's days, both included, and the pool, None for all."""
+    """What this request asks: days, and the pool, None for all."""
 
-    first: date
-    last: date
-    zone: ZoneInfo
+    days: params.Days
     pool: Pool | None
     query: Mapping[str, str]
 
-    @property
-    def since(self) -> datetime:
-        return datetime.combine(self.first, time(), self.zone)
-
-    @property
-    def until(self) -> datetime:
-        return datetime.combine(self.last + timedelta(days=1), time(), self.zone)
-
     def found(self) -> Shares:
-        return shares(since=self.since, until=self.until, pool_id=self.pool.id if self.pool else None)
+        return shares(since=self.days.since, until=self.days.until, pool_id=self._pool_id)
 
     def moves(self) -> list[RuleMoves]:
         """Of the leads that each rule gave to somebody, how many were moved on later."""
-        return moved_by_rule(since=self.since, until=self.until, pool_id=self.pool.id if self.pool else None)
+        return moved_by_rule(since=self.days.since, until=self.days.until, pool_id=self._pool_id)
 
+    @property
+    def _pool_id(self) -> UUID | None:
+        return self.pool.id if self.pool else None
 
-def asked_of(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Asked:
-    """What an address asks: `period=` or `from=` and `to=`, and `pool=` by slug. Raises ValidationFailed."""
-    zone = ZoneInfo(tenant.time_zone)
-    first, last = params.period(query, today=now.astimezone(zone).date())
-    pool, slug = None, query.get("pool", "")
-    if slug:
-        pool = Pool.objects.defer("counters").filter(slug=slug[:60]).first()
-        if pool is None:
-            raise ValidationFailed.at("/pool", "There is no pool with this slug.", "unknown_pool")
-    return Asked(first, last, zone, pool, query)
+    def file_name(self, what: str) -> str:
+        """Without its ending."""
+        return f"{what}-{self.days.first}-to-{self.days.last}"
 
 
 def _asked(request: TenantRequest, now: datetime) -> Asked:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
-    return asked_of(query, tenant=request.tenant, now=now)
+    days = params.days_asked(query, tenant=request.tenant, now=now)
+    return Asked(days, params.pool_asked(query), query)
 
 
 @require_safe
@@ -89,16 +75,14 @@ def fairness(request: TenantRequest) -> HttpResponse:
     asked = _asked(request, now)
     found = asked.found()
     chosen = params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked), True))
+    periods = periods_of(asked.query, asked.days)
     pools = Pool.objects.order_by("name", "id").values_list("slug", "name")
     slug = asked.pool.slug if asked.pool else ""
     kept = {name: asked.query[name] for name in ("period", "from", "to", "pool") if asked.query.get(name)}
     context = {
         "crumbs": [{"label": "Insight"}, {"label": "Fairness"}],
-        "period": period_text(asked),
-        "ahead": lies_ahead(asked.first, zone=asked.zone, now=now),
+        "period": period_text(asked.days),
+        "ahead": lies_ahead(asked.days.first, zone=asked.days.zone, now=now),
         "periods": periods,
         "pools": [("", "All", not slug)] + [(value, name, value == slug) for value, name in pools],
         "hidden": [] if chosen else [(name, kept[name]) for name in ("from", "to") if name in kept],
@@ -113,7 +97,7 @@ def fairness(request: TenantRequest) -> HttpResponse:
 
 def _rule_url(each: RuleMoves, asked: Asked) -> str:
     """The decisions of a rule, in the log."""
-    days = {"from": asked.first.isoformat(), "to": asked.last.isoformat()}
+    days = {"from": asked.days.first.isoformat(), "to": asked.days.last.isoformat()}
     wanted = {**days, "rule": each.rule, "pool": each.pool.slug}
     return f"{reverse('handoff:decisions')}?{urlencode(wanted)}"
 
@@ -128,14 +112,7 @@ def moves_file(request: TenantRequest) -> HttpResponse:
         [each.rule, each.pool.name, each.decisions, each.wrong_owner, each.by_hand, each.breach, each.leave]
         for each in asked.moves()
     )
-    return table_file(request, f"reassignments-{asked.first}-to-{asked.last}", head, rows)
-
-
-def period_text(asked: Asked) -> str:
-    if asked.first == asked.last:
-        return day_text(asked.first, year=True)
-    same = asked.first.year == asked.last.year
-    return f"{day_text(asked.first, year=not same)} to {day_text(asked.last, year=True)}"
+    return table_file(request, asked.file_name("reassignments"), head, rows)
 
 
 def _pool_context(each: PoolShares, asked: Asked) -> dict[str, Any]:
@@ -176,7 +153,7 @@ def counted(reasons: Mapping[str, int]) -> str:
 def _row(row: Share, pool: Pool, asked: Asked, most: float) -> dict[str, Any]:
     look, verdict = _LOOKS[row.band.verdict]
     one = row.tally
-    days = {"from": asked.first.isoformat(), "to": asked.last.isoformat(), "pool": pool.slug}
+    days = {"from": asked.days.first.isoformat(), "to": asked.days.last.isoformat(), "pool": pool.slug}
     log = reverse("handoff:decisions")
     return {
         "share": row,
@@ -203,8 +180,7 @@ def fairness_file(request: TenantRequest) -> HttpResponse:
     asked = _asked(request, database_clock())
     head = ["Pool", "Person", "Turns", "By weight", "Expected", "Got", "Difference", "Low", "High", "Verdict"]
     head += ["Kept out", "Past the rotation"]
-    name = f"fairness-{asked.first}-to-{asked.last}"
-    return table_file(request, name, head, _lines(asked.found()))
+    return table_file(request, asked.file_name("fairness"), head, _lines(asked.found()))
 
 
 def _lines(found: Shares) -> Iterator[list[Any]]:

@@ -17,7 +17,7 @@ from reporting.feedback_measures import Feedback
 from reporting.selectors.feedback import FEEDBACK_SPLITS, FeedbackRow, feedback_of
 from reporting.selectors.names import load_names
 from reporting.selectors.questions import Question
-from reporting.views.asked import lies_ahead, period_text
+from reporting.views.asked import lies_ahead, period_text, periods_of
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -55,9 +55,7 @@ def feedback(request: TenantRequest) -> HttpResponse:
     now = database_clock()
     query, question, by, whole, rows = _asked(request, now)
     chosen = params.period_name(query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(question), True))
+    periods = periods_of(query, question)
     hidden = [(name, query[name]) for name in ("by", "source", "rep", "team") if query.get(name)]
     if not chosen:
         hidden += [(name, query[name]) for name in ("from", "to") if query.get(name)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reporting import params, selectors
 from reporting.selectors.questions import OUTBOUND
-from reporting.views.asked import Asked, period_text
+from reporting.views.asked import Asked, periods_of
 from sla import targets as labels
 
 _PAUSES: Final = [("counted", "Counted as agreed"), ("ignored", "Ignored")]
@@ -26,9 +26,7 @@ class Filter:
 def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names) -> dict[str, Any]:
     """What stands above the page. How pauses count is asked only where there were any."""
     query, chosen = asked.query, params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.question), True))
+    periods = periods_of(query, asked.question)
     teams = [(str(key), name) for key, name in names.teams.items() if key in offered.teams]
     selects = [
         Filter(

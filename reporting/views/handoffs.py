@@ -15,10 +15,10 @@ from django.views.decorators.http import require_safe
 from leads.lifecycle import Stage
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.definitions import COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES, reached_of
+from reporting.definitions import COHORT_WEEKS, LATER_STAGES, STAGES, reached_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
-from reporting.views.asked import KEPT, Asked, file_name, period_text
+from reporting.views.asked import KEPT, Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
 from reporting.views.filters import Filter, kind_filter
 from tenants.auth import member_required
@@ -63,16 +63,10 @@ def handoffs_asked(
     asked = Asked(query, question, params.choice(query, "by", tuple(known), by), now, own)
     return HandoffAsked(
         asked,
-        follow=follow_of(query),
+        follow=params.days_followed(query),
         cohort=params.choice(query, "cohort", LATER_STAGES, Stage.SQL.value),
         find=query.get("find", "").strip()[:MOST_FIND],
     )
-
-
-def follow_of(query: dict[str, str]) -> int | None:
-    """For how many days MQLs are followed; None is so far. Raises ValidationFailed."""
-    chosen = params.choice(query, "follow", ("", *map(str, FOLLOWED)), "")
-    return int(chosen) if chosen else None
 
 
 def handoff_filters(
@@ -80,9 +74,7 @@ def handoff_filters(
 ) -> dict[str, Any]:
     """What stands above the page: period, team, tier, source; and chips for what only a link can set."""
     query, chosen = asked.query, params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.question), True))
+    periods = periods_of(query, asked.question)
     teams = [(str(key), name) for key, name in names.teams.items() if key in offered.teams]
     sources = [(each or params.NONE, each or "No source given") for each in offered.sources]
     selects = [

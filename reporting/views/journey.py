@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 from leads.lifecycle import Stage
 from reporting import params, selectors
 from reporting.definitions import ENDS, STAGES
-from reporting.sankey import NODE_WIDTH, WIDTH, Link, Node, draw
 from reporting.selectors import Journey
 from reporting.views.asked import Asked, file_name, period_text
 from reporting.views.filters import kind_note
 from reporting.views.handoffs import HandoffAsked, handoff_filters, handoffs_asked
+from reporting.views.sankey import NODE_WIDTH, WIDTH, Link, Node, draw
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
 from web.table_files import table_file

@@ -151,4 +151,4 @@ def words_plain(term: Term) -> str:
 def _row(kind: Kind, term: Term, targets: Targets, people: dict[str, str], currency: str) -> dict[str, Any]:
     holds = term.valid_from is None or targets.of(kind, term.valid_from).row_id == term.row_id
     said = "none" if term.target is None else words.number(kind, term.target, currency)
-    return {"term": term, "words": said, "by": people[term.set_by], "replaced": not holds}
+    return {"set": term, "words": said, "by": people[term.set_by], "replaced": not holds}

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import ValidationFailed
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.leak_cache import Kept, leaks_lately
-from reporting.leak_rows import BEHIND, behind
-from reporting.leak_settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
-from reporting.leaks.findings import Finding, Page
-from reporting.leaks.registry import FALSE_ALARMS, Leaks
+from reporting.leaks.finder.findings import Finding, Page
+from reporting.leaks.finder.registry import FALSE_ALARMS, Leaks
+from reporting.leaks.kept import Kept, leaks_lately
+from reporting.leaks.rows import BEHIND, behind
+from reporting.leaks.settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
 from reporting.models import HandoffFact
-from reporting.views.asked import Asked, file_name, period_text
+from reporting.views.asked import Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -196,9 +196,7 @@ def _page(request: TenantRequest, form: LeakTermsForm | None = None) -> HttpResp
 
 def _filters(asked: Asked, found: Leaks) -> dict[str, Any]:
     chosen = params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.question), True))
+    periods = periods_of(asked.query, asked.question)
     teams = [(str(key), name) for key, name in selectors.load_names().teams.items()]
     sources = [(source or params.NONE, source or "No source given") for source in found.sources]
     query = asked.query

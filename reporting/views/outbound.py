@@ -10,9 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from handoff.words import lower_first
-from reporting import outbound, params
-from reporting.outbound import SPLITS, Absent, Report
-from reporting.views.asked import Asked, file_name, period_text
+from reporting import params
+from reporting.selectors import outbound
+from reporting.selectors.outbound import SPLITS, Absent, Report
+from reporting.views.asked import Asked, file_name, period_text, periods_of
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.requests import TenantRequest
@@ -46,10 +47,7 @@ def _asked(request: TenantRequest) -> tuple[Asked, Report]:
 def meetings(request: TenantRequest) -> HttpResponse:
     """GET /meetings/report: what became of the meetings of a period, by SDR and by AE."""
     asked, found = _asked(request)
-    chosen = params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.question), True))
+    periods = periods_of(asked.query, asked.question)
     context = {
         "period": period_text(asked.question),
         "ahead": asked.ahead,

@@ -17,7 +17,7 @@ from handoff.opportunity_form import currency_field
 from reporting import params
 from reporting.outcomes import pipeline as deals
 from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
-from reporting.views.asked import Asked, file_name, period_text
+from reporting.views.asked import Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES
 from reporting.views.handoffs import HandoffAsked, handoffs_asked
 from tenants.audit import member_actor
@@ -63,7 +63,7 @@ def pipeline(request: TenantRequest) -> HttpResponse:
         "title": "Pipeline and revenue",
         "crumbs": [{"label": "Insight"}, {"label": "Pipeline"}],
         "period": period_text(given.question),
-        "periods": _periods(asked, given),
+        "periods": periods_of(asked.query, given.question),
         "hidden": [(name, asked.query[name]) for name in ("by", "rule") if asked.query.get(name)],
         "csv_url": asked.link("pipeline_csv", by=asked.by),
         "currency": currency,
@@ -114,12 +114,6 @@ def pipeline(request: TenantRequest) -> HttpResponse:
 
 def month_text(month: date | None) -> str:
     return f"{month:%Y-%m}" if month else deals.NO_MONTH
-
-
-def _periods(asked: Asked, given: HandoffAsked) -> list[tuple[str, str, bool]]:
-    chosen = params.period_name(asked.query)
-    found = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    return found if chosen else [("", period_text(given.question), True), *found]
 
 
 def _list(asked: Asked, **changes: str) -> str:

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
-from reporting.views.asked import Asked, address, file_name, period_text
+from reporting.views.asked import Asked, address, file_name, period_text, periods_of
 from reporting.views.clocks import PAGE_SIZE
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -55,9 +55,7 @@ def volume(request: TenantRequest) -> HttpResponse:
     rows = selectors.volume(asked.question, by, names=names)
     most = max((row.mqls for row in rows), default=0)
     chosen = params.period_name(asked.query)
-    periods = [(value, text, value == chosen) for value, text in params.PERIOD_NAMES.items()]
-    if not chosen:
-        periods.insert(0, ("", period_text(asked.question), True))
+    periods = periods_of(asked.query, asked.question)
     context = {
         "asked": asked,
         "crumbs": [{"label": "Insight"}, {"label": "Volume"}],

@@ -21,10 +21,10 @@ from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from reporting.leak_facts import leak_facts
-from reporting.leak_rows import handoffs as of_period
-from reporting.leaks.facts import Terms
-from reporting.leaks.registry import find
+from reporting.leaks.counting import leak_facts
+from reporting.leaks.finder.facts import Terms
+from reporting.leaks.finder.registry import find
+from reporting.leaks.rows import handoffs as of_period
 from reporting.selectors import Question
 from slaportal.benches.crowd import Company, make_company
 from slaportal.benches.database import scale, scratch_database

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from reporting.kpis import cost_plan
 from reporting.models import SourceCost
 from tenants.models import AuditEntry, Tenant
 from tests.commitments.scenes import drain, mql
@@ -57,7 +59,7 @@ def test_the_preview_says_what_each_row_does_and_writes_nothing(scene: Org) -> N
     assert answer.status_code == 200
     assert answer.context["counts"] == {"new": 1, "replaces": 1, "there": 1, "wrong": 2, "with_a_note": 1}
     shown = {each["line"].line: each for each in answer.context["lines"]}
-    assert (shown[2]["words"], shown[2]["before"]) == ("Replaces", "100.00")
+    assert shown[2]["words"] == "Replaces 100.00"
     assert "Line 4 says the same month" in shown[5]["line"].errors["source"]
     assert "Convert the amount" in shown[6]["line"].errors["currency"]
     assert amounts() == {("2026-09", "Google Ads", ""): 100, ("2026-09", "Web", ""): 5}
@@ -99,6 +101,26 @@ def test_a_file_that_is_not_read_is_refused_with_the_way_out(scene: Org, data: b
     answer = bring(scene, data)
     assert answer.status_code == 422
     assert words in answer.content.decode()
+
+
+def test_near_names_are_looked_for_once_a_name_and_for_twenty_of_them(
+    scene: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look compares a name with thousands: a file of thousands of strange names would take minutes."""
+    looked: list[str] = []
+
+    def close(name: str, known: Any, n: int) -> list[str]:
+        looked.append(name)
+        return get_close_matches(name, known, n=n)
+
+    monkeypatch.setattr(cost_plan, "get_close_matches", close)
+    rows = [f"2026-10,Gogle Ads,{number},1,EUR" for number in range(30)]
+    rows += [f"2026-10,Strange {number},,1,EUR" for number in range(30)]
+    answer = bring(scene, HEAD + "\n".join(rows))
+    notes = [each["line"].notes[0] for each in answer.context["lines"]]
+    assert len(looked) == len(set(looked)) == 20
+    assert sum("Did you mean 'Google Ads'?" in note for note in notes) == 30
+    assert sum(note.startswith("No MQL ever came from this source") for note in notes) == 60
 
 
 def test_a_file_in_utf_16_is_read_as_its_mark_says(scene: Org) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from notifications.context import Row
 from notifications.models import OutboxMessage
-from reporting.leaks.statistics import Group
+from reporting.leaks.finder.statistics import Group
 from reporting.models import HandoffFact
 from reporting.outcomes.campaigns import Verdict, context_of, judge, new_campaigns, tell_verdicts
 from tenants.clock import database_clock

@@ -12,8 +12,8 @@ from django.test import Client
 from handoff import disputes, services
 from handoff.services import Actor
 from leads.models import Handoff, Lead
+from reporting.api.feedback import FeedbackReportView
 from reporting.facts import drain_tenant, rebuild
-from reporting.feedback_api import FeedbackReportView
 from reporting.feedback_measures import Feedback
 from reporting.models import HandoffFact
 from reporting.views.feedback import coverage_text

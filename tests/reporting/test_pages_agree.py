@@ -18,8 +18,8 @@ from leads.services import mark_dirty
 from reporting import params
 from reporting.commitments.book import book_of
 from reporting.facts import drain_tenant
-from reporting.leak_facts import leak_facts
-from reporting.leak_settings import leak_terms
+from reporting.leaks.counting import leak_facts
+from reporting.leaks.settings import leak_terms
 from reporting.models import HandoffFact
 from reporting.selectors import Question, load_names, sight_of
 from reporting.selectors.feedback import FEEDBACK_SPLITS, feedback_of

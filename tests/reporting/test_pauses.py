@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from reporting.api import ComplianceView
+from reporting.api.compliance import ComplianceView
 from reporting.facts import rebuild
 from reporting.measures import Verdict, is_verdict, verdict_of
 from reporting.models import TargetFact

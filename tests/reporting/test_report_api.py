@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from django.test import Client
 
-from reporting.api import ComplianceView
+from reporting.api.compliance import ComplianceView
 from tests.factories import Org
 from tests.reporting.scenes import week_of_work
 from web.throttling import KeyRateThrottle

@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting.sankey import GAP, HEIGHT, LEAST, MARGIN, NODE_WIDTH, TOP, WIDTH, Link, Node, draw
+from reporting.views.sankey import GAP, HEIGHT, LEAST, MARGIN, NODE_WIDTH, TOP, WIDTH, Link, Node, draw
 
 flows = st.lists(st.integers(0, 100_000), min_size=1, max_size=12)
 

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from leads.models import Handoff
 from reporting.facts import drain_tenant
-from reporting.leaks.statistics import Group
+from reporting.leaks.finder.statistics import Group
 from reporting.models import HandoffFact
 from reporting.outcomes.comparing import Moments, compare, slope_within
 from reporting.outcomes.speed import speed_lately

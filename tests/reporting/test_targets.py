@@ -13,7 +13,7 @@ from django.test import Client
 
 from leads.lifecycle import Stage
 from leads.models import Handoff
-from reporting.api import ComplianceView
+from reporting.api.compliance import ComplianceView
 from reporting.measures import TARGETS
 from reporting.views import asked
 from sla import targets

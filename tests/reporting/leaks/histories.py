@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reporting.leaks.facts import (
+from reporting.leaks.finder.facts import (
     APART,
     COUNTED_IN,
     ENDED,
@@ -215,8 +215,8 @@ def _become(lead: Lead) -> Row:
 
 
 def counted(rows: Iterable[Row], *, now: datetime = NOW, terms: Terms | None = None) -> Facts:
-    """The rows counted one by one, all of them in the period: what the statement of `reporting.leak_facts`
-    must come to."""
+    """The rows counted one by one, all of them in the period: what the statement of
+    `reporting.leaks.counting` must come to."""
     terms = terms or Terms()
     tables: dict[str, dict[tuple[object, ...], dict[str, int]]] = {}
     waits: dict[tuple[str, int, str], int] = {}

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from reporting.leaks.facts import Facts, Tally
-from reporting.leaks.registry import KINDS, find
+from reporting.leaks.finder.facts import Facts, Tally
+from reporting.leaks.finder.registry import KINDS, find
 from tests.reporting.leaks.histories import counted, history
 from tests.reporting.leaks.test_planted import slow
 

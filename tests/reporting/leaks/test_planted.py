@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reporting.leaks.findings import Finding
-from reporting.leaks.registry import KINDS, find
+from reporting.leaks.finder.findings import Finding
+from reporting.leaks.finder.registry import KINDS, find
 from tests.reporting.leaks.histories import Lead, Leak, counted, history, no_leak
 
 

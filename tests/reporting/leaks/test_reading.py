@@ -13,9 +13,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from reporting.leak_facts import leak_facts, leaks_for
-from reporting.leak_rows import behind
-from reporting.leaks.facts import Terms
+from reporting.leaks.counting import leak_facts, leaks_for
+from reporting.leaks.finder.facts import Terms
+from reporting.leaks.rows import behind
 from reporting.models import HandoffFact
 from reporting.selectors import Question
 from tenants.context import tenant_scope

@@ -6,7 +6,7 @@ from math import comb, sqrt
 
 import pytest
 
-from reporting.leaks.statistics import (
+from reporting.leaks.finder.statistics import (
     Group,
     above,
     below,
