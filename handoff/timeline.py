@@ -569,11 +569,11 @@ def _holds(story: _Story) -> Iterable[Item]:
 
 
 _MEETING_ENDS: Final = {
-    Meeting.State.ACCEPTED: ("Meeting held", "ok"),
-    Meeting.State.NO_SHOW: ("Meeting not held", "bad"),
-    Meeting.State.DISQUALIFIED: ("Disqualified by the meeting", "bad"),
-    Meeting.State.CANCELLED: ("Meeting cancelled", ""),
-    Meeting.State.RESCHEDULED: ("Meeting put on another day", ""),
+    Meeting.State.ACCEPTED: ("Meeting held", "on", "ok"),
+    Meeting.State.NO_SHOW: ("Meeting not held", "on", "bad"),
+    Meeting.State.DISQUALIFIED: ("Disqualified", "after the meeting on", "bad"),
+    Meeting.State.CANCELLED: ("Meeting cancelled", "planned for", ""),
+    Meeting.State.RESCHEDULED: ("Meeting put on another day", "planned for", ""),
 }
 
 
@@ -581,8 +581,8 @@ def _meetings(story: _Story) -> Iterable[Item]:
     """What became of booked meetings; an outcome that was taken back is none."""
     for each in story.of("meeting"):
         starts = datetime.fromisoformat(each.first)
-        title, tone = _MEETING_ENDS[Meeting.State(each.kind)]
-        parts = [f"that of {words.moment(starts)}", f"by {who(each.actor, story.names)}"]
+        title, when, tone = _MEETING_ENDS[Meeting.State(each.kind)]
+        parts = [f"{when} {words.moment(starts)}", f"by {who(each.actor, story.names)}"]
         if each.absent:
             parts.append(f"{words.lower_first(str(Meeting.Absent(each.absent).label))} was not there")
         if each.second:
