@@ -18,6 +18,7 @@ from handoff.attempts import owed_words, progress_of
 from handoff.corrections import may_correct
 from handoff.excuses import BrokenClock, are_used, broken_clocks
 from handoff.lead_score import ScoreNow, score_now
+from handoff.meeting_reads import MeetingLine, meeting_lines
 from handoff.nurture import NURTURED, is_nurtured
 from handoff.readiness import hold_of
 from handoff.selectors import ACTS
@@ -135,6 +136,7 @@ class LeadPage:
     rejection: Rejection | None = None  # that marketing may dispute, or did
     opportunities: Sequence[Opportunity] = ()
     may_deal: bool = False
+    meetings: Sequence[MeetingLine] = ()  # the latest first
 
     @property
     def sql_rows(self) -> list[dict[str, Any]]:
@@ -272,11 +274,23 @@ def lead_page(
         hold=hold_of(lead) if handoff is None or handoff.state == Handoff.State.CLOSED else None,
         lacks=lacks_of(lead.needs, known),
         opportunities=opportunities_of(lead.id),
+        meetings=_meetings(lead, handoffs, told, member, now),
         may_deal=member.role in ACTS and may_write(Actor.person(member), lead, handoff),
         after_hours=in_words(after_hours(handoff, timers, now=now), now=now) if handoff else "",
         sql=sql_bar.answers_of(handoff.id) if handoff is not None and handoff.sql_at is not None else None,
         rejection=_rejection(handoffs, member, now),
     )
+
+
+def _meetings(
+    lead: Lead, handoffs: Sequence[Handoff], told: Timeline, member: Member, now: datetime
+) -> Sequence[MeetingLine]:
+    """The meetings that were booked with the lead. Booking logs a touch, so without one there is no query."""
+    booked = any(each.kind == Handoff.Kind.OUTBOUND for each in handoffs) or any(
+        step.kind == "meeting" or (step.kind == "touch" and step.data["kind"] == "meeting")
+        for step in told.steps
+    )
+    return meeting_lines(lead.id, Actor.person(member), now=now) if booked else ()
 
 
 def _rejection(handoffs: Sequence[Handoff], member: Member, now: datetime) -> Rejection | None:

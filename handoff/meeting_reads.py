@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,8 +11,10 @@ from django.db.models import Q, QuerySet
 
 from core.errors import NotFound
 from feedback.models import Meeting
+from handoff import meetings
 from handoff.selectors import SEES_ALL
 from handoff.selectors.access import teams_of
+from handoff.services import Actor
 from tenants.models import Member, Role
 
 #: What a list may show, and what each is called.
@@ -58,3 +61,38 @@ def to_answer_count(member: Member, *, now: datetime) -> int:
 def meetings_of(lead_id: UUID) -> list[Meeting]:
     """The meetings of a lead, the latest first."""
     return list(Meeting.objects.select_related(*_WITH).filter(lead_id=lead_id).order_by("-starts_at", "-id"))
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingLine:
+    """A meeting as the page of its lead shows it. is_over: booked and past, so that somebody has to say how
+    it went. answers, takes_part: as in `meetings`, and never of one that is answered."""
+
+    row: Meeting
+    met: str
+    is_over: bool
+    answers: bool
+    takes_part: bool
+
+    @property
+    def is_booked(self) -> bool:
+        return bool(self.row.state == Meeting.State.BOOKED)
+
+
+def meeting_lines(lead_id: UUID, actor: Actor, *, now: datetime) -> list[MeetingLine]:
+    """The meetings of a lead that its reader may see, with what this reader may say of each; one query."""
+    found = []
+    for each in meetings_of(lead_id):
+        booked = each.state == Meeting.State.BOOKED
+        owner_id = each.handoff.owner_id
+        met = sum(bool(check["met"]) for check in each.checks)
+        found.append(
+            MeetingLine(
+                row=each,
+                met=f"{met} of {len(each.checks)} criteria met" if each.checks else "",
+                is_over=booked and each.ends_at <= now,
+                answers=booked and meetings.answers_for(each, owner_id, actor),
+                takes_part=booked and meetings.takes_part(each, owner_id, actor),
+            )
+        )
+    return found

@@ -20,9 +20,10 @@ from django.db.models import (
     UUIDField,
     Value,
 )
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce
 
-from feedback.models import Disposition, Dispute
+from feedback.models import Disposition, Dispute, Meeting
 from handoff import words
 from handoff.selectors import names_of
 from leads.lifecycle import Stage
@@ -90,6 +91,7 @@ class _Fact:
     automatic: bool
     undone_at: datetime | None
     until: date | None
+    absent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ def timeline(
             *_holds(story),
             *_excuses(story),
             *_disputes(story),
+            *_meetings(story),
             *_events(story),
         ]
     )
@@ -284,7 +287,21 @@ def _facts(lead: Lead, handoff_ids: Sequence[UUID], engagements: QuerySet[Engage
     released = _columns(
         held.filter(ended_at__isnull=False), "hold_end", "outcome", "fields", "since", at=F("ended_at")
     )
-    parts = [touches, answers, pauses, resumed, asked, decided, disputed, judged, holds, released]
+    # That it was booked is a touch; what became of it is told here.
+    answered = Meeting.objects.filter(lead=lead, decided_at__isnull=False)
+    meetings = _columns(
+        answered,
+        "meeting",
+        "state",
+        "starts_at",
+        "reason__label",
+        at=F("decided_at"),
+        note=F("note"),
+        actor=F("decided_by"),
+        until=F("follow_up"),
+        absent=Cast(F("absent"), TextField()),
+    )
+    parts = [touches, answers, pauses, resumed, asked, decided, disputed, judged, holds, released, meetings]
     if engagements is not None:
         parts.append(_columns(engagements, "engagement", "kind", "subject", "source"))
     rows = [_Fact(*row) for row in stages.union(*parts, all=True)]
@@ -304,11 +321,12 @@ _RANK: Final = {
     "dispute": 8,
     "dispute_end": 0,
     "hold": 9,
+    "meeting": 3,
 }
 
 
 def _columns(
-    rows: QuerySet[Any], source: str, kind: str, first: str, second: str, **given: F
+    rows: QuerySet[Any], source: str, kind: str, first: str, second: str, **given: Combinable
 ) -> QuerySet[Any]:
     """The rows with the columns of `_Fact`; what a table lacks is empty, and typed, as a union asks."""
     text, uuid = TextField(), UUIDField()
@@ -325,6 +343,7 @@ def _columns(
         "automatic": Value(False, output_field=BooleanField()),
         "undone_at": Cast(Value(None), DateTimeField()),
         "until": Cast(Value(None), DateField()),
+        "absent": Value("", output_field=text),
         **given,
     }
     named = rows.annotate(**{f"_{name}": columns[name] for name in _COLUMNS})
@@ -547,6 +566,45 @@ def _holds(story: _Story) -> Iterable[Item]:
         said = f"after {minutes:,} min: {_HOLD_ENDS.get(DataWait.Outcome(each.kind), each.kind)}"
         data = {"outcome": each.kind, "minutes": minutes}
         yield Item("hold_end", each.at, "hourglass", "No longer held", said, about_sla=False, data=data)
+
+
+_MEETING_ENDS: Final = {
+    Meeting.State.ACCEPTED: ("Meeting held", "on", "ok"),
+    Meeting.State.NO_SHOW: ("Meeting not held", "on", "bad"),
+    Meeting.State.DISQUALIFIED: ("Disqualified", "after the meeting on", "bad"),
+    Meeting.State.CANCELLED: ("Meeting cancelled", "planned for", ""),
+    Meeting.State.RESCHEDULED: ("Meeting put on another day", "planned for", ""),
+}
+
+
+def _meetings(story: _Story) -> Iterable[Item]:
+    """What became of booked meetings; an outcome that was taken back is none."""
+    for each in story.of("meeting"):
+        starts = datetime.fromisoformat(each.first)
+        title, when, tone = _MEETING_ENDS[Meeting.State(each.kind)]
+        parts = [f"{when} {words.moment(starts)}", f"by {who(each.actor, story.names)}"]
+        if each.absent:
+            parts.append(f"{words.lower_first(str(Meeting.Absent(each.absent).label))} was not there")
+        if each.second:
+            parts.append(words.lower_first(each.second))
+        if each.until:
+            parts.append(f"follow-up {day_words(each.until.isoformat())}")
+        yield Item(
+            "meeting",
+            each.at,
+            "calendar-event",
+            title,
+            ", ".join(parts),
+            tone=tone,
+            body=each.note,
+            data={
+                "state": each.kind,
+                "starts_at": starts.isoformat(),
+                "absent": each.absent or None,
+                "reason": each.second or None,
+                "follow_up": each.until.isoformat() if each.until else None,
+            },
+        )
 
 
 _EXCUSE_ENDS: Final = {"approved": "Excused", "refused": "Excuse refused", "withdrawn": "Excuse withdrawn"}

@@ -99,6 +99,7 @@ urlpatterns = [
     path("kpis", kpis.kpis, name="kpis"),
     *file_paths("kpis", kpis.kpis_file, "kpis"),
     *file_paths("kpis/sources", kpis.sources_file, "kpi_sources"),
+    *file_paths("kpis/campaigns", kpis.campaigns_file, "kpi_campaigns"),
     path("kpis/costs", costs.costs, name="costs"),
     *file_paths("kpis/costs", costs.costs_file, "costs"),
     path("kpis/costs/set", costs.set_one, name="cost_set"),

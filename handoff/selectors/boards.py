@@ -110,7 +110,8 @@ def board(*, member: Member, now: datetime, only: Status | None = None, page: in
         person = people.get(each.member_id) if each.member_id else None
         if person is not None:
             person.counts[each.status] += each.count
-            if each.status is not Status.OVERDUE:
+            # A paused clock's deadline moves with every hour of the pause: it may lie behind and is not due.
+            if each.status not in (Status.OVERDUE, Status.PAUSED):
                 person.next_due = min(filter(None, (person.next_due, each.first_due)))
     wanted = [only] if only else list(_PRESSES)
     shown = [key for each in standing if each.status in wanted for key in each.timer_ids]

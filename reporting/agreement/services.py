@@ -223,6 +223,14 @@ def override_freeze(
     return made
 
 
+def both_sides_agreed(said: FreezeOverride) -> bool:
+    """Whether the other side agreed to the same draft, as it was saved then, too."""
+    same = FreezeOverride.objects.filter(
+        agreement_id=said.agreement_id, version_id=said.version_id, revision=said.revision
+    )
+    return same.count() == len(Side)
+
+
 # --- How it is signed ---
 
 

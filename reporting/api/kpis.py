@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from leads import strict
 from reporting.commitments.params import month_from, present_month
 from reporting.kpis.catalog import CATALOG, Kind, Section, Unit
+from reporting.kpis.costs import Spent
 from reporting.kpis.numbers import Number, Reading, cycle_of
 from reporting.kpis.services import MOST_WHY, Wanted, get_kind, set_owner, set_target
 from reporting.kpis.sheet import Line, Point, Sheet, SourceLine, sheet_of
@@ -96,6 +97,21 @@ class KpiSourceSerializer(serializers.Serializer[Any]):
     cycle = KpiReadingSerializer()
 
 
+class KpiCampaignSerializer(serializers.Serializer[Any]):
+    campaign = serializers.CharField()
+    mqls = serializers.IntegerField(help_text="Of the campaign, whatever their source.")
+    mqls_with_cost = serializers.IntegerField()
+    mqls_without_cost = serializers.IntegerField(help_text="Left out: of months without a cost.")
+    months_with_cost = serializers.IntegerField(help_text="Of the three.")
+    cost = serializers.CharField(allow_null=True, help_text="Null: none in the currency.")
+    spent_without_mql = serializers.CharField(help_text="Of the cost, what brought no MQL.")
+    cost_per_mql = serializers.CharField(allow_null=True)
+    why_no_cost_per_mql = serializers.CharField(allow_blank=True)
+    sqls = serializers.IntegerField()
+    cost_per_sql = serializers.CharField(allow_null=True)
+    why_no_cost_per_sql = serializers.CharField(allow_blank=True)
+
+
 class KpisSerializer(serializers.Serializer[Any]):
     month = serializers.CharField()
     last = serializers.DateField(help_text="The last day that counts.")
@@ -105,6 +121,8 @@ class KpisSerializer(serializers.Serializer[Any]):
     results = KpiLineSerializer(many=True)
     groups = serializers.IntegerField(help_text="Sources that there are; sources has the 50 largest.")
     sources = KpiSourceSerializer(many=True)
+    campaign_groups = serializers.IntegerField(help_text="Campaigns with a cost; campaigns has 50.")
+    campaigns = KpiCampaignSerializer(many=True)
 
 
 class KpisView(TenantAPIView):
@@ -133,6 +151,8 @@ class KpisView(TenantAPIView):
                 "results": [_line(line, sheet) for line in sheet.lines],
                 "groups": sheet.number,
                 "sources": [_source(each) for each in sheet.sources],
+                "campaign_groups": sheet.campaigns_number,
+                "campaigns": [{"campaign": name, **_spent(spent)} for name, spent in sheet.campaigns],
             }
         )
 
@@ -189,9 +209,11 @@ def _term(term: Term) -> dict[str, Any]:
 
 
 def _source(each: SourceLine) -> dict[str, Any]:
-    spent = each.spent
+    return {"source": each.source, **_spent(each.spent), "cycle": _reading(cycle_of(each.wins))}
+
+
+def _spent(spent: Spent) -> dict[str, Any]:
     return {
-        "source": each.source,
         "mqls": spent.all_mqls,
         "mqls_with_cost": spent.mqls,
         "mqls_without_cost": spent.no_cost,
@@ -203,7 +225,6 @@ def _source(each: SourceLine) -> dict[str, Any]:
         "sqls": spent.sqls,
         "cost_per_sql": _text(spent.per_sql),
         "why_no_cost_per_sql": spent.why_no_sql_cost,
-        "cycle": _reading(cycle_of(each.wins)),
     }
 
 

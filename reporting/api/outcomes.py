@@ -17,6 +17,7 @@ from reporting.outcomes.comparing import Comparison
 from reporting.outcomes.pipeline import SPLITS, Worth, pipeline
 from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
 from reporting.outcomes.speed import LABELS, speed
+from reporting.selectors.questions import KINDS
 from tenants.models import Tenant
 from web.api import TenantAPIView
 from web.pagination import known_query
@@ -65,6 +66,7 @@ class PipelineSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     attribution = serializers.ChoiceField(choices=list(RULES))
     by = serializers.CharField(help_text="source or campaign.")
+    kind = serializers.CharField(help_text="Deals of which handoffs: inbound, outbound or both.")
     total = WorthSerializer()
     months = PipelineMonthSerializer(many=True)
     forecast = DealForecastSerializer()
@@ -132,11 +134,14 @@ class PipelineView(TenantAPIView):
             *_PERIOD_PARAMETERS,
             OpenApiParameter("by", str, enum=SPLITS),
             OpenApiParameter("rule", str, enum=list(RULES), description="The organisation's, unless given."),
+            OpenApiParameter(
+                "kind", str, enum=list(KINDS), description="Deals of which handoffs; inbound unless given."
+            ),
         ],
         responses=PipelineSerializer,
     )
     def get(self, request: Request) -> Response:
-        known_query(request, *_PERIOD, "by", "rule")
+        known_query(request, *_PERIOD, "by", "rule", "kind")
         query = {name: str(value) for name, value in request.query_params.items()}
         question = params.question_for_api(query, tenant=self.tenant, now=self.clock())
         by = params.choice(query, "by", SPLITS, SPLITS[0])
@@ -147,6 +152,7 @@ class PipelineView(TenantAPIView):
                 "currency": self.tenant.currency,
                 "attribution": rule,
                 "by": by,
+                "kind": question.kind,
                 "total": _worth(found.whole),
                 "months": [{"month": month, "open": one.as_dict()} for month, one in found.months],
                 "forecast": {

@@ -101,11 +101,14 @@ class Engaged:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All of it. By month: its first day. brought, costs: by (month, source)."""
+    """All of it. By month: its first day. brought, costs: by (month, source). campaign_*: the same by (month,
+    campaign), of campaigns that have a cost; what they brought in the months that costs are told of."""
 
     counts: Mapping[date, Counter[str]] = field(default_factory=dict)
     brought: Mapping[tuple[date, str], Brought] = field(default_factory=dict)
     costs: Mapping[tuple[date, str], Cost] = field(default_factory=dict)
+    campaign_brought: Mapping[tuple[date, str], Brought] = field(default_factory=dict)
+    campaign_costs: Mapping[tuple[date, str], Cost] = field(default_factory=dict)
     came: Mapping[date, Came] = field(default_factory=dict)
     wins: Mapping[date, Wins] = field(default_factory=dict)
     wins_by_source: Mapping[str, Wins] = field(default_factory=dict)  # of the last month's three

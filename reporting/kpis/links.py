@@ -80,6 +80,15 @@ def source_links(source: str, months: list[date]) -> dict[str, str]:
     }
 
 
+def campaign_links(campaign: str, months: list[date]) -> dict[str, str]:
+    """MQLs and SQLs of a campaign in the months that costs are told of."""
+    said = {"from": months[0], "to": last_of(months[-1]), "campaign": campaign}
+    return {
+        "mqls": _handoffs(stage="mql", **said),
+        "sqls": _handoffs(stage="sql", follow=FOLLOWED_DAYS, **said),
+    }
+
+
 def won_link(source: str, span: Span) -> str:
     """The won leads of a source in the three months of a span."""
     said = {"from": span.since, "to": span.last, "source": source or params.NONE, "won": "1"}

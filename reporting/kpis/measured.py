@@ -16,6 +16,7 @@ from django.db.models import Count, Sum
 
 from reporting.commitments.catalog import FOLLOWED_DAYS
 from reporting.commitments.counts import NAMES
+from reporting.commitments.days import last_of
 from reporting.definitions import counted_as
 from reporting.kpis.catalog import ENGAGED_DAYS, ENGAGED_SAMPLE, OPPORTUNITY_DAYS
 from reporting.kpis.counted import Brought, Came, Closed, Cost, Engaged, Measured, Opened, Wins
@@ -25,18 +26,22 @@ from reporting.selectors.daily import daily_counts
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground, rows_of
 from reporting.selectors.questions import Question, midnight
 
+Costs = dict[tuple[date, str], Cost]  # by (month, source or campaign)
 _SQL: Final = counted_as("sql", FOLLOWED_DAYS)
 
 
 def measure(spans: Sequence[Span], *, zone: ZoneInfo, currency: str) -> Measured:
-    """Read all that these months need; ten queries."""
+    """Read all that these months need; ten queries, and one where campaigns have costs."""
     question = Question(zone=zone, first=first_day(spans), last=spans[-1].last)
     ground = handoff_ground(question)
     wins, wins_by_source = _wins(spans, zone)
+    costs, by_campaign = _costs(spans, currency)
     return Measured(
         counts=daily_counts(question, ground, NAMES),
         brought=brought_by_source(question, ground),
-        costs=_costs(spans, currency),
+        costs=costs,
+        campaign_brought=_brought_by_campaign(spans[-1], zone, ground, by_campaign),
+        campaign_costs=by_campaign,
         came=_came(spans, zone),
         wins=wins,
         wins_by_source=wins_by_source,
@@ -48,7 +53,7 @@ def measure(spans: Sequence[Span], *, zone: ZoneInfo, currency: str) -> Measured
 
 _BROUGHT: Final = """set local jit = off;
 select date_trunc('month', day)::date, key, sum(mqls)::bigint, sum({sql})::bigint
-from ({rows}) as cell group by 1, 2"""
+from ({rows}) as cell {only} group by 1, 2"""
 
 
 def brought_by_source(question: Question, ground: HandoffGround | None) -> dict[tuple[date, str], Brought]:
@@ -57,21 +62,44 @@ def brought_by_source(question: Question, ground: HandoffGround | None) -> dict[
     if rows is None:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_BROUGHT.format(sql=_SQL, rows=rows.sql), rows.params)
+        cursor.execute(_BROUGHT.format(sql=_SQL, rows=rows.sql, only=""), rows.params)
         return {(month, key): Brought(mqls, sqls) for month, key, mqls, sqls in cursor.fetchall()}
 
 
-def _costs(spans: Sequence[Span], currency: str) -> dict[tuple[date, str], Cost]:
+def _brought_by_campaign(
+    span: Span, zone: ZoneInfo, ground: HandoffGround | None, costs: Costs
+) -> dict[tuple[date, str], Brought]:
+    """The same of campaigns that have a cost in the months that costs are told of: there may be any number
+    of others. No query where there is none."""
+    months = span.cost_months
+    names = sorted({name for month, name in costs if month in months})
+    if not names:
+        return {}
+    question = Question(zone=zone, first=months[0], last=last_of(months[-1]))
+    rows = rows_of(question, "campaign", ground, by_day=True)
+    if rows is None:
+        return {}
+    sql = _BROUGHT.format(sql=_SQL, rows=rows.sql, only="where key = any(%s)")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (*rows.params, names))
+        return {(month, key): Brought(mqls, sqls) for month, key, mqls, sqls in cursor.fetchall()}
+
+
+def _costs(spans: Sequence[Span], currency: str) -> tuple[Costs, Costs]:
+    """Costs by source, and those that name a campaign by campaign, whatever the source. One query."""
     first, last = spans[0].cost_months[0], spans[-1].month
     rows = SourceCost.objects.filter(month__gte=first, month__lte=last).order_by()
-    found: dict[tuple[date, str], Cost] = {}
-    summed = rows.values("month", "source", "currency").annotate(amount_sum=Sum("amount"), rows=Count("id"))
-    for each in summed:
-        cost = found.setdefault((each["month"], each["source"]), Cost())
-        if each["currency"] == currency:
-            cost.amount = each["amount_sum"]
-        else:
-            cost.others += each["rows"]
+    found: tuple[Costs, Costs] = ({}, {})
+    summed = rows.values("month", "source", "campaign", "currency")
+    for each in summed.annotate(amount_sum=Sum("amount"), rows=Count("id")):
+        for costs, key in zip(found, (each["source"], each["campaign"]), strict=True):
+            if not key:
+                continue
+            cost = costs.setdefault((each["month"], key), Cost())
+            if each["currency"] == currency:
+                cost.amount = (cost.amount or 0) + each["amount_sum"]
+            else:
+                cost.others += each["rows"]
     return found
 
 

@@ -62,8 +62,8 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All of them. sources: those with most MQLs, of `number` that there are. cost_months: that costs are
-    told of."""
+    """All of them. sources: those with most MQLs, of `number` that there are. campaigns: likewise, of those
+    that have a cost in these months. cost_months: that costs are told of."""
 
     month: date
     last: date
@@ -74,6 +74,8 @@ class Sheet:
     number: int
     span: Span | None
     targets: Targets
+    campaigns: tuple[tuple[str, Spent], ...] = ()
+    campaigns_number: int = 0
 
     @property
     def is_future(self) -> bool:
@@ -89,7 +91,7 @@ class Sheet:
 
 
 def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
-    """All KPIs as they stand in a month (given by its first day). Fifteen queries at most."""
+    """All KPIs as they stand in a month (given by its first day). Sixteen queries at most."""
     zone = ZoneInfo(tenant.time_zone)
     today = now.astimezone(zone).date()
     targets, owners = load_targets(tenant.target_percent), owners_of()
@@ -100,7 +102,7 @@ def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
     measured = measure(spans, zone=zone, currency=tenant.currency)
     days = _days(zone, spans[-1], now)
     made = tuple(_line(kind, measured, spans, targets, owners, days) for kind in CATALOG.values())
-    sources = _sources(measured, spans[-1])
+    sources, campaigns = _sources(measured, spans[-1]), _campaigns(measured, spans[-1])
     return Sheet(
         month,
         spans[-1].last,
@@ -111,6 +113,8 @@ def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
         len(sources),
         spans[-1],
         targets,
+        tuple(campaigns[:MOST_SOURCES]),
+        len(campaigns),
     )
 
 
@@ -191,3 +195,8 @@ def _sources(measured: Measured, span: Span) -> list[SourceLine]:
         SourceLine(name, measured.wins_by_source.get(name, Wins()), spent.get(name, Spent()))
         for name in names
     ]
+
+
+def _campaigns(measured: Measured, span: Span) -> list[tuple[str, Spent]]:
+    found = spent_by_source(span.cost_months, measured.campaign_brought, measured.campaign_costs, span.today)
+    return list(found.items())

@@ -8,17 +8,17 @@ nowhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from leads.models import Handoff, Opportunity
 from reporting.models import HandoffFact
-from reporting.selectors.questions import Question, in_sight
+from reporting.selectors.questions import INBOUND, OUTBOUND, Question, in_sight
 
 SPLITS: Final = ("source", "campaign")
 #: What a list of deals may be asked for.
@@ -116,13 +116,23 @@ class Pipeline:
 
 
 def deals_of(question: Question) -> QuerySet[Opportunity]:
-    """Every deal that the reader may see, of any time; those of outbound meetings are no marketing's."""
+    """Every deal that the reader may see, of any time, of the kind of handoffs that is asked about. Those of
+    outbound meetings are no marketing's; one of no handoff counts as inbound."""
     found: QuerySet[Opportunity] = Opportunity.objects.filter(lead__is_test=False)
-    found = found.exclude(handoff__kind=Handoff.Kind.OUTBOUND)
+    if question.kind == INBOUND:
+        found = found.exclude(handoff__kind=Handoff.Kind.OUTBOUND)
+    elif question.kind == OUTBOUND:
+        found = found.filter(handoff__kind=Handoff.Kind.OUTBOUND)
     if question.seen_by is not None:
         seen = HandoffFact.objects.filter(in_sight(question, "team_id", "member_id"))
         found = found.filter(handoff_id__in=seen.values("id"))
     return found
+
+
+def outbound_deals(question: Question) -> int:
+    """How many deals of outbound meetings are open, or closed in the period, whatever kind is asked about."""
+    told = Q(outcome="") | Q(closed_at__gte=question.start, closed_at__lt=question.end)
+    return deals_of(replace(question, kind=OUTBOUND)).filter(told).count()
 
 
 def pipeline(question: Question, *, rule: str, by: str, currency: str) -> Pipeline:

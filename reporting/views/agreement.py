@@ -269,7 +269,7 @@ def override(request: TenantRequest) -> HttpResponse:
         return _page(request, refused=_first_error(form), status=REFUSED)
     said = form.cleaned_data
     try:
-        services.override_freeze(
+        made = services.override_freeze(
             member=request.member,
             side=said["side"],
             kind=said["kind"],
@@ -280,7 +280,10 @@ def override(request: TenantRequest) -> HttpResponse:
         )
     except DomainError as refusal:
         return _page(request, refused=refusal.message, status=_status(refusal))
-    messages.success(request, "Noted. The draft can be published once both sides have agreed.")
+    if services.both_sides_agreed(made):
+        messages.success(request, "Both sides have agreed: the draft can be published as it is saved now.")
+    else:
+        messages.success(request, "Noted. The draft can be published once the other side has agreed too.")
     return redirect(reverse("reporting:agreement") + "#freeze")
 
 

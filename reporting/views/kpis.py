@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +17,8 @@ from reporting.commitments.targets import months_from
 from reporting.kpis import words
 from reporting.kpis.catalog import CATALOG, Section
 from reporting.kpis.cost_import import may_import
-from reporting.kpis.links import links_of, source_links, won_link
+from reporting.kpis.costs import Spent
+from reporting.kpis.links import campaign_links, links_of, source_links, won_link
 from reporting.kpis.numbers import Reading, cycle_of
 from reporting.kpis.services import may_set
 from reporting.kpis.sheet import MOST_SOURCES, Line, Point, Sheet, SourceLine, sheet_of
@@ -68,6 +69,9 @@ def kpis(request: TenantRequest) -> HttpResponse:
         "unowned": sum(line.owner.member_id is None or line.owner.has_left for line in sheet.lines),
         "sources": [_source(each, sheet) for each in sheet.sources],
         "more_sources": max(sheet.number - len(sheet.sources), 0),
+        "campaigns": [_campaign(name, spent, sheet) for name, spent in sheet.campaigns],
+        "more_campaigns": max(sheet.campaigns_number - len(sheet.campaigns), 0),
+        "campaigns_url": reverse("reporting:kpi_campaigns_csv") + query,
         "most_sources": MOST_SOURCES,
         "cost_months": months_text(sheet.cost_months),
         "csv_url": reverse("reporting:kpis_csv") + query,
@@ -198,13 +202,28 @@ def _spark(line: Line, currency: str) -> dict[str, Any]:
 
 
 def _source(each: SourceLine, sheet: Sheet) -> dict[str, Any]:
-    spent, currency = each.spent, sheet.currency
-    months = len(sheet.cost_months)
+    currency = sheet.currency
     cycle = cycle_of(each.wins)
     kind = CATALOG["cycle_length"]
     links = source_links(each.source, sheet.cost_months)
     return {
+        **_spent(each.spent, sheet, links),
         "name": each.source or "No source given",
+        "cycle": words.number(kind, cycle.value, currency) if cycle.base else "",
+        "cycle_p90": words.number(kind, cycle.p90, currency) if cycle.base else "",
+        "cycle_base": cycle.base,
+        "won": each.wins.won,
+        "won_url": won_link(each.source, sheet.span) if sheet.span and each.wins.won else "",
+    }
+
+
+def _campaign(name: str, spent: Spent, sheet: Sheet) -> dict[str, Any]:
+    return {**_spent(spent, sheet, campaign_links(name, sheet.cost_months)), "name": name}
+
+
+def _spent(spent: Spent, sheet: Sheet, links: Mapping[str, str]) -> dict[str, Any]:
+    currency, months = sheet.currency, len(sheet.cost_months)
+    return {
         "mqls": spent.all_mqls,
         "mqls_url": links["mqls"],
         "sqls_url": links["sqls"],
@@ -216,11 +235,6 @@ def _source(each: SourceLine, sheet: Sheet) -> dict[str, Any]:
         "per_sql": "" if spent.per_sql is None else words.exact_money(spent.per_sql, currency),
         "why_no_sql": spent.why_no_sql_cost,
         "spent": spent,
-        "cycle": words.number(kind, cycle.value, currency) if cycle.base else "",
-        "cycle_p90": words.number(kind, cycle.p90, currency) if cycle.base else "",
-        "cycle_base": cycle.base,
-        "won": each.wins.won,
-        "won_url": won_link(each.source, sheet.span) if sheet.span and each.wins.won else "",
     }
 
 
@@ -312,6 +326,21 @@ SOURCES_HEAD: Final = (
 )
 
 
+def _spent_cells(spent: Spent) -> list[Any]:
+    return [
+        spent.all_mqls,
+        spent.mqls,
+        spent.no_cost,
+        spent.months_known,
+        spent.cost + spent.nothing if spent.known else None,
+        spent.nothing if spent.known else None,
+        spent.per_mql,
+        spent.sqls,
+        spent.per_sql,
+        spent.why_no_mql_cost or spent.why_no_sql_cost,
+    ]
+
+
 @require_safe
 @member_required(*READERS)
 def sources_file(request: TenantRequest) -> HttpResponse:
@@ -319,20 +348,11 @@ def sources_file(request: TenantRequest) -> HttpResponse:
     sheet = _sheet(request, database_clock())
     lines = []
     for each in sheet.sources:
-        spent, cycle = each.spent, cycle_of(each.wins)
+        cycle = cycle_of(each.wins)
         lines.append(
             [
                 each.source,
-                spent.all_mqls,
-                spent.mqls,
-                spent.no_cost,
-                spent.months_known,
-                spent.cost + spent.nothing if spent.known else None,
-                spent.nothing if spent.known else None,
-                spent.per_mql,
-                spent.sqls,
-                spent.per_sql,
-                spent.why_no_mql_cost or spent.why_no_sql_cost,
+                *_spent_cells(each.spent),
                 each.wins.won,
                 cycle.value,
                 cycle.p90,
@@ -340,3 +360,13 @@ def sources_file(request: TenantRequest) -> HttpResponse:
             ]
         )
     return table_file(request, f"kpis-by-source-{sheet.month:%Y-%m}", SOURCES_HEAD, lines)
+
+
+@require_safe
+@member_required(*READERS)
+def campaigns_file(request: TenantRequest) -> HttpResponse:
+    """GET /kpis/campaigns.csv, .xlsx: what each campaign with a cost cost, and what it brought."""
+    sheet = _sheet(request, database_clock())
+    head = ["Campaign", *SOURCES_HEAD[1 : 1 + len(_spent_cells(Spent()))]]
+    lines = [[name, *_spent_cells(spent)] for name, spent in sheet.campaigns]
+    return table_file(request, f"kpis-by-campaign-{sheet.month:%Y-%m}", head, lines)

@@ -17,8 +17,10 @@ from handoff.opportunity_form import currency_field
 from reporting import params
 from reporting.outcomes import pipeline as deals
 from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
+from reporting.selectors.questions import INBOUND, KINDS, OUTBOUND
 from reporting.views.asked import Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES
+from reporting.views.filters import kind_filter
 from reporting.views.handoffs import HandoffAsked, handoffs_asked
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -58,12 +60,15 @@ def pipeline(request: TenantRequest) -> HttpResponse:
     asked, currency = given.asked, request.tenant.currency
     found = deals.pipeline(given.question, rule=rule, by=asked.by, currency=currency)
     whole = found.whole
+    outbound = deals.outbound_deals(given.question)
     context = {
         "asked": asked,
         "title": "Pipeline and revenue",
         "crumbs": [{"label": "Insight"}, {"label": "Pipeline"}],
         "period": period_text(given.question),
         "periods": periods_of(asked.query, given.question),
+        "selects": kind_filter(asked, outbound),
+        "kind_note": _kind_note(given.question.kind, outbound),
         "hidden": [(name, asked.query[name]) for name in ("by", "rule") if asked.query.get(name)],
         "csv_url": asked.link("pipeline_csv", by=asked.by),
         "currency": currency,
@@ -107,9 +112,28 @@ def pipeline(request: TenantRequest) -> HttpResponse:
         ],
         "others": found.others,
         "forecast": found.forecast,
+        "slip": {
+            "median": _slip(found.forecast.median_slip_days),
+            "p90": _slip(found.forecast.p90_slip_days),
+        },
         "forecast_url": _list(asked, state="closed"),
     }
     return render(request, "reporting/pipeline.html", context)
+
+
+def _kind_note(kind: str, outbound: int) -> str:
+    """What of the deals of outbound meetings is, or is not, in the sums; "" where there are none."""
+    number = f"{outbound:,} deal{'' if outbound == 1 else 's'} of outbound meetings"
+    if kind == INBOUND:
+        return f"{number} left out." if outbound else ""
+    return f"Only the {number}." if kind == OUTBOUND else f"{number} among them."
+
+
+def _slip(days: int | None) -> str:
+    """ "12 days earlier": a bare minus is read as a mistake."""
+    if not days:
+        return "" if days is None else "on the day"
+    return f"{abs(days):,} day{'' if abs(days) == 1 else 's'} {'later' if days > 0 else 'earlier'}"
 
 
 def month_text(month: date | None) -> str:
@@ -182,6 +206,8 @@ def _behind(request: TenantRequest, most: int) -> tuple[Asked, list[deals.Deal],
             said.append(f"{label}: {value or 'none given'}, {Attribution(rule).label.lower()} attribution")
     if left_out:
         said.append("without an amount" if left_out == "no_amount" else "in another currency")
+    if given.question.kind != INBOUND:
+        said.append(f"{KINDS[given.question.kind].lower()} handoffs")
     if state != "open":
         said.append(f"closed {period_text(given.question)}")
     return given.asked, found, said

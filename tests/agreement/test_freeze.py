@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.contrib.messages import get_messages
 
 from leads.models import CriteriaVersion
 from reporting.agreement.gate import freeze_errors
@@ -62,9 +63,14 @@ def test_a_version_is_not_published_before_one_of_each_side_agrees(acme: Org, dr
     assert state_of(acme, draft) == "published"
 
 
+def _told(answer) -> str:
+    return " ".join(str(each) for each in get_messages(answer.wsgi_request))
+
+
 def test_what_was_agreed_is_on_the_page_and_in_the_record(acme: Org, draft, frozen) -> None:
-    agree(acme.marketing, "marketing", draft)
-    agree(acme.manager, "sales", draft, reason="  Wrong\n by far.  ")
+    assert "once the other side has agreed too" in _told(agree(acme.marketing, "marketing", draft))
+    second = agree(acme.manager, "sales", draft, reason="  Wrong\n by far.  ")
+    assert "Both sides have agreed" in _told(second)
     text = lines_of(browser(acme.reps[0]).get("/agreement"))
     assert "Mona Acme for sales, SLA policy, draft 2. “Wrong by far.”" in text
     assert "Mark Acme for marketing, SLA policy, draft 2." in text

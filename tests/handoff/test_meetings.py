@@ -491,3 +491,44 @@ def test_the_inbox_of_the_ae_and_of_the_sdr_has_the_meetings_to_answer(
     assert answer(acme, made, "accept").status_code == 200
     page_at(tomorrow + timedelta(hours=1, minutes=1))
     assert "Meetings to answer" not in browser(ae).get("/inbox").content.decode()
+
+
+def test_the_page_of_a_lead_lists_its_meetings_and_its_timeline_what_became_of_them(
+    acme: Org, prospect: Lead, now: datetime, tomorrow: datetime, api_at: At, page_at: At
+) -> None:
+    made = book(acme, prospect, tomorrow, acme.reps[1], next_step="A demo for the board")
+    page_at(now)
+    ae, way = browser(acme.reps[1]), f"/leads/{prospect.id}"
+    before = ae.get(way)
+    (line,) = before.context["page"].meetings
+    assert (line.is_booked, line.is_over, line.takes_part) == (True, False, True)
+    assert "A demo for the board" in before.content.decode()
+    assert f"/meetings/{made.json()['id']}/cancel" in before.content.decode()
+    over = tomorrow + timedelta(hours=1)
+    page_at(over)
+    api_at(over)
+    page = ae.get(way).content.decode()
+    assert "To be answered" in page
+    assert f"/meetings/{made.json()['id']}/accept" in page
+    answer(acme, made, "no-show", who="prospect", follow_up="2026-11-25", note="Nobody joined.")
+    page = browser(acme.manager).get(way).content.decode()
+    assert f"/meetings/{made.json()['id']}/accept" not in page
+    happened = get(acme, f"leads/{prospect.id}/timeline").json()["results"]
+    (item,) = (each for each in happened if each["kind"] == "meeting")
+    assert (item["data"]["state"], item["data"]["absent"]) == ("no_show", "prospect")
+    assert item["data"]["follow_up"] == "2026-11-25"
+    assert "Meeting not held" in page
+    assert "the prospect was not there" in page
+    assert "Nobody joined." in page
+    assert answer(acme, made, "undo").status_code == 200
+    assert "Meeting not held" not in browser(acme.manager).get(way).content.decode()
+
+
+def test_the_page_of_a_lead_offers_nothing_to_whoever_takes_no_part_in_its_meeting(
+    acme: Org, prospect: Lead, now: datetime, tomorrow: datetime, page_at: At
+) -> None:
+    made = book(acme, prospect, tomorrow, acme.reps[1])
+    page_at(tomorrow + timedelta(hours=1))
+    page = browser(acme.marketing).get(f"/leads/{prospect.id}").content.decode()
+    assert acme.reps[1].name in page
+    assert f"/meetings/{made.json()['id']}/" not in page

@@ -334,3 +334,30 @@ def test_reps_have_no_page_and_others_other_numbers(acme: Org, globex: Org, now:
     assert theirs["results"][0]["reading"]["base"] == 0
     assert (len(ours["sources"]), theirs["sources"]) == (2, [])
     assert ask(acme, "?month=2026-13").json()["errors"][0]["path"] == "/month"
+
+
+def test_costs_that_name_a_campaign_are_held_against_what_it_brought(in_acme: Org, read: Read) -> None:
+    for day in range(1, 5):
+        mql(in_acme, at(8, day), source="Ads", campaign="Brand", sql_after=5 if day < 3 else None)
+        mql(in_acme, at(9, day), source="Web", campaign="Brand")
+        mql(in_acme, at(8, day), source="Ads", campaign="Other")
+    drain(in_acme)
+    assert read().campaigns == ()
+    cost(8, "Ads", 900)
+    cost(8, "Ads", 100, campaign="Brand")
+    cost(8, "Web", 60, campaign="Brand")
+    cost(9, "Fair", 70, campaign="Stand")
+    cost(10, "Fair", 5, currency="USD", campaign="Stand")
+    drain(in_acme)
+    ((name, brand), (_, stand)) = read().campaigns
+    assert (name, brand.cost, brand.mqls, brand.per_mql) == ("Brand", 160, 4, 40)
+    assert (brand.no_cost, brand.per_sql, brand.months_known) == (4, 80, 1)
+    assert (stand.nothing, stand.others, stand.per_mql) == (70, 1, None)
+    client = browser(in_acme.admin)
+    page = client.get("/kpis")
+    row = page.context["campaigns"][0]
+    assert "40.00 EUR" in page.content.decode()
+    assert len(client.get(row["mqls_url"]).context["rows"]) == row["mqls"] == 8
+    assert client.get("/kpis/campaigns.csv").content.decode().count("40.00,2,80.00") == 1
+    RollUpState.objects.all().delete()
+    assert [spent.per_mql for _, spent in read().campaigns] == [40, None]

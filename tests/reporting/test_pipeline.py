@@ -14,6 +14,7 @@ from leads.models import DirtyHandoff, Engagement, Handoff, Lead, Opportunity
 from leads.services import mark_dirty
 from reporting.facts import drain_tenant
 from reporting.models import HandoffFact
+from reporting.views.pipeline import _slip
 from tenants.clock import database_clock
 from tests.factories import Org
 from tests.reporting.scenes import browser, hand_over
@@ -135,3 +136,28 @@ def test_the_page_costs_as_many_queries_for_many_deals(scene: Org) -> None:
     with CaptureQueriesContext(connection) as many:
         client.get("/pipeline")
     assert len(few) == len(many) <= 20
+
+
+def test_deals_of_outbound_meetings_are_told_as_left_out_and_counted_when_asked_for(scene: Org) -> None:
+    assert "outbound" not in get(scene, "/pipeline").content.decode()
+    at = database_clock() - timedelta(days=10)
+    handoff = hand_over(scene, at=at, owner=scene.reps[0], source="Cold call", kind="outbound")
+    deal(handoff, at, 500, close_date=date(2030, 2, 1))
+    mark_dirty([handoff.id], at)
+    drain_tenant(scene.id)
+    page = get(scene, "/pipeline")
+    assert page.context["kind_note"] == "1 deal of outbound meetings left out."
+    assert page.context["cells"][0]["sum"].amount == 100
+    alone = get(scene, "/pipeline?kind=outbound")
+    assert alone.context["kind_note"] == "Only the 1 deal of outbound meetings."
+    assert [row["name"] for row in alone.context["rows"]] == ["Cold call"]
+    listed = get(scene, alone.context["rows"][0]["cells"][0]["url"])
+    assert [row.amount for row in listed.context["rows"]] == [500]
+    assert get(scene, "/pipeline?kind=both").context["cells"][0]["sum"].amount == 600
+    assert "Cold call" in get(scene, "/pipeline.csv?kind=both").content.decode()
+    assert browser(scene.executive).get("/pipeline?kind=guess").status_code == 400
+
+
+def test_how_long_deals_took_is_said_in_words(scene: Org) -> None:
+    assert get(scene, "/pipeline").context["slip"] == {"median": "on the day", "p90": "on the day"}
+    assert [_slip(days) for days in (-12, 1, None)] == ["12 days earlier", "1 day later", ""]
