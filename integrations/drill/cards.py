@@ -205,8 +205,8 @@ def _told(seen: Seen, open_result: Result) -> Line:
 
 
 def _arrival(step: str, seen: Seen, messages: Sequence[Told], open_result: Result) -> Line:
-    """Whether messages to people left, and how long the slowest took: since the handoff, or after the deadline
-    for what the deadline set off."""
+    """Whether messages to people left, and how long the slowest took: since the handoff, or, for what the
+    deadline set off, after it."""
     assert seen.started_at is not None
     people = [message for message in messages if message.channel != "webhook"]
     if seen.shadow:
