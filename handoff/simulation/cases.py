@@ -256,7 +256,7 @@ def run_cases(
 
 class CaseReading:
     """What test leads are run with beside the rules, read once for several runs: when each comes, their facts
-    then, the people whom they may go to at each moment, and tiers, pools and people by what cases call them."""
+    then, the people whom they may go to at each moment, and the names of tiers, pools and people."""
 
     def __init__(self, cases: Sequence[LeadCase], now: datetime) -> None:
         zone = Tenant.objects.get(id=current_tenant_id()).time_zone
