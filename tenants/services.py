@@ -193,8 +193,8 @@ def save_team(
     actor: str,
     now: datetime,
 ) -> Team:
-    """Make a team, or change the one given. Raises ValidationFailed for a name that another team has, and for a
-    manager who is their own backup: nobody stands in for themselves."""
+    """Make a team, or change the one given. Raises ValidationFailed for a name that another team has, and
+    for a manager who is their own backup: nobody stands in for themselves."""
     if backup is not None and manager is not None and backup.pk == manager.pk:
         message = (
             f"{manager.name} manages this team and cannot stand in for themselves. Choose somebody else."
