@@ -56,7 +56,8 @@ def changes(before: Content, after: Content, pools: Mapping[str, str]) -> list[s
     said += _territory_changes(before, after, pools)
     old, new = horizon_of(before), horizon_of(after)
     if old != new:
-        said.append(f"Who opens within {new} minutes counts as at work; until now within {old}.")
+        unit = "minute" if new == 1 else "minutes"
+        said.append(f"Who opens within {new} {unit} counts as at work; until now within {old}.")
     others = [
         name for name in {**before, **after} if name not in _TOLD and before.get(name) != after.get(name)
     ]

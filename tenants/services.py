@@ -193,7 +193,13 @@ def save_team(
     actor: str,
     now: datetime,
 ) -> Team:
-    """Make a team, or change the one given. Raises ValidationFailed for a name that another team has."""
+    """Make a team, or change the one given. Raises ValidationFailed for a name that another team has, and
+    for a manager who is their own backup: nobody stands in for themselves."""
+    if backup is not None and manager is not None and backup.pk == manager.pk:
+        message = (
+            f"{manager.name} manages this team and cannot stand in for themselves. Choose somebody else."
+        )
+        raise ValidationFailed.at("/backup", message, "same")
     action = "changed" if team else "created"
     saved = team or Team(tenant=tenant)
     before = _audited(team, _TEAM_FIELDS) if team else None

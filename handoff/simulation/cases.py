@@ -256,7 +256,7 @@ def run_cases(
 
 class CaseReading:
     """What test leads are run with beside the rules, read once for several runs: when each comes, their facts
-    then, the people whom they may go to at each moment, and pools and people by what cases call them."""
+    then, the people whom they may go to at each moment, and the names of tiers, pools and people."""
 
     def __init__(self, cases: Sequence[LeadCase], now: datetime) -> None:
         zone = Tenant.objects.get(id=current_tenant_id()).time_zone
@@ -267,6 +267,7 @@ class CaseReading:
         self.boards: dict[datetime, Board] = {
             at: board_at(at, others=owners) for at in sorted(set(self.moments.values()))
         }
+        self.tiers = dict(tier_choices(now))
         self.pools = dict(Pool.objects.values_list("slug", "name"))
         self.people = {str(key): name for key, name in Member.objects.values_list("id", "name")}
 
@@ -275,7 +276,7 @@ class CaseReading:
             return "it qualifies" if value else "it does not qualify"
         if value is None:
             return {"pool": "no pool", "person": "nobody", "tier": "no tier"}[what]
-        known = {"pool": self.pools, "person": self.people}.get(what, {})
+        known = {"tier": self.tiers, "pool": self.pools, "person": self.people}.get(what, {})
         return str(known.get(str(value), value))
 
 
@@ -298,7 +299,8 @@ def _run(case: LeadCase, facts: Facts, seat: Desk, names: CaseReading) -> CaseRe
         if what in case.expects and case.expects[what] != got[what]
     ]
     if misses and answer.judgement is not None and answer.judgement.needs:
-        misses.append(f"It lacks what a handoff requires: {', '.join(answer.judgement.needs)}.")
+        lacks = words.listed(required_labels(answer.judgement.needs))
+        misses.append(f"It lacks what a handoff requires: {lacks}.")
     if misses and answer.waits_for:
         misses.append(
             f"It is held for enrichment first: it lacks {words.listed(required_labels(answer.waits_for))}."

@@ -205,7 +205,8 @@ def _told(seen: Seen, open_result: Result) -> Line:
 
 
 def _arrival(step: str, seen: Seen, messages: Sequence[Told], open_result: Result) -> Line:
-    """Whether messages to people left, and how long the slowest took."""
+    """Whether messages to people left, and how long the slowest took: since the handoff, or, for what the
+    deadline set off, after it."""
     assert seen.started_at is not None
     people = [message for message in messages if message.channel != "webhook"]
     if seen.shadow:
@@ -216,13 +217,14 @@ def _arrival(step: str, seen: Seen, messages: Sequence[Told], open_result: Resul
     if lost:
         return Line(step, Result.FAILED, f"Could not be sent by {_listed(m.channel for m in lost)}.")
     sent = [message for message in people if message.sent_at is not None]
-    said = f"{_listed(m.to for m in people)} by {_listed(m.channel for m in sent or people)}"
+    said = f"{_listed(m.to for m in people)} by {_listed(sorted(m.channel for m in sent or people))}"
     if any(message.state in ("pending", "taken") for message in people):
         return Line(step, open_result, f"Not sent yet: {said}.")
     if not sent:
         return Line(step, Result.LEFT_OUT, "Moot before it left: the next message said more.")
     last = max(message.sent_at for message in sent if message.sent_at is not None)
-    return Line(step, Result.OK, f"{said}.", _ms(seen.started_at, last) if step == "told" else None)
+    since = seen.started_at if step == "told" else seen.due_at
+    return Line(step, Result.OK, f"{said}.", None if since is None else _ms(since, last))
 
 
 def _webhook(seen: Seen, open_result: Result) -> Line:

@@ -101,7 +101,7 @@ def test_marketing_fills_in_what_is_missing_and_sales_gets_the_lead(
     assert answer.redirect_chain == [("/needs-data", 302)]
     owner = owner_of(acme, waiting)
     assert f"complete and handed over to {owner.name}" in answer.content.decode()
-    assert "Nothing is held back" in answer.content.decode()
+    assert "Nothing lacks data" in answer.content.decode()
     lead = fresh(acme, waiting)
     assert (lead.stage, lead.needs, lead.phone) == ("mql", [], "+493012345678")
     assert lead.account is not None

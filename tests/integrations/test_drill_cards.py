@@ -56,9 +56,16 @@ def test_a_lead_that_went_the_whole_way_has_every_step_in_its_order() -> None:
     assert {line.result for line in lines} == {Result.OK}
     took = {line.step: line.ms for line in lines}
     assert (took["received"], took["told"], took["webhook"]) == (120, 3000, 2500)
-    assert (took["warned"], took["breached"]) == (900, 1200)
+    assert (took["warned"], took["breached"], took["escalated"]) == (900, 1200, 4000)
     assert has_passed([lines])
     assert is_settled([lines])
+
+
+def test_the_channels_stand_in_one_order_whichever_message_was_read_first() -> None:
+    first, second, *others = ALL_WELL.messages
+    for messages in ([first, second, *others], [second, first, *others]):
+        lines = {line.step: line for line in card_of(replace(ALL_WELL, messages=messages), over=True)}
+        assert lines["told"].text == "Rhea by e-mail and the app."
 
 
 @pytest.mark.parametrize(

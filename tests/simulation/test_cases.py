@@ -52,6 +52,22 @@ class TestRunning:
         assert misses[0] == "Pool: expected German desk, got Inbound."
         assert misses[1].startswith(f"Person: expected {rep.name}, got ")
 
+    def test_what_came_otherwise_is_said_by_its_names(self, org: Org) -> None:
+        with org.scope():
+            CriteriaVersion.objects.update(
+                content={**org.criteria.content, "required": ["last_name", "phone"]}
+            )
+        case(org, "No name", {"email": "a@firm.example"}, tier="demo_request")
+        ((_, _, misses),) = run(org, "live")
+        assert misses[0] == "Tier: expected Demo request, got no tier."
+        case(
+            org,
+            "Lacks",
+            {"email": "b@firm.example", "engagements": [{"kind": "demo_request"}]},
+            pool="inbound",
+        )
+        assert run(org, "live")[1][2][-1] == "It lacks what a handoff requires: Last name and Phone."
+
     def test_one_that_is_to_fall_through_passes_when_it_does(self, org: Org) -> None:
         case(org, "A student", {"title": "Student"}, qualifies=False)
         assert run(org, "live") == [("A student", True, [])]

@@ -287,6 +287,18 @@ def test_older_names_of_zones_are_offered_to_nobody_but_who_has_one(acme: Org) -
     assert as_(person).post("/account", data | {"time_zone": "Mars/Base"}).status_code == 422
 
 
+def test_a_manager_is_not_their_own_backup(acme: Org) -> None:
+    manager = str(acme.manager.id)
+    data = {"name": "Inbound", "manager": manager, "backup": manager}
+    answer = as_(acme.admin).post(f"/teams/{acme.team.id}", data)
+    assert answer.status_code == 422
+    assert "cannot stand in for themselves. Choose somebody else." in answer.content.decode()
+    with acme.scope():
+        assert Team.objects.get(id=acme.team.id).backup_id is None
+    rep = str(acme.reps[0].id)
+    assert as_(acme.admin).post(f"/teams/{acme.team.id}", {**data, "backup": rep}).status_code == 302
+
+
 def test_the_audit_says_what_a_team_was_before(acme: Org) -> None:
     data = {"name": "Inbound EMEA", "manager": "", "director": str(acme.director.id), "backup": ""}
     as_(acme.admin).post("/teams/new", {"name": "Outbound"})
