@@ -105,9 +105,10 @@ where f.kind = 'inbound' and not f.is_history and f.started_at >= %(usual)s and 
 
 
 def new_campaigns(
-    *, now: datetime, most: int = 200, behind: tuple[datetime, str] | None = None
+    *, now: datetime, most: int | None = None, behind: tuple[datetime, str] | None = None
 ) -> list[Campaign]:
-    """Those that began lately, the latest first; of these the ones behind (began_at, name), if that is said.
+    """Those that began lately, the latest first; of these the ones behind (began_at, name), if that is said,
+    and the first `most` alone.
     What is usual of each is the 90 days' answers without its own. Two queries."""
     asked: dict[str, Any] = {"since": now - NEW, "usual": now - USUAL, "now": now, "most": most}
     if behind is not None:
