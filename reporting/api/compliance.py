@@ -21,6 +21,7 @@ KIND: Final = OpenApiParameter(
     default=selectors.INBOUND,
     description="Which handoffs: what marketing hands over, meetings that SDRs book for AEs, or both.",
 )
+_FILTERS: Final = ("team", "rep", "source", "campaign", "tier")
 
 
 class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -93,7 +94,8 @@ class ComplianceView(TenantAPIView):
             " first. A rate is met of met + missed; clocks that are not due yet, or were called off before"
             " their deadline, are left"
             " out and counted. Response times are working seconds of answered clocks, at most"
-            " 3.4% from the exact value."
+            " 3.4% from the exact value. What somebody sees as My compliance is"
+            " `rep=<id>&clock=owner&by=tier`."
         ),
         parameters=[
             OpenApiParameter("by", str, enum=list(selectors.SPLITS), default="rep"),
@@ -122,6 +124,15 @@ class ComplianceView(TenantAPIView):
                 ),
             ),
             KIND,
+            *(
+                OpenApiParameter(name, str, description="An id, or `none`: without one.")
+                for name in ("team", "rep")
+            ),
+            *(
+                OpenApiParameter(name, str, description="`none`: without one.")
+                for name in ("source", "campaign")
+            ),
+            OpenApiParameter("tier", str, description="Slug."),
             OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
             OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
         ],
@@ -129,7 +140,7 @@ class ComplianceView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         now = self.clock()
-        known_query(request, "by", "clock", "target", "pauses", "kind", "from", "to")
+        known_query(request, "by", "clock", "target", "pauses", "kind", "from", "to", *_FILTERS)
         query = request.query_params.dict()
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)

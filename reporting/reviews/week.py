@@ -120,12 +120,15 @@ def _disputes(question: Question) -> Section:
 # --- Breakdowns ---------------------------------------------------------------------------------------------
 
 
-def breakdowns(*, tenant: Tenant, week: Week, reader: Member, now: datetime) -> QuerySet[TargetFact]:
-    """Deadlines of clocks that started in the week and were missed, as far as the reader sees them."""
+def breakdowns(*, tenant: Tenant, week: Week, reader: Member | None, now: datetime) -> QuerySet[TargetFact]:
+    """Deadlines of clocks that started in the week and were missed, as far as the reader sees them. reader:
+    None sees the whole organisation."""
     return selectors.clocks_behind(_seen(tenant, week, reader), now=now, verdict=Verdict.BROKEN)
 
 
-def get_breakdown(timer_id: UUID, *, tenant: Tenant, week: Week, reader: Member, now: datetime) -> TargetFact:
+def get_breakdown(
+    timer_id: UUID, *, tenant: Tenant, week: Week, reader: Member | None, now: datetime
+) -> TargetFact:
     """One of them. Raises NotFound."""
     found = breakdowns(tenant=tenant, week=week, reader=reader, now=now).filter(id=timer_id).first()
     if found is None:
@@ -133,8 +136,9 @@ def get_breakdown(timer_id: UUID, *, tenant: Tenant, week: Week, reader: Member,
     return found
 
 
-def _seen(tenant: Tenant, week: Week, reader: Member) -> Question:
-    return Question(zone=ZoneInfo(tenant.time_zone), first=week.monday, last=week.last, **sight_of(reader))
+def _seen(tenant: Tenant, week: Week, reader: Member | None) -> Question:
+    sight = sight_of(reader) if reader else {}
+    return Question(zone=ZoneInfo(tenant.time_zone), first=week.monday, last=week.last, **sight)
 
 
 def notes_of(timer_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Note]]:

@@ -101,7 +101,20 @@ def test_it_needs_a_key_with_the_scope(week: Org, now: datetime) -> None:
 def test_the_schema_describes_it(week: Org) -> None:
     schema = Client().get("/api/schema/", {"format": "json"}).json()
     call = schema["paths"]["/api/v1/reports/compliance"]["get"]
-    names = ["by", "clock", "from", "kind", "pauses", "target", "to"]
+    names = [
+        "by",
+        "campaign",
+        "clock",
+        "from",
+        "kind",
+        "pauses",
+        "rep",
+        "source",
+        "target",
+        "team",
+        "tier",
+        "to",
+    ]
     assert [each["name"] for each in call["parameters"]] == names
     assert {"200", "400", "401", "403"} <= set(call["responses"])
     assert "from" in schema["components"]["schemas"]["Compliance"]["properties"]
@@ -113,3 +126,26 @@ def test_a_refused_target_is_told_the_choices_and_no_empty_one(acme: Org) -> Non
     (error,) = refused.json()["errors"]
     assert (error["path"], error["message"][:29]) == ("/target", "target is one of: first_touch")
     assert ", ," not in error["message"]
+
+
+def test_one_person_s_numbers_are_those_of_their_own_page(week: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reporting.views import asked
+    from tests.reporting.scenes import browser
+
+    monkeypatch.setattr(asked, "database_clock", ComplianceView.clock)
+    rep = week.reps[0]
+    found = ask(week, rep=str(rep.id), clock="owner", by="tier").json()
+    page = browser(rep).get("/compliance").context
+    assert {row["name"] for row in found["results"]} == {row["name"] for row in page["rows"]}
+    assert found["total"]["first_touch"]["base"] == 2
+    assert page["title"] == "My compliance"
+    assert ask(week, rep="none", by="source").json()["results"] == []
+
+
+def test_filters_narrow_the_numbers(week: Org, globex: Org) -> None:
+    assert ask(week, source="Paid social").json()["total"]["first_touch"]["base"] == 1
+    assert ask(week, tier="contact_form").json()["total"]["first_touch"]["base"] == 4
+    assert ask(week, tier="demo_request").json()["total"]["first_touch"]["base"] == 0
+    assert ask(week, team=str(week.team.id)).json()["total"]["first_touch"]["base"] == 4
+    assert ask(week, rep=str(globex.reps[0].id)).json()["results"] == []
+    assert ask(week, rep="me").json()["errors"][0]["path"] == "/rep"
