@@ -36,7 +36,9 @@ class ReviewWeekSerializer(serializers.Serializer[Any]):
     is_over = serializers.BooleanField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
     breakdowns = serializers.IntegerField(help_text="Deadlines missed of clocks that started in the week.")
-    without_note = serializers.IntegerField(help_text="Of these, nobody said what was done about them.")
+    without_note = serializers.IntegerField(
+        help_text="Of these, nobody said what was done about them; imported ones take no note."
+    )
     sections = ReviewSectionSerializer(many=True)
 
 
@@ -60,6 +62,9 @@ class BreakdownSerializer(serializers.Serializer[Any]):
     due_at = serializers.DateTimeField()
     met_at = serializers.DateTimeField(allow_null=True, help_text="Answered late; null: not answered.")
     is_excused = serializers.BooleanField(help_text="Its excuse was approved.")
+    takes_notes = serializers.BooleanField(
+        help_text="False: it ran in another system, and an import told of it."
+    )
     notes = BreakdownNoteSerializer(many=True, help_text="What was done about it.")
 
 
@@ -182,5 +187,6 @@ def _breakdown(row: TargetFact, notes: Sequence[Note]) -> dict[str, Any]:
         "due_at": row.due_at,
         "met_at": row.met_at,
         "is_excused": row.excused,
+        "takes_notes": not row.is_history,
         "notes": [_note(each) for each in notes],
     }
