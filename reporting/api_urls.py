@@ -7,6 +7,7 @@ from django.urls import path
 from reporting.api.adoption import AdoptionView
 from reporting.api.agreement import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api.baseline import BaselineView
+from reporting.api.campaigns import CampaignsView
 from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
 from reporting.api.compliance import ComplianceView
 from reporting.api.costs import CostsOfMonthView, CostsView
@@ -15,6 +16,7 @@ from reporting.api.digest import DigestSettingsView, DigestView
 from reporting.api.fairness import FairnessView
 from reporting.api.feedback import FeedbackReportView
 from reporting.api.handoffs import FunnelView, RejectionsView, ResponseTimesView
+from reporting.api.journey import JourneyView
 from reporting.api.kpis import (
     KpiOwnerView,
     KpisView,
@@ -24,7 +26,7 @@ from reporting.api.kpis import (
 from reporting.api.leaks import LeaksView
 from reporting.api.moves import MovesView
 from reporting.api.outbound import MeetingReportView
-from reporting.api.outcomes import MoneyView, PipelineView, SpeedView
+from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedView
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 from reporting.api.scorecards import ScorecardView
 from reporting.api.survey import SurveyQuestionsView, SurveyView
@@ -39,6 +41,7 @@ urlpatterns = [
     path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
     path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
+    path("reports/journey", JourneyView.as_view(), name="api_report_journey"),
     # Feedback and disputes.
     path("reports/feedback", FeedbackReportView.as_view(), name="api_report_feedback"),
     path("agreement", AgreementView.as_view(), name="api_agreement"),
@@ -79,6 +82,8 @@ urlpatterns = [
     path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
     path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),
     path("reports/speed", SpeedView.as_view(), name="api_report_speed"),
+    path("reports/campaigns", CampaignsView.as_view(), name="api_report_campaigns"),
+    path("reports/outcomes", OutcomesView.as_view(), name="api_report_outcomes"),
     # Mails on a schedule.
     path("digest", DigestView.as_view(), name="api_digest"),
     path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),

@@ -90,7 +90,7 @@ class SpreadsSerializer(serializers.Serializer[Any]):
         return {name: SpreadSerializer() for name in DURATIONS}
 
 
-class _PeriodSerializer(serializers.Serializer[Any]):
+class PeriodSerializer(serializers.Serializer[Any]):
     to = serializers.DateField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
     kind = serializers.CharField(help_text="Which handoffs are counted: inbound, outbound or both.")
@@ -100,7 +100,7 @@ class _PeriodSerializer(serializers.Serializer[Any]):
         return {"from": serializers.DateField(), **super().get_fields()}
 
 
-class FunnelSerializer(_PeriodSerializer):
+class FunnelSerializer(PeriodSerializer):
     by = serializers.ChoiceField(choices=list(selectors.HANDOFF_SPLITS))
     follow = serializers.IntegerField(allow_null=True, help_text="Days; null is so far.")
     cohort = serializers.ChoiceField(choices=list(LATER_STAGES))
@@ -126,7 +126,7 @@ class RejectionRowSerializer(AnswersSerializer):
     mqls = serializers.IntegerField()
 
 
-class RejectionsSerializer(_PeriodSerializer):
+class RejectionsSerializer(PeriodSerializer):
     by = serializers.ChoiceField(choices=list(selectors.REJECTION_SPLITS))
     total = AnswersSerializer()
     reasons = RejectionReasonSerializer(many=True)
@@ -134,7 +134,7 @@ class RejectionsSerializer(_PeriodSerializer):
     results = RejectionRowSerializer(many=True)
 
 
-class ResponseTimesSerializer(_PeriodSerializer):
+class ResponseTimesSerializer(PeriodSerializer):
     mqls = serializers.IntegerField()
     durations = SpreadsSerializer()
     contacted = ReachedShareSerializer()
@@ -145,7 +145,9 @@ class ResponseTimesSerializer(_PeriodSerializer):
     attempts = serializers.DictField(help_text="By people: count, median and p90 of their number.")
 
 
-def _parameters(splits: Mapping[str, Any] | tuple[str, ...] | None, *more: OpenApiParameter) -> list[Any]:
+def handoff_parameters(
+    splits: Mapping[str, Any] | tuple[str, ...] | None, *more: OpenApiParameter
+) -> list[Any]:
     by = [OpenApiParameter("by", str, enum=list(splits), default="source")] if splits else []
     return [
         *by,
@@ -176,7 +178,7 @@ _FOLLOW: Final = OpenApiParameter(
 _FIND: Final = OpenApiParameter("find", str, description="Only groups whose name has this in it.")
 
 
-class _HandoffReportView(TenantAPIView):
+class HandoffReportView(TenantAPIView):
     scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
 
     def question(self, request: Request, *names: str) -> tuple[dict[str, str], selectors.Question]:
@@ -195,7 +197,7 @@ class _HandoffReportView(TenantAPIView):
         }
 
 
-class FunnelView(_HandoffReportView):
+class FunnelView(HandoffReportView):
     """GET reports/funnel"""
 
     @extend_schema(
@@ -205,7 +207,7 @@ class FunnelView(_HandoffReportView):
             "MQLs of the period, by the day on which they became MQL. A later stage counts as reached for the"
             " earlier ones. At most 50 groups, those with the most MQLs."
         ),
-        parameters=_parameters(
+        parameters=handoff_parameters(
             selectors.HANDOFF_SPLITS,
             _FOLLOW,
             OpenApiParameter("cohort", str, enum=list(LATER_STAGES), default=Stage.SQL.value),
@@ -279,14 +281,14 @@ def _answers(tally: selectors.Tally) -> dict[str, Any]:
     return {**{name: tally.all[name] for name in names}, "acceptance": tally.acceptance.as_dict()}
 
 
-class RejectionsView(_HandoffReportView):
+class RejectionsView(HandoffReportView):
     """GET reports/rejections"""
 
     @extend_schema(
         operation_id="reports_rejections",
         summary="Rejections by reason, and how much sales accepts by source or campaign",
         description="A rejection counts on the day on which its lead became MQL.",
-        parameters=_parameters(selectors.REJECTION_SPLITS, _FIND),
+        parameters=handoff_parameters(selectors.REJECTION_SPLITS, _FIND),
         responses=RejectionsSerializer,
     )
     def get(self, request: Request) -> Response:
@@ -330,7 +332,7 @@ class RejectionsView(_HandoffReportView):
         )
 
 
-class ResponseTimesView(_HandoffReportView):
+class ResponseTimesView(HandoffReportView):
     """GET reports/response-times"""
 
     @extend_schema(
@@ -340,7 +342,7 @@ class ResponseTimesView(_HandoffReportView):
             "Of the MQLs of the period that came so far. Medians and 90th percentiles are at most 3.4% from"
             " the exact value. Narrow it by the filters: `rep=` for one person, `source=` for one source."
         ),
-        parameters=_parameters(None),
+        parameters=handoff_parameters(None),
         responses=ResponseTimesSerializer,
     )
     def get(self, request: Request) -> Response:

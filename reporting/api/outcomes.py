@@ -1,9 +1,10 @@
-"""Pipeline and the worth of speed for programs: the numbers of the pages."""
+"""Pipeline, the worth of speed and what changed since the start, for programs: the numbers of the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,10 +13,12 @@ from rest_framework.response import Response
 
 from leads import strict
 from reporting import params
+from reporting.api.handoffs import ReachedShareSerializer, SpreadSerializer
 from reporting.definitions import FOLLOWED
 from reporting.outcomes.comparing import Comparison
 from reporting.outcomes.pipeline import SPLITS, Worth, pipeline
 from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
+from reporting.outcomes.since_start import FOLLOW, MONTH_DAYS, Span, since_start
 from reporting.outcomes.speed import LABELS, speed
 from reporting.selectors.questions import KINDS
 from tenants.models import Tenant
@@ -113,6 +116,42 @@ class SpeedSerializer(serializers.Serializer[Any]):
     without_clock = serializers.IntegerField(help_text="Touched, and nothing measured how soon: left out.")
     bands = BandSerializer(many=True)
     within_an_hour = ComparisonsSerializer()
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """MQLs of a stretch of time and what came of them until now."""
+
+    name = serializers.CharField(help_text="before, Week 1 to Week 4, Month 2 to Month 6.")
+    first = serializers.DateField(allow_null=True, help_text="Its first day; null of what was before.")
+    mqls = serializers.IntegerField()
+    in_time = ReachedShareSerializer(
+        help_text="First touches and decisions, met of met or missed; imported history has no such clocks."
+    )
+    first_touch = SpreadSerializer(help_text="By the wall clock, so that both sides are alike.")
+    feedback = ReachedShareSerializer(help_text="MQLs of which sales said something.")
+    sql = ReachedShareSerializer(help_text="Of MQLs that were followed long enough; the others are left out.")
+    opportunity = ReachedShareSerializer(help_text="Of the same MQLs.")
+    amount = serializers.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        coerce_to_string=True,
+        allow_null=True,
+        help_text="Of all deals of these MQLs, open or closed; null where none has an amount.",
+    )
+    with_amount = serializers.IntegerField(help_text="Handoffs in the amount.")
+    won = ReachedShareSerializer(help_text="Of won and lost; those still open are left out.")
+    cycle = SpreadSerializer(help_text="From MQL to won, of the won.")
+
+
+class OutcomesSerializer(serializers.Serializer[Any]):
+    began = serializers.DateField(allow_null=True, help_text="Of the first handoff here; null before it.")
+    time_zone = serializers.CharField(help_text="Days are this zone's.")
+    currency = serializers.CharField()
+    follow = serializers.IntegerField(help_text="Days that each MQL is followed for.")
+    month_days = serializers.IntegerField(help_text="How long a month is; a week has 7 days.")
+    before = SpanSerializer(allow_null=True, help_text="Imported history; null where there is none.")
+    weeks = SpanSerializer(many=True, help_text="Those that have begun.")
+    months = SpanSerializer(many=True, help_text="Those that have begun, from the second on.")
 
 
 def _worth(each: Worth) -> dict[str, Any]:
@@ -250,4 +289,47 @@ def _comparison(each: Comparison) -> dict[str, Any]:
         "within_sources": None if each.pooled is None else round(each.pooled, 1),
         "within_sources_interval": rounded(each.pooled_interval),
         "compared": each.compared,
+    }
+
+
+class OutcomesView(TenantAPIView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_outcomes",
+        summary="Outcome scorecard: the first weeks and months here against what was before",
+        description="What was before is imported history.",
+        responses=OutcomesSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request)
+        found = since_start(zone=ZoneInfo(self.tenant.time_zone), now=self.clock())
+        return Response(
+            {
+                "began": found.began,
+                "time_zone": self.tenant.time_zone,
+                "currency": self.tenant.currency,
+                "follow": FOLLOW,
+                "month_days": MONTH_DAYS,
+                "before": _span(found.before) if found.before else None,
+                "weeks": [_span(each) for each in found.weeks],
+                "months": [_span(each) for each in found.months],
+            }
+        )
+
+
+def _span(each: Span) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "first": each.first,
+        "mqls": each.mqls,
+        "in_time": each.in_time.as_dict(),
+        "first_touch": each.response.as_dict(),
+        "feedback": each.feedback.as_dict(),
+        "sql": each.to_sql.as_dict(),
+        "opportunity": each.to_opportunity.as_dict(),
+        "amount": f"{each.amount:.2f}" if each.with_amount else None,
+        "with_amount": each.with_amount,
+        "won": each.wins.as_dict(),
+        "cycle": each.cycle.as_dict(),
     }

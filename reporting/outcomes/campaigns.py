@@ -91,7 +91,10 @@ where f.campaign <> '' and f.kind = 'inbound' and not f.is_history
   and not exists (select 1 from reporting_handofffact former
                    where former.tenant_id = f.tenant_id and former.campaign = f.campaign
                      and former.campaign <> '' and former.kind = 'inbound' and former.started_at < %(since)s)
-group by f.campaign order by min(f.started_at) desc, f.campaign limit %(most)s
+group by f.campaign {behind} order by min(f.started_at) desc, f.campaign limit %(most)s
+"""
+_BEHIND: Final = """
+having min(f.started_at) < %(began)s or (min(f.started_at) = %(began)s and f.campaign > %(name)s)
 """
 _USUAL: Final = """
 select count(*) filter (where decision = 'accepted'),
@@ -101,12 +104,17 @@ where f.kind = 'inbound' and not f.is_history and f.started_at >= %(usual)s and 
 """
 
 
-def new_campaigns(*, now: datetime, most: int = 200) -> list[Campaign]:
-    """Those that began lately, the latest first. What is usual of each is the 90 days' answers without its
-    own. Two queries."""
+def new_campaigns(
+    *, now: datetime, most: int | None = None, behind: tuple[datetime, str] | None = None
+) -> list[Campaign]:
+    """Those that began lately, the latest first; of these the ones behind (began_at, name), if that is said,
+    and the first `most` alone.
+    What is usual of each is the 90 days' answers without its own. Two queries."""
     asked: dict[str, Any] = {"since": now - NEW, "usual": now - USUAL, "now": now, "most": most}
+    if behind is not None:
+        asked |= {"began": behind[0], "name": behind[1]}
     with connection.cursor() as cursor:
-        cursor.execute(_NEW, asked)
+        cursor.execute(_NEW.format(behind=_BEHIND if behind else ""), asked)
         rows = cursor.fetchall()
         if not rows:
             return []

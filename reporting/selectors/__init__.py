@@ -7,7 +7,7 @@ from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, respo
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
 from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
 from reporting.selectors.hours import HOURS, LEAST, Hour, by_hour
-from reporting.selectors.journeys import Journey, Standing, journey
+from reporting.selectors.journeys import MOST_SOURCES, Journey, Standing, journey
 from reporting.selectors.names import (
     Choices,
     HandoffChoices,
@@ -39,6 +39,7 @@ __all__ = [
     "KINDS",
     "LEAST",
     "LISTED",
+    "MOST_SOURCES",
     "REJECTION_SPLITS",
     "SPLITS",
     "Choices",

@@ -19,6 +19,8 @@ from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.table_files import table_file
 
+#: Campaigns that the page lists; its file has all.
+SHOWN: Final = 200
 _LOOKS: Final = {
     Verdict.USABLE: "on_target",
     Verdict.NOT_USABLE: "off_target",
@@ -30,14 +32,15 @@ _LOOKS: Final = {
 @member_required(Role.MARKETING, Role.MANAGER, Role.EXECUTIVE)
 def campaigns(request: TenantRequest) -> HttpResponse:
     """GET /campaigns: the campaigns of the last 14 days: usable, not usable, too early."""
-    found = judged.new_campaigns(now=database_clock())
+    found = judged.new_campaigns(now=database_clock(), most=SHOWN + 1)
     context = {
         "crumbs": [
             {"label": "Insight"},
             {"label": "Funnel & leaks", "url": reverse("reporting:funnel")},
             {"label": "New campaigns"},
         ],
-        "rows": [_row(each) for each in found],
+        "rows": [_row(each) for each in found[:SHOWN]],
+        "is_cut": len(found) > SHOWN,
         "days": judged.NEW.days,
         "usual_days": judged.USUAL.days,
         "least": judged.LEAST_ANSWERS,

@@ -1,4 +1,5 @@
-"""What the demo's sources cost, brought in by marketing month by month, and who answers for which KPI."""
+"""What the demo's sources cost, brought in by marketing month by month, who answers for which KPI, and what
+the leak finder goes by."""
 
 from __future__ import annotations
 
@@ -15,12 +16,14 @@ from reporting.kpis.cost_csv import read_table
 from reporting.kpis.cost_import import import_costs
 from reporting.kpis.measured import brought_by_source
 from reporting.kpis.services import Wanted, set_owner, set_target
+from reporting.leaks.settings import LeakTerms, set_leak_terms
 from reporting.selectors.handoff_cells import handoff_ground
 from reporting.selectors.questions import Question, midnight
 from tenants.audit import member_actor
 from tenants.models import Member, Role, Tenant
 
 MONTHS: Final = 3
+FOLLOWED_DAYS: Final = 21  # what the leak finder learns from
 #: What an MQL costs about, by source, and how the money is parted among campaigns. What is not here has no
 #: known cost; nobody pays for organic search.
 _SPENDING: Final[dict[str, tuple[int, dict[str, int]]]] = {
@@ -48,13 +51,15 @@ _TARGETS: Final[dict[str, tuple[int, int | None]]] = {
 
 
 def keep_accounts(*, tenant: Tenant, start: datetime, now: datetime, seed: int) -> None:
-    """Name owners and set targets when the past begins, and bring in what each whole month since cost. In the
-    tenant's scope."""
+    """Name owners, set targets and what leads are followed for when the past begins, and bring in what each
+    whole month since cost. In the tenant's scope."""
     zone = ZoneInfo(tenant.time_zone)
     people = _people()
     admin, marketing = people.get(Role.ADMIN), people.get(Role.MARKETING)
     if admin is None or marketing is None:
         return
+    # The past is too short for anybody to have been followed for the usual ninety days.
+    set_leak_terms(LeakTerms(cohort_days=FOLLOWED_DAYS), actor=member_actor(admin), now=start)
     first, present = (month_of(at.astimezone(zone).date()) for at in (start, now))
     _own(tenant, people, member_actor(admin), start)
     _aim(tenant, member_actor(admin), start, first, now, present)

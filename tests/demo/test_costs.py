@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from reporting.leaks.settings import leak_terms
 from reporting.models import KpiOwner, KpiTarget, SourceCost
 from slaportal.demo.costs import keep_accounts
 from tests.commitments.scenes import drain, mql
@@ -28,3 +29,4 @@ def test_marketing_brought_in_what_each_whole_month_cost(in_acme: Org, now: date
     assert owned["cost_per_mql"] == in_acme.marketing.id
     assert "engagement" not in owned
     assert [row.target for row in KpiTarget.objects.filter(kpi="close_rate").order_by("set_at")] == [20, 25]
+    assert leak_terms().cohort_days < 90  # nobody of the demo's past has been followed for longer

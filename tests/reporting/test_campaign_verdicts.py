@@ -13,6 +13,7 @@ from notifications.models import OutboxMessage
 from reporting.leaks.finder.statistics import Group
 from reporting.models import HandoffFact
 from reporting.outcomes.campaigns import Verdict, context_of, judge, new_campaigns, tell_verdicts
+from reporting.views import campaigns
 from tenants.clock import database_clock
 from tests.factories import Org
 from tests.reporting.scenes import browser
@@ -97,6 +98,21 @@ def test_the_page_shows_each_with_the_numbers_that_say_so(scene: Org) -> None:
     assert browser(scene.marketing).get(bad["url"]).context["count"] == 20
     assert "Bad" in get(scene, "/campaigns.csv", "executive").content.decode()
     assert browser(scene.reps[0]).get("/campaigns").status_code == 403
+
+
+def test_a_page_that_has_not_room_for_all_says_so_and_its_file_has_them(
+    scene: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [each.name for each in new_campaigns(now=database_clock())]
+    page = browser(scene.marketing)
+    assert b"began last" not in page.get("/campaigns").content
+    monkeypatch.setattr(campaigns, "SHOWN", 2)
+    shown = page.get("/campaigns").content.decode()
+    assert "These are the 2 that began last" in shown
+    assert [name for name in every if f">{name}</a>" in shown] == every[:2]
+    told = page.get("/campaigns.csv").content.decode()
+    assert len(every) > 2
+    assert all(name in told for name in every)
 
 
 def test_an_organisation_without_new_campaigns_is_told_so(in_acme: Org) -> None:
