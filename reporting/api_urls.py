@@ -9,7 +9,7 @@ from reporting.api.agreement import AgreementVersionsView, AgreementVersionView,
 from reporting.api.baseline import BaselineView
 from reporting.api.campaigns import CampaignsView
 from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
-from reporting.api.compliance import ComplianceView
+from reporting.api.compliance import ComplianceClocksView, ComplianceView
 from reporting.api.costs import CostsOfMonthView, CostsView
 from reporting.api.data_quality import DataQualityView
 from reporting.api.digest import DigestSettingsView, DigestView
@@ -34,6 +34,7 @@ from reporting.api.weekly import BreakdownNotesView, BreakdownsView, ReviewWeekN
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
+    path("reports/compliance/clocks", ComplianceClocksView.as_view(), name="api_report_compliance_clocks"),
     path("reports/data-quality", DataQualityView.as_view(), name="api_report_data_quality"),
     path("reports/fairness", FairnessView.as_view(), name="api_report_fairness"),
     path("reports/reassignments", MovesView.as_view(), name="api_report_reassignments"),

@@ -302,6 +302,7 @@ SPECTACULAR_SETTINGS = {
         "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
         "CommitmentUnitEnum": ["count", "percent"],
         "TargetsEnum": "reporting.measures.TARGETS",
+        "ClockVerdictEnum": ["met", "missed", "open", "cancelled"],
         "LeakKindEnum": "reporting.leaks.finder.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",

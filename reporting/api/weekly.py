@@ -14,12 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from leads import strict
+from reporting.api.compliance import ClockSerializer, clock_row
 from reporting.api.reviews import (
     ReviewNoteInSerializer,
     ReviewSectionSerializer,
     sections_of,
 )
-from reporting.measures import TARGETS
 from reporting.models import TargetFact
 from reporting.reviews import services, week
 from reporting.reviews.record import Note
@@ -48,20 +48,7 @@ class BreakdownNoteSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class BreakdownSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField(help_text="Of the clock.")
-    lead = serializers.UUIDField()
-    handoff = serializers.UUIDField()
-    target = serializers.ChoiceField(choices=list(TARGETS))
-    rep = serializers.UUIDField(allow_null=True, help_text="Null: nobody owned it.")
-    team = serializers.UUIDField(allow_null=True)
-    tier = serializers.CharField(help_text="Slug.")
-    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
-    campaign = serializers.CharField(allow_blank=True)
-    started_at = serializers.DateTimeField()
-    due_at = serializers.DateTimeField()
-    met_at = serializers.DateTimeField(allow_null=True, help_text="Answered late; null: not answered.")
-    is_excused = serializers.BooleanField(help_text="Its excuse was approved.")
+class BreakdownSerializer(ClockSerializer):
     takes_notes = serializers.BooleanField(
         help_text="False: it ran in another system, and an import told of it."
     )
@@ -142,7 +129,7 @@ class BreakdownsView(TenantAPIView):
         rows, following = api_page(request, found, order=("-due_at", "-id"))
         notes = week.notes_of([row.id for row in rows])
         return Response(
-            {"results": [_breakdown(row, notes.get(row.id, [])) for row in rows], "next": following}
+            {"results": [_breakdown(row, notes.get(row.id, []), now) for row in rows], "next": following}
         )
 
 
@@ -172,21 +159,9 @@ def _note(each: Note) -> dict[str, Any]:
     return {"text": each.text, "by": each.by, "at": each.at}
 
 
-def _breakdown(row: TargetFact, notes: Sequence[Note]) -> dict[str, Any]:
+def _breakdown(row: TargetFact, notes: Sequence[Note], now: datetime) -> dict[str, Any]:
     return {
-        "id": row.id,
-        "lead": row.lead_id,
-        "handoff": row.handoff_id,
-        "target": row.target,
-        "rep": row.member_id,
-        "team": row.team_id,
-        "tier": row.tier,
-        "source": row.source,
-        "campaign": row.campaign,
-        "started_at": row.started_at,
-        "due_at": row.due_at,
-        "met_at": row.met_at,
-        "is_excused": row.excused,
+        **clock_row(row, now),
         "takes_notes": not row.is_history,
         "notes": [_note(each) for each in notes],
     }

@@ -10,6 +10,7 @@ from django.test import Client
 from reporting.api.compliance import ComplianceView
 from tests.factories import Org
 from tests.reporting.scenes import week_of_work
+from web.api import TenantAPIView
 from web.throttling import KeyRateThrottle
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ PATH = "/api/v1/reports/compliance"
 @pytest.fixture
 def week(acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Org:
     KeyRateThrottle.reset()
-    monkeypatch.setattr(ComplianceView, "clock", staticmethod(lambda: now))
+    monkeypatch.setattr(TenantAPIView, "clock", staticmethod(lambda: now))
     with acme.scope():
         acme.extra = week_of_work(acme, now)
     return acme
@@ -149,3 +150,69 @@ def test_filters_narrow_the_numbers(week: Org, globex: Org) -> None:
     assert ask(week, team=str(week.team.id)).json()["total"]["first_touch"]["base"] == 4
     assert ask(week, rep=str(globex.reps[0].id)).json()["results"] == []
     assert ask(week, rep="me").json()["errors"][0]["path"] == "/rep"
+
+
+# --- The clocks behind a number -----------------------------------------------------------------------------
+
+
+def clocks(org: Org, **query: str):
+    return Client().get(f"{PATH}/clocks", query, headers=org.auth)
+
+
+@pytest.mark.parametrize("verdict", ["met", "missed", "open", "cancelled"])
+@pytest.mark.parametrize("clock", ["company", "owner"])
+def test_a_number_is_as_many_clocks_as_are_listed(week: Org, verdict: str, clock: str) -> None:
+    asked = {"target": "first_touch", "clock": clock}
+    total = ask(week, **asked).json()["total"]["first_touch"]
+    told = {**total, **total["left_out"]}[verdict]
+    found = clocks(week, verdict=verdict, **asked).json()
+    assert len(found["results"]) == told
+    assert {row["verdict"] for row in found["results"]} <= {verdict}
+    assert found["next"] is None
+
+
+def test_clocks_tell_their_lead_and_are_paged_through(week: Org) -> None:
+    whole = clocks(week).json()["results"]
+    seen, address = [], f"{PATH}/clocks?limit=3"
+    while address:
+        page = Client().get(address, headers=week.auth).json()
+        seen += page["results"]
+        address = page["next"]
+    assert seen == whole
+    assert len(whole) > 6
+    late = week.extra["late"]
+    (told,) = [row for row in whole if row["handoff"] == str(late.id) and row["target"] == "first_touch"]
+    assert (told["lead"], told["rep"], told["source"]) == (
+        str(late.lead_id),
+        str(week.reps[0].id),
+        "Webinar",
+    )
+    assert (told["business_seconds"], told["paused_seconds"], told["is_excused"]) == (18_000, 0, False)
+    assert len(clocks(week, only="answered", target="first_touch").json()["results"]) == 3
+    overdue = clocks(week, only="overdue", target="first_touch").json()["results"]
+    assert [row["handoff"] for row in overdue] == [str(week.extra["never"].id)]
+    assert clocks(week, excused="yes").json()["results"] == []
+    assert {row["rep"] for row in clocks(week, rep=str(week.reps[1].id)).json()["results"]} == {
+        str(week.reps[1].id)
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"verdict": "late"}, "/verdict"),
+        ({"only": "some"}, "/only"),
+        ({"excused": "any"}, "/excused"),
+        ({"by": "rep"}, "/by"),
+        ({"limit": "0"}, "/limit"),
+        ({"cursor": "x"}, "/cursor"),
+    ],
+)
+def test_bad_input_about_clocks_is_a_problem_document(week: Org, query: dict[str, str], path: str) -> None:
+    answer = clocks(week, **query)
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert answer.json()["errors"][0]["path"] == path
+
+
+def test_another_organisation_has_its_own_clocks(week: Org, globex: Org) -> None:
+    assert clocks(globex).json() == {"results": [], "next": None}
