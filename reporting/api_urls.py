@@ -30,6 +30,7 @@ from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedV
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 from reporting.api.scorecards import ScorecardView
 from reporting.api.survey import SurveyQuestionsView, SurveyView
+from reporting.api.volume import VolumeView
 from reporting.api.weekly import BreakdownNotesView, BreakdownsView, ReviewWeekNowView, ReviewWeekView
 
 urlpatterns = [
@@ -76,6 +77,7 @@ urlpatterns = [
     ),
     # People: what one did, what they say, who looks.
     path("reports/scorecards/<uuid:member_id>", ScorecardView.as_view(), name="api_report_scorecard"),
+    path("reports/volume", VolumeView.as_view(), name="api_report_volume"),
     path("reports/adoption", AdoptionView.as_view(), name="api_report_adoption"),
     path("survey", SurveyView.as_view(), name="api_survey"),
     path("survey/questions", SurveyQuestionsView.as_view(), name="api_survey_questions"),
