@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
+from reporting.api.adoption import AdoptionView
 from reporting.api.agreement import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api.baseline import BaselineView
 from reporting.api.campaigns import CampaignsView
 from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
-from reporting.api.compliance import ComplianceView
+from reporting.api.compliance import ComplianceClocksView, ComplianceView
 from reporting.api.costs import CostsOfMonthView, CostsView
 from reporting.api.data_quality import DataQualityView
 from reporting.api.digest import DigestSettingsView, DigestView
@@ -27,9 +28,14 @@ from reporting.api.moves import MovesView
 from reporting.api.outbound import MeetingReportView
 from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedView
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
+from reporting.api.scorecards import ScorecardView
+from reporting.api.survey import SurveyQuestionsView, SurveyView
+from reporting.api.volume import VolumeView
+from reporting.api.weekly import BreakdownNotesView, BreakdownsView, ReviewWeekNowView, ReviewWeekView
 
 urlpatterns = [
     path("reports/compliance", ComplianceView.as_view(), name="api_report_compliance"),
+    path("reports/compliance/clocks", ComplianceClocksView.as_view(), name="api_report_compliance_clocks"),
     path("reports/data-quality", DataQualityView.as_view(), name="api_report_data_quality"),
     path("reports/fairness", FairnessView.as_view(), name="api_report_fairness"),
     path("reports/reassignments", MovesView.as_view(), name="api_report_reassignments"),
@@ -61,6 +67,20 @@ urlpatterns = [
     path("reviews", ReviewsView.as_view(), name="api_reviews"),
     path("reviews/<uuid:review_id>", ReviewView.as_view(), name="api_review"),
     path("reviews/<uuid:review_id>/notes", ReviewNotesView.as_view(), name="api_review_notes"),
+    path("reviews/week", ReviewWeekNowView.as_view(), name="api_review_week_now"),
+    path("reviews/week/<slug:monday>", ReviewWeekView.as_view(), name="api_review_week"),
+    path("reviews/week/<slug:monday>/breakdowns", BreakdownsView.as_view(), name="api_breakdowns"),
+    path(
+        "reviews/week/<slug:monday>/breakdowns/<uuid:timer_id>/notes",
+        BreakdownNotesView.as_view(),
+        name="api_breakdown_notes",
+    ),
+    # People: what one did, what they say, who looks.
+    path("reports/scorecards/<uuid:member_id>", ScorecardView.as_view(), name="api_report_scorecard"),
+    path("reports/volume", VolumeView.as_view(), name="api_report_volume"),
+    path("reports/adoption", AdoptionView.as_view(), name="api_report_adoption"),
+    path("survey", SurveyView.as_view(), name="api_survey"),
+    path("survey/questions", SurveyQuestionsView.as_view(), name="api_survey_questions"),
     # Outcomes.
     path("organisation/money", MoneyView.as_view(), name="api_organisation_money"),
     path("reports/pipeline", PipelineView.as_view(), name="api_report_pipeline"),

@@ -48,17 +48,25 @@ def question_for_page(query: Mapping[str, str], *, tenant: Tenant, member: Membe
     return _question(query, tenant=tenant, now=now, default_clock=default, **sight_of(member))
 
 
-def question_for_api(query: Mapping[str, str], *, tenant: Tenant, now: datetime) -> Question:
-    """The question of a call, which sees the whole organisation."""
-    return _question(query, tenant=tenant, now=now, default_clock="company")
+def question_for_api(
+    query: Mapping[str, str], *, tenant: Tenant, now: datetime, rep: str = "rep"
+) -> Question:
+    """The question of a call, which sees the whole organisation. rep: the parameter that names a person."""
+    return _question(query, tenant=tenant, now=now, default_clock="company", rep=rep)
 
 
 def _question(
-    query: Mapping[str, str], *, tenant: Tenant, now: datetime, default_clock: str, **sight: Any
+    query: Mapping[str, str],
+    *,
+    tenant: Tenant,
+    now: datetime,
+    default_clock: str,
+    rep: str = "rep",
+    **sight: Any,
 ) -> Question:
     zone = ZoneInfo(tenant.time_zone)
     first, last = period(query, today=now.astimezone(zone).date())
-    without = {"rep": "member_id", "team": "team_id"}
+    without = {rep: "member_id", "team": "team_id"}
     none = [name for name in without if query.get(name) == NONE]
     return Question(
         zone=zone,
@@ -66,7 +74,7 @@ def _question(
         last=last,
         clock=choice(query, "clock", CLOCKS, default_clock),
         team=None if "team" in none else _id(query, "team"),
-        member=None if "rep" in none else _id(query, "rep"),
+        member=None if rep in none else _id(query, rep),
         without=tuple(without[name] for name in none),
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),

@@ -301,6 +301,8 @@ SPECTACULAR_SETTINGS = {
         "KpiUnitEnum": ["percent", "days", "money", "count"],
         "DisputeStateEnum": ["open", "upheld", "overturned", "criteria", "routing"],
         "CommitmentUnitEnum": ["count", "percent"],
+        "TargetsEnum": "reporting.measures.TARGETS",
+        "ClockVerdictEnum": ["met", "missed", "open", "cancelled"],
         "LeakKindEnum": "reporting.leaks.finder.registry.KINDS",
         "ClockStatusEnum": [
             "on_time",

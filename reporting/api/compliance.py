@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -10,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reporting import params, selectors
-from reporting.measures import TARGETS
+from reporting.measures import TARGETS, Verdict, verdict_of
+from reporting.models import TargetFact
 from web.api import TenantAPIView
-from web.pagination import known_query
+from web.openapi import PAGE_PARAMETERS, page_serializer
+from web.pagination import api_page, known_query
 
 KIND: Final = OpenApiParameter(
     "kind",
@@ -21,6 +24,9 @@ KIND: Final = OpenApiParameter(
     default=selectors.INBOUND,
     description="Which handoffs: what marketing hands over, meetings that SDRs book for AEs, or both.",
 )
+_FILTERS: Final = ("team", "rep", "source", "campaign", "tier")
+_NAMES: Final = ("clock", "target", "pauses", "kind", "from", "to", *_FILTERS)
+_ONLY: Final = ("answered", "overdue")
 
 
 class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -80,6 +86,89 @@ class ComplianceSerializer(serializers.Serializer):  # type: ignore[type-arg]
         return {"from": serializers.DateField(), **super().get_fields()}
 
 
+_ASKED: Final = [
+    OpenApiParameter(
+        "clock",
+        str,
+        enum=list(selectors.CLOCKS),
+        default="company",
+        description="company: from MQL, never reset. owner: from each assignment.",
+    ),
+    OpenApiParameter(
+        "target",
+        str,
+        enum=list(TARGETS),
+        description="One alone. Default: first_touch, decision and each other that has clocks.",
+    ),
+    OpenApiParameter(
+        "pauses",
+        str,
+        enum=list(params.PAUSES),
+        default=params.COUNTED,
+        description=(
+            "counted: a pause lengthens the deadline, as agreed. ignored: each clock is judged by the"
+            " deadline that it would have had without its pauses, and their working time is part of"
+            " its response time."
+        ),
+    ),
+    KIND,
+    *(OpenApiParameter(name, str, description="An id, or `none`: without one.") for name in ("team", "rep")),
+    *(OpenApiParameter(name, str, description="`none`: without one.") for name in ("source", "campaign")),
+    OpenApiParameter("tier", str, description="Slug."),
+    OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
+    OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
+]
+
+
+class ClockSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    id = serializers.UUIDField(help_text="Of the clock.")
+    lead = serializers.UUIDField()
+    handoff = serializers.UUIDField()
+    target = serializers.ChoiceField(choices=list(TARGETS))
+    verdict = serializers.ChoiceField(
+        choices=[each.value for each in Verdict], help_text="How it counts now."
+    )
+    rep = serializers.UUIDField(allow_null=True, help_text="Null: nobody owned it.")
+    team = serializers.UUIDField(allow_null=True)
+    tier = serializers.CharField(allow_blank=True, help_text="Slug.")
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    campaign = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(help_text="By which it is judged; without its pauses, if ignored.")
+    met_at = serializers.DateTimeField(allow_null=True, help_text="Null: not answered.")
+    business_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Working time of an answered clock; null: not answered, or not known."
+    )
+    paused_seconds = serializers.IntegerField(allow_null=True, help_text="Beside them, of an answered clock.")
+    is_excused = serializers.BooleanField(help_text="Missed, and its excuse was approved.")
+
+
+CLOCK_PAGE = page_serializer("ClockPage", ClockSerializer)
+
+
+def clock_row(row: TargetFact, now: datetime, *, ignore_pauses: bool = False) -> dict[str, Any]:
+    """One clock, as it counts now."""
+    verdict = verdict_of(row, now, ignore_pauses=ignore_pauses)
+    return {
+        "id": row.id,
+        "lead": row.lead_id,
+        "handoff": row.handoff_id,
+        "target": row.target,
+        "verdict": verdict.value,
+        "rep": row.member_id,
+        "team": row.team_id,
+        "tier": row.tier,
+        "source": row.source,
+        "campaign": row.campaign,
+        "started_at": row.started_at,
+        "due_at": (ignore_pauses and row.plain_due_at) or row.due_at,
+        "met_at": row.met_at,
+        "business_seconds": row.business_seconds if row.met_at else None,
+        "paused_seconds": (row.paused_seconds or 0) if row.met_at else None,
+        "is_excused": row.excused and verdict == Verdict.BROKEN,
+    }
+
+
 class ComplianceView(TenantAPIView):
     """GET reports/compliance"""
 
@@ -93,43 +182,18 @@ class ComplianceView(TenantAPIView):
             " first. A rate is met of met + missed; clocks that are not due yet, or were called off before"
             " their deadline, are left"
             " out and counted. Response times are working seconds of answered clocks, at most"
-            " 3.4% from the exact value."
+            " 3.4% from the exact value. What somebody sees as My compliance is"
+            " `rep=<id>&clock=owner&by=tier`."
         ),
         parameters=[
             OpenApiParameter("by", str, enum=list(selectors.SPLITS), default="rep"),
-            OpenApiParameter(
-                "clock",
-                str,
-                enum=list(selectors.CLOCKS),
-                default="company",
-                description="company: from MQL, never reset. owner: from each assignment.",
-            ),
-            OpenApiParameter(
-                "target",
-                str,
-                enum=list(TARGETS),
-                description="One alone. Default: first_touch, decision and each other that has clocks.",
-            ),
-            OpenApiParameter(
-                "pauses",
-                str,
-                enum=list(params.PAUSES),
-                default=params.COUNTED,
-                description=(
-                    "counted: a pause lengthens the deadline, as agreed. ignored: each clock is judged by the"
-                    " deadline that it would have had without its pauses, and their working time is part of"
-                    " its response time."
-                ),
-            ),
-            KIND,
-            OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
-            OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
+            *_ASKED,
         ],
         responses=ComplianceSerializer,
     )
     def get(self, request: Request) -> Response:
         now = self.clock()
-        known_query(request, "by", "clock", "target", "pauses", "kind", "from", "to")
+        known_query(request, "by", *_NAMES)
         query = request.query_params.dict()
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)
@@ -157,5 +221,59 @@ class ComplianceView(TenantAPIView):
                     }
                     for row in found.groups
                 ],
+            }
+        )
+
+
+class ComplianceClocksView(TenantAPIView):
+    """GET reports/compliance/clocks"""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_compliance_clocks",
+        summary="The clocks that a number of the compliance report counts, the latest first",
+        description="Exactly those: with the same period and filters, and the verdict that the number is of.",
+        parameters=[
+            *_ASKED,
+            OpenApiParameter("verdict", str, enum=[each.value for each in Verdict]),
+            OpenApiParameter(
+                "only",
+                str,
+                enum=list(_ONLY),
+                description="answered: with a response time. overdue: missed, and still to be answered.",
+            ),
+            OpenApiParameter(
+                "excused",
+                str,
+                enum=["yes", "no"],
+                description="yes: missed and excused. no: all that the second rate counts.",
+            ),
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: CLOCK_PAGE},
+    )
+    def get(self, request: Request) -> Response:
+        now = self.clock()
+        known_query(request, *_NAMES, "verdict", "only", "excused", "cursor", "limit")
+        query = request.query_params.dict()
+        question = params.question_for_api(query, tenant=self.tenant, now=now)
+        verdict = params.choice(query, "verdict", ("", *(each.value for each in Verdict)), "")
+        only = params.choice(query, "only", ("", *_ONLY), "")
+        excused = params.choice(query, "excused", ("", "yes", "no"), "")
+        overdue = only == "overdue"
+        found = selectors.clocks_behind(
+            question,
+            now=now,
+            verdict=Verdict(verdict) if verdict else Verdict.BROKEN if overdue else None,
+            answered=only == "answered",
+            unanswered=overdue,
+            excused={"yes": True, "no": False}.get(excused),
+        )
+        rows, following = api_page(request, found, order=("-started_at", "-id"))
+        return Response(
+            {
+                "results": [clock_row(row, now, ignore_pauses=question.ignore_pauses) for row in rows],
+                "next": following,
             }
         )

@@ -16,6 +16,7 @@ from leads import strict
 from reporting import params
 from reporting.reviews import services
 from reporting.reviews.models import NOTE_LIMIT, Review
+from reporting.reviews.pack import Pack
 from reporting.reviews.periods import period_of
 from reporting.reviews.record import Decision, Note
 from reporting.reviews.shown import shown_of
@@ -128,6 +129,20 @@ def _decision(each: Decision) -> dict[str, Any]:
     }
 
 
+def sections_of(pack: Pack) -> list[dict[str, Any]]:
+    """The numbers of a pack, without how its tables are drawn."""
+    return [
+        {
+            **section,
+            "tables": [
+                {name: table[name] for name in ("title", "columns", "rows", "link")}
+                for table in section["tables"]
+            ],
+        }
+        for section in pack.as_document()["sections"]
+    ]
+
+
 class ReviewsView(TenantAPIView):
     """GET reviews"""
 
@@ -165,21 +180,11 @@ class ReviewView(TenantAPIView):
         known_query(request)
         found, now = services.get_review(review_id), self.clock()
         shown = shown_of(found, tenant=self.tenant, now=now)
-        sections = shown.pack.as_document()["sections"]
         return Response(
             {
                 **_review(found, _people([found]), self, now),
                 "as_of": shown.as_of,
-                "sections": [
-                    {
-                        **section,
-                        "tables": [
-                            {name: table[name] for name in ("title", "columns", "rows", "link")}
-                            for table in section["tables"]
-                        ],
-                    }
-                    for section in sections
-                ],
+                "sections": sections_of(shown.pack),
                 "notes": [
                     *(_note(each, is_addendum=False) for each in shown.said.notes),
                     *(_note(each, is_addendum=True) for each in shown.addenda),

@@ -35,6 +35,13 @@ HELD: Final = {
     "sql": f"MQL to SQL within {FOLLOW} days",
     "opportunity": f"MQL to opportunity within {FOLLOW} days",
 }
+#: How a share stands to the expected, in words.
+READINGS: Final = {
+    "too_few": "too few to compare",
+    "by_chance": "no more than chance makes",
+    "more": "more than expected",
+    "less": "less than expected",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,15 @@ class Held:
         assert self.expected is not None
         share = self.expected / self.of_mix.base
         return self.interval.low <= share <= self.interval.high
+
+    @property
+    def reading(self) -> str:
+        """Of READINGS."""
+        if self.expected is None:
+            return "too_few"
+        if self.is_by_chance:
+            return "by_chance"
+        return "more" if self.of_mix.hits > self.expected else "less"
 
 
 @dataclass(frozen=True, slots=True)

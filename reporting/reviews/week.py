@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from core.errors import NotFound, ValidationFailed
+from core.errors import Conflict, NotFound, ValidationFailed
 from feedback.models import Dispute
 from reporting import selectors
 from reporting.commitments.days import monday_of
@@ -120,21 +120,28 @@ def _disputes(question: Question) -> Section:
 # --- Breakdowns ---------------------------------------------------------------------------------------------
 
 
-def breakdowns(*, tenant: Tenant, week: Week, reader: Member, now: datetime) -> QuerySet[TargetFact]:
-    """Deadlines of clocks that started in the week and were missed, as far as the reader sees them."""
+def breakdowns(*, tenant: Tenant, week: Week, reader: Member | None, now: datetime) -> QuerySet[TargetFact]:
+    """Deadlines of clocks that started in the week and were missed, as far as the reader sees them. reader:
+    None sees the whole organisation."""
     return selectors.clocks_behind(_seen(tenant, week, reader), now=now, verdict=Verdict.BROKEN)
 
 
-def get_breakdown(timer_id: UUID, *, tenant: Tenant, week: Week, reader: Member, now: datetime) -> TargetFact:
-    """One of them. Raises NotFound."""
+def get_breakdown(
+    timer_id: UUID, *, tenant: Tenant, week: Week, reader: Member | None, now: datetime
+) -> TargetFact:
+    """One of them, to be noted at. Raises NotFound; Conflict of one that ran elsewhere: an import told of it,
+    and there is no clock here that a note could stand at."""
     found = breakdowns(tenant=tenant, week=week, reader=reader, now=now).filter(id=timer_id).first()
     if found is None:
         raise NotFound("There is no such breakdown in that week.")
+    if found.is_history:
+        raise Conflict("This deadline ran in another system: it takes no note here.")
     return found
 
 
-def _seen(tenant: Tenant, week: Week, reader: Member) -> Question:
-    return Question(zone=ZoneInfo(tenant.time_zone), first=week.monday, last=week.last, **sight_of(reader))
+def _seen(tenant: Tenant, week: Week, reader: Member | None) -> Question:
+    sight = sight_of(reader) if reader else {}
+    return Question(zone=ZoneInfo(tenant.time_zone), first=week.monday, last=week.last, **sight)
 
 
 def notes_of(timer_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Note]]:
@@ -148,5 +155,5 @@ def notes_of(timer_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Note]]:
 
 
 def without_note(found: QuerySet[TargetFact]) -> int:
-    """Of how many nobody has said what was done about them; one query."""
-    return found.exclude(id__in=BreakdownNote.objects.values("timer_id")).count()
+    """Of how many nobody has said what was done about them, of those that take a note; one query."""
+    return found.filter(is_history=False).exclude(id__in=BreakdownNote.objects.values("timer_id")).count()

@@ -65,6 +65,7 @@ def _page(
     question = week.question_of_week(tenant, chosen)
     asked = Asked({}, question, "rep", now, False)
     rows = clock_rows(asked, page.rows, names)
+    ran_elsewhere = {row.id for row in page.rows if row.is_history}
     notes = week.notes_of([row["id"] for row in rows])
     context = {
         "crumbs": [
@@ -80,6 +81,7 @@ def _page(
             {
                 "row": row,
                 "notes": notes.get(row["id"], []),
+                "takes_notes": row["id"] not in ran_elsewhere,
                 "form": form
                 if form is not None and row["id"] == about
                 else NoteForm(auto_id=f"{row['id']}_%s"),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from reporting import params, selectors
 from reporting.definitions import Share
 from reporting.outcomes import scorecards
-from reporting.outcomes.scorecards import FOLLOW, HELD, Held
+from reporting.outcomes.scorecards import FOLLOW, HELD, READINGS, Held
 from reporting.views.asked import period_text
 from sla import targets
 from tenants.auth import member_required
@@ -79,13 +79,5 @@ def _row(each: Held) -> dict[str, Any]:
         "expected_share": 100 * each.expected / each.of_mix.base if each.expected is not None else None,
         "of_mix": each.of_mix,
         "left_out": each.left_out,
-        "words": _words(each),
+        "words": READINGS[each.reading],
     }
-
-
-def _words(each: Held) -> str:
-    if each.expected is None:
-        return "too few to compare"
-    if each.is_by_chance:
-        return "no more than chance makes"
-    return "more than expected" if each.of_mix.hits > each.expected else "less than expected"

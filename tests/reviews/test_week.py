@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from leads.models import Handoff, ImportedCycle, Lead
+from leads.services import mark_dirty
 from reporting.models import BreakdownNote, TargetFact
 from tests.commitments.scenes import drain, mql
 from tests.factories import Org
@@ -75,6 +78,42 @@ def test_only_what_was_missed_in_that_week_takes_a_note(scene: Org) -> None:
     assert client.post(f"/reviews/week/2026-10-05/breakdowns/{kept.id}", said).status_code == 404
     assert browser(scene.executive).post(f"{WEEK}/breakdowns/{broken.id}", said).status_code == 403
     assert browser(scene.reps[0]).get(WEEK).status_code == 403
+
+
+def test_a_deadline_that_ran_elsewhere_is_told_and_takes_no_note(scene: Org) -> None:
+    """An imported one has no clock here that a note could stand at."""
+    client = browser(scene.marketing)
+    before = client.get(WEEK).context
+    at = datetime(2026, 10, 14, 9, tzinfo=UTC)
+    lead = Lead.objects.create(email="old@berg.example", created_at=at, updated_at=at)
+    handoff = Handoff.objects.create(
+        lead=lead,
+        number=1,
+        state=Handoff.State.CLOSED,
+        is_history=True,
+        started_at=at,
+        closed_at=at + timedelta(days=1),
+        first_touch_at=at + timedelta(hours=2),
+    )
+    due = at + timedelta(hours=1)
+    ImportedCycle.objects.create(handoff=handoff, first_touch_due_at=due, known_until=due + timedelta(days=1))
+    mark_dirty([handoff.id], at)
+    drain(scene)
+    fact = TargetFact.objects.get(handoff=handoff, target="first_touch")
+    assert (fact.is_history, fact.verdict) == (True, "missed")
+    page = client.get(WEEK)
+    assert page.context["count"] == before["count"] + 1
+    assert page.context["unexplained"] == before["unexplained"]
+    assert f"breakdowns/{fact.id}" not in page.content.decode()
+    assert client.post(f"{WEEK}/breakdowns/{fact.id}", {"text": "Well."}).status_code == 409
+    api = Client(headers=scene.auth)
+    path = f"/api/v1{WEEK}/breakdowns"
+    (told,) = [each for each in api.get(path).json()["results"] if each["id"] == str(fact.id)]
+    assert told["takes_notes"] is False
+    assert (
+        api.post(f"{path}/{fact.id}/notes", {"text": "Well."}, content_type="application/json").status_code
+        == 409
+    )
 
 
 def test_a_week_is_a_file(scene: Org) -> None:

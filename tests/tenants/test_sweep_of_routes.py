@@ -133,6 +133,7 @@ NEEDS_A_HISTORY: set[str] = {
     "api/v1/excuses/<uuid:excuse_id>/withdraw",
     # The sample clock has no fact, so it was missed in no week.
     "reviews/week/<slug:monday>/breakdowns/<uuid:timer_id>",
+    "api/v1/reviews/week/<slug:monday>/breakdowns/<uuid:timer_id>/notes",
     # An admin takes an outcome back, and a key is nobody; the sample's answer is no rejection.
     "api/v1/disputes/<uuid:dispute_id>/reopen",
     "disputes/items/<uuid:sheet_item_id>",

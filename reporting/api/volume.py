@@ -1,0 +1,95 @@
+"""Volume for programs: the numbers of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, ClassVar, Final
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from reporting import params, selectors
+from web.api import TenantAPIView
+from web.pagination import known_query
+
+_PERIOD: Final = ("period", "from", "to")
+_SPLITS: Final = ("source", "month", "owner")
+#: Groups that are told; a filter asks for another one. Months are told all.
+_MOST: Final = 50
+
+
+class VolumeCountsSerializer(serializers.Serializer[Any]):
+    mqls = serializers.IntegerField(help_text="That became MQL in the period.")
+    won = serializers.IntegerField(help_text="Won in the period, whenever their lead came.")
+
+
+class VolumeRowSerializer(VolumeCountsSerializer):
+    key = serializers.CharField(
+        allow_null=True, allow_blank=True, help_text="Source, first day of the month, or the owner's id."
+    )
+    name = serializers.CharField()
+
+
+class VolumeSerializer(serializers.Serializer[Any]):
+    by = serializers.ChoiceField(choices=list(_SPLITS))
+    to = serializers.DateField()
+    time_zone = serializers.CharField(help_text="Days are this zone's.")
+    total = VolumeCountsSerializer()
+    groups = serializers.IntegerField(
+        help_text=f"How many there are; results has the {_MOST} largest, and every month."
+    )
+    results = VolumeRowSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is no name that Python lets a class have."""
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class VolumeView(TenantAPIView):
+    """GET reports/volume"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_volume",
+        summary="How many leads were handed over and how many were won, by source, month or owner",
+        description="Imported history counts, drills and meetings for AEs do not.",
+        parameters=[
+            OpenApiParameter("by", str, enum=list(_SPLITS), default="source"),
+            OpenApiParameter("period", str, enum=list(params.PERIODS), default="365d"),
+            OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
+            OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
+            OpenApiParameter("source", str, description="`none`: without one."),
+            OpenApiParameter("owner", str, description="An id, or `none`: without one."),
+        ],
+        responses=VolumeSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request, "by", *_PERIOD, "source", "owner")
+        query = request.query_params.dict()
+        if not any(query.get(name) for name in _PERIOD):
+            query["period"] = "365d"
+        by = params.choice(query, "by", _SPLITS, _SPLITS[0])
+        question = params.question_for_api(query, tenant=self.tenant, now=self.clock(), rep="owner")
+        rows = selectors.volume(question, by, names=selectors.load_names())
+        return Response(
+            {
+                "by": by,
+                "from": question.first,
+                "to": question.last,
+                "time_zone": self.tenant.time_zone,
+                "total": {"mqls": sum(row.mqls for row in rows), "won": sum(row.won for row in rows)},
+                "groups": len(rows),
+                "results": [
+                    {"key": _key(row.key), "name": row.name, "mqls": row.mqls, "won": row.won}
+                    for row in (rows if by == "month" else rows[:_MOST])
+                ],
+            }
+        )
+
+
+def _key(key: object) -> str | None:
+    return None if key is None else f"{key:%Y-%m-%d}" if isinstance(key, date) else str(key)
