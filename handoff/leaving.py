@@ -307,7 +307,7 @@ def _leave_teams(member: Member, heir: Member | None, *, actor: Actor, now: date
         after = {
             place: (heir.id if heir else None) if who == member.id else who for place, who in before.items()
         }
-        # Nobody stands in for themselves: save_team refuses it, and a step to the backup would reach nobody new.
+        # Nobody stands in for themselves, as save_team says: a step to the backup would tell nobody new.
         if after["manager"] is not None and after["manager"] == after["backup"]:
             after["backup"] = None
         if before["backup"] is not None and after["backup"] is None:
