@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -61,11 +61,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What became of the leads: how many each person got, by name; and how many wait without an owner."""
+    """What became of the leads: how many each person got, by name; and how many wait without an owner.
+
+    without_backup: teams whose manager has nobody to stand in for them any more.
+    """
 
     count: int = 0
     to: Mapping[str, int] = field(default_factory=dict)
     waiting: int = 0
+    without_backup: Sequence[str] = ()
 
 
 def standing(member: Member) -> Standing:
@@ -145,7 +149,8 @@ def depart(
 
     leads_to:  who gets their leads; the rules choose where it is None.
     successor: takes their places: the fallback person's, seats where nobody else sits, teams, accounts.
-               Without one, teams and accounts have nobody there.
+               Without one, teams and accounts have nobody there. Who manages a team by it is not its backup
+               as well: that place is empty then.
     Raises ValidationFailed where a place needs somebody, Conflict where a lead can go to nobody, or where the
     escalation ladder still names them (tenants.services.departure_guards).
     """
@@ -179,7 +184,7 @@ def depart(
         raise Conflict(f"The rules find nobody for {many}: choose who gets them.", open_leads=stuck)
     now = clock()
     _leave_pools(held, heir, actor=actor, clock=clock)
-    _leave_teams(member, heir, actor=actor, now=now)
+    without_backup = _leave_teams(member, heir, actor=actor, now=now)
     Account.objects.filter(owner=member).update(owner=heir)
     change_member(
         member=member,
@@ -190,7 +195,7 @@ def depart(
         actor=actor.key,
         now=now,
     )
-    return _told(results)
+    return replace(_told(results), without_backup=without_backup)
 
 
 def _member(member_id: UUID) -> Member:
@@ -293,17 +298,35 @@ def _leave_pools(held: Standing, heir: Member | None, *, actor: Actor, clock: Cl
         routing.remove_seat(seat_id=seat.id, **by)
 
 
-def _leave_teams(member: Member, heir: Member | None, *, actor: Actor, now: datetime) -> None:
-    for place in _PLACES:
-        for team in Team.objects.filter(**{place: member}).order_by("id"):
-            setattr(team, place, heir)
-            team.save(update_fields=[place])
-            record_change(
-                actor=actor.key,
-                action="changed",
-                object_type="team",
-                object_id=team.id,
-                before={place: str(member.id)},
-                after={place: str(heir.id) if heir else None},
-                now=now,
-            )
+def _leave_teams(member: Member, heir: Member | None, *, actor: Actor, now: datetime) -> list[str]:
+    """Put the heir in this person's places. Answers with the teams that have no backup by that."""
+    without_backup = []
+    held = Q(manager=member) | Q(director=member) | Q(backup=member)
+    for team in Team.objects.filter(held).order_by("name", "id"):
+        before = {place: getattr(team, f"{place}_id") for place in _PLACES}
+        after = {
+            place: (heir.id if heir else None) if who == member.id else who for place, who in before.items()
+        }
+        # Nobody stands in for themselves, as save_team says: a step to the backup would tell nobody new.
+        if after["manager"] is not None and after["manager"] == after["backup"]:
+            after["backup"] = None
+        if before["backup"] is not None and after["backup"] is None:
+            without_backup.append(team.name)
+        changed = [place for place in _PLACES if after[place] != before[place]]
+        for place in changed:
+            setattr(team, f"{place}_id", after[place])
+        team.save(update_fields=changed)
+        record_change(
+            actor=actor.key,
+            action="changed",
+            object_type="team",
+            object_id=team.id,
+            before={place: _key(before[place]) for place in changed},
+            after={place: _key(after[place]) for place in changed},
+            now=now,
+        )
+    return without_backup
+
+
+def _key(member_id: UUID | None) -> str | None:
+    return str(member_id) if member_id else None

@@ -69,6 +69,14 @@ class MovedSerializer(serializers.Serializer[Any]):
     waiting = serializers.IntegerField(help_text="Without an owner now.")
 
 
+class DepartedSerializer(MovedSerializer):
+    """What became of the leads, and what is empty now."""
+
+    without_backup = serializers.ListField(
+        child=serializers.CharField(), help_text="Teams whose backup left, or manages them now."
+    )
+
+
 class HeldPersonSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -145,7 +153,7 @@ class DepartureView(TenantAPIView):
         )
 
     @extend_schema(
-        operation_id="member_depart", request=DepartureInSerializer, responses={200: MovedSerializer}
+        operation_id="member_depart", request=DepartureInSerializer, responses={200: DepartedSerializer}
     )
     def post(self, request: Request, member_id: UUID) -> Response:
         """Switch somebody off for good and pass on all that they hold: all of it, or nothing."""
@@ -159,7 +167,7 @@ class DepartureView(TenantAPIView):
             actor=actor_of(self.actor, said),
             clock=self.clock,
         )
-        return Response(_moved(moved))
+        return Response({**_moved(moved), "without_backup": moved.without_backup})
 
 
 def _moved(moved: leaving.Moved) -> dict[str, Any]:

@@ -79,6 +79,12 @@ def read(
     return found
 
 
+def read_nulls(serializer_reader: Callable[[Any, str, Errors], dict[str, Any]], value: Any) -> dict[str, Any]:
+    """As `read`, of a change: a null says that the member is to be empty, not that it stays as it is."""
+    said = read(serializer_reader, value)
+    return {**{name: None for name, given in value.items() if given is None}, **said}
+
+
 def refusal(errors: Errors) -> ValidationFailed:
     """One error for all that was found; the first is its message."""
     first = errors[0]

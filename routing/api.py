@@ -164,7 +164,7 @@ class PoolView(_SetUpView):
     def patch(self, request: Request, pool_id: UUID) -> Response:
         """Change what is sent; it counts from the next lead on. 409 where a pool that is needed would be
         switched off."""
-        said = strict.read(_read_change, request.data)
+        said = strict.read_nulls(_read_change, request.data)
         return Response(_documents([pools.change_pool(pool_id=pool_id, changes=said, **self.by)])[0])
 
 
@@ -230,7 +230,7 @@ class RoutingSettingsView(_SetUpView):
     )
     def patch(self, request: Request) -> Response:
         """Change what is sent. There is always a fallback person: the first change names one."""
-        said = strict.read(_read_settings, request.data)
+        said = strict.read_nulls(_read_settings, request.data)
         if "enabled" in said:
             settings.set_enabled(enabled=said.pop("enabled"), **self.by)
             if not said:

@@ -19,6 +19,7 @@ from routing import facts as reading
 from routing.decide import (
     ACCOUNT_OWNER,
     HELD,
+    OWNS_ACCOUNT,
     WAITS_FOR_CLAIM,
     DecisionResult,
     Match,
@@ -253,8 +254,10 @@ class _Round:
         if result.member_id is None:
             return None
         pool = self.board.pool_rows.get(result.pool or "")
-        if pool is not None and pool.calendar_version_id is not None and result.counters_after is not None:
-            return pool.calendar_version_id
+        if pool is not None and pool.calendar_version_id is not None:
+            sits = any(seat.member_id == result.member_id for seat in self.board.pools[pool.slug].seats)
+            if result.counters_after is not None or (sits and result.reason == OWNS_ACCOUNT):
+                return pool.calendar_version_id
         return self.board.calendars[result.member_id]
 
     def _retry_at(self, result: DecisionResult) -> datetime | None:

@@ -161,7 +161,7 @@ def _row(
     wrong: list[str] = []
     row: dict[str, Any] = {"name": cells.get("name", "").strip()}
     for part in _LISTS:
-        texts = split_texts(cells.get(part, ""))
+        texts = split_texts(part, cells.get(part, ""))
         if texts:
             row[part] = texts
     sizes = [_number(cells.get(name, ""), name, wrong) for name in ("employees_from", "employees_to")]
@@ -176,9 +176,13 @@ def _row(
     return row, wrong
 
 
-def split_texts(cell: str) -> list[str]:
-    """The texts of a cell or a field: divided by semicolons, bars or new lines."""
-    for mark in "|\r\n":
+def split_texts(part: str, cell: str) -> list[str]:
+    """The texts of a cell or a field: divided by semicolons, bars or new lines, postal codes by commas too.
+
+    No postal code has a comma in it, so "80, 81" left whole would begin none, and its territory take no lead.
+    Names of countries, regions and industries may have one ("Korea, Republic of").
+    """
+    for mark in "|\r\n," if part == "postal" else "|\r\n":
         cell = cell.replace(mark, ";")
     return list(dict.fromkeys(text for part in cell.split(";") if (text := part.strip())))
 

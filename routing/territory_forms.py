@@ -38,15 +38,15 @@ class TerritoryForm(forms.Form):
     countries = _lines(
         "Countries", "By code or name, such as DE or Germany; divided by semicolons or lines. Empty: any."
     )
-    regions = _lines("Regions or states")
-    postal = _lines("Postal codes that begin with")
+    regions = _lines("Regions or states", "Divided by semicolons or lines.")
+    postal = _lines("Postal codes that begin with", "Divided by commas, semicolons or lines.")
     employees_from = forms.IntegerField(
         label="Employees from", min_value=0, max_value=MOST_EMPLOYEES, required=False
     )
     employees_to = forms.IntegerField(
         label="Employees to", min_value=0, max_value=MOST_EMPLOYEES, required=False
     )
-    industries = _lines("Industries")
+    industries = _lines("Industries", "Divided by semicolons or lines.")
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class TerritoryForm(forms.Form):
             return data
         row: dict[str, Any] = {"name": data["name"], "pool": data["pool"]}
         for part in LISTS:
-            texts = split_texts(data[part])
+            texts = split_texts(part, data[part])
             if texts:
                 row[part] = texts
         sizes = [data["employees_from"], data["employees_to"]]

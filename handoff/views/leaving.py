@@ -21,6 +21,7 @@ from handoff.services import Actor
 from handoff.views import base
 from handoff.views.base import overseer
 from handoff.views.bulk import summary, told
+from handoff.words import listed
 from routing.overview import possible_owners
 from tenants import selectors
 from tenants.auth import member_required
@@ -144,8 +145,8 @@ def _shown(request: TenantRequest, found: Member, form: HandOnForm) -> dict[str,
     except DomainError as refusal:
         take_errors(form, refusal)
         return {}
-    listed = lines[:_SHOWN]
-    return {"summary": summary(lines), "lines": told(listed), "more": len(lines) - len(listed)}
+    first = lines[:_SHOWN]
+    return {"summary": summary(lines), "lines": told(first), "more": len(lines) - len(first)}
 
 
 def _said(found: Member, moved: Moved) -> str:
@@ -158,4 +159,6 @@ def _said(found: Member, moved: Moved) -> str:
         said = f"{leads} of {found.name} went on{': ' + to if to else ''}."
     if moved.waiting:
         said += f" {moved.waiting} wait without an owner."
+    if moved.without_backup:
+        said += f" Nobody is the backup of {listed(list(moved.without_backup))} now."
     return said

@@ -11,7 +11,7 @@ layers: which rule matched. people: who sits where and can answer when. turns: w
 decision itself.
 """
 
-from routing.decide.choosing import HELD, WAITS_FOR_CLAIM, DecisionResult, choose, decide
+from routing.decide.choosing import HELD, OWNS_ACCOUNT, WAITS_FOR_CLAIM, DecisionResult, choose, decide
 from routing.decide.layers import (
     ACCOUNT_OWNER,
     DEFAULT_HORIZON_MINUTES,
@@ -36,6 +36,7 @@ __all__ = [
     "ACCOUNT_OWNER",
     "DEFAULT_HORIZON_MINUTES",
     "HELD",
+    "OWNS_ACCOUNT",
     "TURN",
     "WAITS_FOR_CLAIM",
     "Candidate",

@@ -23,6 +23,7 @@ from routing.decide.turns import (
 
 #: Reasons of a lead that nobody has on purpose: its pool takes leads first come first served, or is closed.
 WAITS_FOR_CLAIM: Final = "waits_for_claim"
+OWNS_ACCOUNT: Final = "account_owner"
 HELD: Final = "held"
 
 # Why a lead found nobody: a reason that passes by itself goes before one that does not.
@@ -177,11 +178,11 @@ class _Question:
             return _nobody(self.matched, "pool_missing", slug, [])
         rows = _look_at(pool, self.candidates, self.openings, self.exclude)
         shown = [row[-1] for row in rows]
-        if pool.owner_first and not self.offer and (line := self._account_owner(rows)) is not None:
+        if pool.owner_first and not self.offer and (line := self._account_owner(pool, rows)) is not None:
             member_id = line["member"]
             if line["result"] == "chosen":
                 others = [each for each in shown if each["member"] != member_id]
-                return _given(self.matched, slug, member_id, "account_owner", [line, *others])
+                return _given(self.matched, slug, member_id, OWNS_ACCOUNT, [line, *others])
             if not any(each["member"] == member_id for each in shown):
                 shown.append(line)
         if not rows:
@@ -210,23 +211,25 @@ class _Question:
             tie_break=tie_break,
         )
 
-    def _account_owner(self, rows: Sequence[Row]) -> dict[str, Any] | None:
+    def _account_owner(self, pool: PoolView, rows: Sequence[Row]) -> dict[str, Any] | None:
         """The line of the account's owner, "chosen" where they can answer as soon as anybody of the pool.
 
-        None where the account has none. Neither weights nor turns bind them; leave, caps and rotation do.
+        None where the account has none. Neither weights nor turns bind them; leave, caps and rotation do. The
+        hours of a pool with hours of its own are theirs where they sit in it.
         """
         person = self.candidates.get(str(self.matched.facts.values.get(ACCOUNT_OWNER)))
         if person is None:
             return None
         line = _line_of(person, 0, 1)
         reason = refusal(person, 1, self.openings.now, self.exclude)
-        opening = None if reason else self.openings.of(person)
+        hours = pool.calendar if any(row[0] is person for row in rows) else None
+        opening = None if reason else self.openings.of(person, hours)
         if opening is None:
             line["result"], line["reason"] = "refused", reason or "never_open"
             return line
         first = min((row[3] for row in rows), default=REFUSED)
         if opening <= self.limit or opening <= first:
-            line["result"], line["reason"] = "chosen", "account_owner"
+            line["result"], line["reason"] = "chosen", OWNS_ACCOUNT
         else:
             line["reason"], line["opens_at"] = "opens_later", opening.isoformat()
         return line

@@ -152,6 +152,30 @@ class TestLeavingForGood:
         assert owned(acme, gone) == 0
         assert is_whole(acme)
 
+    @pytest.mark.parametrize("leaves", ["manager", "backup"])
+    def test_who_takes_over_a_team_is_not_their_own_backup(self, acme: Org, leaves: str) -> None:
+        one, heir, _ = acme.reps
+        stays = "backup" if leaves == "manager" else "manager"
+        with acme.scope():
+            Team.objects.filter(id=acme.team.id).update(**{leaves: one, stays: heir, "director": one})
+        client = browser(acme.admin)
+        said = {"to": "", "successor": str(heir.id), "why": "Left us."}
+        done = client.post(f"/people/{one.id}/departure", said, follow=True)
+        assert "Nobody is the backup of Inbound now." in done.content.decode()
+        with acme.scope():
+            team = Team.objects.get(id=acme.team.id)
+            assert (team.manager_id, team.backup_id, team.director_id) == (heir.id, None, heir.id)
+            entry = AuditEntry.objects.filter(object_type="team", action="changed").latest("at")
+            assert entry.after["backup"] is None
+
+    def test_the_api_says_which_team_has_no_backup_any_more(self, acme: Org) -> None:
+        one, heir, _ = acme.reps
+        with acme.scope():
+            Team.objects.filter(id=acme.team.id).update(manager=one, backup=heir)
+        said = {"why": "x", "successor": heir.email}
+        status, body = call(acme, "POST", f"members/{one.id}/departure", said)
+        assert (status, body["without_backup"]) == (200, ["Inbound"])
+
     def test_a_place_that_cannot_be_empty_needs_somebody(self, acme: Org, leads: list[Lead]) -> None:
         status, body = call(acme, "POST", f"members/{acme.fallback.id}/departure", {"why": "x"})
         assert (status, body["errors"][0]["path"]) == (400, "/successor")

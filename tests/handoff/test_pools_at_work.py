@@ -218,6 +218,24 @@ class TestAccountOwner:
             assert "own its account" in Assignment.objects.get(handoff__lead=ruth).reason
         assert owner_of(acme, new_lead(acme, now, "omar@northgate.example")) in acme.reps
 
+    def test_in_a_rota_where_they_sit_it_is_theirs_and_the_clock_runs_by_its_hours(
+        self, acme: Org, now: datetime
+    ) -> None:
+        with acme.scope():
+            spec = make_spec(tz="Europe/Berlin", weekly=ALWAYS_WEEK, year=2026, country="")
+            nights = write_calendar(
+                tenant=acme.tenant, name="On call", spec=spec, actor="system", now=SUNDAY_NIGHT
+            )
+            Account.objects.create(
+                name="Okapi Freight", domain="okapi.example", owner=acme.reps[2], created_at=now
+            )
+        set_pool(acme, owner_first=True, calendar_id=nights.calendar_id)
+        ruth = new_lead(acme, SUNDAY_NIGHT)
+        assert owner_of(acme, ruth) == acme.reps[2]
+        assert timer_of(acme, ruth, "first_touch").due_at == SUNDAY_NIGHT + timedelta(minutes=5)
+        with acme.scope():
+            assert Decision.objects.get(handoff__lead=ruth).reason == "account_owner"
+
 
 class TestLimits:
     def test_a_weeks_limit_begins_anew_on_monday(self, acme: Org, now: datetime) -> None:

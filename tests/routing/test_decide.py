@@ -367,6 +367,15 @@ class TestAccountOwner:
         assert result.counters_after is None
         assert [line["member"] for line in result.trace["candidates"]] == ["owner", "a"]
 
+    def test_by_the_hours_of_a_rota_in_which_they_sit(self) -> None:
+        people = [Candidate("a", calendar=BERLIN), Candidate("owner", calendar=BERLIN)]
+        nights = WorkCalendar("Europe/Berlin", NIGHTS)
+        asked: dict[str, Any] = {"now": SUNDAY_NIGHT, "values": self.ACCOUNT, "owner_first": True}
+        result = run(people, calendar=nights, **asked)
+        assert (result.member_id, result.reason) == ("owner", "account_owner")
+        beside = run(people[:1], others=people[1:], calendar=nights, **asked)
+        assert (beside.member_id, beside.reason) == ("a", "weighted_round_robin")
+
     def test_in_a_pool_that_does_not_ask_them_they_get_nothing(self) -> None:
         result = run([Candidate("a")], others=[Candidate("owner")], values=self.ACCOUNT)
         assert result.member_id == "a"

@@ -190,6 +190,18 @@ class TestApi:
         status, body = call(acme, "PATCH", f"pools/{made['id']}", {"is_active": False})
         assert (status, body["detail"]) == (409, "Inbound passes leads on to Rota: change that first.")
 
+    def test_null_empties_what_may_be_empty(self, acme: Org) -> None:
+        address = f"pools/{pool_id(acme, 'inbound')}"
+        hours = {"calendar": str(acme.tenant.calendar_id)}
+        assert call(acme, "PATCH", address, hours)[1]["calendar"] == hours["calendar"]
+        assert call(acme, "PATCH", address, {"absence_turns": 2})[1]["calendar"] == hours["calendar"]
+        assert call(acme, "PATCH", address, {"calendar": None})[1]["calendar"] is None
+        assert call(acme, "PATCH", address, {"name": None})[0] == 400
+        call(acme, "PATCH", "routing/settings", {"breaches_in_a_row": 3})
+        assert call(acme, "PATCH", "routing/settings", {"max_hops": 4})[1]["breaches_in_a_row"] == 3
+        status, body = call(acme, "PATCH", "routing/settings", {"breaches_in_a_row": None})
+        assert (status, body["breaches_in_a_row"]) == (200, None)
+
     def test_what_catches_the_rest_is_read_and_changed(self, acme: Org) -> None:
         assert call(acme, "GET", "routing/settings")[1]["fallback"]["name"] == acme.fallback.name
         status, body = call(acme, "PATCH", "routing/settings", {"max_hops": 5, "breaches_in_a_row": 3})

@@ -160,6 +160,17 @@ def test_two_admins_on_one_territory_never_write_over_each_other(acme: Org) -> N
     assert draft_of(acme).content["territories"][0]["countries"] == ["Spain"]
 
 
+def test_a_comma_divides_postal_codes_and_nothing_else(acme: Org) -> None:
+    """Left whole, "80, 81" begins no postal code: the territory would take no lead, and overlap none."""
+    client = editing(acme)
+    sent(client, name="South", pool="second", countries="Korea, Republic of", postal="80, 81")
+    assert draft_of(acme).content["territories"] == [
+        {"name": "South", "pool": "second", "countries": ["Korea, Republic of"], "postal": ["80", "81"]}
+    ]
+    upload(client, b'name;country;postal;pool\nNorth;Germany;"1,2";Second\n')
+    assert draft_of(acme).content["territories"][1]["postal"] == ["1", "2"]
+
+
 def test_a_file_is_taken_over_whole_and_comes_out_as_it_went_in(acme: Org) -> None:
     client = editing(acme, content(SOUTH))
     head = "Name;Country;Postal;Employees from;Employees to;Pool"
