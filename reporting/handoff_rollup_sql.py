@@ -1,76 +1,47 @@
 """The statements of reporting.handoff_rollups, composed of what they share.
 
 Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of CHANGE: rows and signs, lists of one
-length: facts as text, and 1 for each that is new and -1 for each that is gone. Of those about a period: start
-and end (instants), first and after (days).
+length: facts as text, and 1 for each that is new and -1 for each that is gone. Of FILL: start and end
+(instants).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from reporting.definitions import AMOUNTS, COUNTS, SPREAD
 
 # What tells the cells of all cubes apart.
-_KEY: Final = ("day", "cube", "team_id", "member_id", "value", "tier", "reason")
+_REST_OF_KEY: Final = "team_id, member_id, value, tier, reason"
+_CELL: Final = f"days, cube, day, {_REST_OF_KEY}"
 _LISTS: Final = ("kinds", "starts", "counts", "seconds")
 #: Everything that is a sum in a cell.
 MEASURES: Final = (*COUNTS, *AMOUNTS)
 
-_REFUSED: Final = "case when decision = 'rejected' then reason end"
-_FACT_CELL: Final = "fact.day, cell.cube, cell.team_id, cell.member_id, cell.value, fact.tier, cell.reason"
-
-# The cells that a row is in, by cube; those by reason only where it was refused.
-_CELLS: Final = """cross join lateral (
-    select * from (values
-        ('team', fact.team_id, %(nobody)s::uuid, '', ''),
-        ('rep', fact.team_id, fact.member_id, '', ''),
-        ('source', fact.team_id, %(nobody)s::uuid, fact.source, ''),
-        ('campaign', fact.team_id, %(nobody)s::uuid, fact.campaign, ''),
-        ('channel', fact.team_id, %(nobody)s::uuid, fact.channel, ''),
-        ('segment', fact.team_id, %(nobody)s::uuid, fact.segment, ''),
-        ('reason_source', fact.team_id, %(nobody)s::uuid, fact.source, fact.refused),
-        ('reason_campaign', fact.team_id, %(nobody)s::uuid, fact.campaign, fact.refused)
-    ) as every(cube, team_id, member_id, value, reason) where every.reason is not null
-) as cell"""
+# What tells the cells of each cube apart beside day, team and tier: the columns that facts are grouped by,
+# and the member, value and reason that its cells are given. Those by reason count refused handoffs alone.
+_NOBODY: Final = "%(nobody)s::uuid"
+_CUBES: Final = {
+    "team": ("", _NOBODY, "''", "''"),
+    "rep": (", member_id", "member_id", "''", "''"),
+    "source": (", source", _NOBODY, "source", "''"),
+    "campaign": (", campaign", _NOBODY, "campaign", "''"),
+    "channel": (", channel", _NOBODY, "channel", "''"),
+    "segment": (", segment", _NOBODY, "segment", "''"),
+    "reason_source": (", source, refused", _NOBODY, "source", "refused"),
+    "reason_campaign": (", campaign, refused", _NOBODY, "campaign", "refused"),
+}
+_BY_REASON: Final = ("reason_source", "reason_campaign")
 
 #: The lower end of the bucket of a number.
 _BUCKET: Final = "{0} - {0} %% (%(widths)s::int[])[1 + width_bucket({0}, %(ends)s::int[])]"
 
-_SHARED: Final = {
-    "refused": _REFUSED,
-    "keys": ", ".join(_KEY),
-    "key_of_fact": _FACT_CELL,
-    "cells": _CELLS,
-    "key_but_day": ", ".join(f"placed.{name}" for name in _KEY[1:]),
-    "same_as_kept": " and ".join(f"kept.{name} = wanted.{name}" for name in ("days", *_KEY)),
-    "same_cell": " and ".join(f"wanted.{name} = placed.{name}" for name in _KEY),
-    "same_week": " and ".join(f"wanted.{name} = one.{name}" for name in _KEY[1:]),
-    # A column of facts and a count may share a name (touches).
-    "of_fact": ", ".join(
-        [f"{what} as {name}" for name, what in COUNTS.items()]
-        + [f"coalesce({name}, 0) as {name}" for name in AMOUNTS]
-    ),
-    "times": ", ".join(f"{length} as time_{code}" for code, length in SPREAD),
-    "time_rows": ", ".join(f"({code}, fact.time_{code})" for code, _ in SPREAD),
-    "bucket": _BUCKET.format("time.length"),
-    "sums": ", ".join(f"sum({name}) as {name}" for name in MEASURES),
-    "measures": ", ".join(MEASURES),
-    "keys_of_wanted": ", ".join(f"wanted.{name}" for name in _KEY),
-    "lists": ", ".join(_LISTS),
-    "lists_of_bins": ", ".join(
-        f"array_agg({what}) as {name}"
-        for name, what in zip(_LISTS, ("kind", "start", "n", "length"), strict=True)
-    ),
-    "known_lists": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
-    "of_day": ", ".join(f"one.{name}" for name in ("tier_name", *MEASURES, *_LISTS)),
-}
-
 _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
     coalesce(team_id, %(nobody)s::uuid) as team_id, coalesce(member_id, %(nobody)s::uuid) as member_id,
-    source, campaign, channel, segment, tier, tier_name, {refused} as refused, {of_fact}, {times},
-    {sign} as sign
-from {table} where tenant_id = %(tenant)s and kind = 'inbound'"""
+    source, campaign, channel, segment, tier, tier_name,
+    case when decision = 'rejected' then reason end as refused, {measures_of_fact}, {times}, {sign} as sign
+from {rows} where tenant_id = %(tenant)s and kind = 'inbound'{which}"""
 _OF_PERIOD: Final = " and started_at >= %(start)s and started_at < %(end)s"
 # Offset 0: each text is read once, and not once a column.
 _CHANGED: Final = """(
@@ -80,104 +51,78 @@ _CHANGED: Final = """(
         from unnest(%(rows)s::text[], %(signs)s::int[]) as said(text, sign) offset 0
     ) as said
 ) as changed"""
-# Cells and facts are numbered, so that what is joined and grouped many times are numbers, not seven columns.
-# Which cells a fact is in is written down before it is joined: joined at once, a planner that knows the
-# tables compares each fact with all cells of its day.
-_FROM_FACTS: Final = """with numbered as materialized ({rows}),
-fact as materialized (select row_number() over () as no, numbered.* from numbered),
-placed as materialized (select fact.no, {key_of_fact} from fact {cells}),
-wanted as materialized (
-    select row_number() over () as no, every.* from (select distinct {keys} from placed) as every
-),
-pair as materialized (
-    select placed.no, wanted.no as cell_no from placed join wanted on {same_cell}
-), summed as (
-    select cell_no, max(fact.tier_name) as tier_name, {sums}
-    from pair join fact using (no) group by cell_no
+
+# Facts put together by cell: `part` has the sums, and `bin` the buckets of what is spread out. Each cube is
+# grouped by its own columns alone, for to hash and compare all columns of all cubes would cost several times
+# as much. What a change takes and gives again is no change. Weeks come of days.
+_PARTS: Final = """fact as materialized ({facts}),
+part_of_days as materialized ({parts}), part as materialized (
+    select 1 as days, * from part_of_days
+    union all
+    select 7, cube, date_trunc('week', day)::date, {rest_of_key}, max(tier_name), {sums} from part_of_days
+    group by cube, date_trunc('week', day), {rest_of_key} having {is_change}
 ), long as materialized (
-    select fact.no, time.kind, time.length, {bucket} as start
+    select day, team_id, member_id, source, campaign, channel, segment, tier, sign, time.kind, time.length,
+        {bucket} as start
     from fact cross join lateral (values {time_rows}) as time(kind, length)
     where time.length is not null
-), binned as (
-    select pair.cell_no, long.kind, long.start, count(*) as n, sum(long.length) as length
-    from pair join long using (no) join wanted on wanted.no = pair.cell_no
-    where wanted.cube not in ('reason_source', 'reason_campaign')
-    group by pair.cell_no, long.kind, long.start
+), bin_of_days as materialized ({bins}), bin as materialized (
+    select 1 as days, * from bin_of_days
+    union all
+    select 7, cube, date_trunc('week', day)::date, {rest_of_key}, kind, start, sum(n)::int,
+        sum(length)::bigint
+    from bin_of_days group by cube, date_trunc('week', day), {rest_of_key}, kind, start
+    having sum(n) <> 0 or sum(length) <> 0
 )"""
-_FROM_DAYS: Final = """with {wanted},
-one as materialized ({rows}),
-summed as (
-    select no as cell_no, max(tier_name) as tier_name, {sums} from one group by no
-), binned as (
-    select no as cell_no, bucket.kind, bucket.start, sum(bucket.n) as n, sum(bucket.length) as length
-    from one cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
-    group by no, bucket.kind, bucket.start
-)"""
-_DAYS_OF_PERIOD: Final = """select wanted.no, {of_day}
-from reporting_handoffrollup as one
-join wanted on wanted.day = date_trunc('week', one.day)::date and {same_week}
-where one.tenant_id = %(tenant)s and one.days = 1 and one.day >= %(first)s and one.day < %(after)s"""
-_WEEKS_WANTED: Final = """wanted as materialized (
-    select row_number() over () as no, every.* from (
-        select distinct date_trunc('week', day)::date as day, cube, team_id, member_id, value, tier, reason
-        from reporting_handoffrollup
-        where tenant_id = %(tenant)s and days = 1 and day >= %(first)s and day < %(after)s
-    ) as every
-)"""
+_PART_OF_CUBE: Final = """
+    select '{cube}' as cube, day, team_id, {member} as member_id, {value} as value, tier, {reason} as reason,
+        max(tier_name) as tier_name, {sums}
+    from fact{where} group by day, team_id, tier{columns} having {is_change}"""
+_BINS_OF_CUBE: Final = """
+    select '{cube}' as cube, day, team_id, {member} as member_id, {value} as value, tier, {reason} as reason,
+        kind, start, sum(sign)::int as n, sum(sign * length)::bigint as length
+    from long group by day, team_id, tier{columns}, kind, start
+    having sum(sign) <> 0 or sum(sign * length) <> 0"""
 
+_STORE: Final = """insert into reporting_handoffrollup (id, tenant_id, {cell}, tier_name, {measures}, {lists})
+    select gen_random_uuid(), %(tenant)s, {cell}, tier_name, {measures}, {known_lists}"""
 # Buckets come in order: an order of its own for each list would cost more than all else.
-_STORE: Final = """
-insert into reporting_handoffrollup (id, tenant_id, days, {keys}, tier_name, {measures}, {lists})
-select gen_random_uuid(), %(tenant)s, {days}, {keys_of_wanted}, summed.tier_name, {measures}, {known_lists}
-from summed join wanted on wanted.no = summed.cell_no left join (
-    select cell_no, {lists_of_bins} from (select * from binned order by cell_no, kind, start) as bin
-    group by cell_no
-) as listed using (cell_no)
+_FILL: Final = """with {made}, listed as (
+    select {cell}, {lists_of_bins} from (select * from bin order by kind, start) as bin group by {cell}
+)
+{store} from part left join listed using ({cell})
 """
-
 # What a change adds to cells and takes from them, put together with what these cells held, which are looked
 # up by the unique key one after the other: a join might compare every cell with each of these. A bucket that
 # nothing is in any more goes; so does a cell, by the caller, who is told its id.
-_CHANGE: Final = """with numbered as materialized ({rows}),
-fact as materialized (select row_number() over () as no, numbered.* from numbered),
-placed as materialized (
-    select placed.no, span.days, coalesce(span.monday, placed.day) as day, {key_but_day}
-    from (select fact.no, {key_of_fact} from fact {cells}) as placed
-    cross join lateral (
-        values (1, null), (7, date_trunc('week', placed.day)::date)
-    ) as span(days, monday)
-), wanted as materialized (
-    select row_number() over () as no, every.* from (select distinct days, {keys} from placed) as every
-), pair as materialized (
-    select placed.no, wanted.no as cell_no
-    from placed join wanted on wanted.days = placed.days and {same_cell}
+_CHANGE: Final = """with {made}, cell as materialized (
+    select row_number() over () as no, every.*
+    from (select {cell} from part union select {cell} from bin) as every
 ), known as materialized (
-    select wanted.no as cell_no, kept.* from wanted cross join lateral (
+    select cell.no, kept.* from cell cross join lateral (
         select tier_name, {measures}, {lists} from reporting_handoffrollup as kept
         where kept.tenant_id = %(tenant)s and {same_as_kept} limit 1
     ) as kept
 ), summed as (
-    select cell_no, max(tier_name) as tier_name, {sums}
+    select no, max(tier_name) as tier_name, {sums}
     from (
-        select cell_no, fact.tier_name, {signed_measures} from pair join fact using (no)
+        select cell.no, part.tier_name, {measures} from part join cell on {same_as_part}
         union all
-        select cell_no, tier_name, {measures} from known
-    ) as part group by cell_no
-), long as materialized (
-    select fact.no, fact.sign, time.kind, time.length, {bucket} as start
-    from fact cross join lateral (values {time_rows}) as time(kind, length)
-    where time.length is not null
-), binned as (
-    select cell_no, kind, start, sum(n) as n, sum(length) as length
+        select no, tier_name, {measures} from known
+    ) as both_parts group by no
+), merged as (
+    select no, kind, start, sum(n) as n, sum(length) as length
     from (
-        select pair.cell_no, long.kind, long.start, long.sign as n, long.sign * long.length as length
-        from pair join long using (no) join wanted on wanted.no = pair.cell_no
-        where wanted.cube not in ('reason_source', 'reason_campaign')
+        select cell.no, kind, start, n, length from bin join cell on {same_as_bin}
         union all
-        select cell_no, bucket.kind, bucket.start, bucket.n, bucket.length
+        select no, bucket.kind, bucket.start, bucket.n, bucket.length
         from known cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
-    ) as part group by cell_no, kind, start having sum(n) <> 0
-), stored as ({store}
+    ) as both_bins group by no, kind, start having sum(n) <> 0
+), listed as (
+    select no, {lists_of_bins} from (select * from merged order by no, kind, start) as bin group by no
+), stored as (
+    {store}
+    from summed join cell using (no) left join listed using (no)
     on conflict (tenant_id, cube, days, day, team_id, member_id, value, tier, reason)
     do update set {replaced}
     returning id, mqls
@@ -186,21 +131,62 @@ select id from stored where mqls = 0
 """
 
 
-def _made(template: str, **parts: object) -> str:
-    return template.format(**_SHARED, **parts)
+def _same(left: str, right: str) -> str:
+    return " and ".join(f"{left}.{name} = {right}.{name}" for name in _CELL.split(", "))
 
 
-def _facts(table: str, *, sign: str = "1") -> str:
-    return _made(_FACTS, table=table, sign=sign)
+_SHARED: Final = {
+    "rest_of_key": _REST_OF_KEY,
+    "cell": _CELL,
+    # A column of facts and a count may share a name (touches).
+    "times": ", ".join(f"{length} as time_{code}" for code, length in SPREAD),
+    "time_rows": ", ".join(f"({code}, fact.time_{code})" for code, _ in SPREAD),
+    "bucket": _BUCKET.format("time.length"),
+    # Sums of whole numbers become wider each time, and are slow to sum when they are numerics.
+    "sums": ", ".join(
+        [f"sum({name})::int as {name}" for name in COUNTS] + [f"sum({name}) as {name}" for name in AMOUNTS]
+    ),
+    "is_change": " or ".join(
+        [f"sum({name}) <> 0" for name in MEASURES] + ["min(tier_name) <> max(tier_name)"]
+    ),
+    "measures": ", ".join(MEASURES),
+    "lists": ", ".join(_LISTS),
+    "lists_of_bins": ", ".join(
+        f"array_agg({what}) as {name}"
+        for name, what in zip(_LISTS, ("kind", "start", "n", "length"), strict=True)
+    ),
+    "known_lists": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
+    "same_as_kept": _same("kept", "cell"),
+    "same_as_part": _same("part", "cell"),
+    "same_as_bin": _same("bin", "cell"),
+    "replaced": ", ".join(f"{name} = excluded.{name}" for name in ("tier_name", *MEASURES, *_LISTS)),
+}
+
+
+def _of_cubes(template: str, cubes: Iterable[str]) -> str:
+    texts = []
+    for cube in cubes:
+        columns, member, value, reason = _CUBES[cube]
+        where = " where refused is not null" if cube in _BY_REASON else ""
+        given = {"columns": columns, "member": member, "value": value, "reason": reason, "where": where}
+        texts.append(template.format(**_SHARED, cube=cube, **given))
+    return "\n    union all".join(texts)
+
+
+def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
+    measures = [f"{sign} * ({what}) as {name}" for name, what in COUNTS.items()]
+    amounts = [f"{sign} * coalesce({name}, 0) as {name}" for name in AMOUNTS]
+    facts = _FACTS.format(
+        rows=rows, which=which, sign=sign, measures_of_fact=", ".join(measures + amounts), **_SHARED
+    )
+    timed = [cube for cube in _CUBES if cube not in _BY_REASON]
+    made = _PARTS.format(
+        **_SHARED, facts=facts, parts=_of_cubes(_PART_OF_CUBE, _CUBES), bins=_of_cubes(_BINS_OF_CUBE, timed)
+    )
+    return template.format(**_SHARED, made=made, store=_STORE.format(**_SHARED))
 
 
 #: See reporting.rollups.change.
-CHANGE: Final = _made(
-    _CHANGE,
-    rows=_facts(_CHANGED, sign="sign"),
-    store=_made(_STORE, days="wanted.days"),
-    signed_measures=", ".join(f"sign * fact.{name} as {name}" for name in MEASURES),
-    replaced=", ".join(f"{name} = excluded.{name}" for name in ("tier_name", *MEASURES, *_LISTS)),
-)
-FILL_DAYS: Final = _made(_FROM_FACTS + _STORE, rows=_facts("reporting_handofffact") + _OF_PERIOD, days=1)
-FILL_WEEKS: Final = _made(_FROM_DAYS + _STORE, rows=_made(_DAYS_OF_PERIOD), wanted=_WEEKS_WANTED, days=7)
+CHANGE: Final = _made(_CHANGE, _CHANGED, sign="sign")
+#: Counts the cells of whole weeks that have none.
+FILL: Final = _made(_FILL, "reporting_handofffact", which=_OF_PERIOD)

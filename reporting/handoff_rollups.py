@@ -16,9 +16,8 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from reporting import handoff_rollup_sql as statements
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
@@ -60,16 +59,9 @@ def refresh(changes: Changes, *, zone: str) -> None:
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
     HandoffRollUp.objects.all().delete()
-    for monday, after in weeks_of(HandoffFact.objects.all(), zone=zone, progress=progress):
-        _fill(monday, after, zone=zone)
+    for start, end in weeks_of(HandoffFact.objects.all(), zone=zone, progress=progress):
+        fill_by({**_constants(zone), "start": start, "end": end}, statements.FILL)
     RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone, "handoffs_layout": LAYOUT})
-
-
-def _fill(monday: date, after: date, *, zone: str) -> None:
-    """Count the cells of whole weeks that have none."""
-    start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
-    values = {**_constants(zone), "start": start, "end": end, "first": monday, "after": after}
-    fill_by(values, statements.FILL_DAYS, statements.FILL_WEEKS)
 
 
 def _constants(zone: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The statements of reporting.rollups, composed of what they share.
 
 Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of CHANGE: rows and signs, lists of one
-length: facts as text, and 1 for each that is new and -1 for each that is gone. Of those about a period: start
-and end (instants), first and after (days).
+length: facts as text, and 1 for each that is new and -1 for each that is gone. Of FILL: start and end
+(instants), and all clocks and targets that facts have.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Final
 
 # What tells the cells of all cubes apart.
-_KEY: Final = "day, clock, target, cube, team_id, member_id, value, tier"
-_CELL: Final = "days, day, clock, target, cube, team_id, member_id, value, tier"
+_REST_OF_KEY: Final = "clock, target, team_id, member_id, value, tier"
+_CELL: Final = f"days, cube, day, {_REST_OF_KEY}"
 
 # What is told of a fact that no column of it says. whole: had no pause stopped its clock.
 _OF_FACTS: Final = {
@@ -27,24 +27,29 @@ _OF_FACTS: Final = {
 _HOUR: Final = """(extract(isodow from started_at at time zone %(zone)s) * 24 - 24
     + extract(hour from started_at at time zone %(zone)s))::int::text"""
 
-# The cells that a row is in, by cube.
-_CELLS: Final = """cross join lateral (values
-    ('team', fact.team_id, %(nobody)s::uuid, '', fact.tier),
-    ('rep', fact.team_id, fact.member_id, '', fact.tier),
-    ('source', fact.team_id, %(nobody)s::uuid, fact.source, fact.tier),
-    ('campaign', fact.team_id, %(nobody)s::uuid, fact.campaign, fact.tier),
-    ('hour', fact.team_id, %(nobody)s::uuid, fact.hour, '')
-) as cell(cube, team_id, member_id, value, tier)"""
+# What tells the cells of each cube apart beside day, clock, target and team: the columns that facts are
+# grouped by, and the member, value and tier that its cells are given.
+_CUBES: Final = {
+    "team": ("tier", "%(nobody)s::uuid", "''", "tier"),
+    "rep": ("member_id, tier", "member_id", "''", "tier"),
+    "source": ("source, tier", "%(nobody)s::uuid", "source", "tier"),
+    "campaign": ("campaign, tier", "%(nobody)s::uuid", "campaign", "tier"),
+    "hour": ("hour", "%(nobody)s::uuid", "hour", "''"),
+}
 
-_FACTS: Final = """select (started_at at time zone %(zone)s)::date as day, {hour} as hour, clock, target,
-    source, campaign, tier, tier_name, verdict, closed_at is null as is_open,
-    coalesce(team_id, %(nobody)s::uuid) as team_id,
-    coalesce(member_id, %(nobody)s::uuid) as member_id, {seconds} as seconds,
-    {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
-    {called_off_by_pause} as called_off_by_pause{more}
-from {rows} where tenant_id = %(tenant)s and kind = 'inbound'"""
-# From what the index fact_of_period holds.
-_OF_PERIOD: Final = " and started_at >= %(start)s and started_at < %(end)s"
+_FACTS: Final = """select *, {bucket} as start, {whole_bucket} as whole_start from (
+    select (started_at at time zone %(zone)s)::date as day, {hour} as hour, clock, target,
+        source, campaign, tier, tier_name, verdict, closed_at is null as is_open,
+        coalesce(team_id, %(nobody)s::uuid) as team_id,
+        coalesce(member_id, %(nobody)s::uuid) as member_id, {seconds} as seconds,
+        {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
+        {called_off_by_pause} as called_off_by_pause, {sign} as sign
+    from {rows} where tenant_id = %(tenant)s and kind = 'inbound'{which}
+) as said"""
+# From what the index fact_of_period holds. It is led by clock and target: without them each period would read
+# the facts of all periods.
+_OF_PERIOD: Final = """ and clock = any(%(clocks)s) and target = any(%(targets)s)
+        and started_at >= %(start)s and started_at < %(end)s"""
 # Offset 0: each text is read once, and not once a column.
 _CHANGED: Final = """(
     select (said.fact).*, said.sign
@@ -56,28 +61,47 @@ _CHANGED: Final = """(
 
 # A cell is the sum of pieces. A fact is one piece; where its clock was paused and answered, a second one puts
 # its whole time into the bucket that it would be in without pauses, and the first takes it out of its own.
-# Cells of hours tell no response times: they would be too many.
 _BUCKET: Final = "{0} - {0} %% (%(widths)s::int[])[1 + width_bucket({0}, %(ends)s::int[])]"
-_PIECES_OF_FACTS: Final = """select fact.day, fact.clock, fact.target, cell.cube, cell.team_id,
-    cell.member_id, cell.value, cell.tier, case when cell.cube = 'hour' then '' else fact.tier_name end
-    as tier_name, {pieces}
-from ({facts}) as fact
-cross join lateral (
-    select {bucket} as start, (verdict = 'met')::int as kept, (verdict = 'missed')::int as broken,
-        (verdict in ('open', 'paused'))::int as running, (verdict = 'cancelled')::int as called_off,
-        (verdict = 'missed' and is_open)::int as unanswered, kept_by_pause::int as kept_by_pause,
-        called_off_by_pause::int as called_off_by_pause,
-        (seconds is not null and verdict = 'met')::int as in_time,
-        (seconds is not null and verdict <> 'met')::int as late, seconds::bigint as seconds,
-        -(whole_seconds is not null and verdict = 'met')::int as shift_in_time,
-        -(whole_seconds is not null and verdict <> 'met')::int as shift_late,
-        case when whole_seconds is null then 0 else -seconds end::bigint as shift_seconds
+_OF_PIECE: Final = "day, hour, clock, target, team_id, member_id, source, campaign, tier, tier_name"
+_PIECE: Final = {
+    "kept": "(verdict = 'met')::int",
+    "broken": "(verdict = 'missed')::int",
+    "running": "(verdict in ('open', 'paused'))::int",
+    "called_off": "(verdict = 'cancelled')::int",
+    "unanswered": "(verdict = 'missed' and is_open)::int",
+    "kept_by_pause": "kept_by_pause::int",
+    "called_off_by_pause": "called_off_by_pause::int",
+    "in_time": "(seconds is not null and verdict = 'met')::int",
+    "late": "(seconds is not null and verdict <> 'met')::int",
+    "seconds": "coalesce(seconds, 0)",
+    "shift_in_time": "-(whole_seconds is not null and verdict = 'met')::int",
+    "shift_late": "-(whole_seconds is not null and verdict <> 'met')::int",
+    "shift_seconds": "case when whole_seconds is null then 0 else -seconds end",
+}
+_WHOLE_PIECE: Final = {
+    "shift_in_time": "(verdict = 'met' and not kept_by_pause)::int",
+    "shift_late": "(verdict <> 'met' or kept_by_pause)::int",
+    "shift_seconds": "whole_seconds",
+}
+# The pieces of facts, put together by cell and bucket: each cube by its own columns alone, for to hash and
+# compare all columns of all cubes would cost several times as much. Cells of hours tell no response times:
+# they would be too many. What a change takes and gives again is no change. Weeks come of days.
+_BINS: Final = """fact as materialized ({facts}),
+piece as materialized (
+    select {of_piece}, start, {piece} from fact
     union all
-    select {whole_bucket}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (verdict = 'met' and not kept_by_pause)::int,
-        (verdict <> 'met' or kept_by_pause)::int, whole_seconds
-    where whole_seconds is not null
-) as piece
-{cells}"""
+    select {of_piece}, whole_start, {whole_piece} from fact where whole_seconds is not null
+), of_days as materialized ({of_cubes}), bin as materialized (
+    select 1 as days, * from of_days
+    union all
+    select 7, cube, date_trunc('week', day)::date, {rest_of_key}, start, max(tier_name), {small_sums}
+    from of_days where cube <> 'hour'
+    group by cube, date_trunc('week', day), {rest_of_key}, start having {is_change}
+)"""
+_OF_CUBE: Final = """
+    select '{cube}' as cube, day, clock, target, team_id, {member} as member_id, {value} as value,
+        {tier} as tier, {start} as start, {tier_name} as tier_name, {small_sums}
+    from piece group by day, clock, target, team_id, {columns}{by_start} having {is_change}"""
 # What was counted is some pieces again: one for its counts, and one for each bucket of its response times.
 _PIECES_OF_CELL: Final = """cross join lateral (
     select null::int as start, kept, broken, running, called_off, unanswered, kept_by_pause,
@@ -90,13 +114,6 @@ _PIECES_OF_CELL: Final = """cross join lateral (
         one.shift_seconds)
         as bucket(start, in_time, late, seconds, shift_in_time, shift_late, shift_seconds)
 ) as piece"""
-_PIECES_OF_DAYS: Final = """select date_trunc('week', one.day)::date as day, one.clock, one.target, one.cube,
-    one.team_id, one.member_id, one.value, one.tier, one.tier_name, piece.*
-from (
-    select * from reporting_rollup
-    where tenant_id = %(tenant)s and days = 1 and cube <> 'hour' and day >= %(first)s and day < %(after)s
-) as one
-{pieces_of_cell}"""
 # Of rows that come in the order of their buckets, and are grouped by hashing, which keeps it: an order of its
 # own for each list, or of all rows by their wide keys, would cost more than all else.
 _LIST: Final = "coalesce(array_agg({what}) filter (where start is not null), '{{}}')"
@@ -116,46 +133,36 @@ _COUNTS: Final = (
 _BINNED: Final = ("in_time", "late", "seconds")
 _SHIFTED: Final = ("shift_in_time", "shift_late", "shift_seconds")
 _SUMMED: Final = (*_COUNTS, *_BINNED, *_SHIFTED)
-_STORE: Final = """insert into reporting_rollup (id, tenant_id, days, {key}, tier_name, {counts}, starts,
-    {lists})"""
-_FILL: Final = """{store}
-select gen_random_uuid(), %(tenant)s, {length}, {key}, max(tier_name), {sums_of_counts}, {values_of_lists}
-from (
-    select * from (
-        select {key}, start, max(tier_name) as tier_name, {sums}
-        from ({pieces}) as piece group by {key}, start offset 0
-    ) as unordered order by start
-) as binned group by {key}
+_STORE: Final = (
+    """insert into reporting_rollup (id, tenant_id, {cell}, tier_name, {counts}, starts, {lists})"""
+)
+_FILL: Final = """with {bins}
+{store}
+select gen_random_uuid(), %(tenant)s, {cell}, max(tier_name), {sums_of_counts}, {values_of_lists}
+from (select * from bin order by start) as bin group by {cell}
 """
 # What a change adds to cells and takes from them, put together with what these cells held. Cells are
 # numbered, and looked up by the unique key one after the other: a join might compare every cell with each of
 # these. A bucket that nothing is in any more is none, but its row may have counts to tell. An empty cell is
 # removed by the caller, who is told its id.
-_CHANGE: Final = """with changed as materialized (
-    select span.days, coalesce(span.monday, day) as day, {key_but_day}, start, max(tier_name) as tier_name,
-        {small_sums}
-    from ({pieces}) as piece
-    cross join lateral (values (1, null), (7, date_trunc('week', day)::date)) as span(days, monday)
-    where span.days = 1 or cube <> 'hour'
-    group by 1, 2, {key_but_day}, start
-), cell as materialized (
-    select row_number() over () as no, every.* from (select distinct {cell} from changed) as every
+_CHANGE: Final = """with {bins}, cell as materialized (
+    select row_number() over () as no, every.* from (select distinct {cell} from bin) as every
 ), known as materialized (
     select cell.no, kept.* from cell cross join lateral (
         select tier_name, {counts}, starts, {lists} from reporting_rollup as kept
         where kept.tenant_id = %(tenant)s and {same_as_kept} limit 1
     ) as kept
-), binned as (
+), merged as (
     select no, case when sum(in_time + late) <> 0 or sum(shift_in_time + shift_late) <> 0 then start end
         as start, max(tier_name) as tier_name, {sums}
     from (
-        select cell.no, start, tier_name, {summed} from changed join cell on {same_as_changed}
+        select cell.no, start, tier_name, {summed} from bin join cell on {same_as_bin}
         union all
-        select one.no, piece.start, one.tier_name, {of_piece} from known as one {pieces_of_cell}
+        select one.no, piece.start, one.tier_name, {of_piece_of_cell} from known as one {pieces_of_cell}
     ) as piece
     group by no, piece.start order by no, start
 ), listed as (
-    select no, max(tier_name) as tier_name, {sums_of_counts}, {values_of_lists} from binned group by no
+    select no, max(tier_name) as tier_name, {sums_of_counts}, {values_of_lists} from merged group by no
 ), stored as (
     {store}
     select gen_random_uuid(), %(tenant)s, {cell}, tier_name, {counts}, starts, {lists}
@@ -177,7 +184,8 @@ def _same(left: str, right: str) -> str:
 
 
 _SHARED: Final = {
-    "key": _KEY,
+    "rest_of_key": _REST_OF_KEY,
+    "cell": _CELL,
     "counts": ", ".join(_COUNTS),
     "lists": ", ".join([*_BINNED, *_SHIFTED]),
     "sums_of_counts": _sums(_COUNTS),
@@ -187,45 +195,59 @@ _SHARED: Final = {
         + [_LIST.format(what=what) + f" as {what}" for what in _BINNED]
         + [_SHIFT.format(what=what) + f" as {what}" for what in _SHIFTED]
     ),
-    # Of CHANGE. Sums of whole numbers become wider each time, and are slow to sum when they are numerics.
+    # Sums of whole numbers become wider each time, and are slow to sum when they are numerics.
     "small_sums": ", ".join(
         f"sum({name})::{'bigint' if name.endswith('seconds') else 'int'} as {name}" for name in _SUMMED
     ),
-    "cell": _CELL,
-    "key_but_day": _KEY.removeprefix("day, "),
+    "is_change": " or ".join(
+        [f"sum({name}) <> 0" for name in _SUMMED] + ["min(tier_name) <> max(tier_name)"]
+    ),
+    "of_piece": _OF_PIECE,
+    "piece": ", ".join(f"sign * ({_PIECE[name]}) as {name}" for name in _SUMMED),
+    "whole_piece": ", ".join(f"sign * ({_WHOLE_PIECE.get(name, '0')})" for name in _SUMMED),
     "summed": ", ".join(_SUMMED),
-    "of_piece": ", ".join(f"piece.{what}" for what in _SUMMED),
+    "of_piece_of_cell": ", ".join(f"piece.{what}" for what in _SUMMED),
     "same_as_kept": _same("kept", "cell"),
-    "same_as_changed": _same("changed", "cell"),
+    "same_as_bin": _same("bin", "cell"),
     "replaced": ", ".join(
         f"{name} = excluded.{name}" for name in ("tier_name", *_COUNTS, "starts", *_BINNED, *_SHIFTED)
     ),
+    "pieces_of_cell": _PIECES_OF_CELL,
+    "store": _STORE.format(cell=_CELL, counts=", ".join(_COUNTS), lists=", ".join([*_BINNED, *_SHIFTED])),
 }
 
 
-def _made(template: str, **parts: object) -> str:
-    shared = {**_SHARED, "store": _STORE.format(**_SHARED)}
-    return template.format(**shared, pieces_of_cell=_PIECES_OF_CELL, **parts)
-
-
-def _facts(rows: str, *, more: str = "") -> str:
-    return _FACTS.format(rows=rows, more=more, hour=_HOUR, **_OF_FACTS)
-
-
-def _pieces(facts: str, *, times: str = "") -> str:
-    return _PIECES_OF_FACTS.format(
-        facts=facts,
-        cells=_CELLS,
-        pieces=", ".join(
-            ["case when cell.cube <> 'hour' then piece.start end as start"]
-            + [f"piece.{what}{times} as {what}" for what in _SUMMED]
-        ),
-        bucket=_BUCKET.format("seconds"),
-        whole_bucket=_BUCKET.format("whole_seconds"),
+def _of_cube(cube: str) -> str:
+    columns, member, value, tier = _CUBES[cube]
+    is_timed = cube != "hour"
+    return _OF_CUBE.format(
+        **_SHARED,
+        cube=cube,
+        columns=columns,
+        member=member,
+        value=value,
+        tier=tier,
+        start="start" if is_timed else "null::int",
+        tier_name="max(tier_name)" if is_timed else "''",
+        by_start=", start" if is_timed else "",
     )
 
 
+def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
+    facts = _FACTS.format(
+        rows=rows,
+        which=which,
+        sign=sign,
+        hour=_HOUR,
+        bucket=_BUCKET.format("seconds"),
+        whole_bucket=_BUCKET.format("whole_seconds"),
+        **_OF_FACTS,
+    )
+    bins = _BINS.format(**_SHARED, facts=facts, of_cubes="\n    union all".join(map(_of_cube, _CUBES)))
+    return template.format(**_SHARED, bins=bins)
+
+
 #: See reporting.rollups.change.
-CHANGE: Final = _made(_CHANGE, pieces=_pieces(_facts(_CHANGED, more=", sign"), times=" * fact.sign"))
-FILL_DAYS: Final = _made(_FILL, length=1, pieces=_pieces(_facts("reporting_targetfact") + _OF_PERIOD))
-FILL_WEEKS: Final = _made(_FILL, length=7, pieces=_made(_PIECES_OF_DAYS))
+CHANGE: Final = _made(_CHANGE, _CHANGED, sign="sign")
+#: Counts the cells of whole weeks that have none.
+FILL: Final = _made(_FILL, "reporting_targetfact", which=_OF_PERIOD)

@@ -118,53 +118,53 @@ def change(model: type[TenantModel], text: str, changes: Changes, values: Mappin
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
     RollUp.objects.all().delete()
-    for monday, after in weeks_of(TargetFact.objects.all(), zone=zone, progress=progress):
-        _fill(monday, after, zone=zone)
+    kinds = TargetFact.objects.values_list("clock", "target").distinct()
+    clocks, targets = ({kind[place] for kind in kinds} for place in (0, 1))
+    for start, end in weeks_of(TargetFact.objects.all(), zone=zone, progress=progress):
+        period = {"start": start, "end": end, "clocks": list(clocks), "targets": list(targets)}
+        fill_by({**_constants(zone), **period}, rollup_sql.FILL)
     RollUpState.objects.update_or_create(defaults={"zone": zone, "layout": LAYOUT})
 
 
 def weeks_of(
     facts: QuerySet[Any], *, zone: str, progress: Callable[[date, date], None] | None
-) -> Iterator[tuple[date, date]]:
-    """The whole weeks in which the facts lie, as many together as one step may count: a Monday, and the
-    Monday after the last. progress: is told (day so far, last day) when a step is done."""
+) -> Iterator[tuple[datetime, datetime]]:
+    """The whole weeks in which the facts lie, as many together as one step may count: the first instant of a
+    Monday, and that of the Monday after the last. progress: is told (day so far, last day) when a step is
+    done."""
     found = facts.aggregate(first=Min("started_at"), last=Max("started_at"), count=Count("id"))
     if found["first"] is None:
         return
-    first, last = (found[name].astimezone(ZoneInfo(zone)).date() for name in ("first", "last"))
+    tz = ZoneInfo(zone)
+    first, last = (found[name].astimezone(tz).date() for name in ("first", "last"))
     monday = first - timedelta(days=first.weekday())
     weeks = 1 + (last - monday).days // 7
     step = timedelta(weeks=max(1, min(_MOST_WEEKS, weeks * _AT_ONCE // found["count"])))
     while monday <= last:
-        yield monday, monday + step
+        start, end = (datetime.combine(day, time(), tzinfo=tz) for day in (monday, monday + step))
+        yield start, end
         monday += step
         if progress is not None:
             progress(min(monday - timedelta(days=1), last), last)
 
 
-def _fill(monday: date, after: date, *, zone: str) -> None:
-    """Count the cells of whole weeks that have none."""
-    start, end = (datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) for day in (monday, after))
-    values = {**_constants(zone), "start": start, "end": end, "first": monday, "after": after}
-    fill_by(values, rollup_sql.FILL_DAYS, rollup_sql.FILL_WEEKS)
-
-
 # What was written in this transaction has no statistics yet. A planner that expects a handful of rows
 # compares each with each, or merges by one column of seven and compares within it; so what is joined and
-# grouped is hashed. The memory is for the facts of one step.
+# grouped is hashed. One that does not know how full the table is reads all of it for each period; so what is
+# read is read by an index. The memory is for the facts of one step.
 _BEFORE: Final = """set local enable_nestloop = off; set local enable_mergejoin = off;
-set local enable_sort = off; set local work_mem = '64MB'; set local jit = off"""
+set local enable_sort = off; set local enable_seqscan = off; set local work_mem = '64MB';
+set local jit = off"""
 _AFTER: Final = """set local enable_nestloop to default; set local enable_mergejoin to default;
-set local enable_sort to default; set local work_mem to default"""
+set local enable_sort to default; set local enable_seqscan to default; set local work_mem to default"""
 
 
-def fill_by(values: Mapping[str, Any], *texts: str) -> list[tuple[Any, ...]]:
-    """Carry out statements that count cells, so that what they join is joined by hashing; the rows that the
-    last gives back."""
+def fill_by(values: Mapping[str, Any], text: str) -> list[tuple[Any, ...]]:
+    """Carry out a statement that counts cells, so that what it joins is joined by hashing; the rows that it
+    gives back."""
     with connection.cursor() as cursor:
         cursor.execute(_BEFORE)
-        for text in texts:
-            cursor.execute(text, values)
+        cursor.execute(text, values)
         rows = cursor.fetchall() if cursor.description else []
         cursor.execute(_AFTER)
         return rows
