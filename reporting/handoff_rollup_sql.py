@@ -1,8 +1,8 @@
 """The statements of reporting.handoff_rollups, composed of what they share.
 
-Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of CHANGE: rows and signs, lists of one
-length: facts as text, and 1 for each that is new and -1 for each that is gone. Of FILL: start and end
-(instants).
+Parameters of all: tenant, zone, nobody, ends and widths (of buckets), ids (what those of new cells begin
+with: 16 hexadecimal digits). Of CHANGE: rows and signs, lists of one length: facts as text, and 1 for each
+that is new and -1 for each that is gone. Of FILL: start and end (instants).
 """
 
 from __future__ import annotations
@@ -84,8 +84,10 @@ _BINS_OF_CUBE: Final = """
     from long group by day, team_id, tier{columns}, kind, start
     having sum(sign) <> 0 or sum(sign * length) <> 0"""
 
+# Ids rise, so that what is stored together stands together in the index.
+_ID: Final = "(%(ids)s || lpad(to_hex(row_number() over ()), 16, '0'))::uuid"
 _STORE: Final = """insert into reporting_handoffrollup (id, tenant_id, {cell}, tier_name, {measures}, {lists})
-    select gen_random_uuid(), %(tenant)s, {cell}, tier_name, {measures}, {known_lists}"""
+    select {id}, %(tenant)s, {cell}, tier_name, {measures}, {known_lists}"""
 # Buckets come in order: an order of its own for each list would cost more than all else.
 _FILL: Final = """with {made}, listed as (
     select {cell}, {lists_of_bins} from (select * from bin order by kind, start) as bin group by {cell}
@@ -136,6 +138,7 @@ def _same(left: str, right: str) -> str:
 
 
 _SHARED: Final = {
+    "id": _ID,
     "rest_of_key": _REST_OF_KEY,
     "cell": _CELL,
     # A column of facts and a count may share a name (touches).

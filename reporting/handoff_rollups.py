@@ -17,13 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from reporting import handoff_rollup_sql as statements
-from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffFact, HandoffRollUp, RollUpState
-from reporting.rollups import NOBODY, Changes, change, fill_by, weeks_of
-from tenants.context import current_tenant_id
+from reporting.rollups import Changes, change, constants, fill_by, weeks_of
 
 #: The columns of facts that tell a cube's cells apart. The cheapest to read first.
 CUBES: Final[Mapping[str, frozenset[str]]] = {
@@ -53,22 +51,12 @@ def refresh(changes: Changes, *, zone: str) -> None:
 
     Raises IntegrityError where a cell would count less than nothing: it had not been the sum of its facts.
     """
-    change(HandoffRollUp, statements.CHANGE, changes, _constants(zone))
+    change(HandoffRollUp, statements.CHANGE, changes, constants(zone))
 
 
 def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
     HandoffRollUp.objects.all().delete()
     for start, end in weeks_of(HandoffFact.objects.all(), zone=zone, progress=progress):
-        fill_by({**_constants(zone), "start": start, "end": end}, statements.FILL)
+        fill_by({**constants(zone), "start": start, "end": end}, statements.FILL)
     RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone, "handoffs_layout": LAYOUT})
-
-
-def _constants(zone: str) -> dict[str, Any]:
-    return {
-        "tenant": current_tenant_id(),
-        "zone": zone,
-        "nobody": str(NOBODY),
-        "ends": list(BUCKET_ENDS),
-        "widths": list(BUCKET_WIDTHS),
-    }

@@ -1,8 +1,9 @@
 """The statements of reporting.rollups, composed of what they share.
 
-Parameters of all: tenant, zone, nobody, ends and widths (of buckets). Of CHANGE: rows and signs, lists of one
-length: facts as text, and 1 for each that is new and -1 for each that is gone. Of FILL: start and end
-(instants), and all clocks and targets that facts have.
+Parameters of all: tenant, zone, nobody, ends and widths (of buckets), ids (what those of new cells begin
+with: 16 hexadecimal digits). Of CHANGE: rows and signs, lists of one length: facts as text, and 1 for each
+that is new and -1 for each that is gone. Of FILL: start and end (instants), and all clocks and targets that
+facts have.
 """
 
 from __future__ import annotations
@@ -133,12 +134,14 @@ _COUNTS: Final = (
 _BINNED: Final = ("in_time", "late", "seconds")
 _SHIFTED: Final = ("shift_in_time", "shift_late", "shift_seconds")
 _SUMMED: Final = (*_COUNTS, *_BINNED, *_SHIFTED)
+# Ids rise, so that what is stored together stands together in the index.
+_ID: Final = "(%(ids)s || lpad(to_hex(row_number() over ()), 16, '0'))::uuid"
 _STORE: Final = (
     """insert into reporting_rollup (id, tenant_id, {cell}, tier_name, {counts}, starts, {lists})"""
 )
 _FILL: Final = """with {bins}
 {store}
-select gen_random_uuid(), %(tenant)s, {cell}, max(tier_name), {sums_of_counts}, {values_of_lists}
+select {id}, %(tenant)s, {cell}, max(tier_name), {sums_of_counts}, {values_of_lists}
 from (select * from bin order by start) as bin group by {cell}
 """
 # What a change adds to cells and takes from them, put together with what these cells held. Cells are
@@ -165,7 +168,7 @@ _CHANGE: Final = """with {bins}, cell as materialized (
     select no, max(tier_name) as tier_name, {sums_of_counts}, {values_of_lists} from merged group by no
 ), stored as (
     {store}
-    select gen_random_uuid(), %(tenant)s, {cell}, tier_name, {counts}, starts, {lists}
+    select {id}, %(tenant)s, {cell}, tier_name, {counts}, starts, {lists}
     from listed join cell using (no)
     on conflict (tenant_id, cube, days, clock, target, day, team_id, member_id, value, tier)
     do update set {replaced}
@@ -184,6 +187,7 @@ def _same(left: str, right: str) -> str:
 
 
 _SHARED: Final = {
+    "id": _ID,
     "rest_of_key": _REST_OF_KEY,
     "cell": _CELL,
     "counts": ", ".join(_COUNTS),

@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet
+from uuid_utils.compat import uuid7
 
 from reporting import rollup_sql
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
@@ -103,7 +104,7 @@ def refresh(changes: Changes, *, zone: str) -> None:
 
     Raises IntegrityError where a cell would count less than nothing: it had not been the sum of its facts.
     """
-    change(RollUp, rollup_sql.CHANGE, changes, _constants(zone))
+    change(RollUp, rollup_sql.CHANGE, changes, constants(zone))
 
 
 def change(model: type[TenantModel], text: str, changes: Changes, values: Mapping[str, Any]) -> None:
@@ -122,7 +123,7 @@ def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) 
     clocks, targets = ({kind[place] for kind in kinds} for place in (0, 1))
     for start, end in weeks_of(TargetFact.objects.all(), zone=zone, progress=progress):
         period = {"start": start, "end": end, "clocks": list(clocks), "targets": list(targets)}
-        fill_by({**_constants(zone), **period}, rollup_sql.FILL)
+        fill_by({**constants(zone), **period}, rollup_sql.FILL)
     RollUpState.objects.update_or_create(defaults={"zone": zone, "layout": LAYOUT})
 
 
@@ -170,11 +171,13 @@ def fill_by(values: Mapping[str, Any], text: str) -> list[tuple[Any, ...]]:
         return rows
 
 
-def _constants(zone: str) -> dict[str, Any]:
+def constants(zone: str) -> dict[str, Any]:
+    """The parameters that all statements about cells have; anew for each."""
     return {
         "tenant": current_tenant_id(),
         "zone": zone,
         "nobody": str(NOBODY),
+        "ids": uuid7().hex[:16],
         "ends": list(BUCKET_ENDS),
         "widths": list(BUCKET_WIDTHS),
     }

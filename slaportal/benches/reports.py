@@ -22,6 +22,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F, QuerySet
 from django.test.utils import override_settings
 from django.urls import include, path
 
@@ -33,6 +34,7 @@ from reporting import selectors
 from reporting.facts import TURN, drain_tenant, rebuild
 from reporting.models import HandoffFact
 from reporting.params import question_for_api
+from sla.models import Timer
 from slaportal.benches.browsing import (
     analyze,
     bare,
@@ -67,10 +69,19 @@ PAGES: Final = {
     "leads_behind": ("/funnel/leads?period=90d&stage=sql", False),
 }
 
+
+def _id_at(at: str, number: str) -> str:
+    """SQL for an id that was made at an instant, as the product makes its own: what is made together stands
+    together. number: tells apart what one instant made in one table."""
+    millisecond = f"to_hex((extract(epoch from {at}) * 1000)::bigint)"
+    return f"(lpad({millisecond}, 12, '0') || '7000' || lpad(to_hex({number}), 16, '0'))::uuid"
+
+
 # n: 0 is the newest. luck: a number from 0 to 99 that has nothing to do with the others.
 _CROWD: Final = """
 create temporary table crowd on commit drop as
-select n, gen_random_uuid() as lead, gen_random_uuid() as handoff, gen_random_uuid() as assignment,
+select *, {lead_id} as lead, {handoff_id} as handoff, {handoff_id} as assignment
+from (select n,
     (%(reps)s::uuid[])[1 + n %% %(rep_count)s] as member,
     %(now)s - (n::float8 / %(size)s) * interval '364 days' as started,
     (array['Demo form', 'Webinar', 'Paid social', 'Organic', 'Partner'])[1 + n %% 5] as source,
@@ -79,7 +90,7 @@ select n, gen_random_uuid() as lead, gen_random_uuid() as handoff, gen_random_uu
     (%(accounts)s::uuid[])[1 + n %% %(account_count)s] as account,
     abs(hashint4(n::int)) %% 100 as luck,
     (1 + abs(hashint4(n::int + 7)) %% 400) * interval '55 seconds' as answer
-from generate_series(%(first)s::bigint, %(last)s) n;
+from generate_series(%(first)s::bigint, %(last)s) n) as each;
 alter table crowd add at_sql timestamptz, add at_deal timestamptz, add at_won timestamptz;
 update crowd set at_sql = started + answer + luck * interval '7 hours' where luck < 27;
 update crowd set at_deal = at_sql + interval '9 days' where luck < 15;
@@ -91,7 +102,7 @@ insert into leads_lead (id, tenant_id, email, first_name, last_name, search_name
     region, company_name, source, campaign, channel, custom, stage, needs, account_id, is_test, created_at,
     updated_at)
 select lead, %(tenant)s, 'lead' || n || '@company.example', 'Lea', 'Number ' || n, 'lea number ' || n,
-    'Head of Operations', '', 'DE', '', '', source, campaign, channel, '{}',
+    'Head of Operations', '', 'DE', '', '', source, campaign, channel, '{{}}',
     case when luck < 56 then 'sal' when luck < 80 then 'rejected' else 'mql' end, '[]', account, false,
     started - interval '3 hours', started + answer
 from crowd;
@@ -114,26 +125,25 @@ from crowd;
 
 insert into leads_touch (id, tenant_id, lead_id, handoff_id, kind, at, logged_at, outcome, note, automatic,
     external_id)
-select gen_random_uuid(), %(tenant)s, lead, handoff, 'call', started + answer, started + answer, '', '',
-    false, ''
+select {answer_id}, %(tenant)s, lead, handoff, 'call', started + answer, started + answer, '', '', false, ''
 from crowd where luck < 85;
 
 insert into feedback_disposition (id, tenant_id, handoff_id, kind, reason_id, note, actor, at)
-select gen_random_uuid(), %(tenant)s, handoff, case when luck < 56 then 'accepted' else 'rejected' end,
+select {answer_id}, %(tenant)s, handoff, case when luck < 56 then 'accepted' else 'rejected' end,
     case when luck >= 56 then (%(reasons)s::uuid[])[1 + luck %% %(reason_count)s] end, '', 'bench',
     started + answer
 from crowd where luck < 80;
 
 insert into leads_opportunity (id, tenant_id, lead_id, handoff_id, external_system, external_id, name, amount,
     currency, outcome, opened_at, closed_at, updated_at)
-select gen_random_uuid(), %(tenant)s, lead, handoff, '', '', '', 1000 + luck * 100, 'EUR',
+select {deal_id}, %(tenant)s, lead, handoff, '', '', '', 1000 + luck * 100, 'EUR',
     case when luck < 6 then 'won' else '' end, at_deal, at_won, at_deal
 from crowd where luck < 15;
 
 insert into sla_timer (id, tenant_id, handoff_id, assignment_id, member_id, target, clock, policy_version_id,
     tier, calendar_version_id, generation, state, started_at, duration_seconds, warn_at, due_at, next_step,
     met_at, breached_at, closed_at, close_reason, business_seconds, wall_seconds, attempts, last_error)
-select gen_random_uuid(), %(tenant)s, handoff, case when clock = 'owner' then assignment end,
+select {timer_id}, %(tenant)s, handoff, case when clock = 'owner' then assignment end,
     case when clock = 'owner' then member end, target, clock, %(policy)s, 'demo_request', %(calendar)s, 1,
     case when luck >= 85 then 'cancelled' when answer <= lasts then 'met' else 'breached' end, started,
     extract(epoch from lasts)::int, started + lasts * 0.8, started + lasts, 0,
@@ -142,10 +152,19 @@ select gen_random_uuid(), %(tenant)s, handoff, case when clock = 'owner' then as
     case when luck < 85 then extract(epoch from answer)::int end,
     case when luck < 85 then extract(epoch from answer)::int end, 0, ''
 from crowd
-cross join (values ('company'), ('owner')) as clocks(clock)
-cross join (values ('first_touch', interval '4 hours'), ('decision', interval '1 day'))
-    as targets(target, lasts);
+cross join (values
+    (0, 'company', 'first_touch', interval '4 hours'), (1, 'company', 'decision', interval '1 day'),
+    (2, 'owner', 'first_touch', interval '4 hours'), (3, 'owner', 'decision', interval '1 day')
+) as clocks(place, clock, target, lasts);
 """
+
+_IDS: Final = {
+    "lead_id": _id_at("started - interval '3 hours'", "n"),
+    "handoff_id": _id_at("started", "n"),
+    "answer_id": _id_at("started + answer", "n"),
+    "deal_id": _id_at("at_deal", "n"),
+    "timer_id": _id_at("started", "n * 4 + place"),
+}
 
 # The figures of the funnel by source over the year, as one would ask them of the tables that people write.
 _RAW: Final = """
@@ -212,8 +231,9 @@ def run(
         _measure_pages(big, tenth, requests, figures, floor, ratios)
         _compare_with_raw(big, now, figures, ratios)
         share = min(changed, size // 12)
-        for what, days in (("of_a_month", 30), ("of_a_year", 364)):
-            figures[f"refresh_{share}_{what}_s"] = _refresh(big, share, days, now)
+        for change in ("sources", "answers"):
+            for what, days in (("a_month", 30), ("a_year", 364)):
+                figures[f"refresh_{share}_{change}_of_{what}_s"] = _refresh(big, change, share, days, now)
     return {"figures": figures, "floor": floor, "ratios": ratios}
 
 
@@ -274,24 +294,37 @@ def _compare_with_raw(company: Company, now: datetime, figures: Figures, ratios:
     ratios["raw_sql_to_roll_ups"] = figures["raw_sql_p50_ms"] / figures["roll_ups_p50_ms"]
 
 
-def _refresh(company: Company, count: int, days: int, now: datetime) -> float:
-    """Seconds until so many handoffs of the last `days` days, which changed, are counted again."""
+def _refresh(company: Company, change: str, count: int, days: int, now: datetime) -> float:
+    """Seconds until so many handoffs of the last `days` days, which changed, are counted again. change: what
+    changed of them, sources or answers; an answer is in cells of all cubes."""
     with tenant_scope(company.tenant_id):
-        since = now - timedelta(days=days)
-        of_period = Handoff.objects.filter(started_at__gte=since).order_by("id")
+        of_period = Handoff.objects.filter(started_at__gte=now - timedelta(days=days)).order_by("id")
         step = max(1, of_period.count() // count)
         chosen: list[UUID] = list(of_period.values_list("id", flat=True)[::step])[:count]
-        Handoff.objects.filter(id__in=chosen).update(source="Corrected")
+        handoffs = Handoff.objects.filter(id__in=chosen)
+        if change == "sources":
+            handoffs.update(source=f"Corrected of {days} days")
+        else:
+            later = timedelta(hours=1)
+            handoffs.filter(first_touch_at__isnull=False).update(first_touch_at=F("first_touch_at") + later)
+            Timer.objects.filter(handoff_id__in=chosen, met_at__isnull=False).update(
+                met_at=F("met_at") + later, business_seconds=F("business_seconds") + later.seconds
+            )
         mark_dirty(chosen, now)
+        before = set(_told(chosen))
     began = perf_counter()
     while drain_tenant(company.tenant_id) == TURN:
         pass
     taken = perf_counter() - began
     with tenant_scope(company.tenant_id):
-        done = HandoffFact.objects.filter(id__in=chosen, source="Corrected").count()
-        if done != len(chosen):
+        done = len(set(_told(chosen)) - before)
+        if done < count * 0.8:  # those that nobody answered have no answer to correct
             raise RuntimeError(f"{done} of {len(chosen)} were counted again")
     return taken
+
+
+def _told(handoff_ids: list[UUID]) -> QuerySet[HandoffFact, tuple[Any, ...]]:
+    return HandoffFact.objects.filter(id__in=handoff_ids).values_list("id", "source", "first_touch_at")
 
 
 def _crowd(slug: str, size: int, now: datetime, *, reps: int = REPS) -> Company:
@@ -325,6 +358,6 @@ def _crowd(slug: str, size: int, now: datetime, *, reps: int = REPS) -> Company:
     for first in range(0, size, CHUNK):
         span = {"first": first, "last": min(first + CHUNK, size) - 1}
         with tenant_scope(company.tenant_id), connection.cursor() as cursor:
-            cursor.execute(_CROWD, {**parameters, **span})
-            cursor.execute(_ROWS, {**parameters, **span})
+            for statement in (_CROWD, _ROWS):
+                cursor.execute(statement.format(**_IDS), {**parameters, **span})
     return company
