@@ -84,47 +84,41 @@ _BINS_OF_CUBE: Final = """
     from long group by day, team_id, tier{columns}, kind, start
     having sum(sign) <> 0 or sum(sign * length) <> 0"""
 
-# Ids rise, so that what is stored together stands together in the index.
-_ID: Final = "(%(ids)s || lpad(to_hex(row_number() over ()), 16, '0'))::uuid"
-_STORE: Final = """insert into reporting_handoffrollup (id, tenant_id, {cell}, tier_name, {measures}, {lists})
-    select {id}, %(tenant)s, {cell}, tier_name, {measures}, {known_lists}"""
-# Buckets come in order: an order of its own for each list would cost more than all else.
-_FILL: Final = """with {made}, listed as (
+# Both put together by cell: what a change adds to it, or all of it where it is new. A change may change the
+# sums of a cell alone, or its buckets alone. Buckets come in order: an order of its own for each list would
+# cost more than all else.
+_CELLS: Final = """{parts}, listed as (
     select {cell}, {lists_of_bins} from (select * from bin order by kind, start) as bin group by {cell}
-)
-{store} from part left join listed using ({cell})
+), made as materialized (
+    select {cell}, coalesce(tier_name, '') as tier_name, {known_measures}, {known_lists}
+    from part full join listed using ({cell})
+)"""
+# Ids rise, so that what is stored together stands together in the index.
+_STORE: Final = """insert into reporting_handoffrollup (id, tenant_id, {cell}, tier_name, {measures}, {lists})
+    select (%(ids)s || lpad(to_hex(row_number() over ()), 16, '0'))::uuid, %(tenant)s, {cell}, tier_name,
+        {measures}, {lists}"""
+_FILL: Final = """with {cells}
+{store} from made
 """
-# What a change adds to cells and takes from them, put together with what these cells held, which are looked
-# up by the unique key one after the other: a join might compare every cell with each of these. A bucket that
-# nothing is in any more goes; so does a cell, by the caller, who is told its id.
-_CHANGE: Final = """with {made}, cell as materialized (
-    select row_number() over () as no, every.*
-    from (select {cell} from part union select {cell} from bin) as every
-), known as materialized (
-    select cell.no, kept.* from cell cross join lateral (
+# What a change adds, put together with what these cells held, which are looked up by the unique key one after
+# the other: a join might compare every cell with each of these. A bucket that nothing is in any more goes; so
+# does a cell, by the caller, who is told its id.
+_CHANGE: Final = """with {cells}, merged as (
+    select {cell_of_made}, greatest(made.tier_name, kept.tier_name) as tier_name, {both_measures}, listed.*
+    from made left join lateral (
         select tier_name, {measures}, {lists} from reporting_handoffrollup as kept
-        where kept.tenant_id = %(tenant)s and {same_as_kept} limit 1
-    ) as kept
-), summed as (
-    select no, max(tier_name) as tier_name, {sums}
-    from (
-        select cell.no, part.tier_name, {measures} from part join cell on {same_as_part}
-        union all
-        select no, tier_name, {measures} from known
-    ) as both_parts group by no
-), merged as (
-    select no, kind, start, sum(n) as n, sum(length) as length
-    from (
-        select cell.no, kind, start, n, length from bin join cell on {same_as_bin}
-        union all
-        select no, bucket.kind, bucket.start, bucket.n, bucket.length
-        from known cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
-    ) as both_bins group by no, kind, start having sum(n) <> 0
-), listed as (
-    select no, {lists_of_bins} from (select * from merged order by no, kind, start) as bin group by no
+        where kept.tenant_id = %(tenant)s and {same} limit 1
+    ) as kept on true cross join lateral (
+        select {lists_of_bins_or_none} from (
+            select kind, start, sum(n) as n, sum(length) as length from (
+                select * from unnest({made_lists}) as bin(kind, start, n, length)
+                union all
+                select * from unnest({kept_lists}) as bin(kind, start, n, length)
+            ) as bin group by kind, start having sum(n) <> 0 order by kind, start
+        ) as bucket
+    ) as listed
 ), stored as (
-    {store}
-    from summed join cell using (no) left join listed using (no)
+    {store} from merged
     on conflict (tenant_id, cube, days, day, team_id, member_id, value, tier, reason)
     do update set {replaced}
     returning id, mqls
@@ -133,12 +127,8 @@ select id from stored where mqls = 0
 """
 
 
-def _same(left: str, right: str) -> str:
-    return " and ".join(f"{left}.{name} = {right}.{name}" for name in _CELL.split(", "))
-
-
+_BIN_OF_LIST: Final = dict(zip(_LISTS, ("kind", "start", "n", "length"), strict=True))
 _SHARED: Final = {
-    "id": _ID,
     "rest_of_key": _REST_OF_KEY,
     "cell": _CELL,
     # A column of facts and a count may share a name (touches).
@@ -154,14 +144,17 @@ _SHARED: Final = {
     ),
     "measures": ", ".join(MEASURES),
     "lists": ", ".join(_LISTS),
-    "lists_of_bins": ", ".join(
-        f"array_agg({what}) as {name}"
-        for name, what in zip(_LISTS, ("kind", "start", "n", "length"), strict=True)
+    "lists_of_bins": ", ".join(f"array_agg({what}) as {name}" for name, what in _BIN_OF_LIST.items()),
+    "lists_of_bins_or_none": ", ".join(
+        f"coalesce(array_agg({what}), '{{}}') as {name}" for name, what in _BIN_OF_LIST.items()
     ),
-    "known_lists": ", ".join(f"coalesce({name}, '{{}}')" for name in _LISTS),
-    "same_as_kept": _same("kept", "cell"),
-    "same_as_part": _same("part", "cell"),
-    "same_as_bin": _same("bin", "cell"),
+    "known_measures": ", ".join(f"coalesce({name}, 0) as {name}" for name in MEASURES),
+    "known_lists": ", ".join(f"coalesce({name}, '{{}}') as {name}" for name in _LISTS),
+    "made_lists": ", ".join(f"made.{name}" for name in _LISTS),
+    "kept_lists": ", ".join(f"kept.{name}" for name in _LISTS),
+    "cell_of_made": ", ".join(f"made.{name}" for name in _CELL.split(", ")),
+    "both_measures": ", ".join(f"made.{name} + coalesce(kept.{name}, 0) as {name}" for name in MEASURES),
+    "same": " and ".join(f"kept.{name} = made.{name}" for name in _CELL.split(", ")),
     "replaced": ", ".join(f"{name} = excluded.{name}" for name in ("tier_name", *MEASURES, *_LISTS)),
 }
 
@@ -183,10 +176,11 @@ def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
         rows=rows, which=which, sign=sign, measures_of_fact=", ".join(measures + amounts), **_SHARED
     )
     timed = [cube for cube in _CUBES if cube not in _BY_REASON]
-    made = _PARTS.format(
+    parts = _PARTS.format(
         **_SHARED, facts=facts, parts=_of_cubes(_PART_OF_CUBE, _CUBES), bins=_of_cubes(_BINS_OF_CUBE, timed)
     )
-    return template.format(**_SHARED, made=made, store=_STORE.format(**_SHARED))
+    cells = _CELLS.format(**_SHARED, parts=parts)
+    return template.format(**_SHARED, cells=cells, store=_STORE.format(**_SHARED))
 
 
 #: See reporting.rollups.change.

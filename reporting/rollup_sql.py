@@ -103,18 +103,6 @@ _OF_CUBE: Final = """
     select '{cube}' as cube, day, clock, target, team_id, {member} as member_id, {value} as value,
         {tier} as tier, {start} as start, {tier_name} as tier_name, {small_sums}
     from piece group by day, clock, target, team_id, {columns}{by_start} having {is_change}"""
-# What was counted is some pieces again: one for its counts, and one for each bucket of its response times.
-_PIECES_OF_CELL: Final = """cross join lateral (
-    select null::int as start, kept, broken, running, called_off, unanswered, kept_by_pause,
-        called_off_by_pause, 0 as in_time, 0 as late, null::bigint as seconds, 0 as shift_in_time,
-        0 as shift_late, 0::bigint as shift_seconds
-    union all
-    select start, 0, 0, 0, 0, 0, 0, 0, in_time, late, seconds, coalesce(shift_in_time, 0),
-        coalesce(shift_late, 0), coalesce(shift_seconds, 0)
-    from unnest(one.starts, one.in_time, one.late, one.seconds, one.shift_in_time, one.shift_late,
-        one.shift_seconds)
-        as bucket(start, in_time, late, seconds, shift_in_time, shift_late, shift_seconds)
-) as piece"""
 # Of rows that come in the order of their buckets, and are grouped by hashing, which keeps it: an order of its
 # own for each list, or of all rows by their wide keys, would cost more than all else.
 _LIST: Final = "coalesce(array_agg({what}) filter (where start is not null), '{{}}')"
@@ -134,42 +122,39 @@ _COUNTS: Final = (
 _BINNED: Final = ("in_time", "late", "seconds")
 _SHIFTED: Final = ("shift_in_time", "shift_late", "shift_seconds")
 _SUMMED: Final = (*_COUNTS, *_BINNED, *_SHIFTED)
+# Bins put together by cell: what a change adds to it, or all of it where it is new.
+_CELLS: Final = """{bins}, made as materialized (
+    select {cell}, max(tier_name) as tier_name, {sums_of_counts}, {values_of_lists}
+    from (select * from bin order by start) as bin group by {cell}
+)"""
 # Ids rise, so that what is stored together stands together in the index.
-_ID: Final = "(%(ids)s || lpad(to_hex(row_number() over ()), 16, '0'))::uuid"
-_STORE: Final = (
-    """insert into reporting_rollup (id, tenant_id, {cell}, tier_name, {counts}, starts, {lists})"""
-)
-_FILL: Final = """with {bins}
-{store}
-select {id}, %(tenant)s, {cell}, max(tier_name), {sums_of_counts}, {values_of_lists}
-from (select * from bin order by start) as bin group by {cell}
+_STORE: Final = """insert into reporting_rollup (id, tenant_id, {cell}, tier_name, {counts}, starts, {lists})
+    select (%(ids)s || lpad(to_hex(row_number() over ()), 16, '0'))::uuid, %(tenant)s, {cell}, tier_name,
+        {counts}, starts, {lists}"""
+_FILL: Final = """with {cells}
+{store} from made
 """
-# What a change adds to cells and takes from them, put together with what these cells held. Cells are
-# numbered, and looked up by the unique key one after the other: a join might compare every cell with each of
-# these. A bucket that nothing is in any more is none, but its row may have counts to tell. An empty cell is
-# removed by the caller, who is told its id.
-_CHANGE: Final = """with {bins}, cell as materialized (
-    select row_number() over () as no, every.* from (select distinct {cell} from bin) as every
-), known as materialized (
-    select cell.no, kept.* from cell cross join lateral (
+# What a change adds, put together with what these cells held, which are looked up by the unique key one after
+# the other: a join might compare every cell with each of these. A bucket that nothing is in any more is none.
+# An empty cell is removed by the caller, who is told its id.
+_CHANGE: Final = """with {cells}, merged as (
+    select {cell_of_made}, greatest(made.tier_name, kept.tier_name) as tier_name, {both_counts}, listed.*
+    from made left join lateral (
         select tier_name, {counts}, starts, {lists} from reporting_rollup as kept
-        where kept.tenant_id = %(tenant)s and {same_as_kept} limit 1
-    ) as kept
-), merged as (
-    select no, case when sum(in_time + late) <> 0 or sum(shift_in_time + shift_late) <> 0 then start end
-        as start, max(tier_name) as tier_name, {sums}
-    from (
-        select cell.no, start, tier_name, {summed} from bin join cell on {same_as_bin}
-        union all
-        select one.no, piece.start, one.tier_name, {of_piece_of_cell} from known as one {pieces_of_cell}
-    ) as piece
-    group by no, piece.start order by no, start
-), listed as (
-    select no, max(tier_name) as tier_name, {sums_of_counts}, {values_of_lists} from merged group by no
+        where kept.tenant_id = %(tenant)s and {same} limit 1
+    ) as kept on true cross join lateral (
+        select {values_of_lists} from (
+            select start, {sums_of_lists} from (
+                select * from unnest(made.starts, {made_lists}) as piece(start, {lists})
+                union all
+                select * from unnest(kept.starts, {kept_lists}) as piece(start, {lists})
+            ) as piece group by start
+            having sum(in_time + late) <> 0 or sum(shift_in_time) <> 0 or sum(shift_late) <> 0
+            order by start
+        ) as bucket
+    ) as listed
 ), stored as (
-    {store}
-    select {id}, %(tenant)s, {cell}, tier_name, {counts}, starts, {lists}
-    from listed join cell using (no)
+    {store} from merged
     on conflict (tenant_id, cube, days, clock, target, day, team_id, member_id, value, tier)
     do update set {replaced}
     returning id, kept + broken + running + called_off as total
@@ -182,18 +167,21 @@ def _sums(names: Iterable[str]) -> str:
     return ", ".join(f"sum({name}) as {name}" for name in names)
 
 
-def _same(left: str, right: str) -> str:
-    return " and ".join(f"{left}.{name} = {right}.{name}" for name in _CELL.split(", "))
-
-
 _SHARED: Final = {
-    "id": _ID,
     "rest_of_key": _REST_OF_KEY,
     "cell": _CELL,
     "counts": ", ".join(_COUNTS),
     "lists": ", ".join([*_BINNED, *_SHIFTED]),
     "sums_of_counts": _sums(_COUNTS),
-    "sums": _sums(_SUMMED),
+    "sums_of_lists": ", ".join(
+        [f"sum({name}) as {name}" for name in _BINNED]
+        + [f"coalesce(sum({name}), 0) as {name}" for name in _SHIFTED]
+    ),
+    "made_lists": ", ".join(f"made.{name}" for name in (*_BINNED, *_SHIFTED)),
+    "kept_lists": ", ".join(f"kept.{name}" for name in (*_BINNED, *_SHIFTED)),
+    "cell_of_made": ", ".join(f"made.{name}" for name in _CELL.split(", ")),
+    "both_counts": ", ".join(f"made.{name} + coalesce(kept.{name}, 0) as {name}" for name in _COUNTS),
+    "same": " and ".join(f"kept.{name} = made.{name}" for name in _CELL.split(", ")),
     "values_of_lists": ", ".join(
         [_LIST.format(what="start") + " as starts"]
         + [_LIST.format(what=what) + f" as {what}" for what in _BINNED]
@@ -209,15 +197,9 @@ _SHARED: Final = {
     "of_piece": _OF_PIECE,
     "piece": ", ".join(f"sign * ({_PIECE[name]}) as {name}" for name in _SUMMED),
     "whole_piece": ", ".join(f"sign * ({_WHOLE_PIECE.get(name, '0')})" for name in _SUMMED),
-    "summed": ", ".join(_SUMMED),
-    "of_piece_of_cell": ", ".join(f"piece.{what}" for what in _SUMMED),
-    "same_as_kept": _same("kept", "cell"),
-    "same_as_bin": _same("bin", "cell"),
     "replaced": ", ".join(
         f"{name} = excluded.{name}" for name in ("tier_name", *_COUNTS, "starts", *_BINNED, *_SHIFTED)
     ),
-    "pieces_of_cell": _PIECES_OF_CELL,
-    "store": _STORE.format(cell=_CELL, counts=", ".join(_COUNTS), lists=", ".join([*_BINNED, *_SHIFTED])),
 }
 
 
@@ -248,7 +230,8 @@ def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
         **_OF_FACTS,
     )
     bins = _BINS.format(**_SHARED, facts=facts, of_cubes="\n    union all".join(map(_of_cube, _CUBES)))
-    return template.format(**_SHARED, bins=bins)
+    cells = _CELLS.format(**_SHARED, bins=bins)
+    return template.format(**_SHARED, cells=cells, store=_STORE.format(**_SHARED))
 
 
 #: See reporting.rollups.change.
