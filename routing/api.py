@@ -150,7 +150,7 @@ class PoolsView(_SetUpView):
         """A new pool, with nobody in it yet."""
         said = strict.read(_read_pool, request.data)
         slug = said.pop("slug", "")
-        _check_overflow(said, pools.PoolSettings.off_hours)
+        _check_overflow(said, pools.PoolSettings().off_hours)
         made = pools.create_pool(settings=pools.PoolSettings(**said), slug=slug, **self.by)
         return Response(_documents([made])[0], status=201)
 
