@@ -126,11 +126,13 @@ def _page(
         form.fields["why"].required = False
     status = status_of(form)
     shown: dict[str, Any] = {}
-    if form.is_valid() and shows:
+    is_valid = form.is_valid()
+    form.fields["why"].required = True  # to look asked for none; to do it does
+    if is_valid and shows:
         shown = _shown(request, found, form)
         if form.is_valid():
             shown["places"], shown["is_empty"] = places()
-    elif form.is_valid():
+    elif is_valid:
         try:
             moved = act()
         except DomainError as refusal:

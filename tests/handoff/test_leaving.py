@@ -179,6 +179,7 @@ class TestLeavingForGood:
         assert "Show what happens" in client.get(page).content.decode()
         nobody = client.post(page, {"to": "", "successor": "", "why": "", "do": "show"}).content.decode()
         assert "Nobody would be the backup of Inbound." in nobody
+        assert "(optional)" not in nobody
         said = {"to": "", "successor": str(heir.id), "why": "", "do": "show"}
         assert f"{heir.name} would take their place in Inbound." in client.post(page, said).content.decode()
         address = f"members/{one.id}/departure"
