@@ -7,7 +7,7 @@ nothing: open leads, seats in pools, the fallback person's place, teams and acco
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -93,6 +93,16 @@ def standing(member: Member) -> Standing:
         teams=teams,
         accounts=Account.objects.filter(owner=member, merged_into=None).count(),
     )
+
+
+def left_empty(member: Member, successor: Member | None) -> dict[str, list[str]]:
+    """Places in teams that nobody would hold if this person left for that successor: {team: places}."""
+    found: dict[str, list[str]] = {}
+    for team, before, after in _places_after(member, successor):
+        empty = [word for place, word in _PLACES.items() if before[place] and not after[place]]
+        if empty:
+            found[team.name] = empty
+    return found
 
 
 @transaction.atomic
@@ -298,9 +308,10 @@ def _leave_pools(held: Standing, heir: Member | None, *, actor: Actor, clock: Cl
         routing.remove_seat(seat_id=seat.id, **by)
 
 
-def _leave_teams(member: Member, heir: Member | None, *, actor: Actor, now: datetime) -> list[str]:
-    """Put the heir in this person's places. Answers with the teams that have no backup by that."""
-    without_backup = []
+def _places_after(
+    member: Member, heir: Member | None
+) -> Iterator[tuple[Team, Mapping[str, UUID | None], Mapping[str, UUID | None]]]:
+    """Each team in which this person holds a place: who holds its places now, and with the heir in theirs."""
     held = Q(manager=member) | Q(director=member) | Q(backup=member)
     for team in Team.objects.filter(held).order_by("name", "id"):
         before = {place: getattr(team, f"{place}_id") for place in _PLACES}
@@ -310,6 +321,13 @@ def _leave_teams(member: Member, heir: Member | None, *, actor: Actor, now: date
         # Nobody stands in for themselves, as save_team says: a step to the backup would tell nobody new.
         if after["manager"] is not None and after["manager"] == after["backup"]:
             after["backup"] = None
+        yield team, before, after
+
+
+def _leave_teams(member: Member, heir: Member | None, *, actor: Actor, now: datetime) -> list[str]:
+    """Put the heir in this person's places. Answers with the teams that have no backup by that."""
+    without_backup = []
+    for team, before, after in _places_after(member, heir):
         if before["backup"] is not None and after["backup"] is None:
             without_backup.append(team.name)
         changed = [place for place in _PLACES if after[place] != before[place]]

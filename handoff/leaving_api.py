@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -97,6 +97,10 @@ class StandingSerializer(serializers.Serializer[Any]):
     teams = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     accounts = serializers.IntegerField()
     needs_successor = serializers.BooleanField()
+    without_backup = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Teams that nobody would be the backup of, with this `successor`, or with none.",
+    )
 
 
 _read_hand_on = strict.reader_of(HandLeadsOnSerializer)
@@ -133,11 +137,20 @@ class DepartureView(TenantAPIView):
     idempotent = True
     scopes: ClassVar[Mapping[str, str]] = {"GET": "config:read", "POST": "config:write"}
 
-    @extend_schema(operation_id="member_departure", responses={200: StandingSerializer})
+    @extend_schema(
+        operation_id="member_departure",
+        parameters=[
+            OpenApiParameter("successor", str, description="Id or e-mail: who would take their places.")
+        ],
+        responses={200: StandingSerializer},
+    )
     def get(self, request: Request, member_id: UUID) -> Response:
         """What somebody holds, and would leave behind."""
-        known_query(request)
+        known_query(request, "successor")
         held = leaving.standing(get_member(tenant=self.tenant, member_id=member_id))
+        named = request.query_params.get("successor", "")
+        heir = find_member(named, path="/successor") if named else None
+        empty = leaving.left_empty(held.member, heir)
         return Response(
             {
                 "member": person_document(held.member),
@@ -149,6 +162,7 @@ class DepartureView(TenantAPIView):
                 "teams": held.teams,
                 "accounts": held.accounts,
                 "needs_successor": held.needs_successor,
+                "without_backup": [team for team, places in empty.items() if "backup" in places],
             }
         )
 

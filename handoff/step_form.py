@@ -165,6 +165,11 @@ class StageForm(StepForm):
             self.fields[f"{_DEAL}currency"].required = False
 
     @property
+    def reason_note(self) -> str:
+        """ "needed" where the stage that is asked for needs one; without a script it is there for others."""
+        return "needed" if _to(self.step) in ANSWERS else ""
+
+    @property
     def deal_fields(self) -> Sequence[BoundField]:
         """What may be said of the deal, where the stage has one."""
         return [self[name] for name in self.fields if name.startswith(_DEAL)]

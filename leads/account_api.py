@@ -15,6 +15,7 @@ from core.errors import ValidationFailed
 from leads import strict
 from leads.account_edit import FIELDS, FLAGS, change_account, find_accounts, get_account
 from leads.models import Account
+from tenants.selectors import find_member
 from web.api import TenantAPIView
 from web.pagination import api_page, known_query
 
@@ -37,7 +38,9 @@ class AccountChangeSerializer(serializers.Serializer[Any]):
     industry = serializers.CharField(required=False, allow_blank=True, max_length=80)
     country = serializers.CharField(required=False, allow_blank=True, max_length=60)
     region = serializers.CharField(required=False, allow_blank=True, max_length=60)
-    owner = serializers.CharField(required=False, allow_null=True, max_length=36, help_text="Id of a member.")
+    owner = serializers.CharField(
+        required=False, allow_null=True, max_length=254, help_text="Id or e-mail of a member."
+    )
     tier = serializers.CharField(required=False, allow_blank=True, max_length=40)
     parent = serializers.CharField(  # type: ignore[assignment]
         required=False, allow_null=True, max_length=36, help_text="Id of the account above."
@@ -89,10 +92,12 @@ class AccountListSerializer(serializers.Serializer[Any]):
 _read: Callable[..., dict[str, Any]] = strict.reader_of(AccountPatchSerializer)
 
 
-_REFERENCES = {"owner": "a member", "parent": "an account"}
+_REFERENCES = {"owner": "a member, nor an e-mail of one", "parent": "an account"}
 
 
 def _id_of(name: str, text: str) -> UUID:
+    if name == "owner" and "@" in text:
+        return find_member(text, path="/owner").id
     try:
         return UUID(text)
     except ValueError:

@@ -295,22 +295,32 @@ def _seen(leaf: Leaf) -> str:
     return f"{leaf.label}: {seen}"[:200]
 
 
+def publishing_errors(content: object) -> list[FieldError]:
+    """What keeps criteria from being put in force, as lists and tiers are now, each with its place."""
+    errors = check_content(content) or unknown_lists(content)
+    if errors or not isinstance(content, dict) or not content.get("required_by_tier"):
+        return errors
+    return check_tiers(content, tiers_in_force())
+
+
+def draft_errors(content: object) -> list[FieldError]:
+    """As `publishing_errors`, for what nobody put in force before: no group of it may be empty."""
+    return check_content(content) or groups_without_conditions(content) or publishing_errors(content)
+
+
 def check_publishable(content: object) -> None:
     """Raises ValidationFailed, with a path to each error, for criteria that cannot be put in force."""
-    errors = check_content(content) or unknown_lists(content)
-    if errors or not isinstance(content, dict):
-        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
-    wrong = check_tiers(content, tiers_in_force()) if content.get("required_by_tier") else []
-    if wrong:
-        raise ValidationFailed(wrong[0].message, field_errors=wrong)
+    _refuse(publishing_errors(content))
 
 
 def check_draft(content: object) -> None:
     """As `check_publishable`, for what nobody put in force before: no group of it may be empty."""
-    errors = check_content(content) or groups_without_conditions(content)
+    _refuse(draft_errors(content))
+
+
+def _refuse(errors: list[FieldError]) -> None:
     if errors:
-        raise ValidationFailed("These criteria are not valid.", field_errors=errors)
-    check_publishable(content)
+        raise ValidationFailed(f"These criteria are not valid: {errors[0].message}", field_errors=errors)
 
 
 def groups_without_conditions(content: object) -> list[FieldError]:

@@ -15,12 +15,7 @@ from rest_framework.response import Response
 
 from core.errors import NotFound
 from leads import strict
-from leads.criteria import (
-    check_content,
-    check_draft,
-    check_publishable,
-    groups_without_conditions,
-)
+from leads.criteria import check_draft, check_publishable, draft_errors
 from leads.criteria_drafts import propose_criteria, publish_criteria
 from leads.criteria_preview import MOST, MOST_SHOWN, USUAL, CriteriaPreview, preview_criteria
 from leads.criteria_words import changes, doubtful
@@ -239,8 +234,7 @@ class CriteriaDraftCheckView(TenantAPIView):
         """
         found, now = _draft(), self.clock()
         current = versions.version_in_force(CriteriaVersion, now)
-        problems = check_content(found.content) or groups_without_conditions(found.content)
-        problems = problems or versions.gate_errors(found)
+        problems = draft_errors(found.content) or versions.gate_errors(found)
         return Response(
             {
                 **standing_document(found),

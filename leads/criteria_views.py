@@ -16,12 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from core.errors import Conflict, StaleVersion, ValidationFailed
 from leads import selectors
-from leads.criteria import (
-    check_content,
-    check_draft,
-    check_publishable,
-    groups_without_conditions,
-)
+from leads.criteria import check_draft, check_publishable, draft_errors, publishing_errors
 from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
@@ -250,9 +245,7 @@ def _answer(
     if refused is not None:
         version.refresh_from_db()
     current = versions.version_in_force(CriteriaVersion, database_clock())
-    errors = check_content(version.content)
-    if "draft" in context and not errors:
-        errors = groups_without_conditions(version.content)
+    errors = draft_errors(version.content) if "draft" in context else publishing_errors(version.content)
     guarded = versions.gate_errors(version) if "draft" in context and not errors else []
     context |= {
         "form": form,

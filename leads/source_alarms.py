@@ -1,6 +1,6 @@
 """Alarms about sources whose data became worse: the last days against the weeks before. One episode of a
-source and field is one row and one message to admins and marketing, however often it is looked at and by
-however many engines.
+source and field is one row, told once to admins and marketing with whatever else began at the same look at
+the source, however often it is looked at and by however many engines.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ KIND: Final = "quality.degraded"
 LATELY: Final = timedelta(days=7)
 BEFORE: Final = timedelta(days=28)
 _SUBJECT: Final = "source_alarm:"
+_NAMED: Final = 3  # of the fields of a source, in a message
 _TOLD: Final = (Role.ADMIN, Role.MARKETING)
 
 
@@ -63,8 +64,20 @@ def watch_sources(now: datetime) -> int:
     told = [alarm for alarm in began if alarm.id in new]
     if told:
         people = list(Member.objects.filter(role__in=_TOLD, is_active=True).values_list("id", flat=True))
-        enqueue([_message(alarm, people) for alarm in told], now=now)
+        enqueue([_message(alarms, people) for alarms in _together(told)], now=now)
     return len(told)
+
+
+def _together(alarms: Sequence[SourceAlarm]) -> list[list[SourceAlarm]]:
+    """By source, what fell most first: one bad import is one piece of news, however many fields it lacks."""
+    found: dict[str, list[SourceAlarm]] = {}
+    for alarm in sorted(alarms, key=lambda each: (-_fell(each), each.field)):
+        found.setdefault(alarm.source, []).append(alarm)
+    return list(found.values())
+
+
+def _fell(alarm: SourceAlarm) -> float:
+    return alarm.before_good / alarm.before_of - alarm.after_good / alarm.after_of
 
 
 def _dropped(
@@ -106,13 +119,14 @@ def _end(lasting: Sequence[SourceAlarm], after: Mapping[str, SourceData], now: d
     update_rows(ended, ["ended_at"])
 
 
-def _message(alarm: SourceAlarm, people: Sequence[UUID]) -> Message:
+def _message(alarms: Sequence[SourceAlarm], people: Sequence[UUID]) -> Message:
+    """What began at one look at one source."""
     return Message(
         kind=KIND,
-        event_id=alarm.id,
-        subject=f"{_SUBJECT}{alarm.id}",
+        event_id=alarms[0].id,
+        subject=f"{_SUBJECT}{alarms[0].id}",
         member_ids=people,
-        data={"alarm": str(alarm.id)},
+        data={"alarm": str(alarms[0].id), "alarms": [str(alarm.id) for alarm in alarms]},
     )
 
 
@@ -123,20 +137,39 @@ def install() -> None:
 
 def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
     """The words of each message. See notifications.context."""
-    ids = {row.subject.removeprefix(_SUBJECT) for row in rows}
+    named = {row.id: row.data.get("alarms") or [row.subject.removeprefix(_SUBJECT)] for row in rows}
+    ids = {each for ids in named.values() for each in ids}
     alarms = {str(alarm.id): alarm for alarm in SourceAlarm.objects.filter(id__in=ids)}
     found = {}
     for row in rows:
-        alarm = alarms.get(row.subject.removeprefix(_SUBJECT))
-        if alarm is not None:
+        theirs = [alarms[each] for each in named[row.id] if each in alarms]
+        if theirs:
+            documents = [alarm_document(alarm) for alarm in theirs]
             found[row.id] = Context(
-                alarm_words(alarm), alarm_document(alarm), reverse("reporting:data_quality")
+                _words(theirs), {**documents[0], "alarms": documents}, reverse("reporting:data_quality")
             )
     return found
 
 
+def _words(alarms: Sequence[SourceAlarm]) -> dict[str, str]:
+    """The placeholders of a message: what fell most, and how much more there is."""
+    said = [alarm_words(alarm) for alarm in alarms]
+    lines = [
+        "{measure}: {after_share} in the last 7 days ({after}), {before_share} in the 28 days before "
+        "({before}).".format(**each)
+        for each in said[:_NAMED]
+    ]
+    measure, others = said[0]["measure"], len(said) - 1
+    return {
+        "source": said[0]["source"],
+        "what": f"{measure[:1].lower()}{measure[1:]}{f' and {others} more' if others else ''}",
+        **dict(zip(("first", "second", "third"), [*lines, "", "", ""], strict=False)),
+        "more": f"And {len(said) - _NAMED} more." if len(said) > _NAMED else "",
+    }
+
+
 def alarm_words(alarm: SourceAlarm) -> dict[str, str]:
-    """The placeholders of the message, and the columns of the page."""
+    """What is said of an episode: the columns of the page, the parts of a line of the message."""
     return {
         "source": alarm.source or "no source",
         "measure": measure_words(alarm.field),

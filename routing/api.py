@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.errors import ValidationFailed
 from leads import strict
 from routing import overview, pools, settings
 from routing.decide import OffHours, Strategy
@@ -149,6 +150,7 @@ class PoolsView(_SetUpView):
         """A new pool, with nobody in it yet."""
         said = strict.read(_read_pool, request.data)
         slug = said.pop("slug", "")
+        _check_overflow(said, pools.PoolSettings().off_hours)
         made = pools.create_pool(settings=pools.PoolSettings(**said), slug=slug, **self.by)
         return Response(_documents([made])[0], status=201)
 
@@ -165,6 +167,7 @@ class PoolView(_SetUpView):
         """Change what is sent; it counts from the next lead on. 409 where a pool that is needed would be
         switched off."""
         said = strict.read_nulls(_read_change, request.data)
+        _check_overflow(said, overview.get_pool(pool_id=pool_id).off_hours)
         return Response(_documents([pools.change_pool(pool_id=pool_id, changes=said, **self.by)])[0])
 
 
@@ -244,6 +247,14 @@ class RoutingSettingsView(_SetUpView):
             **self.by,
         )
         return Response(_settings(overview.settings_in_force()))
+
+
+def _check_overflow(said: Mapping[str, Any], off_hours: str) -> None:
+    """Raises ValidationFailed for a pool to pass leads on to that would never be asked: the page hides it
+    there, but a program would be answered as if it had been kept. off_hours: where the call says none."""
+    if said.get("overflow") is not None and said.get("off_hours", off_hours) != OffHours.OVERFLOW:
+        message = 'It is asked only where off_hours is "overflow": send that too, or leave this out.'
+        raise ValidationFailed.at("/overflow", message, "not_asked")
 
 
 def _documents(rows: Sequence[Pool]) -> list[dict[str, Any]]:

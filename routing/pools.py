@@ -17,7 +17,7 @@ from django.utils.text import slugify
 
 from core.errors import Conflict, FieldError, ValidationFailed
 from routing.decide import OffHours, Strategy
-from routing.models import Pool
+from routing.models import Pool, PoolSeat
 from routing.pool_use import take_from_pools
 from routing.settings import locked_pool, slugs_in_use
 from tenants.audit import record_change
@@ -176,6 +176,10 @@ def _why_no_overflow(overflow: UUID | None, pool: Pool | None) -> str:
         seen.add(at)
         row = after[at]
         at = row.overflow_id if row.off_hours == OffHours.OVERFLOW else None
+    # One that was chosen while people sat in it stays, so that the rest of the pool can be changed.
+    chosen = pool.overflow_id if pool and pool.off_hours == OffHours.OVERFLOW else None
+    if overflow != chosen and not PoolSeat.objects.filter(pool_id=overflow, member__is_active=True).exists():
+        return f"Nobody active sits in {after[overflow].name}: add a person to it first, or choose another."
     return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import FieldError
+from core.errors import FieldError, pointer
 from leads.list_names import naming
 from routing.models import RuleSetVersion
 from routing.rules_check import PoolState, broken, publishing_errors, warnings
@@ -57,16 +57,21 @@ def review(
     again: bool = False,
     gates: bool = True,
     unmatched: str = "",
+    typed: Place | None = None,
 ) -> Review:
     """Look at a draft, or (again) at an older version that is to be used once more. Writes nothing.
 
     pools: every pool by slug. gates: ask what else must hold before a publication (tenants.versions.gates).
-    unmatched: how many leads no rule took, in words.
+    unmatched: how many leads no rule took, in words. typed: the rule whose condition is shown as it was
+    typed: what is wrong with the saved one is not told beside it.
     """
     content = version.content
     errors = broken(content, pools) if again else publishing_errors(content, pools)
     if gates and not again:
         errors += gate_errors(version)
+    if typed is not None:
+        said = pointer(typed.layer, typed.index, "when")
+        errors = [each for each in errors if each.path != said and not each.path.startswith(f"{said}/")]
     names = {slug: pool.name for slug, pool in pools.items()}
     return Review(
         errors=errors,

@@ -97,7 +97,10 @@ def draft(request: TenantRequest) -> HttpResponse:
             return answer
         status = answer
     return render(
-        request, "routing/draft.html", {**context, **_draft_context(request, found, pools)}, status=status
+        request,
+        "routing/draft.html",
+        {**context, **_draft_context(request, found, pools, typed=place if sent and editing else None)},
+        status=status,
     )
 
 
@@ -212,7 +215,11 @@ def _add(content: Content, layer: Layer, *, for_rest: bool) -> tuple[dict[str, A
 
 
 def _draft_context(
-    request: TenantRequest, found: RuleSetVersion, pools: Mapping[str, PoolState]
+    request: TenantRequest,
+    found: RuleSetVersion,
+    pools: Mapping[str, PoolState],
+    *,
+    typed: Place | None,
 ) -> dict[str, Any]:
     now = database_clock()
     by = found.saved_by or found.created_by
@@ -223,6 +230,7 @@ def _draft_context(
         pools=pools,
         gates=False,
         unmatched=unmatched_words(found.content, replay, now=now),
+        typed=typed,
     )
     content = ListNames().in_rules(found.content)
     counted = overview.hits(now)

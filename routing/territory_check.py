@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ LONGEST_NAME: Final = 80
 MOST_EMPLOYEES: Final = 2**31 - 1
 OVERLAPS: Final = "overlaps"
 NEVER_REACHED: Final = "never_reached"
+_JOINTS: Final = re.compile(r"[,;|\r\n]")  # what divides the texts of a field or a cell
 _ROW_PARTS: Final = ("name", "territories", "overlaps")
 
 
@@ -128,6 +130,7 @@ def slips_of_territories(content: Mapping[str, Any]) -> list[FieldError]:
     errors = [_unknown(pointer("territories", index), row, PARTS) for index, row in enumerate(rows)]
     errors += [_unknown(pointer("pools", index), rules[index], _ROW_PARTS) for index in at]
     found = [error for group in errors for error in group]
+    found += [error for index, row in enumerate(rows) for error in _joined_postal(index, row)]
     if rows and not at:
         message = (
             "No row says when the territories are tried: add "
@@ -142,6 +145,17 @@ def slips_of_territories(content: Mapping[str, Any]) -> list[FieldError]:
             message = f'What if two overlap? "{REFUSE}" or "{FIRST_WINS}".'
             found.append(FieldError(pointer("pools", each, "overlaps"), message, "choice"))
     return found
+
+
+def _joined_postal(at: int, row: object) -> Iterable[FieldError]:
+    """Several beginnings of postal codes in one text. Forms and files divide it; here nothing is guessed."""
+    written = row.get("postal") if isinstance(row, Mapping) else None
+    for index, text in enumerate(written if isinstance(written, list) else ()):
+        if isinstance(text, str) and _JOINTS.search(text):
+            each = [f'"{part}"' for found in _JOINTS.split(text) if (part := found.strip())]
+            apart = f": {', '.join(each)}" if each else ""
+            message = f'No postal code begins with "{text.strip()}". Write each as a text of its own{apart}.'
+            yield FieldError(pointer("territories", at, "postal", index), message, "joined")
 
 
 def _unknown(where: str, row: object, known: Iterable[str]) -> list[FieldError]:

@@ -100,7 +100,8 @@ class TerritoryFileForm(forms.Form):
     file = forms.FileField(
         label="CSV file",
         help_text="Columns: name, countries, regions, postal, employees_from, employees_to, industries, pool."
-        " Several values in a cell are divided by semicolons. At most 500 lines, 1 MB, UTF-8.",
+        " Several values in a cell are divided by semicolons, postal codes by commas too. At most 500 lines,"
+        " 1 MB, UTF-8.",
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
         error_messages={"required": "Choose a file.", "empty": "The file is empty. Export it again."},
     )

@@ -30,6 +30,7 @@ from tenants.leave_views import leave_context, take_leave
 from tenants.login import TooManyTries, count_try, forgive
 from tenants.middleware import SESSION_TENANT
 from tenants.models import ApiKey, Member, Mode, RepProfile, Role, Team, User
+from tenants.off_rotation import off_rotation_text
 from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from tenants.ways import asked_way
@@ -321,6 +322,7 @@ def _member_page(
     (person,) = selectors.people(members=[found], now=now)
     context = {
         "person": person,
+        "off_rotation": off_rotation_text(found, person.profile),
         "person_form": person_form,
         "profile_form": profile_form,
         "may_change": request.member.role == Role.ADMIN,

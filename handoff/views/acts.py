@@ -28,6 +28,7 @@ from handoff.views.dialogs import after, answer, dialog, posted
 from leads.lifecycle import Stage, can_move
 from leads.models import Handoff, Lead
 from leads.sql_bar import answers_of
+from tenants.refusals import REFUSED
 from tenants.requests import TenantRequest
 
 
@@ -58,6 +59,9 @@ def accept(request: TenantRequest, lead_id: UUID) -> HttpResponse:
 
     if request.method == "GET":
         return show()
+    if step.fields and "asked" not in request.POST and not any(name in request.POST for name in form.fields):
+        form = AcceptForm(None, step=step)  # the button of a lead: nobody saw yet what is to be filled in
+        return show(REFUSED)
     # Without anything to fill in there is no form to show again: a refusal is the page's, as it was.
     return answer(request, form, act, show) if step.fields else act()
 

@@ -73,7 +73,27 @@ def departure(request: TenantRequest, member_id: UUID) -> HttpResponse:
             **_by(request),
         )
 
-    return _page(request, found, form, act, title=f"{found.name} leaves", template="handoff/departure.html")
+    return _page(
+        request,
+        found,
+        form,
+        act,
+        title=f"{found.name} leaves",
+        template="handoff/departure.html",
+        places=lambda: _places(found, form.chosen("successor")),
+    )
+
+
+def _places(found: Member, successor: UUID | None) -> tuple[str, bool]:
+    """What would become of their places in teams ("" where they have none), and whether one would be empty:
+    "Nobody would be the backup of Berlin." """
+    heir = Member.objects.filter(id=successor).first() if successor else None
+    empty = leaving.left_empty(found, heir)
+    if empty:
+        said = [f"Nobody would be the {listed(places)} of {team}." for team, places in empty.items()]
+        return " ".join(said), True
+    teams = leaving.standing(found).teams
+    return (f"{heir.name} would take their place in {listed(list(teams))}." if heir and teams else ""), False
 
 
 def _by(request: TenantRequest) -> dict[str, Any]:
@@ -99,15 +119,20 @@ def _page(
     *,
     title: str,
     template: str,
+    places: Callable[[], tuple[str, bool]] = lambda: ("", False),
 ) -> HttpResponse:
     shows = request.POST.get("do") == "show"
     if shows:
         form.fields["why"].required = False
     status = status_of(form)
     shown: dict[str, Any] = {}
-    if form.is_valid() and shows:
+    is_valid = form.is_valid()
+    form.fields["why"].required = True  # to look asked for none; to do it does
+    if is_valid and shows:
         shown = _shown(request, found, form)
-    elif form.is_valid():
+        if form.is_valid():
+            shown["places"], shown["is_empty"] = places()
+    elif is_valid:
         try:
             moved = act()
         except DomainError as refusal:

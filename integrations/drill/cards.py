@@ -1,7 +1,7 @@
 """What a drill proves: for each of its leads, step by step, whether it happened and how long it took. Pure.
 
 Times are counted from the moment at which the lead's handoff began; "late" is counted from when a step of the
-ladder was due.
+ladder was due, of what it sets off from the deadline on.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ class Seen:
     started_at: when its handoff began; None where it has none. judged: what the criteria said.
     held:      it waits for enrichment before it is handed over.
     unsaid:    why nothing that a drill can say hands a lead over here.
-    owners:    who had it, in order. waits: the reason for which nobody has it; allowed: it is to wait as the
-               pool is set up (it is closed, or people claim).
+    owners:    who had it, in order. moved_at: when the first of them lost it.
+    waits:     the reason for which nobody has it; allowed: it is to wait as the pool is set up (it is closed,
+               or people claim).
     answered:  somebody got in touch, so that clock breaks no more and the lead stays.
     due_at:    of the first clock for the first touch. nurtured: a sequence answers it. shadow: of its owner.
     ladder:    percents of the policy's steps with what they do, up to the deadline.
@@ -95,6 +96,7 @@ class Seen:
     held: bool = False
     unsaid: str = ""
     owners: Sequence[str] = ()
+    moved_at: datetime | None = None
     waits: str = ""
     allowed: bool = False
     answered: bool = False
@@ -281,10 +283,11 @@ def _moved(seen: Seen, at_deadline: Sequence[str], open_result: Result) -> Line:
         return Line("moved", Result.LEFT_OUT, "The policy moves no lead at the deadline.")
     if seen.shadow:
         return Line("moved", Result.LEFT_OUT, "Its owner's team is in shadow mode: nothing moves.")
+    late = None if seen.due_at is None or seen.moved_at is None else _ms(seen.due_at, seen.moved_at)
     if len(seen.owners) > 1:
-        return Line("moved", Result.OK, f"From {seen.owners[0]} to {seen.owners[1]}.")
+        return Line("moved", Result.OK, f"From {seen.owners[0]} to {seen.owners[1]}.", late)
     if seen.waits:
-        return Line("moved", Result.OK, seen.waits)
+        return Line("moved", Result.OK, seen.waits, late)
     if seen.answered:
         return Line("moved", open_result, _ANSWERED)
     return Line("moved", open_result, f"It is still {seen.owners[0]}'s: nobody else could take it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -67,6 +68,7 @@ def see(drill: Drill) -> list[Seen]:
                 started_at=handoff.started_at,
                 judged=_why(handoff),
                 owners=[span.member.name for span in spans],
+                moved_at=_moved_at(spans),
                 waits=f"{words.say(words.REASONS, handoff.unrouted_reason)}."
                 if handoff.unrouted_reason
                 else "",
@@ -96,6 +98,14 @@ def _owners(handoff_ids: Sequence[UUID]) -> dict[UUID, list[Assignment]]:
     for row in rows.order_by("hop"):
         found[row.handoff_id].append(row)
     return found
+
+
+def _moved_at(spans: Sequence[Assignment]) -> datetime | None:
+    """When the first owner lost it; the end of the drill takes it from nobody."""
+    if not spans or spans[0].end_reason == Assignment.EndReason.CLOSED:
+        return None
+    moved_at: datetime | None = spans[0].ended_at
+    return moved_at
 
 
 def _first_clocks(handoff_ids: Sequence[UUID]) -> dict[UUID, Timer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import time
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from integrations.drill.forms import DrillLeadFormSet, DrillPlanForm
 from integrations.drill.kinds import known_kinds
 from integrations.drill.plan import change_plan, plan_of
 from integrations.models import Drill
-from tenants.audit import member_actor, names_of_actors
+from tenants.audit import SYSTEM, member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -39,7 +40,7 @@ _WORDS: Final = {
     Result.LEFT_OUT: "Left out",
     Result.WAITING: "Waiting",
 }
-_LATE: Final = ("warned", "breached", "escalated")
+_LATE: Final = ("warned", "breached", "escalated", "moved")
 
 
 def _crumbs(here: str = "") -> list[dict[str, str]]:
@@ -63,7 +64,7 @@ def drills(request: TenantRequest) -> HttpResponse:
     names = names_of_actors([drill.actor for drill in page.rows])
     plan = plan_of(database_clock())
     context = {
-        "rows": [_row(drill, names[drill.actor]) for drill in page.rows],
+        "rows": [_row(drill, _by(drill, names)) for drill in page.rows],
         "running": next((drill for drill in page.rows if drill.state in ("asked", "running")), None),
         "plan": plan,
         "weekday": plan.next_at,
@@ -72,6 +73,11 @@ def drills(request: TenantRequest) -> HttpResponse:
         "crumbs": _crumbs(),
     }
     return render(request, "integrations/drills.html", context)
+
+
+def _by(drill: Drill, names: Mapping[str, str]) -> str:
+    """Who began it. The set-up begins none but those of the plan."""
+    return "the weekly plan" if drill.actor == SYSTEM else names[drill.actor]
 
 
 def _row(drill: Drill, by: str) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def one(request: TenantRequest, drill_id: UUID) -> HttpResponse:
     ]
     context = {
         "drill": drill,
-        "row": _row(drill, names_of_actors([drill.actor])[drill.actor]),
+        "row": _row(drill, _by(drill, names_of_actors([drill.actor]))),
         "cards": cards,
         "is_running": drill.state in ("asked", "running"),
         "may_stop": request.member.role == Role.ADMIN,

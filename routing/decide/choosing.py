@@ -148,7 +148,7 @@ def choose(
         return found if found.reason != HELD or may_wait else ask.of(slug, whenever=True)
     if found.reason in (HELD, *_NOBODY_THERE):
         found = first
-        if first.reason == HELD and not may_wait:
+        if first.reason != HELD or not may_wait:  # nobody is to be waited for: the account's owner may be
             found = ask.of(matched.pool, whenever=True)
             shown[: len(first.candidates)] = found.candidates
     return replace(found, candidates=shown, passed_on=passed_on)
@@ -178,7 +178,8 @@ class _Question:
             return _nobody(self.matched, "pool_missing", slug, [])
         rows = _look_at(pool, self.candidates, self.openings, self.exclude)
         shown = [row[-1] for row in rows]
-        if pool.owner_first and not self.offer and (line := self._account_owner(pool, rows)) is not None:
+        line = self._account_owner(pool, rows, whenever) if pool.owner_first and not self.offer else None
+        if line is not None:
             member_id = line["member"]
             if line["result"] == "chosen":
                 others = [each for each in shown if each["member"] != member_id]
@@ -211,11 +212,12 @@ class _Question:
             tie_break=tie_break,
         )
 
-    def _account_owner(self, pool: PoolView, rows: Sequence[Row]) -> dict[str, Any] | None:
+    def _account_owner(self, pool: PoolView, rows: Sequence[Row], whenever: bool) -> dict[str, Any] | None:
         """The line of the account's owner, "chosen" where they can answer as soon as anybody of the pool.
 
         None where the account has none. Neither weights nor turns bind them; leave, caps and rotation do. The
-        hours of a pool with hours of its own are theirs where they sit in it.
+        hours of a pool with hours of its own are theirs where they sit in it. While they are not at work a
+        pool that overflows asks on: whoever is, in a rota, answers sooner than they would.
         """
         person = self.candidates.get(str(self.matched.facts.values.get(ACCOUNT_OWNER)))
         if person is None:
@@ -228,7 +230,8 @@ class _Question:
             line["result"], line["reason"] = "refused", reason or "never_open"
             return line
         first = min((row[3] for row in rows), default=REFUSED)
-        if opening <= self.limit or opening <= first:
+        asks_on = pool.off_hours is OffHours.OVERFLOW and pool.overflow is not None and not whenever
+        if opening <= self.limit or (opening <= first and not asks_on):
             line["result"], line["reason"] = "chosen", OWNS_ACCOUNT
         else:
             line["reason"], line["opens_at"] = "opens_later", opening.isoformat()

@@ -23,7 +23,8 @@ def subscribe(tenant_id: UUID, port: int) -> None:
     """Point the organisation's demo endpoint at the receiver of this run. Makes it the first time."""
     url = f"http://127.0.0.1:{port}/{tenant_id}"
     with tenant_scope(tenant_id):
-        found = WebhookEndpoint.objects.filter(url__startswith="http://127.0.0.1:").first()
+        # The portal's own one, which drills send to, has an address that looks the same.
+        found = WebhookEndpoint.objects.filter(is_own=False, url__startswith="http://127.0.0.1:").first()
         if found is None:
             WebhookEndpoint.objects.create(url=url, created_at=database_clock())
         else:
@@ -36,7 +37,7 @@ def secrets_by_path(tenant_ids: list[UUID]) -> dict[str, str]:
     found = {}
     for tenant_id in tenant_ids:
         with tenant_scope(tenant_id):
-            for endpoint in WebhookEndpoint.objects.filter(url__endswith=f"/{tenant_id}"):
+            for endpoint in WebhookEndpoint.objects.filter(is_own=False, url__endswith=f"/{tenant_id}"):
                 found[f"/{tenant_id}"] = webhook_secret(endpoint.id, endpoint.secret_number)
     return found
 

@@ -16,7 +16,7 @@ from leads.plain import plain_form_of
 from notifications.models import Notice, OutboxMessage
 from routing.models import Decision
 from sla.auditor import audit_tenant
-from sla.models import Timer, TimerEvent
+from sla.models import Pause, Timer, TimerEvent
 from slaportal.demo.history import Generator, History
 from slaportal.demo.people import STUDENTS_DOMAIN
 from slaportal.demo.world import DRILL_SECONDS, worlds
@@ -72,7 +72,7 @@ def story() -> list[Any]:
         ),
         list(
             TimerEvent.objects.order_by(
-                "fired_at", "handoff__lead__email", "timer__target", "step"
+                "fired_at", "handoff__lead__email", "timer__target", "step", "timer__clock"
             ).values_list("fired_at", "percent", "handoff__lead__email", "timer__clock", "timer__target")
         ),
         list(
@@ -157,6 +157,9 @@ def test_the_past_has_deals_and_meetings_of_every_kind_that_the_deck_deals(no_ma
         assert deals.filter(outcome="won").exists()
         assert deals.filter(outcome="").exists()
         assert {"Outbound"} < set(deals.values_list("lead__source", flat=True))
+        assert not Pause.objects.filter(ended_at=None, until__lte=END - timedelta(minutes=1)).exists()
+        assert not TimerEvent.objects.filter(lateness_ms__gt=60_000).exists()
+        assert not Timer.objects.filter(next_at__lte=END - timedelta(minutes=1)).exists()
 
 
 def test_the_generator_repeats_itself_and_keeps_to_its_days() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from handoff.rotation import context_of
 from handoff.services import Actor, log_touch
@@ -113,3 +114,21 @@ def test_the_words_say_who_and_what_to_do(strict: Org, now: datetime) -> None:
     assert said[strict.manager.id].path == f"/people/{rep.id}"
     change_profile(member=rep, actor="member:x", now=at, on_rotation=True)
     assert context_of(rows, at) == {}
+
+
+def test_their_page_says_why_they_are_off_and_how_they_come_back(strict: Org, now: datetime) -> None:
+    rep = strict.reps[0]
+    manager = Client()
+    manager.force_login(strict.manager.user)
+    page = f"/people/{rep.id}"
+    assert "Taken off the rotation" not in manager.get(page).content.decode()
+    at = break_promises(strict, rep, 3, now)
+    said = manager.get(page).content.decode()
+    assert "because the first touches of their last 3 leads were late." in said
+    assert "To put them back, tick On rotation below and save." in said
+    change_profile(member=rep, actor="member:x", now=at, on_rotation=True)
+    assert "Taken off the rotation" not in manager.get(page).content.decode()
+    change_profile(member=rep, actor=f"member:{strict.manager.id}", now=at, on_rotation=False)
+    said = manager.get(page).content.decode()
+    assert f"by {strict.manager.name}. Pools give them no new leads" in said
+    assert "were late" not in said

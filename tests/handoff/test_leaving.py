@@ -160,6 +160,8 @@ class TestLeavingForGood:
             Team.objects.filter(id=acme.team.id).update(**{leaves: one, stays: heir, "director": one})
         client = browser(acme.admin)
         said = {"to": "", "successor": str(heir.id), "why": "Left us."}
+        looked = client.post(f"/people/{one.id}/departure", {**said, "do": "show"})
+        assert "Nobody would be the backup of Inbound." in looked.content.decode()
         done = client.post(f"/people/{one.id}/departure", said, follow=True)
         assert "Nobody is the backup of Inbound now." in done.content.decode()
         with acme.scope():
@@ -168,10 +170,31 @@ class TestLeavingForGood:
             entry = AuditEntry.objects.filter(object_type="team", action="changed").latest("at")
             assert entry.after["backup"] is None
 
+    def test_what_would_be_empty_is_said_before_it_is(self, acme: Org) -> None:
+        one, heir, _ = acme.reps
+        with acme.scope():
+            Team.objects.filter(id=acme.team.id).update(backup=one)
+        client = browser(acme.admin)
+        page = f"/people/{one.id}/departure"
+        assert "Show what happens" in client.get(page).content.decode()
+        nobody = client.post(page, {"to": "", "successor": "", "why": "", "do": "show"}).content.decode()
+        assert "Nobody would be the backup of Inbound." in nobody
+        assert "(optional)" not in nobody
+        said = {"to": "", "successor": str(heir.id), "why": "", "do": "show"}
+        assert f"{heir.name} would take their place in Inbound." in client.post(page, said).content.decode()
+        address = f"members/{one.id}/departure"
+        assert call(acme, "GET", address)[1]["without_backup"] == ["Inbound"]
+        assert call(acme, "GET", f"{address}?successor={heir.email}")[1]["without_backup"] == []
+        status, body = call(acme, "GET", f"{address}?successor=nobody@acme.example")
+        assert (status, body["errors"][0]["path"]) == (400, "/successor")
+
     def test_the_api_says_which_team_has_no_backup_any_more(self, acme: Org) -> None:
         one, heir, _ = acme.reps
         with acme.scope():
             Team.objects.filter(id=acme.team.id).update(manager=one, backup=heir)
+        assert call(acme, "GET", f"members/{one.id}/departure?successor={heir.id}")[1]["without_backup"] == [
+            "Inbound"
+        ]
         said = {"why": "x", "successor": heir.email}
         status, body = call(acme, "POST", f"members/{one.id}/departure", said)
         assert (status, body["without_backup"]) == (200, ["Inbound"])
@@ -319,7 +342,7 @@ class TestSeeingItFirst:
         assert "Move the leads" not in page
         assert "An admin does that in one step" in page
         own = browser(acme.admin).get(f"/people/{one.id}/departure").content.decode()
-        assert "Show who gets them" not in own
+        assert "Show what happens" not in own
         assert "Pass on and switch off" in own
 
     def test_the_team_that_somebody_is_in_is_named(self, acme: Org) -> None:

@@ -75,8 +75,13 @@ def test_the_page_asks_right_there_when_accept_falls_short(
     page = refused.content.decode()
     assert refused.status_code == 422
     assert 'name="fields_phone"' in page
-    assert "Phone</a>: Fill it in." in page
+    assert "To be filled in for this step" in page
+    assert "Not saved" not in page  # nobody was asked for it before
     assert 'value="/inbox"' in page
+    empty = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox", "asked": "sal", "fields_phone": ""})
+    assert empty.status_code == 422
+    assert "Phone</a>: Fill it in." in empty.content.decode()
+    assert stage_of(acme, ruth) == "mql"
     done = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox", "fields_phone": "+49 30 1234567"})
     assert (done.status_code, done.headers["Location"]) == (302, "/inbox")
     assert stage_of(acme, ruth) == "sal"

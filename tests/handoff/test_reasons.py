@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -198,6 +199,20 @@ def test_the_page_asks_for_a_reason_of_the_stage_that_is_chosen(acme: Org, ruth:
     assert "Choose a reason for lost." in refused.content.decode()
     assert page.post(f"/leads/{ruth.id}/stage", {"to": "lost", "reason": "lost:price"}).status_code == 302
     assert handoff_of(acme, ruth).outcome == "lost"
+
+
+def test_without_a_script_a_reason_is_called_needed_for_the_stage_that_needs_one(
+    acme: Org, ruth: Lead
+) -> None:
+    page = browser(owner_of(acme, ruth))
+    page.post(f"/leads/{ruth.id}/accept")
+    shown = {
+        to: re.sub(r"\s+", " ", page.get(f"/leads/{ruth.id}/stage", {"to": to}).content.decode())
+        for to in ("sql", "lost")
+    }
+    assert "Reason <small>(needed)</small>" in shown["lost"]
+    assert "Reason </label>" in shown["sql"]
+    assert "Needed for lost and disqualified." in shown["sql"]
 
 
 def test_progress_is_feedback_that_closes_nothing_and_may_be_given_again(acme: Org, ruth: Lead) -> None:

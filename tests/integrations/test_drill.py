@@ -122,6 +122,10 @@ def test_its_leads_go_the_whole_way_and_every_step_works(acme: Org, now: datetim
     assert found["webhook"][0] == "ok"
     assert found["breached"][0] == "ok"
     assert found["moved"][0] == "ok"
+    (moved,) = [line for line in demo["lines"] if line["step"] == "moved"]
+    assert moved["ms"] is not None
+    shown = text_of(as_(acme.admin).get(f"/drill/{drill.id}"))
+    assert re.search(r"Moved on From [^.]+\. Works [\d.]+ s late", shown)
     with acme.scope():
         handoff = Handoff.objects.get(lead_id=demo["lead"])
         timer = Timer.objects.filter(handoff=handoff, target="first_touch", clock="owner").earliest(
@@ -366,6 +370,7 @@ def test_the_plan_is_written_and_a_drill_begins_by_itself_at_its_hour(acme: Org,
         drill = Drill.objects.get()
         assert (drill.seconds, drill.leads[0]["country"]) == (15, "France")
         later = DrillPlan.objects.get().next_at
+    assert "Begun by the weekly plan." in client.get(f"/drill/{drill.id}").content.decode()
     assert later is not None
     assert later > now
     assert later.astimezone().weekday() is not None

@@ -33,6 +33,7 @@ ALL_WELL = Seen(
     started_at=NOW,
     judged="By version 1 of the criteria.",
     owners=["Rhea", "Remo"],
+    moved_at=after(21.5),
     due_at=after(20),
     ladder=LADDER,
     fired=[Fired(50, ["remind_owner"], 900), Fired(80, ["warn_manager"], 400), Fired(100, [], 1200)],
@@ -56,7 +57,7 @@ def test_a_lead_that_went_the_whole_way_has_every_step_in_its_order() -> None:
     assert {line.result for line in lines} == {Result.OK}
     took = {line.step: line.ms for line in lines}
     assert (took["received"], took["told"], took["webhook"]) == (120, 3000, 2500)
-    assert (took["warned"], took["breached"], took["escalated"]) == (900, 1200, 4000)
+    assert (took["warned"], took["breached"], took["escalated"], took["moved"]) == (900, 1200, 4000, 1500)
     assert has_passed([lines])
     assert is_settled([lines])
 

@@ -136,3 +136,14 @@ def test_a_list_goes_out_as_the_file_that_brings_it_in_again(acme: Org, globex: 
     assert call(acme, "GET", f"/lists/{first}/export?q=a").status_code == 400
     foreign = Client().get(f"/api/v1/lists/{first}/export", headers={**globex.auth, "Accept": "text/csv"})
     assert (foreign.status_code, foreign["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_the_owner_is_named_by_id_or_by_e_mail(acme: Org, globex: Org, now: datetime) -> None:
+    heron, rep = account(acme, now, "Heron"), acme.reps[0]
+    for said in (str(rep.id), rep.email, rep.email.upper()):
+        told = call(acme, "PATCH", f"/accounts/{heron.id}", {"owner": said})
+        assert (told.status_code, told.json()["owner"]) == (200, str(rep.id))
+        assert call(acme, "PATCH", f"/accounts/{heron.id}", {"owner": None}).json()["owner"] is None
+    for wrong in ("x", globex.reps[0].email, str(globex.reps[0].id)):
+        refused = call(acme, "PATCH", f"/accounts/{heron.id}", {"owner": wrong})
+        assert [error["path"] for error in refused.json()["errors"]] == ["/owner"]

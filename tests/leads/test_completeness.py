@@ -254,9 +254,33 @@ def test_the_message_says_both_numbers(acme: Org) -> None:
         alarm = SourceAlarm.objects.get()
         row = Row(alarm.id, "quality.degraded", f"source_alarm:{alarm.id}", {}, acme.admin.id, NOW)
         context = context_of([row], NOW)[alarm.id]
-    assert context.words["before_share"] == "100%"
-    assert context.words["after"] == "0 of 60 leads"
+    said = "Phone known: 0% in the last 7 days (0 of 60 leads), 100% in the 28 days before (200 of 200)."
+    assert (context.words["what"], context.words["first"]) == ("phone known", said)
+    assert (context.words["second"], context.words["more"]) == ("", "")
     assert context.path == "/data-quality"
+
+
+@pytest.mark.django_db
+def test_all_that_one_import_lacks_is_one_message_and_each_source_has_its_own(acme: Org) -> None:
+    lacking = {"phone": "", "title": "", "company_name": "", "last_name": "", "country": ""}
+    full = {name: "Known" for name in lacking if name != "phone"}
+    for source in ("web", "fair"):
+        add(acme, 200, NOW - timedelta(days=20), source, **full)
+        add(acme, 60, NOW - timedelta(days=2), source, **lacking)
+    with acme.scope():
+        assert watch_sources(NOW) == 10
+        sent = OutboxMessage.objects.filter(kind="quality.degraded", channel="inapp", member=acme.admin)
+        rows = [Row(each.id, each.kind, each.subject, each.data, each.member_id, NOW) for each in sent]
+        contexts = context_of(rows, NOW)
+        assert watch_sources(NOW + timedelta(days=1)) == 0
+        assert sent.count() == 2
+    assert {each.words["source"] for each in contexts.values()} == {"web", "fair"}
+    for each in contexts.values():
+        assert each.words["what"].endswith(" and 4 more")
+        assert each.words["third"]
+        assert each.words["more"] == "And 2 more."
+        assert len(each.facts["alarms"]) == 5
+        assert each.facts["measure"] == each.facts["alarms"][0]["measure"]
 
 
 @pytest.mark.django_db

@@ -465,6 +465,26 @@ def test_a_draft_with_a_group_that_asks_nothing_is_refused_at_its_place(
         assert CriteriaVersion.objects.filter(state="published").get().number == 1
 
 
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ({"rule": {"field": "lead.lists", "op": "contains", "value": "gone"}}, "/rule/value"),
+        ({"required_by_tier": {"gone": ["phone"]}}, "/required_by_tier/gone"),
+    ],
+)
+def test_what_keeps_a_draft_from_being_published_is_said_when_it_is_checked(
+    acme: Org, part: dict[str, Any], path: str
+) -> None:
+    content = {**DEFAULT_CRITERIA, **part}
+    call(acme, "PUT", "criteria/draft", {"content": content})
+    checked = call(acme, "POST", "criteria/draft/check").json()
+    assert [each["path"] for each in checked["problems"]] == [path]
+    refused = call(acme, "POST", "criteria/draft/publish", {"revision": 1}).json()
+    assert refused["errors"] == checked["problems"]
+    assert refused["detail"] == f"These criteria are not valid: {checked['problems'][0]['message']}"
+    assert path in text_of(as_(acme.admin).get(f"{DRAFT}/check"))
+
+
 def test_a_rule_that_asks_nothing_at_all_may_be_meant_and_is_told(acme: Org) -> None:
     content = {**DEFAULT_CRITERIA, "rule": EMPTY}
     call(acme, "PUT", "criteria/draft", {"content": content})

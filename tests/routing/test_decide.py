@@ -418,7 +418,7 @@ class TestOffHours:
     MONDAY = "2026-11-23T08:00:00+00:00"
 
     def overflow(self, *people: str, **settings: Any) -> dict[str, PoolView]:
-        return {"rota": PoolView("r", [Seat(each) for each in people], {}, **settings)}
+        return {"rota": PoolView("r", [Seat(each) for each in people], **settings)}
 
     def test_a_lead_of_the_night_is_held_until_the_first_of_the_pool_opens(self) -> None:
         people = [Candidate("a", calendar=NEW_YORK), Candidate("b", calendar=BERLIN)]
@@ -449,6 +449,44 @@ class TestOffHours:
             ("b", None),
             ("n", "rota"),
         ]
+
+    @pytest.mark.parametrize(
+        ("sits", "asked", "who", "reason"),
+        [
+            (["owner", "n"], True, "owner", "account_owner"),  # in the rota, by its hours
+            (["n"], True, "n", "weighted_round_robin"),  # whoever is at work answers sooner than they would
+            (["owner", "n"], False, "n", "weighted_round_robin"),
+        ],
+    )
+    def test_a_rota_goes_before_an_accounts_owner_who_is_not_at_work(
+        self, sits: list[str], asked: bool, who: str, reason: str
+    ) -> None:
+        nights = WorkCalendar("Europe/Berlin", NIGHTS)
+        rota = self.overflow(*sits, calendar=nights, owner_first=asked, counters={"owner": 720720})
+        result = run(
+            [Candidate("b", calendar=BERLIN)],
+            others=[Candidate("owner", calendar=BERLIN), Candidate("n", calendar=BERLIN)],
+            beside=rota,
+            values={"account.owner_id": "owner"},
+            owner_first=True,
+            now=SUNDAY_NIGHT,
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert (result.member_id, result.pool, result.reason) == (who, "rota", reason)
+
+    def test_an_accounts_owner_who_opens_later_has_it_where_else_nobody_could(self) -> None:
+        result = run(
+            [Candidate("b", open_leads=1, cap_open=1)],
+            others=[Candidate("owner", calendar=BERLIN)],
+            beside=self.overflow(),
+            values={"account.owner_id": "owner"},
+            owner_first=True,
+            now=SUNDAY_NIGHT,
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert (result.member_id, result.pool) == ("owner", "inbound")
 
     def test_a_full_pool_overflows_too(self) -> None:
         result = run(

@@ -162,6 +162,7 @@ class TestApi:
         for name in ("Second", "Third"):
             body = {"name": name, "off_hours": "overflow", "overflow": chain[-1]}
             chain.append(call(acme, "POST", "pools", body)[1]["id"])
+            call(acme, "POST", f"pools/{chain[-1]}/seats", {"member": acme.reps[0].email})
         for overflow, message in [
             (chain[0], "A pool cannot pass leads on to itself."),
             (
@@ -181,6 +182,7 @@ class TestApi:
 
     def test_a_pool_that_another_passes_leads_on_to_stays_on(self, acme: Org) -> None:
         made = call(acme, "POST", "pools", {"name": "Rota"})[1]
+        call(acme, "POST", f"pools/{made['id']}/seats", {"member": acme.reps[0].email})
         call(
             acme,
             "PATCH",
@@ -189,6 +191,31 @@ class TestApi:
         )
         status, body = call(acme, "PATCH", f"pools/{made['id']}", {"is_active": False})
         assert (status, body["detail"]) == (409, "Inbound passes leads on to Rota: change that first.")
+
+    def test_leads_do_not_pass_on_to_a_pool_in_which_nobody_sits(self, acme: Org) -> None:
+        inbound = f"pools/{pool_id(acme, 'inbound')}"
+        made = call(acme, "POST", "pools", {"name": "Rota"})[1]
+        passes = {"off_hours": "overflow", "overflow": made["id"]}
+        status, refused = call(acme, "PATCH", inbound, passes)
+        message = "Nobody active sits in Rota: add a person to it first, or choose another."
+        assert (status, places(refused)) == (400, {"/overflow": message})
+        call(acme, "POST", f"pools/{made['id']}/seats", {"member": acme.reps[0].email})
+        assert call(acme, "PATCH", inbound, passes)[0] == 200
+        with acme.scope():
+            PoolSeat.objects.filter(pool_id=made["id"]).delete()
+        assert call(acme, "PATCH", inbound, {"absence_turns": 3})[0] == 200
+
+    def test_a_pool_to_pass_on_to_that_would_not_be_asked_is_not_dropped_silently(self, acme: Org) -> None:
+        inbound = pool_id(acme, "inbound")
+        made = call(acme, "POST", "pools", {"name": "Rota"})[1]
+        for method, path, body in (
+            ("PATCH", f"pools/{inbound}", {"overflow": made["id"]}),
+            ("PATCH", f"pools/{inbound}", {"overflow": made["id"], "off_hours": "hold"}),
+            ("POST", "pools", {"name": "Third", "overflow": inbound}),
+        ):
+            status, refused = call(acme, method, path, body)
+            assert (status, list(places(refused))) == (400, ["/overflow"])
+        assert call(acme, "PATCH", f"pools/{inbound}", {"overflow": None})[0] == 200
 
     def test_null_empties_what_may_be_empty(self, acme: Org) -> None:
         address = f"pools/{pool_id(acme, 'inbound')}"

@@ -164,6 +164,25 @@ def test_a_rule_is_added_before_everyone_else_and_opens(acme: Org) -> None:
     assert draft_of(acme).content["priorities"][1] == {"name": "Everyone else", "when": None, "priority": 0}
 
 
+def test_of_a_condition_that_was_typed_wrong_only_that_is_said(acme: Org) -> None:
+    client = editing(acme)
+    press(client, "add:pools")
+    typed = {
+        "when.0": '{"field":"","op":""}',
+        "when.0.f": "Favourite colour",
+        "when.0.op": "",
+        "when.0.v": "red",
+    }
+    answer = press(client, "save", "pools.2", **typed)
+    assert answer.status_code == 422
+    page = text_of(answer)
+    assert (
+        "There is no field &quot;Favourite colour&quot;. Choose one that is offered while you type." in page
+    )
+    assert "There is no condition yet" not in page
+    assert "There is no condition yet" in text_of(client.get(DRAFT, {"rule": "pools.2"}))
+
+
 def test_rules_move_by_buttons_and_everyone_else_stays_last(acme: Org) -> None:
     client = editing(acme)
     press(client, "down:pools.0")

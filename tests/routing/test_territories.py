@@ -258,6 +258,7 @@ def test_the_api_takes_a_file_and_says_what_is_covered_twice_and_not_at_all(acme
         ({**SOUTH, "countries": "Germany"}, "/territories/0/countries"),
         ({**SOUTH, "employees": [9, 1]}, "/territories/0/employees"),
         ({**SOUTH, "colour": "red"}, "/territories/0/colour"),
+        ({**SOUTH, "postal": ["7", "80, 81"]}, "/territories/0/postal/1"),
         ({**SOUTH, "name": "Everyone else"}, "/pools/1/name"),
         ({"name": "All", "pool": "second"}, "/territories/0"),
     ],
@@ -268,6 +269,16 @@ def test_each_mistake_in_a_territory_is_told_with_its_place(
     editing(acme, content(row))
     found = call(acme, "POST", "/draft/check").json()["problems"]
     assert [each["path"] for each in found] == [path]
+
+
+def test_postal_codes_in_one_text_are_told_how_to_be_written(acme: Org) -> None:
+    """A program's text is not divided for it: it would read back another value than it wrote."""
+    editing(acme, content({**SOUTH, "postal": ["80, 81"]}))
+    (found,) = call(acme, "POST", "/draft/check").json()["problems"]
+    assert found["message"] == (
+        'No postal code begins with "80, 81". Write each as a text of its own: "80", "81".'
+    )
+    assert call(acme, "POST", "/publish").status_code == 400
 
 
 def test_territories_that_no_row_tries_are_refused(acme: Org) -> None:

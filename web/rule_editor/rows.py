@@ -178,6 +178,12 @@ def in_plain_words(error: FieldError, labels: Mapping[str, str]) -> FieldError:
 def _plainly(error: FieldError, control: str) -> str:
     if error.message.startswith('There is no field "".'):
         return "Choose a field."
+    if (
+        error.code == "unknown_field"
+        and error.message.startswith("There is no field")
+        and "?" not in error.message
+    ):
+        return f"{error.message} Choose one that is offered while you type."
     if error.message.startswith('There is no operator "".'):
         return "Choose how to compare."
     if control == "value" and error.message.startswith('"between" needs a list of two'):
