@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -16,6 +17,9 @@ from integrations.mappings import load_mapping, shipped
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.models import Tenant
+
+#: Names of columns that are told; a warehouse's Lead has hundreds.
+MOST_COLUMNS: Final = 30
 
 
 class Command(BaseCommand):
@@ -67,6 +71,11 @@ class Command(BaseCommand):
     def _tell(self, report: Report, *, dry_run: bool) -> None:
         if report.encoding != "UTF-8":
             self.stdout.write(f"The file was read as {report.encoding}.")
+        self.stdout.write(f"{_count(report.used)} read: {_some(report.used)}.")
+        if report.unused:
+            self.stdout.write(f"{_count(report.unused)} left out: {_some(report.unused)}.")
+        if report.warning:
+            self.stdout.write(report.warning)
         for error in report.errors:
             place = f"line {error.line}" + (f", {error.field}" if error.field else "")
             self.stdout.write(f"{place}: {error.message}")
@@ -85,6 +94,15 @@ class Command(BaseCommand):
             )
         if dry_run:
             self.stdout.write("This was a dry run: nothing was written.")
+
+
+def _count(columns: Sequence[str]) -> str:
+    return f"{len(columns):,} column{' was' if len(columns) == 1 else 's were'}"
+
+
+def _some(columns: Sequence[str]) -> str:
+    more = len(columns) - MOST_COLUMNS
+    return ", ".join(columns[:MOST_COLUMNS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _tenant(slug: str) -> Tenant:
