@@ -23,7 +23,7 @@ from reporting.api.kpis import (
     KpiTargetView,
     KpiView,
 )
-from reporting.api.leaks import LeaksView
+from reporting.api.leaks import LeakLeadsView, LeakSettingsView, LeaksView
 from reporting.api.moves import MovesView
 from reporting.api.outbound import MeetingReportView
 from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedView
@@ -53,6 +53,8 @@ urlpatterns = [
     ),
     path("reports/baseline", BaselineView.as_view(), name="api_report_baseline"),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
+    path("reports/leaks/leads", LeakLeadsView.as_view(), name="api_report_leak_leads"),
+    path("reports/leaks/settings", LeakSettingsView.as_view(), name="api_report_leak_settings"),
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),

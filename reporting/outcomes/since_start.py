@@ -33,7 +33,8 @@ BEFORE: Final = "before"
 @dataclass(frozen=True, slots=True)
 class Span:
     """MQLs of a stretch of time and what came of them; None where it has not begun. feedback: sales said
-    something. cycle: MQL to won, of the won."""
+    something. cycle: MQL to won, of the won. Of what was before, a share that the files are silent about is
+    of none."""
 
     name: str
     first: date | None
@@ -87,7 +88,8 @@ select span.name, count(fact.id),
     count(*) filter (where won_at is not null),
     count(*) filter (where lost_at is not null and won_at is null),
     percentile_disc(0.5) within group (order by cycle) filter (where cycle >= 0),
-    percentile_disc(0.9) within group (order by cycle) filter (where cycle >= 0)
+    percentile_disc(0.9) within group (order by cycle) filter (where cycle >= 0),
+    coalesce(sum({sql_ever}), 0), coalesce(sum({opportunity_ever}), 0)
 from span left join fact on (span.name = '{before}') = fact.is_history
     and (span.first is null or (fact.started_at >= span.first and fact.started_at < span.until))
 group by span.name
@@ -125,6 +127,8 @@ def since_start(*, zone: ZoneInfo, now: datetime) -> SinceStart:
         follow=FOLLOW,
         sql=COUNTS[counted_as("sql", FOLLOW)],
         opportunity=COUNTS[counted_as("opportunity", FOLLOW)],
+        sql_ever=COUNTS["sql"],
+        opportunity_ever=COUNTS["opportunity"],
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
@@ -139,16 +143,22 @@ def since_start(*, zone: ZoneInfo, now: datetime) -> SinceStart:
 
 def _span(row: tuple[Any, ...], first: date | None) -> Span:
     name, mqls, met, judged, touched, median, p90, said, followed, sql, deals, amount, priced, *rest = row
-    won, lost, cycle_median, cycle_p90 = rest
+    won, lost, cycle_median, cycle_p90, sql_ever, deals_ever = rest
+
+    def of_file(count: Any, base: int, ever: int) -> Share:
+        """Of what a file says nothing at all, nothing is known, as in the baseline."""
+        is_told = ever or name != BEFORE
+        return Share(int(count), base, mqls - base) if is_told else Share(0, 0, mqls)
+
     return Span(
         name=name,
         first=first,
         mqls=mqls,
         in_time=Share(met, judged),
         response=Spread(touched, _seconds(median), _seconds(p90)),
-        feedback=Share(said, mqls),
-        to_sql=Share(int(sql), followed, mqls - followed),
-        to_opportunity=Share(int(deals), followed, mqls - followed),
+        feedback=of_file(said, mqls, said),
+        to_sql=of_file(sql, followed, sql_ever),
+        to_opportunity=of_file(deals, followed, deals_ever),
         amount=amount,
         with_amount=priced,
         wins=Share(won, won + lost, mqls - won - lost),

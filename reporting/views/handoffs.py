@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from leads.lifecycle import Stage
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.definitions import COHORT_WEEKS, LATER_STAGES, STAGES, reached_of
+from reporting.definitions import COHORT_WEEKS, LATER_STAGES, STAGES, furthest_of, reached_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
 from reporting.views.asked import KEPT, Asked, file_name, period_text, periods_of
@@ -221,7 +221,7 @@ def _lead_rows(facts: Iterable[HandoffFact], names: selectors.Names) -> Iterator
             lead = leads.get(fact.lead_id)
             if lead is None:  # erased a moment ago
                 continue
-            stage = stage_of(fact)
+            stage = furthest_of(fact)
             yield {
                 "fact": fact,
                 "lead": lead,
@@ -231,11 +231,6 @@ def _lead_rows(facts: Iterable[HandoffFact], names: selectors.Names) -> Iterator
                 "rep": names.of("rep", fact.member_id)[0],
                 "segment": SEGMENTS[fact.segment][0] if fact.segment in SEGMENTS else "",
             }
-
-
-def stage_of(fact: HandoffFact) -> str:
-    """The furthest stage that a handoff reached."""
-    return next(stage for stage in reversed(STAGES) if reached_of(fact, stage) is not None)
 
 
 @require_safe

@@ -144,3 +144,16 @@ def test_the_pages_of_the_same_numbers_say_what_they_were_before(
     day = at.astimezone(zone).date()
     name_baseline(name="Before", first=day, last=day, instead_of=None, zone=zone, actor="test", now=now)
     assert said in get(in_acme, address).content.decode()
+
+
+def test_what_the_files_say_nothing_of_was_not_nothing(in_acme: Org) -> None:
+    at = database_clock() - timedelta(days=400)
+    fact(at, is_history=True)
+    page = get(in_acme)
+    before = page.context["weeks"][0]
+    shares = (before.feedback, before.to_sql, before.to_opportunity, before.wins)
+    assert [(each.base, each.percent) for each in shares] == [(0, None)] * 4
+    assert "a dash where the files say nothing of it" in page.content.decode()
+    fact(at, is_history=True, sql_at=at + timedelta(days=3), opportunity_at=at + timedelta(days=4))
+    before = get(in_acme).context["weeks"][0]
+    assert (before.to_sql.count, before.to_opportunity.base, before.feedback.base) == (1, 2, 0)
