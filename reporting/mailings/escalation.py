@@ -153,7 +153,7 @@ def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
 
 
 def _share(kept: int, base: int) -> str:
-    """A share with its base, which an episode always has; rounded down, so that none below the limit shows it."""
+    """A share with its base; rounded down, so that none below the limit shows it."""
     return f"{1_000 * kept // base / 10:g}% ({kept:,} of {base:,})"
 
 
