@@ -20,7 +20,7 @@ from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
 from reporting.views.asked import KEPT, Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
-from reporting.views.filters import Filter, kind_filter
+from reporting.views.filters import Filter, kind_filter, tier_options
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -78,7 +78,7 @@ def handoff_filters(
     teams = [(str(key), name) for key, name in names.teams.items() if key in offered.teams]
     sources = [(each or params.NONE, each or "No source given") for each in offered.sources]
     selects = [
-        Filter("tier", "Tier", _options(list(offered.tiers.items()), query.get("tier", ""))),
+        Filter("tier", "Tier", _options(tier_options(offered.tiers), query.get("tier", ""))),
         Filter("source", "Source", _options(sources, query.get("source", ""))),
     ]
     if not asked.own:
