@@ -15,7 +15,7 @@ from reporting.api.data_quality import DataQualityView
 from reporting.api.digest import DigestSettingsView, DigestView
 from reporting.api.fairness import FairnessView
 from reporting.api.feedback import FeedbackReportView
-from reporting.api.handoffs import FunnelView, RejectionsView, ResponseTimesView
+from reporting.api.handoffs import FunnelLeadsView, FunnelView, RejectionsView, ResponseTimesView
 from reporting.api.journey import JourneyView
 from reporting.api.kpis import (
     KpiOwnerView,
@@ -30,7 +30,7 @@ from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedV
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 from reporting.api.scorecards import ScorecardView
 from reporting.api.survey import SurveyQuestionsView, SurveyView
-from reporting.api.volume import VolumeView
+from reporting.api.volume import VolumeLeadsView, VolumeView
 from reporting.api.weekly import BreakdownNotesView, BreakdownsView, ReviewWeekNowView, ReviewWeekView
 
 urlpatterns = [
@@ -41,6 +41,7 @@ urlpatterns = [
     path("reports/reassignments", MovesView.as_view(), name="api_report_reassignments"),
     # Of handoffs.
     path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
+    path("reports/funnel/leads", FunnelLeadsView.as_view(), name="api_report_funnel_leads"),
     path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
     path("reports/journey", JourneyView.as_view(), name="api_report_journey"),
@@ -80,6 +81,7 @@ urlpatterns = [
     # People: what one did, what they say, who looks.
     path("reports/scorecards/<uuid:member_id>", ScorecardView.as_view(), name="api_report_scorecard"),
     path("reports/volume", VolumeView.as_view(), name="api_report_volume"),
+    path("reports/volume/leads", VolumeLeadsView.as_view(), name="api_report_volume_leads"),
     path("reports/adoption", AdoptionView.as_view(), name="api_report_adoption"),
     path("survey", SurveyView.as_view(), name="api_survey"),
     path("survey/questions", SurveyQuestionsView.as_view(), name="api_survey_questions"),
