@@ -289,7 +289,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ClockEnum": ["company", "owner"],
         "HandoffStateEnum": ["open", "closed"],
-        "HandoffOutcomeEnum": "leads.models.Handoff.Outcome.values",
         "ReachedStageEnum": "reporting.definitions.STAGES",
         "FunnelNumberEnum": "reporting.selectors.LISTED",
         "StageEnum": "leads.models.Stage.values",

@@ -6,7 +6,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from leads.models import Handoff
 from reporting.definitions import STAGES, furthest_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
@@ -35,8 +34,8 @@ class HandoffFactSerializer(serializers.Serializer[Any]):
     stage = serializers.ChoiceField(choices=list(STAGES), help_text="The furthest that it reached.")
     decision = serializers.CharField(allow_blank=True, help_text="accepted, rejected or nurture.")
     reason = serializers.CharField(allow_blank=True, help_text="Slug.")
-    outcome = serializers.ChoiceField(
-        choices=[each.value for each in Handoff.Outcome], allow_blank=True, help_text="How it ended."
+    outcome = serializers.CharField(
+        allow_blank=True, help_text="How it ended: won, lost, rejected, nurture or disqualified."
     )
     touches = serializers.IntegerField(help_text="By people.")
     amount = serializers.DecimalField(

@@ -118,8 +118,8 @@ class VolumeLeadSerializer(serializers.Serializer[Any]):
     is_history = serializers.BooleanField(help_text="It was imported.")
     mql_at = serializers.DateTimeField(help_text="When it was handed over.")
     closed_at = serializers.DateTimeField(allow_null=True)
-    outcome = serializers.ChoiceField(
-        choices=[each.value for each in Handoff.Outcome], allow_blank=True, help_text="How it ended."
+    outcome = serializers.CharField(
+        allow_blank=True, help_text="How it ended: won, lost, rejected, nurture or disqualified."
     )
 
 
