@@ -8,7 +8,7 @@ from reporting.api.adoption import AdoptionView
 from reporting.api.agreement import AgreementVersionsView, AgreementVersionView, AgreementView
 from reporting.api.baseline import BaselineView
 from reporting.api.campaigns import CampaignsView
-from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
+from reporting.api.commitments import CalculatorView, CommitmentsView, CommitmentTargetsView
 from reporting.api.compliance import ComplianceClocksView, ComplianceView
 from reporting.api.costs import CostsOfMonthView, CostsView
 from reporting.api.data_quality import DataQualityView
@@ -58,6 +58,7 @@ urlpatterns = [
     path("reports/leaks/settings", LeakSettingsView.as_view(), name="api_report_leak_settings"),
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
+    path("commitments/calculator", CalculatorView.as_view(), name="api_commitment_calculator"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
     # KPIs, and what sources cost.
     path("reports/kpis", KpisView.as_view(), name="api_report_kpis"),
