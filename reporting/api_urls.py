@@ -29,6 +29,7 @@ from reporting.api.outbound import MeetingReportView
 from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedView
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 from reporting.api.scorecards import ScorecardView
+from reporting.api.subscriptions import SubscriptionsView, SubscriptionView
 from reporting.api.survey import SurveyQuestionsView, SurveyView
 from reporting.api.volume import VolumeLeadsView, VolumeView
 from reporting.api.weekly import BreakdownNotesView, BreakdownsView, ReviewWeekNowView, ReviewWeekView
@@ -95,6 +96,12 @@ urlpatterns = [
     # Mails on a schedule.
     path("digest", DigestView.as_view(), name="api_digest"),
     path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),
+    path("reports/subscriptions", SubscriptionsView.as_view(), name="api_report_subscriptions"),
+    path(
+        "reports/subscriptions/<uuid:subscription_id>",
+        SubscriptionView.as_view(),
+        name="api_report_subscription",
+    ),
     # Outbound.
     path("reports/meetings", MeetingReportView.as_view(), name="api_report_meetings"),
 ]

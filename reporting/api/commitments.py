@@ -419,9 +419,7 @@ class CalculatorView(TenantAPIView):
         if "pipeline" not in request.query_params:
             form.fields["pipeline"].required = False
         if not form.is_valid():
-            wrong = [
-                FieldError(f"/{name}", str(texts[0]), "invalid") for name, texts in form.errors.items()
-            ]
+            wrong = [FieldError(f"/{name}", str(texts[0]), "invalid") for name, texts in form.errors.items()]
             raise ValidationFailed(wrong[0].message, field_errors=wrong)
         said, inputs = form.cleaned_data, inputs_of(tenant=self.tenant, now=self.clock())
         found = None if said["pipeline"] is None else needed(inputs, **said)

@@ -106,6 +106,11 @@ def kept_query(text: str) -> str:
     return urlencode(kept)
 
 
+def unkept_of(text: str) -> list[str]:
+    """Names of an address's parameters that a subscription does not keep."""
+    return [name for name, _ in parse_qsl(text, keep_blank_values=True) if name not in _KEPT]
+
+
 def page_of(report: MailedReport, query: str) -> str:
     """The path of the page with its filters."""
     return reverse(f"reporting:{report.view}") + (f"?{query}" if query else "")

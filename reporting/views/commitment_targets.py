@@ -171,9 +171,7 @@ def _needed(form: CalculatorForm, inputs: Inputs, currency: str) -> dict[str, An
     """What the page says of the number; or puts an error at the input that is wanted."""
     said = form.cleaned_data
     try:
-        found = needed(
-            inputs, pipeline=said["pipeline"], value=said["value"], conversion=said["conversion"]
-        )
+        found = needed(inputs, pipeline=said["pipeline"], value=said["value"], conversion=said["conversion"])
     except ValidationFailed as error:
         take_errors(form, error)
         return {}

@@ -123,9 +123,7 @@ def reckon(org: Org, **query: str) -> Any:
 
 def test_a_pipeline_is_worked_out_as_on_the_page(acme: Org) -> None:
     found = reckon(acme, pipeline="600000", value="24000", conversion="12.5").json()
-    page = browser(acme.marketing).get(
-        "/commitments/calculator?pipeline=600000&value=24000&conversion=12.5"
-    )
+    page = browser(acme.marketing).get("/commitments/calculator?pipeline=600000&value=24000&conversion=12.5")
     assert found["mqls"] == page.context["number"] == 200
     assert found["why"] == page.context["why"]
     assert found["currency"] == "EUR"
