@@ -6,7 +6,7 @@ from django.urls import path
 
 from reporting.api.adoption import AdoptionView
 from reporting.api.agreement import AgreementVersionsView, AgreementVersionView, AgreementView
-from reporting.api.baseline import BaselineView
+from reporting.api.baseline import BaselineCountView, BaselineView
 from reporting.api.campaigns import CampaignsView
 from reporting.api.commitments import CalculatorView, CommitmentsView, CommitmentTargetsView
 from reporting.api.compliance import ComplianceClocksView, ComplianceView
@@ -54,6 +54,11 @@ urlpatterns = [
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
     path("reports/baseline", BaselineView.as_view(), name="api_report_baseline"),
+    path(
+        "reports/baseline/<uuid:baseline_id>/count",
+        BaselineCountView.as_view(),
+        name="api_report_baseline_count",
+    ),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
     path("reports/leaks/leads", LeakLeadsView.as_view(), name="api_report_leak_leads"),
     path("reports/leaks/settings", LeakSettingsView.as_view(), name="api_report_leak_settings"),
