@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import call_command
 
 from core.errors import ValidationFailed
 from integrations.csv_import import Report, import_file
@@ -217,3 +218,25 @@ def test_a_file_without_activities_says_nothing_of_too_few_attempts(acme: Org, b
     with acme.scope():
         drain_tenant(acme.id)
         assert behind(question, {"attempts": "few"}, terms=terms, now=now).count() == 2
+
+
+def test_an_owner_whose_lead_only_the_changes_hand_over_is_put_down_by_the_leads_again(
+    acme: Org, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "salesforce": LEADS.replace("Working - Contacted", "Nurture"),
+        "salesforce_lead_history": CHANGES,
+    }
+
+    def bring_in(mapping: str) -> str:
+        path = tmp_path / f"{mapping}.csv"
+        path.write_text(files[mapping].replace("On the beach", "Nurture"))
+        call_command("import_leads", str(path), tenant="acme", mapping=mapping)
+        return capsys.readouterr().out
+
+    bring_in("salesforce")
+    assert "Imported handoffs without an owner: 1." in bring_in("salesforce_lead_history")
+    bring_in("salesforce")
+    assert "without an owner" not in bring_in("salesforce_lead_history")
+    with acme.scope():
+        assert Handoff.objects.get().owner.name == "Former 005A"

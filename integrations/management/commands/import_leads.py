@@ -14,6 +14,7 @@ from django.db import connection
 from core.errors import DomainError
 from integrations.csv_import import Report, import_file
 from integrations.mappings import load_mapping, shipped
+from leads.models import Handoff
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.models import Tenant
@@ -62,6 +63,8 @@ class Command(BaseCommand):
             places = "".join(f"\n  {each.path}: {each.message}" for each in error.field_errors)
             raise CommandError(f"{error.message}{places}") from error
         self._tell(report, dry_run=options["dry_run"])
+        if mapping.changes and not options["dry_run"]:
+            self._tell_unowned(tenant)
         if report.failed:
             raise CommandError(f"{report.failed:,} rows were not imported.", returncode=2)
 
@@ -94,6 +97,16 @@ class Command(BaseCommand):
             )
         if dry_run:
             self.stdout.write("This was a dry run: nothing was written.")
+
+    def _tell_unowned(self, tenant: Tenant) -> None:
+        """A file of changes may be the first to say that a lead was handed over, and names no owner."""
+        with tenant_scope(tenant.id):
+            unowned = Handoff.objects.filter(is_history=True, owner=None).count()
+        if unowned:
+            self.stdout.write(
+                f"Imported handoffs without an owner: {unowned:,}. Import the file of leads again: those that it"
+                " names are put down then."
+            )
 
 
 def _count(columns: Sequence[str]) -> str:
