@@ -104,8 +104,8 @@ class Command(BaseCommand):
             unowned = Handoff.objects.filter(is_history=True, owner=None).count()
         if unowned:
             self.stdout.write(
-                f"Imported handoffs without an owner: {unowned:,}. Import the file of leads again: those that it"
-                " names are put down then."
+                f"Imported handoffs without an owner: {unowned:,}. Import the file of leads again:"
+                " those that it names are put down then."
             )
 
 
