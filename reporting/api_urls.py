@@ -18,6 +18,7 @@ from reporting.api.feedback import FeedbackReportView
 from reporting.api.handoffs import FunnelLeadsView, FunnelView, RejectionsView, ResponseTimesView
 from reporting.api.journey import JourneyView
 from reporting.api.kpis import (
+    KpiLeadsView,
     KpiOwnerView,
     KpisView,
     KpiTargetView,
@@ -68,6 +69,7 @@ urlpatterns = [
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
     # KPIs, and what sources cost.
     path("reports/kpis", KpisView.as_view(), name="api_report_kpis"),
+    path("reports/kpis/leads", KpiLeadsView.as_view(), name="api_report_kpi_leads"),
     path("kpis/costs", CostsView.as_view(), name="api_costs"),
     path("kpis/costs/<slug:month>", CostsOfMonthView.as_view(), name="api_costs_of_month"),
     path("kpis/<slug:kpi>", KpiView.as_view(), name="api_kpi"),

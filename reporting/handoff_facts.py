@@ -64,7 +64,8 @@ def _of_clock() -> str:
 # So are its lead and account (offset 0): of rows that are new a planner expects one, and would go through
 # all leads for each handoff.
 # Imported history has no answers of its own: what was accepted, or ended so, says it. Nor has it touches of
-# its own: its activities stand in its imported cycle, where a day without a time counts until its end.
+# its own: its activities stand in its imported cycle, where a day without a time counts until its end. When it
+# first had an owner is not known: a file names the last one.
 _FACTS: Final = """
 insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
     source, campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at,
@@ -74,7 +75,8 @@ insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_histo
     overturned, dispute, kind)
 select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
     h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
-    l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
+    l.created_at, h.started_at, case when not h.is_history then spans.first_at end, h.first_touch_at,
+    answer.at, h.accepted_at, h.sql_at,
     coalesce(h.opportunity_at, deals.opened_at), coalesce(steps.won_at, deals.won_at),
     coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end), h.closed_at,
     coalesce(answer.kind, ''),

@@ -203,6 +203,8 @@ def test_activities_of_a_file_are_the_attempts_that_reports_count(acme: Org, bri
         drain_tenant(acme.id)
         facts = HandoffFact.objects.order_by("-touches")
         assert [fact.touches for fact in facts] == [2, 1]
+        # An export names the last owner, and not when a lead first had one.
+        assert [(fact.assigned_at, fact.member_id is None) for fact in facts] == [(None, False)] * 2
         assert facts[0].first_touch_at == datetime(2026, 1, 8, 10, 30, tzinfo=UTC)
 
 
