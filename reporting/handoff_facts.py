@@ -64,8 +64,8 @@ def _of_clock() -> str:
 # So are its lead and account (offset 0): of rows that are new a planner expects one, and would go through
 # all leads for each handoff.
 # Imported history has no answers of its own: what was accepted, or ended so, says it. Nor has it touches of
-# its own: its activities stand in its imported cycle, where a day without a time counts until its end. When it
-# first had an owner is not known: a file names the last one.
+# its own: its activities stand in its imported cycle, where a day without a time counts until its end. When
+# it first had an owner is not known: a file names the last one.
 _FACTS: Final = """
 insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
     source, campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at,

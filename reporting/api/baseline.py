@@ -121,11 +121,12 @@ class BaselineView(TenantAPIView):
         sent: Any = request.data
         said = strict.read(_read, sent)
         former = standing()
+        seen = said.get("instead_of") if "instead_of" in sent else (former.id if former else None)
         name_baseline(
             name=said["name"],
             first=said["first"],
             last=said["last"],
-            instead_of=said.get("instead_of") if "instead_of" in sent else former and former.id,
+            instead_of=seen,
             zone=ZoneInfo(self.tenant.time_zone),
             actor=self.actor,
             now=self.clock(),

@@ -47,13 +47,13 @@ def days_of(span: Span, which: str) -> tuple[date, date]:
     return (last + timedelta(days=1), span.last) if which == "young" else (first, last)
 
 
-def leads_that(span: Span, which: str, *, zone: ZoneInfo) -> QuerySet[Lead]:
+def leads_that(span: Span, which: str, *, zone: ZoneInfo) -> QuerySet[Any]:
     """The leads of a list of LISTED, each with `opened_at`: when it became an opportunity."""
     first, last = days_of(span, which)
     at: Any = Least("opportunity_at", "won_at", output_field=DateTimeField())
     opened = HandoffFact.objects.filter(lead_id=OuterRef("pk"), kind=INBOUND).annotate(at=at)
     opened = opened.filter(at__isnull=False).order_by("at").values("at")[:1]
-    found: QuerySet[Lead] = Lead.objects.filter(
+    found: QuerySet[Any] = Lead.objects.filter(
         is_test=False,
         created_at__gte=midnight(first, zone),
         created_at__lt=midnight(last + timedelta(days=1), zone),

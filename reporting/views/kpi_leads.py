@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 
 from handoff.selectors.access import visible_leads
 from leads.lifecycle import Stage
-from leads.models import Lead
 from reporting import params
 from reporting.commitments.params import month_from
 from reporting.kpis.came import LISTED, days_of, leads_that, span_of
@@ -29,7 +28,7 @@ from web.pagination import next_url, page_of
 from web.table_files import CHUNK, cut_at, table_file
 
 
-def _asked(request: TenantRequest) -> tuple[dict[str, Any], QuerySet[Lead]]:
+def _asked(request: TenantRequest) -> tuple[dict[str, Any], QuerySet[Any]]:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     now, zone = database_clock(), ZoneInfo(request.tenant.time_zone)
     which = params.choice(query, "which", tuple(LISTED), "opened")
@@ -79,7 +78,7 @@ def kpi_leads_file(request: TenantRequest) -> HttpResponse:
     return table_file(request, f"kpi-leads-{said['month']}", head, lines)
 
 
-def _lines(rows: Iterator[Lead], zone: ZoneInfo) -> Iterator[list[Any]]:
+def _lines(rows: Iterator[Any], zone: ZoneInfo) -> Iterator[list[Any]]:
     for lead in rows:
         opened = lead.opened_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if lead.opened_at else ""
         came = lead.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
