@@ -381,6 +381,9 @@ class CalculatorInputsSerializer(serializers.Serializer[Any]):
     conversion = CommitmentShareSerializer(
         help_text=f"MQL to opportunity within {FOLLOWED} days; younger MQLs are left out."
     )
+    imported = serializers.IntegerField(
+        help_text="Of its base, imported ones, whose files may say nothing of opportunities."
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is no name that Python lets a class have."""
@@ -433,6 +436,7 @@ class CalculatorView(TenantAPIView):
                     "valued": inputs.valued,
                     "opportunities": inputs.opportunities,
                     "conversion": inputs.conversion.as_dict(),
+                    "imported": inputs.imported,
                 },
                 "mqls": found.mqls if found else None,
                 "why": found.why(self.tenant.currency) if found else "",

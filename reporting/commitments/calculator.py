@@ -28,7 +28,8 @@ class Inputs:
 
     value: of the opportunities that an MQL brought, on average; None where none has an amount. valued: of how
     many MQLs with an amount, of how many that became opportunities. conversion: MQL to opportunity within
-    FOLLOWED days; left out are MQLs younger than that.
+    FOLLOWED days; left out are MQLs younger than that. imported: of its base, those that are history, whose
+    files may say nothing of opportunities.
     """
 
     first: date
@@ -37,6 +38,7 @@ class Inputs:
     valued: int
     opportunities: int
     conversion: Share
+    imported: int = 0
 
 
 def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
@@ -45,7 +47,7 @@ def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
     today = now.astimezone(zone).date()
     question = Question(zone=zone, first=today - timedelta(days=DAYS - 1), last=today)
     ground = handoff_ground(question)
-    names = ("mqls", "opportunity", _OPPORTUNITY, "with_amount")
+    names = ("mqls", "opportunity", _OPPORTUNITY, "with_amount", "imported")
     by_day = daily_counts(question, ground, names)
     amount = sum(daily_amounts(question, ground).values(), Decimal(0))
     unfollowed = today - timedelta(days=FOLLOWED)
@@ -60,6 +62,7 @@ def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
         valued=valued,
         opportunities=sum(counts["opportunity"] for counts in by_day.values()),
         conversion=Share(sum(counts[_OPPORTUNITY] for counts in followed), base, every - base),
+        imported=sum(counts["imported"] for counts in followed),
     )
 
 
@@ -69,6 +72,12 @@ def mqls_needed(pipeline: Decimal, *, value: Decimal, conversion: Decimal) -> in
     if min(pipeline, value, conversion) <= 0:
         raise ValueError("A pipeline, a value and a conversion above 0 are wanted.")
     return ceil(pipeline / value / (conversion / 100))
+
+
+def _imported(inputs: Inputs) -> str:
+    if not inputs.imported:
+        return ""
+    return f" ({inputs.imported:,} were imported, and their files may say nothing of opportunities)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,8 @@ def needed(
         wrong.append(FieldError("/conversion", text, "required"))
     elif not conversion:
         text = (
-            f"None of {own.base:,} MQLs became an opportunity: no number of them would bring this pipeline."
-            " Give a share that is to be reached."
+            f"None of {own.base:,} MQLs became an opportunity{_imported(inputs)}: no number of them would bring"
+            " this pipeline. Give a share that is to be reached."
         )
         wrong.append(FieldError("/conversion", text, "required"))
     if wrong or not value or not conversion:
