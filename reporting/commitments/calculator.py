@@ -116,8 +116,8 @@ def needed(
         wrong.append(FieldError("/conversion", text, "required"))
     elif not conversion:
         text = (
-            f"None of {own.base:,} MQLs became an opportunity{_imported(inputs)}: no number of them would bring"
-            " this pipeline. Give a share that is to be reached."
+            f"None of {own.base:,} MQLs became an opportunity{_imported(inputs)}: no number of them would"
+            " bring this pipeline. Give a share that is to be reached."
         )
         wrong.append(FieldError("/conversion", text, "required"))
     if wrong or not value or not conversion:
