@@ -41,7 +41,8 @@ class Command(BaseCommand):
                 with tenant_scope(tenant_id):
                     handoffs = HandoffFact.objects.count()
                 self.stdout.write(
-                    f"{slug}: facts of {handoffs:,} handoffs and {count:,} clocks and their roll-ups are built."
+                    f"{slug}: facts of {handoffs:,} handoffs and {count:,} clocks and their roll-ups are"
+                    " built."
                 )
         if wanted and not found:
             raise CommandError(f"No active organisation has the slug {wanted!r}.")
