@@ -66,11 +66,13 @@ def meetings_of(lead_id: UUID) -> list[Meeting]:
 @dataclass(frozen=True, slots=True)
 class MeetingLine:
     """A meeting as the page of its lead shows it. is_over: booked and past, so that somebody has to say how
-    it went. answers, takes_part: as in `meetings`, and never of one that is answered."""
+    it went. has_begun: booked, and it may be said already: a prospect who does not come is no reason to wait
+    for the end. answers, takes_part: as in `meetings`, and never of one that is answered."""
 
     row: Meeting
     met: str
     is_over: bool
+    has_begun: bool
     answers: bool
     takes_part: bool
 
@@ -91,6 +93,7 @@ def meeting_lines(lead_id: UUID, actor: Actor, *, now: datetime) -> list[Meeting
                 row=each,
                 met=f"{met} of {len(each.checks)} criteria met" if each.checks else "",
                 is_over=booked and each.ends_at <= now,
+                has_begun=booked and each.starts_at <= now,
                 answers=booked and meetings.answers_for(each, owner_id, actor),
                 takes_part=booked and meetings.takes_part(each, owner_id, actor),
             )

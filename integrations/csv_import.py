@@ -72,7 +72,8 @@ class Report:
     """What an import did, or would do. skipped: rows that an earlier, broken-off run had done. left_out: rows
     that the mapping does not count, or about nobody who is here.
 
-    encoding: as which the file was read.
+    encoding: as which the file was read. used, unused: its columns that the mapping knows, and the others.
+    warning: what the columns leave open that history lives by; "" for nothing.
     """
 
     rows: int = 0
@@ -83,6 +84,9 @@ class Report:
     skipped: int = 0
     left_out: int = 0
     encoding: str = ""
+    used: Sequence[str] = ()
+    unused: Sequence[str] = ()
+    warning: str = ""
     errors: list[RowError] = field(default_factory=list)
 
     def refuse(self, error: RowError) -> None:
@@ -118,6 +122,8 @@ class SourceFile:
     fields: tuple[tuple[str, ...], ...]
     only: tuple[tuple[int, tuple[str, ...]], ...] = ()  # place of a column, and the texts that count
     joined: Joined | None = None
+    used: tuple[str, ...] = ()  # names of columns that the mapping knows, as the file writes them
+    unused: tuple[str, ...] = ()
 
     def counts(self, cells: Sequence[str]) -> bool:
         """Whether the mapping counts such a row."""
@@ -162,7 +168,9 @@ def import_file(
     """
     source = look_through(path, mapping, join)
     zone = ZoneInfo(mapping.time_zone or tenant.time_zone)
-    report = Report(encoding=said(source.encoding))
+    report = Report(
+        encoding=said(source.encoding), used=source.used, unused=source.unused, warning=_warning(source)
+    )
     run = None if dry_run else _open_run(source, tenant, mapping, now, report)
     actor = f"import:{run.id}" if run else "import:dry-run"
     seen: set[str] = set()
@@ -226,7 +234,19 @@ def look_through(path: Path, mapping: Mapping, join: Path | None = None) -> Sour
         raise ValidationFailed(
             f"The mapping {mapping.name} tells rows by {', '.join(mapping.only)}; none is here."
         )
-    return SourceFile(path, digest.hexdigest(), encoding, delimiter, rows, fields, only, joined)
+    read = {*mapping.columns, *mapping.only, mapping.join}
+    shown = [name.strip().lstrip("\ufeff") for name in header]
+    used = tuple(each for each in shown if each and each.casefold() in read)
+    unused = tuple(each for each in shown if each and each.casefold() not in read)
+    return SourceFile(path, digest.hexdigest(), encoding, delimiter, rows, fields, only, joined, used, unused)
+
+
+def _warning(source: SourceFile) -> str:
+    """What a file of this mapping can never say, where it is what reports begin with."""
+    known = {each for named in source.fields for each in named}
+    if any(each == "stage" or each.endswith("_at") for each in known):
+        return ""
+    return "No column gives a stage or a date, so nobody becomes an MQL by this file: is this its mapping?"
 
 
 def _names(header: Sequence[str]) -> list[str]:

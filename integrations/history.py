@@ -69,6 +69,7 @@ _HANDOFF_CHANGES: Final = (
     "outcome",
     "accepted_at",
     "sql_at",
+    "opportunity_at",
     "first_touch_at",
     "owner",
     "owned_since",
@@ -486,6 +487,7 @@ def _shape(
     handoff.closed_at = dates[end] if end and outcome else max(dates.values())
     handoff.accepted_at = dates.get(Stage.SAL) or handoff.accepted_at
     handoff.sql_at = dates.get(Stage.SQL) or handoff.sql_at
+    handoff.opportunity_at = dates.get(Stage.OPPORTUNITY) or handoff.opportunity_at
     handoff.first_touch_at = past.first_touch_at or handoff.first_touch_at
     for name in ("source", "campaign", "channel"):
         setattr(handoff, name, getattr(past.lead, name) or getattr(handoff, name) or getattr(lead, name))

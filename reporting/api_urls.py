@@ -6,31 +6,33 @@ from django.urls import path
 
 from reporting.api.adoption import AdoptionView
 from reporting.api.agreement import AgreementVersionsView, AgreementVersionView, AgreementView
-from reporting.api.baseline import BaselineView
+from reporting.api.baseline import BaselineCountView, BaselineView
 from reporting.api.campaigns import CampaignsView
-from reporting.api.commitments import CommitmentsView, CommitmentTargetsView
+from reporting.api.commitments import CalculatorView, CommitmentsView, CommitmentTargetsView
 from reporting.api.compliance import ComplianceClocksView, ComplianceView
 from reporting.api.costs import CostsOfMonthView, CostsView
 from reporting.api.data_quality import DataQualityView
 from reporting.api.digest import DigestSettingsView, DigestView
 from reporting.api.fairness import FairnessView
 from reporting.api.feedback import FeedbackReportView
-from reporting.api.handoffs import FunnelView, RejectionsView, ResponseTimesView
+from reporting.api.handoffs import FunnelLeadsView, FunnelView, RejectionsView, ResponseTimesView
 from reporting.api.journey import JourneyView
 from reporting.api.kpis import (
+    KpiLeadsView,
     KpiOwnerView,
     KpisView,
     KpiTargetView,
     KpiView,
 )
-from reporting.api.leaks import LeaksView
+from reporting.api.leaks import LeakLeadsView, LeakSettingsView, LeaksView
 from reporting.api.moves import MovesView
 from reporting.api.outbound import MeetingReportView
 from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedView
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 from reporting.api.scorecards import ScorecardView
+from reporting.api.subscriptions import SubscriptionsView, SubscriptionView
 from reporting.api.survey import SurveyQuestionsView, SurveyView
-from reporting.api.volume import VolumeView
+from reporting.api.volume import VolumeLeadsView, VolumeView
 from reporting.api.weekly import BreakdownNotesView, BreakdownsView, ReviewWeekNowView, ReviewWeekView
 
 urlpatterns = [
@@ -41,6 +43,7 @@ urlpatterns = [
     path("reports/reassignments", MovesView.as_view(), name="api_report_reassignments"),
     # Of handoffs.
     path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
+    path("reports/funnel/leads", FunnelLeadsView.as_view(), name="api_report_funnel_leads"),
     path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
     path("reports/journey", JourneyView.as_view(), name="api_report_journey"),
@@ -52,12 +55,21 @@ urlpatterns = [
         "agreement/versions/<uuid:agreement_id>", AgreementVersionView.as_view(), name="api_agreement_version"
     ),
     path("reports/baseline", BaselineView.as_view(), name="api_report_baseline"),
+    path(
+        "reports/baseline/<uuid:baseline_id>/count",
+        BaselineCountView.as_view(),
+        name="api_report_baseline_count",
+    ),
     path("reports/leaks", LeaksView.as_view(), name="api_report_leaks"),
+    path("reports/leaks/leads", LeakLeadsView.as_view(), name="api_report_leak_leads"),
+    path("reports/leaks/settings", LeakSettingsView.as_view(), name="api_report_leak_settings"),
     # Commitments.
     path("commitments", CommitmentsView.as_view(), name="api_commitments"),
+    path("commitments/calculator", CalculatorView.as_view(), name="api_commitment_calculator"),
     path("commitments/targets", CommitmentTargetsView.as_view(), name="api_commitment_targets"),
     # KPIs, and what sources cost.
     path("reports/kpis", KpisView.as_view(), name="api_report_kpis"),
+    path("reports/kpis/leads", KpiLeadsView.as_view(), name="api_report_kpi_leads"),
     path("kpis/costs", CostsView.as_view(), name="api_costs"),
     path("kpis/costs/<slug:month>", CostsOfMonthView.as_view(), name="api_costs_of_month"),
     path("kpis/<slug:kpi>", KpiView.as_view(), name="api_kpi"),
@@ -78,6 +90,7 @@ urlpatterns = [
     # People: what one did, what they say, who looks.
     path("reports/scorecards/<uuid:member_id>", ScorecardView.as_view(), name="api_report_scorecard"),
     path("reports/volume", VolumeView.as_view(), name="api_report_volume"),
+    path("reports/volume/leads", VolumeLeadsView.as_view(), name="api_report_volume_leads"),
     path("reports/adoption", AdoptionView.as_view(), name="api_report_adoption"),
     path("survey", SurveyView.as_view(), name="api_survey"),
     path("survey/questions", SurveyQuestionsView.as_view(), name="api_survey_questions"),
@@ -90,6 +103,12 @@ urlpatterns = [
     # Mails on a schedule.
     path("digest", DigestView.as_view(), name="api_digest"),
     path("digest/settings", DigestSettingsView.as_view(), name="api_digest_settings"),
+    path("reports/subscriptions", SubscriptionsView.as_view(), name="api_report_subscriptions"),
+    path(
+        "reports/subscriptions/<uuid:subscription_id>",
+        SubscriptionView.as_view(),
+        name="api_report_subscription",
+    ),
     # Outbound.
     path("reports/meetings", MeetingReportView.as_view(), name="api_report_meetings"),
 ]

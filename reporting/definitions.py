@@ -92,6 +92,11 @@ def reached_of(fact: HandoffFact, stage: str) -> datetime | None:
     return min((at for at in said if at is not None), default=None)
 
 
+def furthest_of(fact: HandoffFact) -> str:
+    """The furthest stage that one reached."""
+    return next(stage for stage in reversed(STAGES) if reached_of(fact, stage) is not None)
+
+
 def has_reached(stage: str) -> Q:
     """The filter on facts: it reached the stage at any time."""
     if stage == STAGES[0]:

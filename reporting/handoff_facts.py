@@ -63,7 +63,9 @@ def _of_clock() -> str:
 # order and a limit, a planner reads an index of time from its end, over everybody's rows, for each handoff.
 # So are its lead and account (offset 0): of rows that are new a planner expects one, and would go through
 # all leads for each handoff.
-# Imported history has no answers of its own: what was accepted, or ended so, says it.
+# Imported history has no answers of its own: what was accepted, or ended so, says it. Nor has it touches of
+# its own: its activities stand in its imported cycle, where a day without a time counts until its end. When
+# it first had an owner is not known: a file names the last one.
 _FACTS: Final = """
 insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_history, member_id, team_id,
     source, campaign, channel, segment, tier, tier_name, criteria_number, lacks, created_at, started_at,
@@ -73,12 +75,14 @@ insert into reporting_handofffact as f (id, tenant_id, lead_id, number, is_histo
     overturned, dispute, kind)
 select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, member.team_id, h.source,
     h.campaign, h.channel, {segment}, h.tier, h.tier_name, criteria.number, {lacks},
-    l.created_at, h.started_at, spans.first_at, h.first_touch_at, answer.at, h.accepted_at, h.sql_at,
+    l.created_at, h.started_at, case when not h.is_history then spans.first_at end, h.first_touch_at,
+    answer.at, h.accepted_at, h.sql_at,
     coalesce(h.opportunity_at, deals.opened_at), coalesce(steps.won_at, deals.won_at),
     coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end), h.closed_at,
     coalesce(answer.kind, ''),
     coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
-    coalesce(made.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0), coalesce(spans.refused, 0),
+    coalesce(made.touches, 0) + coalesce(told.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0),
+    coalesce(spans.refused, 0),
     coalesce(clocks.touch_verdict, ''), clocks.touch_seconds, coalesce(clocks.decision_verdict, ''),
     clocks.decision_seconds, deals.amount, deals.won_amount,
     coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
@@ -133,6 +137,13 @@ left join lateral (
      where t.tenant_id = h.tenant_id and t.lead_id = h.lead_id and t.handoff_id = h.id
        and not t.automatic and t.undone_at is null
 ) made on true
+left join lateral (
+    select count(*) as touches
+      from leads_importedcycle c cross join lateral jsonb_array_elements_text(c.touched_at) as touched(at)
+     where c.tenant_id = h.tenant_id and c.handoff_id = h.id
+       and touched.at::timestamptz
+           + case when c.days_only ? 'touched_at' then interval '1 day' else interval '0' end >= h.started_at
+) told on h.is_history
 left join lateral (
     select max(s.at) filter (where s.new = 'won') as won_at,
         max(s.at) filter (where s.new = 'lost') as lost_at

@@ -12,10 +12,13 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from core.errors import FieldError, ValidationFailed
-from reporting.definitions import FOLLOWED
+from reporting.definitions import COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES
 from reporting.measures import SEGMENTS, TARGETS
-from reporting.selectors import CLOCKS, HOURS, INBOUND, KINDS, Question, sight_of
+from reporting.models import HandoffFact
+from reporting.selectors import CLOCKS, HOURS, INBOUND, KINDS, LISTED, Question, handoffs_behind, sight_of
 from routing.models import Pool
 from tenants.models import Member, Role, Tenant
 
@@ -136,6 +139,49 @@ def pool_asked(query: Mapping[str, str]) -> Pool | None:
     if pool is None:
         raise ValidationFailed.at("/pool", "There is no pool with this slug.", "unknown_pool")
     return pool
+
+
+@dataclass(frozen=True, slots=True)
+class NumberAsked:
+    """Which number of the funnel a list is of; see selectors.handoffs_behind. reason: None is any, "" is
+    none given."""
+
+    stage: str
+    before: str
+    weeks: int | None
+    follow: int | None
+    reason: str | None
+
+    def listed(self, question: Question, *, now: datetime) -> QuerySet[HandoffFact]:
+        """The handoffs of it."""
+        return handoffs_behind(
+            question,
+            self.stage,
+            now=now,
+            follow=self.follow,
+            reason=self.reason,
+            before=self.before,
+            weeks=self.weeks,
+        )
+
+
+#: The parameters that say it.
+NUMBER: Final = ("stage", "before", "weeks", "follow", "reason")
+
+
+def number_asked(query: Mapping[str, str]) -> NumberAsked:
+    """The number that a list of leads is of. Raises ValidationFailed at the parameter."""
+    weeks = choice(query, "weeks", ("", *(str(week + 1) for week in range(COHORT_WEEKS))), "")
+    reason = query.get("reason")
+    if reason is not None:
+        reason = "" if reason == NONE else reason[:40]
+    return NumberAsked(
+        stage=choice(query, "stage", tuple(LISTED), STAGES[0]),
+        before=choice(query, "before", ("", *LATER_STAGES), ""),
+        weeks=int(weeks) if weeks else None,
+        follow=days_followed(query),
+        reason=reason,
+    )
 
 
 def days_followed(query: Mapping[str, str]) -> int | None:

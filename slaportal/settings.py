@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ClockEnum": ["company", "owner"],
         "HandoffStateEnum": ["open", "closed"],
+        "ReachedStageEnum": "reporting.definitions.STAGES",
+        "FunnelNumberEnum": "reporting.selectors.LISTED",
         "StageEnum": "leads.models.Stage.values",
         "TouchKindEnum": ["call", "email", "meeting", "linkedin", "sms"],
         "ExcuseKindEnum": ["outage", "bad_data", "other"],

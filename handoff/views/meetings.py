@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +55,7 @@ def listed(request: TenantRequest) -> HttpResponse:
     context = {
         "show": show,
         "tabs": SHOWN.items(),
-        "rows": [_row(each, actor, show) for each in page.rows],
+        "rows": [_row(each, actor, show, now) for each in page.rows],
         "following": next_url(request, page.next),
         "waiting": to_answer_count(member, now=now),
         "reads_bar": member.role in (Role.ADMIN, Role.MARKETING, Role.MANAGER),
@@ -65,13 +66,14 @@ def listed(request: TenantRequest) -> HttpResponse:
     return render(request, "handoff/meetings.html", context)
 
 
-def _row(meeting: Meeting, actor: Actor, show: str) -> dict[str, Any]:
+def _row(meeting: Meeting, actor: Actor, show: str, now: datetime) -> dict[str, Any]:
     owner_id = meeting.handoff.owner_id
     met = sum(bool(row["met"]) for row in meeting.checks)
     return {
         "meeting": meeting,
         "lead": meeting.lead,
         "met": f"{met} of {len(meeting.checks)} criteria met",
+        "has_begun": meeting.starts_at <= now,
         "answers": show != "done" and meetings.answers_for(meeting, owner_id, actor),
         "takes_part": show != "done" and meetings.takes_part(meeting, owner_id, actor),
     }

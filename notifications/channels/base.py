@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -34,6 +35,11 @@ class Rendered:
     whom: str = ""
     html: str = field(default="", repr=False)
     attachments: Sequence[Attachment] = field(default=(), repr=False)
+
+    @property
+    def is_of_lead(self) -> bool:
+        """Whether its link leads to a lead, and to no report or list."""
+        return urlsplit(self.link).path.startswith("/leads/")
 
 
 @dataclass(frozen=True, slots=True)

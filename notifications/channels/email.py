@@ -92,7 +92,9 @@ def compose(parcel: Parcel, messages: Sequence[Rendered]) -> EmailMultiAlternati
     if len(messages) == 1:
         html, attachments = messages[0].html, tuple(messages[0].attachments)
         subject, page = messages[0].title, "notifications/email.html"
-        text = _paragraphs(messages[0].title, messages[0].body, messages[0].link)
+        body, link = messages[0].body, messages[0].link
+        # A letter names its pages itself, the one that it is about among them.
+        text = _paragraphs(messages[0].title, body, "" if link in body.split() else link)
     else:
         subject, page = bundle_title(messages), "notifications/email_list.html"
         context["title"] = subject

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.errors import FieldError, ValidationFailed
 from leads import strict
 from reporting.commitments.book import Book, Line, Point, book_of
+from reporting.commitments.calculator import DAYS, FOLLOWED, inputs_of, needed
 from reporting.commitments.catalog import CATALOG, Side, Unit
 from reporting.commitments.forecast import LEVEL, Forecast
+from reporting.commitments.forms import CalculatorForm
 from reporting.commitments.models import CommitmentNote, CommitmentTarget
 from reporting.commitments.params import month_from, present_month
 from reporting.commitments.services import (
@@ -359,3 +362,83 @@ def _row(row: CommitmentTarget) -> dict[str, Any]:
         "set_by": row.set_by,
         "why": row.why,
     }
+
+
+# --- The calculator -----------------------------------------------------------------------------------------
+
+
+class CalculatorInputsSerializer(serializers.Serializer[Any]):
+    to = serializers.DateField()
+    value = serializers.DecimalField(
+        max_digits=16,
+        decimal_places=2,
+        allow_null=True,
+        coerce_to_string=True,
+        help_text="Of an opportunity that an MQL brought, on average; null where none has an amount.",
+    )
+    valued = serializers.IntegerField(help_text="MQLs with an amount, which the value is of.")
+    opportunities = serializers.IntegerField(help_text="MQLs that became opportunities.")
+    conversion = CommitmentShareSerializer(
+        help_text=f"MQL to opportunity within {FOLLOWED} days; younger MQLs are left out."
+    )
+    imported = serializers.IntegerField(
+        help_text="Of its base, imported ones, whose files may say nothing of opportunities."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is no name that Python lets a class have."""
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class CalculatorSerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    own = CalculatorInputsSerializer(help_text=f"What the MQLs of {DAYS} days say.")
+    mqls = serializers.IntegerField(allow_null=True, help_text="A month; null without a pipeline.")
+    why = serializers.CharField(allow_blank=True, help_text="The sum in words, for a target's why.")
+
+
+class CalculatorView(TenantAPIView):
+    """GET commitments/calculator"""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="commitment_calculator",
+        summary="How many MQLs a month a pipeline target takes",
+        description=(
+            "pipeline / value of an opportunity / conversion, rounded up. What is not given is the"
+            " organisation's own; 400 at its name where there is none."
+        ),
+        parameters=[
+            OpenApiParameter("pipeline", OpenApiTypes.DECIMAL, description="A month, in the currency."),
+            OpenApiParameter("value", OpenApiTypes.DECIMAL, description="Of an opportunity."),
+            OpenApiParameter("conversion", OpenApiTypes.DECIMAL, description="MQL to opportunity, per cent."),
+        ],
+        responses=CalculatorSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request, "pipeline", "value", "conversion")
+        form = CalculatorForm(request.query_params.dict())
+        if "pipeline" not in request.query_params:
+            form.fields["pipeline"].required = False
+        if not form.is_valid():
+            wrong = [FieldError(f"/{name}", str(texts[0]), "invalid") for name, texts in form.errors.items()]
+            raise ValidationFailed(wrong[0].message, field_errors=wrong)
+        said, inputs = form.cleaned_data, inputs_of(tenant=self.tenant, now=self.clock())
+        found = None if said["pipeline"] is None else needed(inputs, **said)
+        return Response(
+            {
+                "currency": self.tenant.currency,
+                "own": {
+                    "from": inputs.first,
+                    "to": inputs.last,
+                    "value": None if inputs.value is None else f"{inputs.value:.2f}",
+                    "valued": inputs.valued,
+                    "opportunities": inputs.opportunities,
+                    "conversion": inputs.conversion.as_dict(),
+                    "imported": inputs.imported,
+                },
+                "mqls": found.mqls if found else None,
+                "why": found.why(self.tenant.currency) if found else "",
+            }
+        )

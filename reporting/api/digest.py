@@ -152,12 +152,12 @@ class DigestSettingsView(TenantAPIView):
     )
     def put(self, request: Request) -> Response:
         said = strict.read(_read, request.data)
-        said |= {"at": _hour(said["at"])}
+        said |= {"at": hour_of(said["at"])}
         found = services.change_settings(tenant=self.tenant, **said, actor=self.actor, now=self.clock())
         return Response(_document(found))
 
 
-def _hour(text: str) -> time:
+def hour_of(text: str) -> time:
     """Raises ValidationFailed at /at."""
     try:
         return time.fromisoformat(text if len(text) == 5 else "")

@@ -13,10 +13,12 @@ from rest_framework.response import Response
 from leads.lifecycle import Stage
 from reporting import params, selectors
 from reporting.api.compliance import KIND
-from reporting.definitions import DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
+from reporting.api.handoff_lists import HANDOFF_PAGE, handoff_row
+from reporting.definitions import COHORT_WEEKS, DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
 from reporting.measures import SEGMENTS
 from web.api import TenantAPIView
-from web.pagination import known_query
+from web.openapi import PAGE_PARAMETERS
+from web.pagination import api_page, known_query
 
 _FILTERS: Final = ("team", "rep", "source", "campaign", "channel", "segment", "tier", "kind")
 _PERIOD: Final = ("period", "from", "to")
@@ -252,6 +254,43 @@ class FunnelView(HandoffReportView):
                 ],
             }
         )
+
+
+class FunnelLeadsView(HandoffReportView):
+    """GET reports/funnel/leads"""
+
+    @extend_schema(
+        operation_id="reports_funnel_leads",
+        summary="The leads behind a number of the funnel, of rejections or of response times",
+        description=(
+            "Exactly the handoffs that it counts, the latest first: with the report's period and filters."
+        ),
+        parameters=handoff_parameters(
+            None,
+            OpenApiParameter(
+                "stage",
+                str,
+                enum=list(selectors.LISTED),
+                default=STAGES[0],
+                description="What is counted: a stage that was reached, an answer, an end, or a duration.",
+            ),
+            OpenApiParameter(
+                "before", str, enum=list(LATER_STAGES), description="Of these, those that did not reach it."
+            ),
+            OpenApiParameter(
+                "weeks", int, description=f"Reached within so many weeks of MQL, 1 to {COHORT_WEEKS}."
+            ),
+            OpenApiParameter("reason", str, description="Rejected for it: a slug; `none`: without a reason."),
+            _FOLLOW,
+            *PAGE_PARAMETERS,
+        ),
+        responses={200: HANDOFF_PAGE},
+    )
+    def get(self, request: Request) -> Response:
+        query, question = self.question(request, *params.NUMBER, "cursor", "limit")
+        found = params.number_asked(query).listed(question, now=self.clock())
+        rows, following = api_page(request, found, order=("-started_at", "-id"))
+        return Response({"results": [handoff_row(row) for row in rows], "next": following})
 
 
 def _row(

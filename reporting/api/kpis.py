@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -11,7 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from leads import strict
+from leads.lifecycle import Stage
+from reporting import params
 from reporting.commitments.params import month_from, present_month
+from reporting.kpis.came import LISTED, leads_that, span_of
 from reporting.kpis.catalog import CATALOG, Kind, Section, Unit
 from reporting.kpis.costs import Spent
 from reporting.kpis.numbers import Number, Reading, cycle_of
@@ -19,7 +23,8 @@ from reporting.kpis.services import MOST_WHY, Wanted, get_kind, set_owner, set_t
 from reporting.kpis.sheet import Line, Point, Sheet, SourceLine, sheet_of
 from reporting.kpis.targets import NOBODY, Owner, Targets, Term, load_targets, owners_of
 from web.api import TenantAPIView
-from web.pagination import known_query
+from web.openapi import PAGE_PARAMETERS, page_serializer
+from web.pagination import api_page, known_query
 
 _MONTH = OpenApiParameter("month", str, description="2026-11; the present one without it.")
 
@@ -153,6 +158,60 @@ class KpisView(TenantAPIView):
                 "sources": [_source(each) for each in sheet.sources],
                 "campaign_groups": sheet.campaigns_number,
                 "campaigns": [{"campaign": name, **_spent(spent)} for name, spent in sheet.campaigns],
+            }
+        )
+
+
+class KpiLeadSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="Of the lead.")
+    came_at = serializers.DateTimeField()
+    opportunity_at = serializers.DateTimeField(allow_null=True, help_text="When it first became one.")
+    stage = serializers.ChoiceField(choices=Stage.values, help_text="Now.")
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+
+
+class KpiLeadsView(TenantAPIView):
+    """GET reports/kpis/leads"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_kpis_leads",
+        summary="The leads that lead to opportunity counts, or leaves out, the latest first",
+        parameters=[
+            _MONTH,
+            OpenApiParameter(
+                "which",
+                str,
+                enum=list(LISTED),
+                default="opened",
+                description="opened: what is counted. came: what it is of. The others are left out of both,"
+                " but for not_opened, which is the rest of came.",
+            ),
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: page_serializer("KpiLeadPage", KpiLeadSerializer)},
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request, "month", "which", "cursor", "limit")
+        query, now, zone = request.query_params.dict(), self.clock(), ZoneInfo(self.tenant.time_zone)
+        which = params.choice(query, "which", tuple(LISTED), "opened")
+        span = span_of(month_from(query, tenant=self.tenant, now=now), zone=zone, now=now)
+        found = leads_that(span, which, zone=zone)
+        rows, following = api_page(request, found, order=("-created_at", "-id"))
+        return Response(
+            {
+                "results": [
+                    {
+                        "id": row.id,
+                        "came_at": row.created_at,
+                        "opportunity_at": row.opened_at,
+                        "stage": row.stage,
+                        "source": row.source,
+                    }
+                    for row in rows
+                ],
+                "next": following,
             }
         )
 

@@ -298,7 +298,7 @@ class OutcomesView(TenantAPIView):
     @extend_schema(
         operation_id="reports_outcomes",
         summary="Outcome scorecard: the first weeks and months here against what was before",
-        description="What was before is imported history.",
+        description="What was before is the baseline that stands; without one all imported history.",
         responses=OutcomesSerializer,
     )
     def get(self, request: Request) -> Response:

@@ -11,11 +11,21 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from leads.models import Handoff
 from reporting import params, selectors
 from web.api import TenantAPIView
-from web.pagination import known_query
+from web.openapi import PAGE_PARAMETERS, page_serializer
+from web.pagination import api_page, known_query
 
 _PERIOD: Final = ("period", "from", "to")
+_NAMES: Final = (*_PERIOD, "source", "owner")
+_ASKED: Final = [
+    OpenApiParameter("period", str, enum=list(params.PERIODS), default="365d"),
+    OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
+    OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
+    OpenApiParameter("source", str, description="`none`: without one."),
+    OpenApiParameter("owner", str, description="An id, or `none`: without one."),
+]
 _SPLITS: Final = ("source", "month", "owner")
 #: Groups that are told; a filter asks for another one. Months are told all.
 _MOST: Final = 50
@@ -59,21 +69,14 @@ class VolumeView(TenantAPIView):
         description="Imported history counts, drills and meetings for AEs do not.",
         parameters=[
             OpenApiParameter("by", str, enum=list(_SPLITS), default="source"),
-            OpenApiParameter("period", str, enum=list(params.PERIODS), default="365d"),
-            OpenApiParameter("from", OpenApiTypes.DATE, description="Default: 29 days before `to`."),
-            OpenApiParameter("to", OpenApiTypes.DATE, description="Default: today."),
-            OpenApiParameter("source", str, description="`none`: without one."),
-            OpenApiParameter("owner", str, description="An id, or `none`: without one."),
+            *_ASKED,
         ],
         responses=VolumeSerializer,
     )
     def get(self, request: Request) -> Response:
-        known_query(request, "by", *_PERIOD, "source", "owner")
-        query = request.query_params.dict()
-        if not any(query.get(name) for name in _PERIOD):
-            query["period"] = "365d"
+        known_query(request, "by", *_NAMES)
+        query, question = _asked(self, request)
         by = params.choice(query, "by", _SPLITS, _SPLITS[0])
-        question = params.question_for_api(query, tenant=self.tenant, now=self.clock(), rep="owner")
         rows = selectors.volume(question, by, names=selectors.load_names())
         return Response(
             {
@@ -91,5 +94,70 @@ class VolumeView(TenantAPIView):
         )
 
 
+def _asked(view: TenantAPIView, request: Request) -> tuple[dict[str, str], selectors.Question]:
+    query = request.query_params.dict()
+    if not any(query.get(name) for name in _PERIOD):
+        query["period"] = "365d"
+    return query, params.question_for_api(query, tenant=view.tenant, now=view.clock(), rep="owner")
+
+
 def _key(key: object) -> str | None:
     return None if key is None else f"{key:%Y-%m-%d}" if isinstance(key, date) else str(key)
+
+
+# --- The leads behind a number ------------------------------------------------------------------------------
+
+
+class VolumeLeadSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="Of the handoff.")
+    lead = serializers.UUIDField()
+    owner = serializers.UUIDField(allow_null=True, help_text="Null: nobody.")
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    campaign = serializers.CharField(allow_blank=True)
+    channel = serializers.CharField(allow_blank=True)
+    is_history = serializers.BooleanField(help_text="It was imported.")
+    mql_at = serializers.DateTimeField(help_text="When it was handed over.")
+    closed_at = serializers.DateTimeField(allow_null=True)
+    outcome = serializers.CharField(
+        allow_blank=True, help_text="How it ended: won, lost, rejected, nurture or disqualified."
+    )
+
+
+class VolumeLeadsView(TenantAPIView):
+    """GET reports/volume/leads"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_volume_leads",
+        summary="The leads behind a number of volume",
+        description="Those that became MQL in the period, or were won in it, the latest first.",
+        parameters=[
+            *_ASKED,
+            OpenApiParameter("won", str, enum=["1"], description="Won in the period, whenever they came."),
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: page_serializer("VolumeLeadPage", VolumeLeadSerializer)},
+    )
+    def get(self, request: Request) -> Response:
+        known_query(request, *_NAMES, "won", "cursor", "limit")
+        query, question = _asked(self, request)
+        won = params.choice(query, "won", ("", "1"), "") == "1"
+        order = ("-closed_at", "-id") if won else ("-started_at", "-id")
+        rows, following = api_page(request, selectors.leads_behind(question, won=won), order=order)
+        return Response({"results": [_lead(row) for row in rows], "next": following})
+
+
+def _lead(row: Handoff) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "lead": row.lead_id,
+        "owner": row.owner_id,
+        "source": row.source,
+        "campaign": row.campaign,
+        "channel": row.channel,
+        "is_history": row.is_history,
+        "mql_at": row.started_at,
+        "closed_at": row.closed_at,
+        "outcome": row.outcome,
+    }

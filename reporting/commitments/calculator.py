@@ -9,6 +9,7 @@ from math import ceil
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from core.errors import FieldError, ValidationFailed
 from reporting.definitions import Share, counted_as
 from reporting.selectors.daily import daily_amounts, daily_counts
 from reporting.selectors.handoff_cells import handoff_ground
@@ -27,7 +28,8 @@ class Inputs:
 
     value: of the opportunities that an MQL brought, on average; None where none has an amount. valued: of how
     many MQLs with an amount, of how many that became opportunities. conversion: MQL to opportunity within
-    FOLLOWED days; left out are MQLs younger than that.
+    FOLLOWED days; left out are MQLs younger than that. imported: of its base, those that are history, whose
+    files may say nothing of opportunities.
     """
 
     first: date
@@ -36,6 +38,7 @@ class Inputs:
     valued: int
     opportunities: int
     conversion: Share
+    imported: int = 0
 
 
 def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
@@ -44,7 +47,7 @@ def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
     today = now.astimezone(zone).date()
     question = Question(zone=zone, first=today - timedelta(days=DAYS - 1), last=today)
     ground = handoff_ground(question)
-    names = ("mqls", "opportunity", _OPPORTUNITY, "with_amount")
+    names = ("mqls", "opportunity", _OPPORTUNITY, "with_amount", "imported")
     by_day = daily_counts(question, ground, names)
     amount = sum(daily_amounts(question, ground).values(), Decimal(0))
     unfollowed = today - timedelta(days=FOLLOWED)
@@ -59,6 +62,7 @@ def inputs_of(*, tenant: Tenant, now: datetime) -> Inputs:
         valued=valued,
         opportunities=sum(counts["opportunity"] for counts in by_day.values()),
         conversion=Share(sum(counts[_OPPORTUNITY] for counts in followed), base, every - base),
+        imported=sum(counts["imported"] for counts in followed),
     )
 
 
@@ -68,3 +72,54 @@ def mqls_needed(pipeline: Decimal, *, value: Decimal, conversion: Decimal) -> in
     if min(pipeline, value, conversion) <= 0:
         raise ValueError("A pipeline, a value and a conversion above 0 are wanted.")
     return ceil(pipeline / value / (conversion / 100))
+
+
+def _imported(inputs: Inputs) -> str:
+    if not inputs.imported:
+        return ""
+    return f" ({inputs.imported:,} were imported, and their files may say nothing of opportunities)"
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """mqls a month, and what they were worked out with: the value of an opportunity and the conversion in per
+    cent, given or the organisation's own."""
+
+    mqls: int
+    pipeline: Decimal
+    value: Decimal
+    conversion: Decimal
+
+    def why(self, currency: str) -> str:
+        """The sum in words."""
+        return (
+            f"Pipeline target {self.pipeline:,.0f} {currency} / {self.value:,.0f} {currency} an opportunity"
+            f" / {self.conversion:.1f}% MQL to opportunity"
+        )
+
+
+def needed(
+    inputs: Inputs, *, pipeline: Decimal, value: Decimal | None = None, conversion: Decimal | None = None
+) -> Needed:
+    """How many MQLs a month a pipeline takes. value, conversion: instead of the organisation's own. Raises
+    ValidationFailed at /value and /conversion where there is nothing to go by."""
+    own = inputs.conversion
+    value = value or inputs.value
+    if conversion is None and own.base:
+        conversion = Decimal(own.count * 100) / own.base
+    wrong = []
+    if not value:
+        text = "No opportunity of yours has an amount to go by: give a value."
+        wrong.append(FieldError("/value", text, "required"))
+    if conversion is None:
+        text = f"No MQL of yours has been followed for {FOLLOWED} days yet: give a share."
+        wrong.append(FieldError("/conversion", text, "required"))
+    elif not conversion:
+        text = (
+            f"None of {own.base:,} MQLs became an opportunity{_imported(inputs)}: no number of them would"
+            " bring this pipeline. Give a share that is to be reached."
+        )
+        wrong.append(FieldError("/conversion", text, "required"))
+    if wrong or not value or not conversion:
+        raise ValidationFailed(wrong[0].message, field_errors=wrong)
+    return Needed(mqls_needed(pipeline, value=value, conversion=conversion), pipeline, value, conversion)

@@ -43,6 +43,12 @@ def links_of(line: Line, span: Span | None) -> Links:
                 base=_handoffs(stage="mql", **base),
                 left_out={"young": _handoffs(stage="mql", **young)},
             )
+        case "lead_to_opportunity":
+            return Links(
+                count=_came(span, "opened"),
+                base=_came(span, "came"),
+                left_out={name: _came(span, name) for name in ("subscribers", "disqualified", "young")},
+            )
         case "mql_volume":
             month = {"from": span.month, "to": span.last}
             stage = "mql" if line.term.counts_rejected else "not_refused"
@@ -97,6 +103,11 @@ def won_link(source: str, span: Span) -> str:
 
 def _handoffs(**said: object) -> str:
     return f"{reverse('reporting:funnel_leads')}?{urlencode(said)}"
+
+
+def _came(span: Span, which: str) -> str:
+    said = {"month": f"{span.month:%Y-%m}", "which": which}
+    return f"{reverse('reporting:kpi_leads')}?{urlencode(said)}"
 
 
 def _deals(**said: object) -> str:

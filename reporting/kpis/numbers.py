@@ -90,9 +90,9 @@ def _lead_to_opportunity(measured: Measured, span: Span) -> Reading:
     young = _came(measured, last + timedelta(days=1), span.last).leads
     return _of_share(
         Share(came.opened, came.leads),
-        LeftOut(came.subscribers, "still subscribers, no leads yet"),
-        LeftOut(came.disqualified, "disqualified"),
-        LeftOut(young, f"too young: came less than {OPPORTUNITY_DAYS} days ago"),
+        LeftOut(came.subscribers, "still subscribers, no leads yet", "subscribers"),
+        LeftOut(came.disqualified, "disqualified", "disqualified"),
+        LeftOut(young, f"too young: came less than {OPPORTUNITY_DAYS} days ago", "young"),
         why=f"No lead has been followed for {OPPORTUNITY_DAYS} days yet.",
     )
 

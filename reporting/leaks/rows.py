@@ -82,8 +82,11 @@ def speed(terms: Terms) -> Case:
 
 
 def attempts(terms: Terms, now: datetime) -> Case:
-    """FEW or ENOUGH of an accepted lead, APART of others and of those that may get more yet."""
-    accepted = Q(decision="accepted", accepted_at__isnull=False)
+    """FEW or ENOUGH of an accepted lead, APART of others and of those that may get more yet.
+
+    So is imported history without any: a file that names no activities does not say that there were none.
+    """
+    accepted = Q(decision="accepted", accepted_at__isnull=False) & ~Q(is_history=True, touches=0)
     counts = accepted & (Q(closed_at__isnull=False) | Q(accepted_at__lte=now - timedelta(days=ATTEMPT_DAYS)))
     return _case(
         (counts & Q(touches__gte=terms.enough_attempts), ENOUGH),

@@ -136,8 +136,8 @@ def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
         words = {
             "team": each.team.name,
             "percent": f"{each.percent}%",
-            "first": f"{week_words(before, last_of(before))}: {each.kept_before:,} of {each.base_before:,}",
-            "second": f"{week_words(each.week, last_of(each.week))}: {each.kept:,} of {each.base:,}",
+            "first": f"{week_words(before, last_of(before))}: {_share(each.kept_before, each.base_before)}",
+            "second": f"{week_words(each.week, last_of(each.week))}: {_share(each.kept, each.base)}",
         }
         facts = {
             "team": {"id": str(each.team_id), "name": each.team.name},
@@ -150,6 +150,11 @@ def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
         }
         found[row.id] = Context(words, facts, episode_path(each))
     return found
+
+
+def _share(kept: int, base: int) -> str:
+    """A share with its base; rounded down, so that none below the limit shows it."""
+    return f"{1_000 * kept // base / 10:g}% ({kept:,} of {base:,})"
 
 
 def episode_path(each: Episode) -> str:
@@ -165,7 +170,7 @@ def episode_rows(member: Member) -> list[dict[str, str]]:
             "team": each.team.name,
             "url": episode_path(each),
             "weeks": (
-                f"{each.kept_before:,} of {each.base_before:,}, then {each.kept:,} of {each.base:,} on time"
+                f"{_share(each.kept_before, each.base_before)}, then {_share(each.kept, each.base)} on time"
             ),
             "since": f"two weeks under {each.percent}%, the second from {day_words(each.week, year=True)}",
             "closed": f"good again in the week of {day_words(each.closed_week, year=True)}"

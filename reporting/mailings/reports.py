@@ -79,9 +79,14 @@ def _commitments(request: TenantRequest) -> tuple[Line, ...]:
 def _leaks(request: TenantRequest) -> tuple[Line, ...]:
     found = leaks.headline(request)
     return tuple(
-        Line(each.title, (f"{each.size.opportunities:.1f} opportunities", each.evidence, ""))
+        Line(each.title, (_size(each.size.opportunities, each.size.high), each.evidence, ""))
         for each in found
     )
+
+
+def _size(opportunities: float, high: float) -> str:
+    """A finding may be beyond chance before it can be said what it costs: its method says why."""
+    return f"{opportunities:.1f} opportunities" if high else "size not known yet"
 
 
 REPORTS: Final[Mapping[str, MailedReport]] = {
@@ -104,6 +109,11 @@ def kept_query(text: str) -> str:
     """What of an address's parameters a subscription keeps."""
     kept = {name: value for name, value in parse_qsl(text) if name in _KEPT}
     return urlencode(kept)
+
+
+def unkept_of(text: str) -> list[str]:
+    """Names of an address's parameters that a subscription does not keep."""
+    return [name for name, _ in parse_qsl(text, keep_blank_values=True) if name not in _KEPT]
 
 
 def page_of(report: MailedReport, query: str) -> str:

@@ -23,11 +23,13 @@ from reporting.mailings.models import Subscription
 from reporting.mailings.reports import REPORTS
 from reporting.mailings.schedule import next_time
 from reporting.mailings.words import Letter, Line, absolute, moment_words
+from tenants.audit import record_change
 from tenants.context import current_tenant_id
 from tenants.models import Member, Tenant
 from tenants.selectors import time_zone_of
 
 KIND: Final = "report.scheduled"
+NONE_SUCH: Final = "There is no such subscription."
 #: Most subscriptions of one person.
 MOST: Final = 20
 #: Most that one turn writes.
@@ -50,9 +52,10 @@ def subscribe(
     day: int,
     at: time,
     now: datetime,
+    actor: str = "",
 ) -> Subscription:
-    """Let somebody have a report by mail. Raises ValidationFailed at /report, /query; Conflict where they
-    have too many."""
+    """Let somebody have a report by mail. actor: who does it for them, for the audit log; "" for themselves.
+    Raises ValidationFailed at /report, /query; Conflict where they have too many."""
     if report not in REPORTS or not REPORTS[report].may_read(member):
         raise ValidationFailed.at("/report", "Choose a report that you may read.", "invalid_choice")
     kept = reports.kept_query(query)
@@ -72,6 +75,8 @@ def subscribe(
         next_at=next_time(now, zone=zone, **when),
         created_at=now,
     )
+    if actor:
+        _audit(made, "subscription.made", actor, now)
     return made
 
 
@@ -79,7 +84,39 @@ def unsubscribe(*, member: Member, subscription_id: UUID) -> None:
     """Raises NotFound, for another's too."""
     deleted, _ = Subscription.objects.filter(member=member, id=subscription_id).delete()
     if not deleted:
-        raise NotFound("There is no such subscription.")
+        raise NotFound(NONE_SUCH)
+
+
+def get_subscription(subscription_id: UUID) -> Subscription:
+    """Anybody's, of this organisation. Raises NotFound."""
+    found: Subscription | None = (
+        Subscription.objects.select_related("member").filter(id=subscription_id).first()
+    )
+    if found is None:
+        raise NotFound(NONE_SUCH)
+    return found
+
+
+@transaction.atomic
+def end_for(*, subscription_id: UUID, actor: str, now: datetime) -> None:
+    """End somebody's, for them. Raises NotFound."""
+    found = get_subscription(subscription_id)
+    _audit(found, "subscription.ended", actor, now)
+    found.delete()
+
+
+def _audit(row: Subscription, action: str, actor: str, now: datetime) -> None:
+    said = {"member": str(row.member_id), "report": row.report, "query": row.query}
+    made = action == "subscription.made"
+    record_change(
+        actor=actor,
+        action=action,
+        object_type="subscription",
+        object_id=row.id,
+        before=None if made else said,
+        after=said if made else None,
+        now=now,
+    )
 
 
 def write_due(tenant: Tenant, *, now: datetime) -> int:

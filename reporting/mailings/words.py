@@ -21,7 +21,8 @@ from web.templatetags.sp import signed
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """text: the row's name or a sentence. cells: numbers beside it. url: absolute, or ""."""
+    """text: the row's name or a sentence. cells: numbers beside it. url: absolute, or "". more: what is said
+    below it; of a row with cells what plain text says instead of them."""
 
     text: str
     cells: tuple[str, ...] = ()
@@ -112,7 +113,8 @@ def letter_of(digest: Digest, *, zone: ZoneInfo, now: datetime, due: datetime | 
         foot=(
             (
                 "A lead counts in the week in which it became an MQL, in the organisation's time zone. "
-                "Test leads count nowhere. Acceptance is of those that sales answered."
+                "Test leads count nowhere. Acceptance is of those that sales answered. "
+                "What stands in brackets after a number is its change against the week before."
             ),
             f"Counted on {moment_words(now, zone)} ({zone.key}).",
         ),
@@ -246,7 +248,7 @@ def as_text(letter: Letter) -> str:
 
 
 def _text_line(part: Part, line: Line) -> str:
-    if not line.cells:
+    if line.more or not line.cells:
         return f"- {line.text}" + (f"\n  {line.more}" if line.more else "")
     told = [
         f"{cell} {head.lower()}" if head in _COUNTED else cell

@@ -75,14 +75,16 @@ def _part(table: Table) -> Part:
     rows: Sequence[Sequence[str]] = written_rows(table)
     if not rows:
         return Part(table.title, (Line(table.empty),))
-    return Part(table.title, tuple(_line(table, row) for row in rows))
+    head = tuple(column.head for column in table.columns)
+    return Part(table.title, tuple(_line(table, row) for row in rows), head)
 
 
 def _line(table: Table, row: Sequence[str]) -> Line:
-    """A row as a sentence: what it is about, and its numbers by the heads of their columns."""
+    """A row of a table, and the same as a sentence for plain text: what it is about, and its numbers by the
+    heads of their columns."""
     told = [
         f"{column.head.lower()} {cell}"
         for column, cell in zip(table.columns[1:], row[1:], strict=True)
         if cell and cell != DASH
     ]
-    return Line(row[0], more=", ".join(told))
+    return Line(row[0], tuple(row[1:]), more=", ".join(told))

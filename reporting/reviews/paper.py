@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from reporting.agreement.paper import moment_words
@@ -73,20 +74,35 @@ def _notes(notes: Sequence[Note], zone: ZoneInfo, empty: str) -> Iterator[pdf.Bl
         yield pdf.Paragraph(empty)
 
 
+#: Letters of the paper's table font that a line of it holds, and those that a column's padding takes.
+_LINE, _PADDING = 92.0, 2.5
+#: A column of sentences gets no more than so many letters where others want room.
+_WIDEST: Final = 30.0
+
+
 def _table(table: Table) -> pdf.Table:
     rows = written_rows(table)
     heads = [column.head for column in table.columns]
-    # A head is broken between its words only.
-    widths = tuple(
-        max(
-            5.0,
-            1.3 * max(len(word) for word in head.split()),
-            *(min(30.0, len(row[place])) for row in rows),
-        )
-        for place, head in enumerate(heads)
-    )
     right = tuple(place for place, column in enumerate(table.columns) if column.is_right)
-    return pdf.Table(heads, rows, widths=widths, right=right)
+    return pdf.Table(heads, rows, widths=_widths(heads, rows), right=right)
+
+
+def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[float, ...]:
+    """Of the columns against each other: room for the longest word of each, so that words and numbers are not
+    broken, and what is left goes to those that have more to say. Heads are bold."""
+    least, wanted = [], []
+    for place, head in enumerate(heads):
+        cells = [row[place] for row in rows]
+        words = [1.15 * _longest(head), *(_longest(cell) for cell in cells)]
+        least.append(max(3.0, *(min(_WIDEST, word) for word in words)) + _PADDING)
+        wanted.append(max(least[-1], min(_WIDEST, max(map(len, cells), default=0)) + _PADDING))
+    room, more = _LINE - sum(least), sum(wanted) - sum(least)
+    share = min(1.0, max(0.0, room) / more) if more else 0.0
+    return tuple(few + share * (many - few) for few, many in zip(least, wanted, strict=True))
+
+
+def _longest(text: str) -> float:
+    return float(max(map(len, text.split()), default=0))
 
 
 def file_name(review: Review, ending: str = "") -> str:

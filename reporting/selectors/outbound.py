@@ -53,6 +53,11 @@ class Numbers:
         return self.accepted + self.disqualified
 
     @property
+    def all_disqualified(self) -> int:
+        """What the reasons are of."""
+        return self.disqualified + self.disqualified_before
+
+    @property
     def no_shows(self) -> int:
         return sum(self.absent.values())
 

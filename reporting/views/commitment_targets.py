@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.errors import DomainError, NotFound
-from reporting.commitments.calculator import DAYS, FOLLOWED, Inputs, inputs_of, mqls_needed
+from core.errors import DomainError, NotFound, ValidationFailed
+from reporting.commitments.calculator import DAYS, FOLLOWED, Inputs, inputs_of, needed
 from reporting.commitments.catalog import CATALOG, Kind, Side, Unit
 from reporting.commitments.forms import CalculatorForm, TargetForm
 from reporting.commitments.models import CommitmentTarget
@@ -171,32 +170,15 @@ def _status(form: CalculatorForm) -> int:
 def _needed(form: CalculatorForm, inputs: Inputs, currency: str) -> dict[str, Any]:
     """What the page says of the number; or puts an error at the input that is wanted."""
     said = form.cleaned_data
-    percent = inputs.conversion.percent
-    value = said["value"] or inputs.value
-    own = None if percent is None else Decimal(inputs.conversion.count * 100) / inputs.conversion.base
-    conversion = said["conversion"] or own
-    if not value:
-        form.add_error("value", "No opportunity of yours has an amount to go by: give a value.")
-    if conversion is None:
-        form.add_error(
-            "conversion", f"No MQL of yours has been followed for {FOLLOWED} days yet: give a share."
-        )
-    elif not conversion:
-        form.add_error(
-            "conversion",
-            f"None of {inputs.conversion.base:,} MQLs became an opportunity: no number of them would bring"
-            " this pipeline. Give a share that is to be reached.",
-        )
-    if form.errors or not value or not conversion:
+    try:
+        found = needed(inputs, pipeline=said["pipeline"], value=said["value"], conversion=said["conversion"])
+    except ValidationFailed as error:
+        take_errors(form, error)
         return {}
-    number = mqls_needed(said["pipeline"], value=value, conversion=conversion)
-    why = (
-        f"Pipeline target {said['pipeline']:,.0f} {currency} / {value:,.0f} {currency} an opportunity"
-        f" / {conversion:.1f}% MQL to opportunity"
-    )
+    why = found.why(currency)
     url = reverse("reporting:commitment_target", args=["mql_volume"])
     return {
-        "number": number,
+        "number": found.mqls,
         "why": why,
-        "use_url": f"{url}?{urlencode({'target': number, 'why': why})}",
+        "use_url": f"{url}?{urlencode({'target': found.mqls, 'why': why})}",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names)
             "Target",
             _options([(each, labels.label(each)) for each in offered.targets], query.get("target", "")),
         ),
-        Filter("tier", "Tier", _options(offered.tiers.items(), query.get("tier", ""))),
+        Filter("tier", "Tier", _options(tier_options(offered.tiers), query.get("tier", ""))),
         Filter("source", "Source", _options(_named(offered.sources), query.get("source", ""))),
     ]
     if not asked.own:
@@ -49,6 +49,12 @@ def filters_of(asked: Asked, offered: selectors.Choices, names: selectors.Names)
     if not chosen:
         hidden += [(name, query[name]) for name in ("from", "to") if query.get(name)]
     return {"periods": periods, "selects": selects, "hidden": hidden, "set": _chips(asked, names)}
+
+
+def tier_options(tiers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The tiers to choose from: leads without one, as imported history is, are asked for as of every filter,
+    and not by the empty value of all."""
+    return [(slug or params.NONE, name) for slug, name in tiers.items()]
 
 
 def kind_filter(asked: Asked, outbound: int) -> list[Filter]:

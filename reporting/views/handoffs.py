@@ -15,12 +15,12 @@ from django.views.decorators.http import require_safe
 from leads.lifecycle import Stage
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.definitions import COHORT_WEEKS, LATER_STAGES, STAGES, reached_of
+from reporting.definitions import LATER_STAGES, STAGES, furthest_of, reached_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
 from reporting.views.asked import KEPT, Asked, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
-from reporting.views.filters import Filter, kind_filter
+from reporting.views.filters import Filter, kind_filter, tier_options
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -78,7 +78,7 @@ def handoff_filters(
     teams = [(str(key), name) for key, name in names.teams.items() if key in offered.teams]
     sources = [(each or params.NONE, each or "No source given") for each in offered.sources]
     selects = [
-        Filter("tier", "Tier", _options(list(offered.tiers.items()), query.get("tier", ""))),
+        Filter("tier", "Tier", _options(tier_options(offered.tiers), query.get("tier", ""))),
         Filter("source", "Source", _options(sources, query.get("source", ""))),
     ]
     if not asked.own:
@@ -137,31 +137,18 @@ def group_change(by: str, key: Any) -> dict[str, str | None]:
 
 def _behind(request: TenantRequest) -> tuple[HandoffAsked, Any, list[str]]:
     given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
-    query = given.asked.query
-    what = params.choice(query, "stage", tuple(selectors.LISTED), STAGES[0])
-    before = params.choice(query, "before", ("", *LATER_STAGES), "")
-    weeks = params.choice(query, "weeks", ("", *(str(week + 1) for week in range(COHORT_WEEKS))), "")
-    reason = query.get("reason")
-    if reason is not None:
-        reason = "" if reason == params.NONE else reason[:40]
-    found = selectors.handoffs_behind(
-        given.question,
-        what,
-        now=given.asked.now,
-        follow=given.follow,
-        reason=reason,
-        before=before,
-        weeks=int(weeks) if weeks else None,
-    )
-    said = [selectors.LISTED[what]]
-    if before:
-        said.append(f"not yet {_STAGE_LABELS[before]}" if before == "sal" else f"not {_STAGE_LABELS[before]}")
-    if weeks:
-        said.append(f"within {weeks} week{'s' if weeks != '1' else ''} of MQL")
-    elif given.follow is not None and what in STAGES:
-        said.append(f"followed for {given.follow} days")
-    if reason is not None:
-        said.append(f"reason: {reason.replace('_', ' ') or 'none given'}")
+    number = params.number_asked(given.asked.query)
+    found = number.listed(given.question, now=given.asked.now)
+    said = [selectors.LISTED[number.stage]]
+    if number.before:
+        label = _STAGE_LABELS[number.before]
+        said.append(f"not yet {label}" if number.before == "sal" else f"not {label}")
+    if number.weeks:
+        said.append(f"within {number.weeks} week{'' if number.weeks == 1 else 's'} of MQL")
+    elif number.follow is not None and number.stage in STAGES:
+        said.append(f"followed for {number.follow} days")
+    if number.reason is not None:
+        said.append(f"reason: {number.reason.replace('_', ' ') or 'none given'}")
     return given, found, said
 
 
@@ -221,7 +208,7 @@ def _lead_rows(facts: Iterable[HandoffFact], names: selectors.Names) -> Iterator
             lead = leads.get(fact.lead_id)
             if lead is None:  # erased a moment ago
                 continue
-            stage = stage_of(fact)
+            stage = furthest_of(fact)
             yield {
                 "fact": fact,
                 "lead": lead,
@@ -231,11 +218,6 @@ def _lead_rows(facts: Iterable[HandoffFact], names: selectors.Names) -> Iterator
                 "rep": names.of("rep", fact.member_id)[0],
                 "segment": SEGMENTS[fact.segment][0] if fact.segment in SEGMENTS else "",
             }
-
-
-def stage_of(fact: HandoffFact) -> str:
-    """The furthest stage that a handoff reached."""
-    return next(stage for stage in reversed(STAGES) if reached_of(fact, stage) is not None)
 
 
 @require_safe

@@ -13,6 +13,7 @@ from reporting import params, selectors
 from reporting.definitions import Share
 from reporting.selectors.feedback import overturned_count
 from reporting.views.asked import Asked, day_text, file_name, period_text
+from reporting.views.baseline import note_of
 from reporting.views.filters import kind_note
 from reporting.views.handoffs import (
     HandoffAsked,
@@ -55,6 +56,7 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "summary": _summary(given, found),
         "filters": handoff_filters(asked, offered, names, "rejections"),
         "kind_note": kind_note(asked, offered.outbound),
+        "before_note": note_of(request, "acceptance"),
         "csv_url": asked.link("rejections_csv", by=asked.by),
         "groups_csv_url": asked.link("rejections_csv", by=asked.by) + "&table=groups",
         "weeks_csv_url": asked.link("rejections_csv", by=asked.by) + "&table=weeks",

@@ -15,6 +15,7 @@ from reporting.outcomes import speed as worth
 from reporting.outcomes.comparing import Comparison, Slope
 from reporting.selectors.funnels import ResponseTimes
 from reporting.views.asked import file_name, period_text
+from reporting.views.baseline import note_of
 from reporting.views.filters import kind_note
 from reporting.views.handoffs import HandoffAsked, handoff_filters, handoffs_asked
 from reporting.views.pipeline import READERS
@@ -53,6 +54,7 @@ def speed(request: TenantRequest) -> HttpResponse:
         "period": period_text(question),
         "filters": handoff_filters(asked, offered, names, "speed"),
         "kind_note": kind_note(asked, offered.outbound),
+        "before_note": note_of(request, "contacted", "untouched", "attempts", "first_touch"),
         "csv_url": asked.link("speed_csv"),
         "currency": request.tenant.currency,
         "follow": follow,

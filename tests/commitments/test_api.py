@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from leads.models import Handoff, Opportunity
 from reporting.models import CommitmentTarget
+from tenants.clock import database_clock
+from tenants.services import create_api_key
 from tests.commitments.scenes import drain, mql, promise
 from tests.factories import Org
+from tests.reporting.scenes import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +112,76 @@ def test_another_organisation_sees_and_changes_its_own_only(acme: Org, globex: O
     assert of(answer, "mql_volume")["history"] == []
     assert of(answer, "acceptance")["present"]["target"] == 70
     assert of(Client().get("/api/v1/commitments", headers=acme.auth), "mql_volume")["actual"] == 0
+
+
+# --- The calculator -----------------------------------------------------------------------------------------
+
+
+def reckon(org: Org, **query: str) -> Any:
+    return Client(headers=org.auth).get("/api/v1/commitments/calculator", query)
+
+
+def test_a_pipeline_is_worked_out_as_on_the_page(acme: Org) -> None:
+    found = reckon(acme, pipeline="600000", value="24000", conversion="12.5").json()
+    page = browser(acme.marketing).get("/commitments/calculator?pipeline=600000&value=24000&conversion=12.5")
+    assert found["mqls"] == page.context["number"] == 200
+    assert found["why"] == page.context["why"]
+    assert found["currency"] == "EUR"
+
+
+def test_what_is_not_given_is_what_the_own_data_say(in_acme: Org, now: datetime) -> None:
+    own = reckon(in_acme).json()["own"]
+    assert (own["value"], own["opportunities"], own["conversion"]["base"]) == (None, 0, 0)
+    old = now - timedelta(days=120)
+    for _ in range(4):
+        mql(in_acme, old)
+    handoff = Handoff.objects.latest("id")
+    Opportunity.objects.create(
+        lead=handoff.lead,
+        handoff=handoff,
+        name="Deal",
+        amount=Decimal(30_000),
+        currency="EUR",
+        opened_at=old + timedelta(days=9),
+        updated_at=now,
+    )
+    drain(in_acme)
+    found = reckon(in_acme, pipeline="60000").json()
+    assert (found["own"]["value"], found["own"]["valued"]) == ("30000.00", 1)
+    assert found["own"]["conversion"] == {"count": 1, "base": 4, "rate": 25.0, "left_out": 0}
+    assert found["mqls"] == 8
+
+
+def test_a_calculator_reads_its_own_organisation_and_needs_the_scope(acme: Org, globex: Org) -> None:
+    at = database_clock() - timedelta(days=120)
+    with acme.scope():
+        mql(acme, at)
+        drain(acme)
+    assert reckon(acme).json()["own"]["conversion"]["base"] == 1
+    assert reckon(globex).json()["own"]["conversion"]["base"] == 0
+    with acme.scope():
+        _, text = create_api_key(
+            tenant=acme.tenant, name="Other", scopes=["config:read"], now=database_clock()
+        )
+    other = Client(headers={"Authorization": f"Bearer {text}"})
+    assert other.get("/api/v1/commitments/calculator").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "paths"),
+    [
+        ({"pipeline": "600000"}, ["/value", "/conversion"]),
+        ({"pipeline": "600000", "value": "20000"}, ["/conversion"]),
+        ({"pipeline": "0"}, ["/pipeline"]),
+        ({"pipeline": ""}, ["/pipeline"]),
+        ({"pipeline": "much"}, ["/pipeline"]),
+        ({"pipeline": "1", "value": "-3", "conversion": "101"}, ["/value", "/conversion"]),
+        ({"pipelines": "1"}, ["/pipelines"]),
+    ],
+)
+def test_what_cannot_be_reckoned_with_is_refused_at_its_name(
+    acme: Org, query: dict[str, str], paths: list[str]
+) -> None:
+    answer = reckon(acme, **query)
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert [each["path"] for each in answer.json()["errors"]] == paths

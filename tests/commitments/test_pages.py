@@ -263,3 +263,12 @@ def test_no_number_of_mqls_makes_up_for_a_conversion_of_nothing(in_acme: Org, no
     answer = browser(in_acme.marketing).get("/commitments/calculator?pipeline=60000&value=100")
     assert answer.status_code == 422
     assert "None of 1 MQLs became an opportunity" in answer.content.decode()
+
+
+def test_imported_mqls_may_have_become_opportunities_that_no_file_names(in_acme: Org, now: datetime) -> None:
+    for is_history in (True, True, False):
+        mql(in_acme, now - timedelta(days=100), is_history=is_history)
+    drain(in_acme)
+    answer = browser(in_acme.marketing).get("/commitments/calculator?pipeline=60000&value=100")
+    assert "None of 3 MQLs became an opportunity (2 were imported" in answer.content.decode()
+    assert answer.context["inputs"].imported == 2

@@ -504,6 +504,14 @@ def test_the_page_of_a_lead_lists_its_meetings_and_its_timeline_what_became_of_t
     assert (line.is_booked, line.is_over, line.takes_part) == (True, False, True)
     assert "A demo for the board" in before.content.decode()
     assert f"/meetings/{made.json()['id']}/cancel" in before.content.decode()
+    assert f"/meetings/{made.json()['id']}/no-show" not in before.content.decode()
+    # While it goes on it may be said already that nobody came.
+    page_at(tomorrow + timedelta(minutes=10))
+    for address in (way, "/meetings"):
+        page = ae.get(address).content.decode()
+        assert "To be answered" not in page or address == "/meetings"
+        for said in ("accept", "disqualify", "no-show"):
+            assert f"/meetings/{made.json()['id']}/{said}" in page
     over = tomorrow + timedelta(hours=1)
     page_at(over)
     api_at(over)

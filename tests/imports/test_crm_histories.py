@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import call_command
 
 from core.errors import ValidationFailed
 from integrations.csv_import import Report, import_file
 from integrations.mappings import load_mapping, parse_mapping
 from leads.models import Handoff, ImportedCycle, Lead, StageChange
+from reporting.facts import drain_tenant
+from reporting.leaks.rows import behind
+from reporting.leaks.settings import LeakTerms
+from reporting.models import HandoffFact
+from reporting.selectors import Question
 from tests.factories import Org
 
 CRM = Path(__file__).parents[3] / "shared" / "data" / "crm-exports"
@@ -175,3 +182,63 @@ def test_the_exports_of_a_warehouse_are_read_by_their_own_headers(acme: Org, now
     ):
         report = read(mapping, file, join)
         assert (report.left_out, report.failed, report.updated) == (rows, 0, 0), file
+
+
+def test_what_was_converted_there_counts_as_an_opportunity_in_reports(acme: Org, bring) -> None:
+    converted = LEADS.replace("Working - Contacted", "Closed - Converted")
+    bring("salesforce", converted)
+    bring("salesforce_lead_history", CHANGES)
+    with acme.scope():
+        drain_tenant(acme.id)
+        assert {fact.opportunity_at for fact in HandoffFact.objects.all()} == {
+            datetime(2026, 3, 1, 9, tzinfo=UTC)
+        }
+
+
+def test_activities_of_a_file_are_the_attempts_that_reports_count(acme: Org, bring) -> None:
+    bring("salesforce", LEADS)
+    # One before the lead was created, and so before it was handed over.
+    bring("salesforce_activities", TASKS + "7,00Q1,Completed,true,false,,2026-01-02T10:30:00Z\n")
+    with acme.scope():
+        drain_tenant(acme.id)
+        facts = HandoffFact.objects.order_by("-touches")
+        assert [fact.touches for fact in facts] == [2, 1]
+        # An export names the last owner, and not when a lead first had one.
+        assert [(fact.assigned_at, fact.member_id is None) for fact in facts] == [(None, False)] * 2
+        assert facts[0].first_touch_at == datetime(2026, 1, 8, 10, 30, tzinfo=UTC)
+
+
+def test_a_file_without_activities_says_nothing_of_too_few_attempts(acme: Org, bring, now: datetime) -> None:
+    bring("salesforce", LEADS)
+    question = Question(zone=ZoneInfo("UTC"), first=date(2026, 1, 1), last=date(2026, 3, 31))
+    terms = LeakTerms().terms
+    with acme.scope():
+        drain_tenant(acme.id)
+        assert HandoffFact.objects.filter(decision="accepted", touches=0).count() == 2
+        assert not behind(question, {"attempts": "few"}, terms=terms, now=now).exists()
+    bring("salesforce_activities", TASKS)
+    with acme.scope():
+        drain_tenant(acme.id)
+        assert behind(question, {"attempts": "few"}, terms=terms, now=now).count() == 2
+
+
+def test_an_owner_whose_lead_only_the_changes_hand_over_is_put_down_by_the_leads_again(
+    acme: Org, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "salesforce": LEADS.replace("Working - Contacted", "Nurture"),
+        "salesforce_lead_history": CHANGES,
+    }
+
+    def bring_in(mapping: str) -> str:
+        path = tmp_path / f"{mapping}.csv"
+        path.write_text(files[mapping].replace("On the beach", "Nurture"))
+        call_command("import_leads", str(path), tenant="acme", mapping=mapping)
+        return capsys.readouterr().out
+
+    bring_in("salesforce")
+    assert "Imported handoffs without an owner: 1." in bring_in("salesforce_lead_history")
+    bring_in("salesforce")
+    assert "without an owner" not in bring_in("salesforce_lead_history")
+    with acme.scope():
+        assert Handoff.objects.get().owner.name == "Former 005A"

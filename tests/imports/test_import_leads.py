@@ -606,3 +606,19 @@ def test_a_date_that_a_crm_writes_for_never_is_refused(
     assert (report.created, report.failed) == (1, 1)
     assert "before 2000" in report.errors[0].message
     assert Handoff.objects.get().lead.email == "new@x.example"
+
+
+def test_the_command_names_the_columns_that_it_read_and_those_that_it_left_out(
+    acme: Org, write: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Email,First Name,Status,CreatedDate\na@okapi.example,Ann,Working,2026-01-05T09:00:00Z\n"
+    call_command("import_leads", str(write(text)), tenant="acme", mapping="salesforce", dry_run=True)
+    told = capsys.readouterr().out
+    assert "4 columns were read: Email, First Name, Status, CreatedDate." in told
+    assert "left out" not in told
+    # The same file by the mapping of another CRM is read in part; that is seen before anything is written.
+    call_command("import_leads", str(write(text)), tenant="acme", mapping="hubspot", dry_run=True)
+    told = capsys.readouterr().out
+    assert "2 columns were read: Email, First Name." in told
+    assert "2 columns were left out: Status, CreatedDate." in told
+    assert "nobody becomes an MQL by this file: is this its mapping?" in told

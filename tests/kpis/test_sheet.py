@@ -19,7 +19,7 @@ from reporting.kpis.sheet import Line, Sheet, sheet_of
 from reporting.models import KpiTarget, RollUpState, SourceCost
 from tests.commitments.scenes import drain, mql, promise
 from tests.factories import Org
-from tests.reporting.scenes import browser, hand_over
+from tests.reporting.scenes import browser, hand_over, second_team
 
 pytestmark = pytest.mark.django_db
 
@@ -211,6 +211,59 @@ def test_leads_become_opportunities_within_the_days_that_all_are_followed(
         "disqualified": 1,
         "too young: came less than 60 days ago": 1,
     }
+    # Each of these numbers leads to its leads, and a program finds the same.
+    page = _page(in_acme)
+    numbers = {"opened": 2, "came": 4, "subscribers": 1, "disqualified": 1, "young": 1, "not_opened": 2}
+    for which, number in numbers.items():
+        way = f"/kpis/leads?month=2026-11&which={which}"
+        assert which == "not_opened" or way.replace("&", "&amp;") in page
+        listed = browser(in_acme.admin).get(way).context
+        assert (listed["count"], len(listed["rows"])) == (number, number)
+        called = Client(headers=in_acme.auth).get(f"/api/v1/reports/kpis/leads?month=2026-11&which={which}")
+        assert [row["id"] for row in called.json()["results"]] == [
+            str(row["lead"].id) for row in listed["rows"]
+        ]
+    file = browser(in_acme.admin).get("/kpis/leads.csv?which=came").content.decode()
+    assert file.count("\n") == 5
+
+
+def test_a_manager_is_shown_the_leads_of_their_teams_and_a_rep_none(in_acme: Org, now: datetime) -> None:
+    old = now - timedelta(days=100)
+    _, other = second_team(in_acme)
+    for owner in (in_acme.reps[0], other):
+        mql(in_acme, old, owner=owner, opportunity_at=old + timedelta(days=3))
+    drain(in_acme)
+    way = "/kpis/leads?which=opened"
+    assert browser(in_acme.executive).get(way).context["count"] == 2
+    page = browser(in_acme.manager).get(way)
+    assert page.context["count"] == 1
+    assert "Those of your teams" in page.content.decode()
+    assert browser(in_acme.reps[0]).get(way).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("which=all", "/which"),
+        ("month=november", "/month"),
+        ("month=2031-01", "/month"),
+        ("weeks=2", "/weeks"),
+        ("cursor=x", "/cursor"),
+    ],
+)
+def test_a_list_of_leads_that_cannot_be_read_is_refused_at_its_name(acme: Org, query: str, path: str) -> None:
+    answer = Client(headers=acme.auth).get(f"/api/v1/reports/kpis/leads?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, path)
+
+
+def test_another_organisation_s_leads_are_in_no_list(acme: Org, globex: Org, now: datetime) -> None:
+    old = now - timedelta(days=100)
+    with acme.scope():
+        Lead.objects.create(stage="lead", created_at=old, updated_at=old)
+    way = "/api/v1/reports/kpis/leads?which=came"
+    assert len(Client(headers=acme.auth).get(way).json()["results"]) == 1
+    assert Client(headers=globex.auth).get(way).json()["results"] == []
+    assert Client().get(way).status_code == 401
 
 
 def test_engagement_says_where_nothing_is_known_of_it(in_acme: Org, read: Read, now: datetime) -> None:

@@ -3,6 +3,7 @@ present."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from reporting.baseline.models import Baseline
 from reporting.baseline.standing import baseline_note, count_again, name_baseline, standing
 from reporting.facts import drain_tenant
 from reporting.models import HandoffFact
+from tenants.models import AuditEntry
+from tenants.services import create_api_key
 from tests.factories import Org
 from tests.reporting.scenes import browser
 
@@ -194,10 +197,89 @@ def test_the_call_tells_the_same(bring: Any, acme: Org) -> None:
         assert answer.status_code == 200, answer.content
         return answer.json()
 
-    assert ask() == {"baseline": None, "after": None, "results": []}
+    nothing = {"mqls": 0, "first": None, "last": None}
+    assert ask() == {"history": nothing, "baseline": None, "after": None, "results": []}
     bring("1,2026-01-05T09:00Z,2026-01-05T10:00Z,,,,")
     name_it()
     told = ask()
+    assert told["history"] == {"mqls": 1, "first": "2026-01-05", "last": "2026-01-05"}
     assert (told["baseline"]["name"], told["baseline"]["mqls"], told["after"]["mqls"]) == ("Old CRM", 1, 0)
     first = told["results"][0]
     assert (first["measure"], first["before"]["count"], first["after"]["base"]) == ("contacted", 1, 0)
+
+
+# --- Naming it by the API -----------------------------------------------------------------------------------
+
+CALL = "/api/v1/reports/baseline"
+PERIOD: dict[str, Any] = {"name": "Old CRM", "first": "2026-01-01", "last": "2026-03-31"}
+
+
+def post(org: Org, said: Any, path: str = CALL, headers: dict[str, str] | None = None) -> Any:
+    client = Client(headers=headers or org.auth)
+    return client.post(path, json.dumps(said), content_type="application/json")
+
+
+def test_a_program_names_the_baseline_and_counts_it_again(bring: Any, acme: Org) -> None:
+    bring("1,2026-01-05T09:00Z,2026-01-05T10:00Z,,,,")
+    made = post(acme, PERIOD)
+    assert made.status_code == 201, made.content
+    first = made.json()["baseline"]
+    assert (first["name"], first["mqls"]) == ("Old CRM", 1)
+    assert first["made_by"].startswith("key:")
+    bring("2,2026-01-06T09:00Z,,,,,")
+    assert Client(headers=acme.auth).get(CALL).json()["baseline"]["mqls"] == 1
+    counted = post(acme, {}, f"{CALL}/{first['id']}/count")
+    assert (counted.status_code, counted.json()["baseline"]["mqls"]) == (200, 2)
+    # Another one takes its place, and who goes by what stood before is told.
+    second = post(acme, {**PERIOD, "name": "Better", "instead_of": first["id"]}).json()["baseline"]
+    assert second["name"] == "Better"
+    assert post(acme, {**PERIOD, "instead_of": first["id"]}).status_code == 409
+    assert post(acme, {**PERIOD, "instead_of": None}).status_code == 409
+    assert post(acme, {}, f"{CALL}/{first['id']}/count").status_code == 409
+    assert post(acme, {**PERIOD, "name": "Whatever stood"}).status_code == 201
+    actions = set(AuditEntry.objects.values_list("action", flat=True))
+    assert {"baseline.named", "baseline.counted"} <= actions
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"name": "  "}, "/name"),
+        ({"name": None}, "/name"),
+        ({"last": "2025-12-31"}, "/last"),
+        ({"last": "2031-01-01"}, "/last"),
+        ({"first": "2010-01-01"}, "/first"),
+        ({"first": "2025-01-01", "last": "2025-03-01"}, "/first"),
+        ({"first": "January"}, "/first"),
+        ({"instead_of": "the old one"}, "/instead_of"),
+        ({"days": 90}, "/days"),
+    ],
+)
+def test_a_period_that_a_program_cannot_name_is_refused_at_its_name(
+    bring: Any, acme: Org, change: dict[str, Any], path: str
+) -> None:
+    bring("1,2026-01-05T09:00Z,,,,,")
+    answer = post(acme, PERIOD | change)
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, path)
+    assert not Baseline.objects.exists()
+
+
+def test_another_organisation_s_baseline_cannot_be_counted_and_naming_needs_the_scope(
+    acme: Org, globex: Org, tmp_path: Path
+) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text(f"{HEAD}\n1,2026-01-05T09:00Z,,,,,\n")
+    import_file(path, tenant=acme.tenant, mapping=load_mapping("slaportal"), now=NOW)
+    with acme.scope():
+        drain_tenant(acme.id)
+        _, text = create_api_key(
+            tenant=acme.tenant, name="Reads", scopes=["reports:read", "config:read"], now=NOW
+        )
+    made = post(acme, PERIOD).json()["baseline"]
+    assert post(globex, {}, f"{CALL}/{made['id']}/count").status_code == 404
+    assert post(globex, PERIOD).json()["errors"][0]["path"] == "/first"
+    assert Client(headers=globex.auth).get(CALL).json()["baseline"] is None
+    reads = {"Authorization": f"Bearer {text}"}
+    assert Client(headers=reads).get(CALL).status_code == 200
+    assert post(acme, PERIOD, headers=reads).status_code == 403
+    assert post(acme, {}, f"{CALL}/{made['id']}/count", headers=reads).status_code == 403

@@ -12,7 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
-from reporting.models import TargetFact
+from leads.models import Handoff
+from reporting.models import RollUpState, TargetFact
 from reporting.views import asked, volume
 from tenants.models import Member
 from tests.factories import POLICY, Org, make_org
@@ -416,3 +417,25 @@ def test_the_table_comes_as_a_spreadsheet_too(week: Org) -> None:
     sheet = load_workbook(io.BytesIO(answer.content)).active
     assert [cell.value for cell in next(sheet.iter_rows())][:2] == ["Source", "First touch: on time"]
     assert "compliance-by-source-2026-10-19-to-2026-11-17.xlsx" in answer["Content-Disposition"]
+
+
+@pytest.mark.parametrize("address", ["/compliance", "/funnel"])
+def test_leads_without_a_tier_are_one_choice_and_all_is_another(
+    acme: Org, at_now: datetime, address: str
+) -> None:
+    with acme.scope():
+        for tier in ("", "contact_form"):
+            found = hand_over(acme, at=at_now - timedelta(days=3), owner=acme.reps[0])
+            Handoff.objects.filter(id=found.id).update(tier=tier)
+        drain(acme)
+        # Clocks that another system recorded have none.
+        TargetFact.objects.filter(handoff_id=Handoff.objects.get(tier="").id).update(tier="", tier_name="")
+        RollUpState.objects.all().delete()
+
+    def chosen(query: str = "") -> list[str]:
+        page = browser(acme.executive).get(f"{address}{query}").context
+        (tiers,) = [each for each in page["filters"]["selects"] if each.name == "tier"]
+        assert {value for value, _, _ in tiers.options} == {"", "none", "contact_form"}
+        return [value for value, _, is_chosen in tiers.options if is_chosen]
+
+    assert (chosen(), chosen("?tier=none")) == ([""], ["none"])

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core import mail
 
 from notifications.models import OutboxMessage
 from reporting.facts import drain_tenant
@@ -15,6 +16,7 @@ from reporting.mailings.watch import watch_tenant
 from reporting.measures import Rate
 from tests.factories import Org
 from tests.reporting.scenes import browser, hand_over
+from tests.reporting.test_digest import send
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +63,7 @@ def test_two_bad_weeks_open_one_episode_and_are_told_once(few: Org) -> None:
     assert (episode.kept_before, episode.base_before, episode.kept, episode.base) == (2, 4, 1, 4)
     assert told() == [few.executive.id]
     page = browser(few.executive).get("/compliance").content.decode()
-    assert "2 of 4, then 1 of 4 on time" in page
+    assert "50% (2 of 4), then 25% (1 of 4) on time" in page
 
 
 def test_one_bad_week_or_a_small_one_opens_nothing(few: Org) -> None:
@@ -81,3 +83,15 @@ def test_a_third_bad_week_tells_nobody_again_and_a_good_one_closes_it(few: Org) 
     assert Episode.objects.get().closed_at is None
     watch_tenant(now=MONDAY)
     assert Episode.objects.get().closed_week == (MONDAY - timedelta(weeks=1)).date()
+
+
+def test_the_mail_says_both_shares_with_their_bases_and_leads_to_the_page_of_the_team(few: Org) -> None:
+    week_of(few, 2, kept=2, broken=2)
+    week_of(few, 1, kept=1, broken=3)
+    watch_tenant(now=MONDAY)
+    send(MONDAY + timedelta(hours=2))
+    (sent,) = [each for each in mail.outbox if each.to == [few.executive.email]]
+    assert "2 to 8 Nov 2026: 50% (2 of 4)." in sent.body
+    assert "9 to 15 Nov 2026: 25% (1 of 4)." in sent.body
+    assert "The limit is 80% in two weeks running. This is told once" in sent.body
+    assert ">Open the page</a>" in str(sent.alternatives[0][0])  # it is no lead's

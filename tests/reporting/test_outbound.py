@@ -95,3 +95,9 @@ def test_a_rep_sees_their_own_and_the_file_has_the_same_rows(many: Org) -> None:
     assert "Rep2 Acme" not in own.content.decode()
     file = browser(many.executive).get(f"/meetings/report.csv?{PERIOD}").content.decode()
     assert "AE,Rep3 Acme,1,1,1,0" in file
+
+
+def test_the_page_says_what_the_reasons_are_of(many: Org) -> None:
+    page = browser(many.manager).get(f"/meetings/report?{PERIOD}").content.decode()
+    assert "9 were to begin" in page
+    assert page.count("of 2 disqualified, 1 of them before it began") == 1  # there is one reason

@@ -264,7 +264,7 @@ def test_organisations_from_before_get_theirs_at_the_first_drain_each(
         with org.scope():
             assert all_cells() == expected[org.id]
             assert {row.tenant_id for row in RollUp.objects.all()} == {org.id}
-    assert "acme: 12 facts and their roll-ups are built." in said.getvalue()
+    assert "acme: facts of 3 handoffs and 12 clocks and their roll-ups are built." in said.getvalue()
 
 
 def test_after_a_move_to_another_zone_facts_are_counted_until_all_days_are_new(
@@ -290,7 +290,7 @@ def test_the_command_builds_one_organisation_or_says_that_there_is_none(acme: Or
         hand_over(acme, at=now, owner=acme.reps[0])
     said = io.StringIO()
     call_command("rebuild_reports", tenant="acme", stdout=said)
-    assert "acme: 4 facts" in said.getvalue()
+    assert "acme: facts of 1 handoffs and 4 clocks" in said.getvalue()
     for what in ("clocks", "handoffs", "roll-ups of clocks", "roll-ups of handoffs"):
         assert f"  {what}: counted to " in said.getvalue()
     with pytest.raises(CommandError, match="nowhere"):
@@ -308,7 +308,7 @@ def test_the_command_tells_how_far_it_is_every_few_weeks(acme: Org, now: datetim
     assert lines[1:4] == [f"clocks: counted to {day} of 2026-11-17" for day in told_days(now)]
     for what in ("handoffs", "roll-ups of clocks", "roll-ups of handoffs"):
         assert len([line for line in lines if line.startswith(f"{what}: counted to ")]) > 1
-    assert lines[-1] == "acme: 12 facts and their roll-ups are built."
+    assert lines[-1] == "acme: facts of 3 handoffs and 12 clocks and their roll-ups are built."
 
 
 def told_days(now: datetime) -> list[date]:

@@ -6,10 +6,14 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 
+from leads.lifecycle import Stage
+from leads.models import Handoff, ImportedCycle, Lead
+from reporting.baseline.standing import name_baseline
 from reporting.models import HandoffFact
 from tenants.clock import database_clock
 from tests.factories import Org
@@ -96,3 +100,60 @@ def test_programs_read_the_same_numbers(acme: Org) -> None:
     )
     assert changed.json() == {"currency": "EUR", "attribution": "first"}
     assert ask("reports/pipeline").json()["attribution"] == "first"
+
+
+def test_what_was_before_is_the_baseline_as_on_every_other_page(in_acme: Org) -> None:
+    now, zone = database_clock(), ZoneInfo("Europe/Berlin")
+    long_ago, lately = now - timedelta(days=400), now - timedelta(days=100)
+    for at, touched in ((long_ago, 9), (lately, 2), (lately, 4)):
+        fact(at, is_history=True, first_touch_at=at + timedelta(hours=touched), accepted_at=at)
+    # History was watched until it was imported, which is less than the 30 days that MQLs are followed for.
+    fact(lately, is_history=True, sql_at=lately + timedelta(days=1))
+    early = HandoffFact.objects.get(sql_at__isnull=False)
+    lead = Lead.objects.create(first_name="Lea", stage=Stage.MQL, created_at=lately, updated_at=lately)
+    handoff = Handoff.objects.create(id=early.id, lead=lead, number=1, started_at=lately, is_history=True)
+    ImportedCycle.objects.create(handoff=handoff, known_until=lately + timedelta(days=7))
+    assert get(in_acme).context["weeks"][0].mqls == 4
+    day = lately.astimezone(zone).date()
+    named = name_baseline(
+        name="Before", first=day, last=day, instead_of=None, zone=zone, actor="test", now=now
+    )
+    page = get(in_acme)
+    before = page.context["weeks"][0]
+    assert "3 imported MQLs of the baseline" in page.content.decode()
+    assert before.mqls == named.mqls == 3
+    numbers = named.numbers
+    assert before.response.median == numbers["first_touch"]["median"] == 2 * 3_600
+    assert (before.to_sql.count, before.to_sql.base, before.to_sql.left_out) == (0, 2, 1)
+    assert (numbers["to_sql"]["count"], numbers["to_sql"]["base"]) == (0, 2)
+    told = Client().get("/api/v1/reports/outcomes", headers=in_acme.auth).json()
+    assert (told["before"]["mqls"], told["before"]["first"]) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("/rejections", "accepted not known"), ("/speed", "untouched after 72 h 0% (of 1)")],
+)
+def test_the_pages_of_the_same_numbers_say_what_they_were_before(
+    in_acme: Org, address: str, said: str
+) -> None:
+    now, zone = database_clock(), ZoneInfo("Europe/Berlin")
+    at = now - timedelta(days=100)
+    fact(at, is_history=True, first_touch_at=at + timedelta(hours=2))
+    assert "Before, " not in get(in_acme, address).content.decode()
+    day = at.astimezone(zone).date()
+    name_baseline(name="Before", first=day, last=day, instead_of=None, zone=zone, actor="test", now=now)
+    assert said in get(in_acme, address).content.decode()
+
+
+def test_what_the_files_say_nothing_of_was_not_nothing(in_acme: Org) -> None:
+    at = database_clock() - timedelta(days=400)
+    fact(at, is_history=True)
+    page = get(in_acme)
+    before = page.context["weeks"][0]
+    shares = (before.feedback, before.to_sql, before.to_opportunity, before.wins)
+    assert [(each.base, each.percent) for each in shares] == [(0, None)] * 4
+    assert "a dash where the files say nothing of it" in page.content.decode()
+    fact(at, is_history=True, sql_at=at + timedelta(days=3), opportunity_at=at + timedelta(days=4))
+    before = get(in_acme).context["weeks"][0]
+    assert (before.to_sql.count, before.to_opportunity.base, before.feedback.base) == (1, 2, 0)

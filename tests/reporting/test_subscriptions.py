@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,8 +11,10 @@ import pytest
 from django.core import mail
 
 from reporting.mailings.models import Subscription
+from reporting.mailings.reports import REPORTS, part_of
 from reporting.mailings.schedule import next_time
 from reporting.mailings.watch import watch_tenant
+from reporting.views import leaks
 from tenants.models import Member
 from tests.factories import Org
 from tests.reporting.scenes import browser
@@ -89,3 +92,21 @@ def test_one_ends_ones_own_and_nobody_elses(scene: Org) -> None:  # noqa: F811
     assert "Compliance" in browser(scene.manager).get("/account/mails").content.decode()
     assert browser(scene.manager).post(path).status_code == 302
     assert not Subscription.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "high", "said"), [(3.14, 6.0, "3.1 opportunities"), (0.0, 0.0, "size not known yet")]
+)
+def test_a_leak_whose_worth_cannot_be_said_yet_is_not_worth_nothing(
+    scene: Org,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    size: float,
+    high: float,
+    said: str,
+) -> None:
+    found = SimpleNamespace(
+        title="Slow", evidence="9 of 10", size=SimpleNamespace(opportunities=size, high=high)
+    )
+    monkeypatch.setattr(leaks, "headline", lambda request: [found])
+    part = part_of(REPORTS["leaks"], "", tenant=scene.tenant, member=scene.manager)
+    assert part.lines[0].cells == (said, "9 of 10", "")

@@ -283,6 +283,10 @@ def test_the_paper_says_what_the_page_says(scene: Org, october: Review) -> None:
     assert "Review of October 2026" in said
     assert f"Closed by {scene.manager.name}" in said
     assert "Evenings are empty." in said
+    # Its widest table breaks no word.
+    assert "Marketing" in said
+    for head in ("Commitment Side Target Actual Count Of", "Standing Remark"):
+        assert head in said
     assert answer.content == client.get(f"/reviews/{october.id}.pdf").content
 
 
@@ -320,6 +324,8 @@ def test_the_mail_of_a_closed_review_says_what_was_decided_and_carries_the_pack(
     assert f"/reviews/{october.id}" in body
     assert "The whole pack is attached as a PDF." in body
     assert "Call &lt;b&gt;at once&lt;/b&gt;." in sent.html
+    assert '<th scope="col" align="left">Commitment</th><th scope="col" align="left">Side</th>' in sent.html
+    assert "side Marketing, target None set" in body  # plain text says it as a sentence
     (file,) = sent.attachments
     assert (file.name, file.type) == ("review-month-2026-10.pdf", "application/pdf")
     assert file.content == client.get(f"/reviews/{october.id}.pdf").content

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -13,9 +14,13 @@ from django.db import connection
 from core.errors import DomainError
 from integrations.csv_import import Report, import_file
 from integrations.mappings import load_mapping, shipped
+from leads.models import Handoff
 from tenants.clock import database_clock
 from tenants.context import tenant_scope
 from tenants.models import Tenant
+
+#: Names of columns that are told; a warehouse's Lead has hundreds.
+MOST_COLUMNS: Final = 30
 
 
 class Command(BaseCommand):
@@ -58,6 +63,8 @@ class Command(BaseCommand):
             places = "".join(f"\n  {each.path}: {each.message}" for each in error.field_errors)
             raise CommandError(f"{error.message}{places}") from error
         self._tell(report, dry_run=options["dry_run"])
+        if mapping.changes and not options["dry_run"]:
+            self._tell_unowned(tenant)
         if report.failed:
             raise CommandError(f"{report.failed:,} rows were not imported.", returncode=2)
 
@@ -67,6 +74,11 @@ class Command(BaseCommand):
     def _tell(self, report: Report, *, dry_run: bool) -> None:
         if report.encoding != "UTF-8":
             self.stdout.write(f"The file was read as {report.encoding}.")
+        self.stdout.write(f"{_count(report.used)} read: {_some(report.used)}.")
+        if report.unused:
+            self.stdout.write(f"{_count(report.unused)} left out: {_some(report.unused)}.")
+        if report.warning:
+            self.stdout.write(report.warning)
         for error in report.errors:
             place = f"line {error.line}" + (f", {error.field}" if error.field else "")
             self.stdout.write(f"{place}: {error.message}")
@@ -85,6 +97,25 @@ class Command(BaseCommand):
             )
         if dry_run:
             self.stdout.write("This was a dry run: nothing was written.")
+
+    def _tell_unowned(self, tenant: Tenant) -> None:
+        """A file of changes may be the first to say that a lead was handed over, and names no owner."""
+        with tenant_scope(tenant.id):
+            unowned = Handoff.objects.filter(is_history=True, owner=None).count()
+        if unowned:
+            self.stdout.write(
+                f"Imported handoffs without an owner: {unowned:,}. Import the file of leads again:"
+                " those that it names are put down then."
+            )
+
+
+def _count(columns: Sequence[str]) -> str:
+    return f"{len(columns):,} column{' was' if len(columns) == 1 else 's were'}"
+
+
+def _some(columns: Sequence[str]) -> str:
+    more = len(columns) - MOST_COLUMNS
+    return ", ".join(columns[:MOST_COLUMNS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _tenant(slug: str) -> Tenant:

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from reporting.facts import rebuild
+from reporting.models import HandoffFact
 from tenants.context import tenant_scope
 from tenants.models import Tenant
 from tenants.selectors import active_tenants
@@ -37,7 +38,12 @@ class Command(BaseCommand):
                 except KeyboardInterrupt:
                     text = f"Broken off: the reports of {slug} are as they were. Run it again."
                     raise CommandError(text, returncode=130) from None
-                self.stdout.write(f"{slug}: {count:,} facts and their roll-ups are built.")
+                with tenant_scope(tenant_id):
+                    handoffs = HandoffFact.objects.count()
+                self.stdout.write(
+                    f"{slug}: facts of {handoffs:,} handoffs and {count:,} clocks and their roll-ups are"
+                    " built."
+                )
         if wanted and not found:
             raise CommandError(f"No active organisation has the slug {wanted!r}.")
 
