@@ -224,7 +224,7 @@ def rebuild(tenant_id: UUID, *, progress: Progress | None = None) -> int:
         return None if progress is None else partial(progress, what)
 
     with tenant_scope(tenant_id), connection.cursor() as cursor:
-        cursor.execute(_UNCOMPILED)
+        cursor.execute(handoff_facts.WHOLE)
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(tenant_id)])
         cursor.execute("delete from reporting_targetfact where tenant_id = %s", [tenant_id])
         zone = rollups.zone_of_days()
