@@ -20,7 +20,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from leads.models import Handoff
-from reporting import handoff_facts, handoff_rollups, rollups, watch
+from reporting import handoff_facts, handoff_rollups, lead_rollups, rollups, watch
 from reporting.rollups import TOLD, Changes
 from sla.models import Timer
 from sla.policies import due_without_pauses
@@ -119,12 +119,12 @@ where t.tenant_id = %(tenant)s and said.due_at is not null and not h.is_test
 
 
 def drain(*, turns: int = TURNS) -> int:
-    """Bring the facts of every organisation up to date; how many dirty rows that used up.
+    """Bring the facts of every organisation up to date, and its roll-ups; how many dirty rows that used up.
 
     An organisation whose turn raises is logged and left out; its dirty rows stay, and after five minutes
     are a finding (`reporting.watch`).
     """
-    waiting = _tenants_with_dirty_handoffs()
+    waiting = _tenants_with_changes()
     random.shuffle(waiting)
     drained = 0
     for tenant_id in waiting:
@@ -168,6 +168,7 @@ def drain_tenant(tenant_id: UUID, *, limit: int = TURN) -> int:
             [tenant_id, limit, tenant_id],
         )
         taken = cursor.fetchall()
+        _refresh(lead_rollups, zone=rollups.zone_of_days())
         handoffs = {row[0] for row in taken if row[0] is not None}
         further = _handoffs_of([row[1:] for row in taken if row[0] is None])
         if len(further) > limit:
@@ -239,6 +240,7 @@ def rebuild(tenant_id: UUID, *, progress: Progress | None = None) -> int:
         handoff_facts.rebuild(zone=zone, progress=telling("handoffs"))
         rollups.rebuild(zone=zone, progress=telling("roll-ups of clocks"))
         handoff_rollups.rebuild(zone=zone, progress=telling("roll-ups of handoffs"))
+        lead_rollups.rebuild(zone=zone)
         return count
 
 
@@ -264,23 +266,23 @@ def _build(handoff_ids: Collection[UUID]) -> None:
             changes.made(cursor.fetchall())
     changes_of_handoffs = handoff_facts.build(handoff_ids)
     if rollups.are_complete(zone):
-        _refresh(rollups, changes, zone)
+        _refresh(rollups, changes, zone=zone)
     else:
         rollups.rebuild(zone=zone)
     if handoff_rollups.are_complete(zone):
-        _refresh(handoff_rollups, changes_of_handoffs, zone)
+        _refresh(handoff_rollups, changes_of_handoffs, zone=zone)
     else:
         # An upgrade that brought these facts, or columns of them, left handoffs without that nobody changes.
         handoff_facts.rebuild(zone=zone)
         handoff_rollups.rebuild(zone=zone)
 
 
-def _refresh(kind: ModuleType, changes: Changes, zone: str) -> None:
+def _refresh(kind: ModuleType, *changes: Changes, zone: str) -> None:
     try:
         with transaction.atomic():
-            kind.refresh(changes, zone=zone)
+            kind.refresh(*changes, zone=zone)
     except IntegrityError:
-        logger.exception("Roll-ups were not the sum of their facts, and are counted anew.")
+        logger.exception("Roll-ups were not the sum of what they count, and are counted anew.")
         kind.rebuild(zone=zone)
 
 
@@ -295,7 +297,10 @@ def _without_pauses(which: Q) -> dict[str, Any]:
     return {"paused": list(found), "plain_dues": list(found.values())}
 
 
-def _tenants_with_dirty_handoffs() -> list[UUID]:
+def _tenants_with_changes() -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute("select tenant_id from tenants_with_dirty_handoffs()")
+        cursor.execute(
+            "select tenant_id from tenants_with_dirty_handoffs()"
+            " union select tenant_id from tenants_with_changed_leads()"
+        )
         return [row[0] for row in cursor.fetchall()]

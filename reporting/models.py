@@ -358,6 +358,9 @@ class RollUpState(TenantModel):
     # does not know them yet.
     handoffs_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
     handoffs_layout = models.PositiveSmallIntegerField(default=1, db_default=1)
+    # The same of the roll-ups of leads (lead_rollups.LAYOUT).
+    leads_zone = models.CharField(max_length=60, blank=True, default="", db_default="")
+    leads_layout = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="rollup_state_once")]
@@ -460,6 +463,44 @@ class HandoffRollUp(TenantModel):
                 # So that the largest of a hundred thousand campaigns are found by the index alone.
                 include=["mqls"],
                 name="handoff_rollup_once",
+            )
+        ]
+
+
+class LeadChange(TenantModel):
+    """What a change of one lead takes from the counts of created leads (negative) or gives to them; written
+    by the database as part of the change (migration 0029), removed when it is in the cells of LeadRollUp.
+
+    Test leads count for nothing. leads: created; subscribers, disqualified: of these, by their stage.
+    """
+
+    created_at = models.DateTimeField()  # of the lead
+    source = models.CharField(max_length=80)
+    campaign = models.CharField(max_length=120)
+    channel = models.CharField(max_length=80)
+    leads = models.SmallIntegerField()
+    subscribers = models.SmallIntegerField()
+    disqualified = models.SmallIntegerField()
+
+
+class LeadRollUp(TenantModel):
+    """Leads counted together by the day they were created on, or the week (reporting.lead_rollups). Only
+    there where it counts something."""
+
+    cube = models.CharField(max_length=8)
+    days = models.PositiveSmallIntegerField()  # 1, or 7 from a Monday on
+    value = models.CharField(max_length=120, blank=True)  # a source, a campaign or a channel
+    day = models.DateField()
+    leads = _count()
+    subscribers = _count()
+    disqualified = _count()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "cube", "days", "value", "day"],
+                include=["leads", "subscribers", "disqualified"],
+                name="lead_rollup_once",
             )
         ]
 

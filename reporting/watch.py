@@ -20,7 +20,7 @@ from django.db.models import F
 
 from leads.dirty import mark_dirty
 from leads.models import DirtyHandoff, Handoff
-from reporting import handoff_rollups, rollups
+from reporting import handoff_rollups, lead_rollups, rollups
 from reporting.models import RollUpState
 from sla.findings import Fault, report
 from sla.models import Finding
@@ -71,7 +71,12 @@ def have_built_anew(*, now: datetime) -> bool:
     or layout; whether that was needed. What waits already has that done."""
     zone = F("tenant__time_zone")
     done = RollUpState.objects.filter(
-        zone=zone, layout=rollups.LAYOUT, handoffs_zone=zone, handoffs_layout=handoff_rollups.LAYOUT
+        zone=zone,
+        layout=rollups.LAYOUT,
+        handoffs_zone=zone,
+        handoffs_layout=handoff_rollups.LAYOUT,
+        leads_zone=zone,
+        leads_layout=lead_rollups.LAYOUT,
     )
     if done.exists() or DirtyHandoff.objects.exists():
         return False

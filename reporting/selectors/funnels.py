@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from leads.models import Lead
 from reporting.definitions import (
     AMOUNTS,
     ATTEMPTS_CODE,
@@ -29,14 +28,13 @@ from reporting.definitions import (
 )
 from reporting.measures import quantiles
 from reporting.rollups import NOBODY
+from reporting.selectors.created import created
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.names import Names
-from reporting.selectors.questions import HANDOFF_SPLITS, INBOUND, Question
+from reporting.selectors.questions import HANDOFF_SPLITS, Question
 
 #: Rows of a split that are told one by one; the others are told together.
 MOST_GROUPS: Final = 50
-#: Columns of leads that are known before anybody is handed over.
-LEAD_COLUMNS: Final = frozenset({"source", "campaign", "channel"})
 
 Key = UUID | str | None
 Number = int | Decimal
@@ -160,21 +158,27 @@ def funnel(
     column = HANDOFF_SPLITS[by][0]
     keys, number = top_keys(question, column, ground, find=find)
     tallies = tallies_of(question, column, ground, now, follow, keys)
-    created = _created(question, column, keys)
+    came = created(question, column, keys, ground)
     groups = []
     for key in keys:
         name, note = names.of(by, key)
-        subscribers, leads = (
-            created.get(key, (0, 0)) if created is not None and by in LEAD_COLUMNS else (None,) * 2
+        of_group = came.groups.get(key) if came else None
+        groups.append(
+            TallyGroup(
+                key,
+                name,
+                note,
+                tallies.get(key, Tally()),
+                of_group.all if of_group else None,
+                of_group.beyond if of_group else None,
+            )
         )
-        groups.append(TallyGroup(key, name, note, tallies.get(key, Tally()), subscribers, leads))
     others = whole.minus(group.tally for group in groups) if number > len(groups) and not find else None
-    total = None if created is None else created.get(_ALL, (0, 0))
     return Funnel(
         follow=follow,
         whole=whole,
-        subscribers=total[0] if total else None,
-        leads=total[1] if total else None,
+        subscribers=came.whole.all if came else None,
+        leads=came.whole.beyond if came else None,
         groups=groups,
         others=others,
         number=number,
@@ -360,50 +364,6 @@ def key_of(column: str, text: str) -> Key:
         return text
     key = UUID(text)
     return None if key == NOBODY else key
-
-
-_ALL: Final = object()  # stands for every lead
-_CREATED: Final = """
-select case when {column} = any(%s) then {column} end, count(*),
-    count(*) filter (where stage not in ('subscriber', 'disqualified'))
-from ({leads}) as lead group by 1
-"""
-
-
-def _created(question: Question, column: str, keys: Sequence[Key]) -> dict[Any, tuple[int, int]] | None:
-    """(leads created in the period, of these beyond Subscriber) by key, and of all under _ALL; None where the
-    question is about what only a handoff has: an owner, a team, a tier, that it is outbound. One query."""
-    handed_over = (question.team, question.member, question.tier, question.segment)
-    if question.seen_by is not None or question.without or any(each is not None for each in handed_over):
-        return None
-    if question.kind != INBOUND:
-        return None
-    own = column if column in LEAD_COLUMNS else "source"
-    chosen = {
-        name: value
-        for name, value in (
-            ("source", question.source),
-            ("campaign", question.campaign),
-            ("channel", question.channel),
-        )
-        if value is not None
-    }
-    leads = Lead.objects.filter(
-        created_at__gte=question.start, created_at__lt=question.end, is_test=False, **chosen
-    )
-    sql, params = leads.order_by().values(own, "stage").query.sql_with_params()
-    found: dict[Any, tuple[int, int]] = {}
-    total = [0, 0]
-    wanted = [str(key) for key in keys] if own == column else []
-    with connection.cursor() as cursor:
-        cursor.execute(_CREATED.format(column=own, leads=sql), [wanted, *params])
-        for key, subscribers, beyond in cursor.fetchall():
-            total[0] += subscribers
-            total[1] += beyond
-            if key is not None:
-                found[key] = (subscribers, beyond)
-    found[_ALL] = (total[0], total[1])
-    return found
 
 
 def _spread(bins: _Bins) -> Spread:

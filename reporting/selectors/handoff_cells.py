@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from reporting.definitions import AMOUNTS, COUNTS, SPREAD
 from reporting.handoff_rollups import CUBES, LAYOUT, REASON_CUBES
+from reporting.lead_rollups import LAYOUT as LAYOUT_OF_LEADS
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
 from reporting.models import HandoffRollUp, RollUpState
 from reporting.rollups import NOBODY
@@ -32,9 +33,11 @@ _VALUES: Final = frozenset({"source", "campaign", "channel", "segment"})
 
 @dataclass(frozen=True, slots=True)
 class HandoffGround:
-    """That roll-ups may be read for a question. owns_elsewhere: see rolled.Ground."""
+    """That roll-ups may be read for a question. owns_elsewhere: see rolled.Ground. has_leads: those of leads,
+    too."""
 
     owns_elsewhere: bool = False
+    has_leads: bool = False
 
 
 def handoff_ground(question: Question) -> HandoffGround | None:
@@ -49,8 +52,12 @@ def ask_handoff_ground(question: Question) -> Ask[HandoffGround | None]:
     layout = LAYOUT if question.kind == INBOUND else NO_LAYOUT
     state = RollUpState.objects.filter(handoffs_zone=question.zone.key, handoffs_layout=layout)
     reader = question.seen_by
+    has_leads = Q(leads_zone=question.zone.key, leads_layout=LAYOUT_OF_LEADS)
+    state = state.annotate(has_leads=ExpressionWrapper(has_leads, BooleanField()))
     if reader is None or not question.leads_teams:
-        return tuples_of(state.values_list("id")[:1]).then(lambda rows: HandoffGround() if rows else None)
+        return tuples_of(state.values_list("has_leads")[:1]).then(
+            lambda rows: next((HandoffGround(has_leads=row[0]) for row in rows), None)
+        )
     own = HandoffRollUp.objects.filter(
         tenant_id=OuterRef("tenant_id"),
         cube="rep",
@@ -58,8 +65,8 @@ def ask_handoff_ground(question: Question) -> Ask[HandoffGround | None]:
         day__range=(question.before.first - timedelta(days=6), question.last),
         member_id=reader.id,
     ).exclude(led_by(reader, "team_id"))
-    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere")[:1]
-    return tuples_of(found).then(lambda rows: next((HandoffGround(row[0]) for row in rows), None))
+    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere", "has_leads")[:1]
+    return tuples_of(found).then(lambda rows: next((HandoffGround(*row) for row in rows), None))
 
 
 def handoff_cube(
@@ -95,7 +102,7 @@ def _cells(question: Question, cube: str) -> QuerySet[HandoffRollUp]:
     return found.filter(**dict.fromkeys(question.without, NOBODY))
 
 
-def _spans(question: Question, cuts: Iterable[date]) -> list[tuple[int, date, date]]:
+def spans_of(question: Question, cuts: Iterable[date]) -> list[tuple[int, date, date]]:
     """(days of a cell, first day, day after): whole weeks where they lie in the period and no cut goes
     through them, else days. cuts: first days of what is told apart."""
     after = question.last + timedelta(days=1)
@@ -167,7 +174,7 @@ def rows_of(
             found = found.filter(**{f"{own}__in": [NOBODY if key is None else key for key in keys]})
         names = ["mqls"] if is_narrow else [*_CELL_COLUMNS, *(["reason"] if by_reason else [])]
         found = found.annotate(key=F(own) if own else F("cube")).order_by()
-        spans = _spans(question, cuts)
+        spans = spans_of(question, cuts)
         if by_day:
             spans = [(1, question.first, question.last + timedelta(days=1))]
         # One select a span: together they are read from the index alone, which "or" would not allow.

@@ -53,6 +53,7 @@ RESOLVER_TABLES = {
     "integrations_drillplan",
     "leads_datawait",
     "routing_simulationrun",
+    "reporting_leadchange",
 }
 # name(arguments): what it may tell before a tenant is known.
 RESOLVER_FUNCTIONS = {
@@ -62,6 +63,7 @@ RESOLVER_FUNCTIONS = {
     "resolve_active_tenants()": "ids and slugs, for work that goes round",
     "tenants_with_unrouted()": "ids of tenants",
     "tenants_with_dirty_handoffs()": "ids of tenants",
+    "tenants_with_changed_leads()": "ids of tenants",
     "oldest_dirty_handoffs()": "when the change that waits longest was written",
     "tenants_with_due_messages(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_timers(timestamp with time zone)": "ids of tenants",
