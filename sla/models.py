@@ -124,6 +124,12 @@ class Timer(TenantModel):
                 fields=["next_at", "tenant"], condition=Q(next_at__isnull=False), name="timer_due_anywhere"
             ),
             models.Index(fields=["tenant", "handoff"], name="timer_by_handoff"),
+            # Those that stood ever: a rebuild of reports asks for them, a few of all.
+            models.Index(
+                fields=["tenant", "handoff"],
+                condition=Q(paused_at__isnull=False) | ~Q(gaps=[]),
+                name="timer_that_stood",
+            ),
             models.Index(
                 fields=["tenant", "member", "-due_at"],
                 condition=Q(clock="owner", target="first_touch", state__in=["met", "breached"]),
