@@ -465,6 +465,14 @@ class HandoffRollUp(TenantModel):
                 name="handoff_rollup_once",
             )
         ]
+        indexes = [
+            # The cells of some of very many campaigns, whatever the period.
+            models.Index(
+                fields=["tenant", "cube", "value", "days", "day"],
+                condition=models.Q(cube__in=["campaign", "reason_campaign"]),
+                name="handoff_rollup_of_campaign",
+            )
+        ]
 
 
 class LeadChange(TenantModel):

@@ -18,7 +18,17 @@ from core.errors import FieldError, ValidationFailed
 from reporting.definitions import COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES
 from reporting.measures import SEGMENTS, TARGETS
 from reporting.models import HandoffFact
-from reporting.selectors import CLOCKS, HOURS, INBOUND, KINDS, LISTED, Question, handoffs_behind, sight_of
+from reporting.selectors import (
+    CLOCKS,
+    HOURS,
+    INBOUND,
+    KINDS,
+    LISTED,
+    Question,
+    handoffs_behind,
+    number_behind,
+    sight_of,
+)
 from routing.models import Pool
 from tenants.models import Member, Role, Tenant
 
@@ -154,15 +164,19 @@ class NumberAsked:
 
     def listed(self, question: Question, *, now: datetime) -> QuerySet[HandoffFact]:
         """The handoffs of it."""
-        return handoffs_behind(
-            question,
-            self.stage,
-            now=now,
-            follow=self.follow,
-            reason=self.reason,
-            before=self.before,
-            weeks=self.weeks,
-        )
+        return handoffs_behind(question, self.stage, now=now, **self._narrowed())
+
+    def count(self, question: Question, *, now: datetime) -> int:
+        """How many these are, two queries at most."""
+        return number_behind(question, self.stage, now=now, **self._narrowed())
+
+    def _narrowed(self) -> dict[str, Any]:
+        return {
+            "follow": self.follow,
+            "reason": self.reason,
+            "before": self.before,
+            "weeks": self.weeks,
+        }
 
 
 #: The parameters that say it.

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from reporting.definitions import COUNTS, UNTOUCHED_HOURS, counted_as
+from reporting.reading import FOR_REPORTS
 from reporting.selectors.questions import midnight
 from tenants.context import current_tenant_id
 
@@ -150,7 +151,6 @@ class Counted:
 
 # Cycles from before times were noted are read by their look: midnight is a day.
 _COUNT: Final = """
-set local jit = off;
 with told as (
     select f.*, c.id is not null as has_cycle, coalesce(c.days_only, '[]'::jsonb) as days_only,
         coalesce(c.touched_at, '[]'::jsonb) as touched,
@@ -236,7 +236,7 @@ def count(first: date, last: date, *, is_history: bool, zone: ZoneInfo, now: dat
         "now": now,
     }
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(FOR_REPORTS + sql, values)
         row = cursor.fetchone()
     return Counted(int(row[0]), _numbers(row, is_history=is_history))
 

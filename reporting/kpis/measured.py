@@ -22,6 +22,7 @@ from reporting.kpis.catalog import ENGAGED_DAYS, ENGAGED_SAMPLE, OPPORTUNITY_DAY
 from reporting.kpis.counted import Brought, Came, Closed, Cost, Engaged, Measured, Opened, Wins
 from reporting.kpis.models import SourceCost
 from reporting.kpis.spans import Span, first_day
+from reporting.reading import FOR_REPORTS
 from reporting.selectors.daily import daily_counts
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground, rows_of
 from reporting.selectors.questions import Question, midnight
@@ -51,8 +52,7 @@ def measure(spans: Sequence[Span], *, zone: ZoneInfo, currency: str) -> Measured
     )
 
 
-_BROUGHT: Final = """set local jit = off;
-select date_trunc('month', day)::date, key, sum(mqls)::bigint, sum({sql})::bigint
+_BROUGHT: Final = """select date_trunc('month', day)::date, key, sum(mqls)::bigint, sum({sql})::bigint
 from ({rows}) as cell {only} group by 1, 2"""
 
 
@@ -62,7 +62,7 @@ def brought_by_source(question: Question, ground: HandoffGround | None) -> dict[
     if rows is None:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_BROUGHT.format(sql=_SQL, rows=rows.sql, only=""), rows.params)
+        cursor.execute(FOR_REPORTS + _BROUGHT.format(sql=_SQL, rows=rows.sql, only=""), rows.params)
         return {(month, key): Brought(mqls, sqls) for month, key, mqls, sqls in cursor.fetchall()}
 
 
@@ -81,7 +81,7 @@ def _brought_by_campaign(
         return {}
     sql = _BROUGHT.format(sql=_SQL, rows=rows.sql, only="where key = any(%s)")
     with connection.cursor() as cursor:
-        cursor.execute(sql, (*rows.params, names))
+        cursor.execute(FOR_REPORTS + sql, (*rows.params, names))
         return {(month, key): Brought(mqls, sqls) for month, key, mqls, sqls in cursor.fetchall()}
 
 

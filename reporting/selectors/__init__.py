@@ -5,7 +5,7 @@ from __future__ import annotations
 from reporting.selectors.behind import any_excused, clocks_behind, stories
 from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, response_times, stages_with_shares
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
-from reporting.selectors.handoffs_behind import LISTED, handoffs_behind
+from reporting.selectors.handoffs_behind import LISTED, handoffs_behind, number_behind
 from reporting.selectors.hours import HOURS, LEAST, Hour, by_hour
 from reporting.selectors.journeys import MOST_SOURCES, Journey, Standing, journey
 from reporting.selectors.names import (
@@ -74,6 +74,7 @@ __all__ = [
     "journey",
     "leads_behind",
     "load_names",
+    "number_behind",
     "rejections",
     "report",
     "response_times",

@@ -18,6 +18,7 @@ from django.db.models.lookups import Exact
 from reporting import measures
 from reporting.measures import ANSWERED, RANGES, Verdict
 from reporting.models import TargetFact
+from reporting.reading import FOR_REPORTS
 from reporting.selectors.questions import SPLITS, Question, facts
 
 Key = UUID | str | None
@@ -58,11 +59,8 @@ class Counted:
 
 
 # The period's clocks and those of the period before are read once, and both countings come from one pass.
-# Clocks of the period before have neither key nor step, for they are told as a whole only. The memory is for
-# sorting one report, in this transaction only, and compiling such a query takes longer than running it.
+# Clocks of the period before have neither key nor step, for they are told as a whole only.
 _REPORT: Final = """
-set local work_mem = '32MB';
-set local jit = off;
 with clock as materialized (
     select present, what, stands, place, closed, seconds, case when present then key end as key,
         case when present then (day - %s) / %s end as step
@@ -151,7 +149,9 @@ def _rows(question: Question, by: str, now: datetime, first_step: date) -> list[
         return []
     drawn = (targets.index(question.lead_target), known.index(Verdict.KEPT), known.index(Verdict.BROKEN))
     with connection.cursor() as cursor:
-        cursor.execute(_REPORT.format(facts=sql), [first_step, question.step_days, *values, *drawn])
+        cursor.execute(
+            FOR_REPORTS + _REPORT.format(facts=sql), [first_step, question.step_days, *values, *drawn]
+        )
         return list(cursor.fetchall())
 
 

@@ -14,6 +14,7 @@ from django.db.models.functions import TruncDate
 
 from reporting.definitions import COUNTS
 from reporting.measures import Rate, Verdict, has_passed, verdict_at
+from reporting.reading import FOR_REPORTS
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.questions import Question, facts
 from reporting.selectors.rolled import Ground, cube_for, day_cells
@@ -57,7 +58,7 @@ def daily_amounts(question: Question, ground: HandoffGround | None) -> dict[date
         return {}
     with connection.cursor() as cursor:
         daily = _DAILY.format(sums="sum(amount)", rows=rows.sql)
-        cursor.execute(f"set local jit = off; {daily}", rows.params)
+        cursor.execute(FOR_REPORTS + daily, rows.params)
         return dict(cursor.fetchall())
 
 

@@ -14,6 +14,7 @@ from django.db.models import Count, QuerySet
 
 from reporting.feedback_measures import DISPUTED, LIVE, OVERTURNED, SILENT, Feedback, counts
 from reporting.models import HandoffFact
+from reporting.reading import FOR_REPORTS
 from reporting.selectors.funnels import key_of
 from reporting.selectors.handoff_cells import handoff_cube, handoff_ground, rows_of
 from reporting.selectors.names import Names
@@ -73,7 +74,6 @@ def feedback_of(
 
 
 _SUMS: Final = """
-set local jit = off;
 select key::text, sum(mqls - imported)::int, sum(live_decided)::int, sum(live_rejected)::int,
     sum(progressing)::int
 from ({rows}) as cell group by 1
@@ -93,7 +93,7 @@ def _rolled(question: Question, column: str, now: datetime) -> dict[Any, Counter
         return {}
     found: dict[Any, Counter[str]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS.format(rows=rows.sql), rows.params)
+        cursor.execute(FOR_REPORTS + _SUMS.format(rows=rows.sql), rows.params)
         for text, mqls, decided, rejected, progressing in cursor.fetchall():
             found[key_of(column, text)] = Counter(
                 mqls=mqls, answered=mqls, decided=decided, rejected=rejected, progressing=progressing

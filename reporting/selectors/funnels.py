@@ -27,6 +27,7 @@ from reporting.definitions import (
     counted_as,
 )
 from reporting.measures import quantiles
+from reporting.reading import FOR_REPORTS
 from reporting.rollups import NOBODY
 from reporting.selectors.created import created
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
@@ -208,9 +209,11 @@ def response_times(question: Question, *, now: datetime, ground: HandoffGround |
     )
 
 
-def whole_of(question: Question, *, now: datetime, ground: HandoffGround | None) -> Tally:
-    """The counts of all handoffs of a question. One query."""
-    return _whole(question, now, ground, None, LATER_STAGES[0])[0]
+def whole_of(
+    question: Question, *, now: datetime, ground: HandoffGround | None, follow: int | None = None
+) -> Tally:
+    """The counts of all handoffs of a question, its `followed` for so many days. One query."""
+    return _whole(question, now, ground, follow, LATER_STAGES[0])[0]
 
 
 # --- Queries ------------------------------------------------------------------------------------------------
@@ -218,7 +221,6 @@ def whole_of(question: Question, *, now: datetime, ground: HandoffGround | None)
 _MEASURES: Final = (*COUNTS, *AMOUNTS)
 _SUMS: Final = ", ".join(f"sum({name})" for name in _MEASURES)
 _WHOLE: Final = """
-set local jit = off;
 with cell as materialized ({rows})
 select 'sums', day + days <= %s, day + days <= %s, null::date, null::int, null::int, null::bigint,
     array[{sums}]::numeric[]
@@ -236,11 +238,9 @@ select 'mqls', null, null, date_trunc('week', day)::date, null, null, null, arra
     from cell group by 4
 """
 _TALLIES: Final = """
-set local jit = off;
 select key::text, day + days <= %s, day + days <= %s, {sums} from ({rows}) as cell group by 1, 2, 3
 """
 _TOP: Final = """
-set local jit = off;
 select key::text, count(*) over () from ({rows}) as cell {where}
 group by key order by sum(mqls) desc, key limit %s
 """
@@ -268,7 +268,7 @@ def _whole(
         return tally, {}, [], ground is not None
     with connection.cursor() as cursor:
         cursor.execute(
-            _WHOLE.format(rows=rows.sql, sums=", ".join(f"sum({name})" for name in _MEASURES)),
+            FOR_REPORTS + _WHOLE.format(rows=rows.sql, sums=", ".join(f"sum({name})" for name in _MEASURES)),
             [*rows.params, *cuts, ATTEMPTS_CODE, WEEK_CODES[cohort_of]],
         )
         for part, is_followed, is_settled, monday, kind, start, length, numbers in cursor.fetchall():
@@ -330,7 +330,7 @@ def top_keys(
     where = "where position(lower(%s) in lower(key)) > 0" if find and is_text else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            _TOP.format(rows=rows.sql, where=where),
+            FOR_REPORTS + _TOP.format(rows=rows.sql, where=where),
             [*rows.params, *([find] if where else []), most or MOST_GROUPS],
         )
         found = cursor.fetchall()
@@ -352,7 +352,7 @@ def tallies_of(
         return {}
     found: dict[Key, Tally] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_TALLIES.format(rows=rows.sql, sums=_SUMS), [*cuts, *rows.params])
+        cursor.execute(FOR_REPORTS + _TALLIES.format(rows=rows.sql, sums=_SUMS), [*cuts, *rows.params])
         for text, is_followed, is_settled, *numbers in cursor.fetchall():
             _add(found.setdefault(key_of(column, text), Tally()), is_followed, is_settled, numbers)
     return found

@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from leads.lifecycle import Stage
 from reporting.definitions import (
     BEHIND,
+    COUNTS,
     DURATIONS,
     ENDS,
     STAGES,
@@ -19,7 +20,8 @@ from reporting.definitions import (
     has_reached_within,
 )
 from reporting.models import HandoffFact
-from reporting.selectors.funnels import first_unfollowed
+from reporting.selectors.funnels import first_unfollowed, whole_of
+from reporting.selectors.handoff_cells import handoff_cube, handoff_ground
 from reporting.selectors.questions import Question, handoff_facts, midnight
 
 #: MQLs that were not followed for long enough yet.
@@ -71,6 +73,10 @@ LISTED: Final = {
 }
 
 
+#: What cells count as the filters on facts do, whenever it is asked.
+_SUMMED: Final = frozenset(COUNTS) & frozenset(BEHIND) - {"untouched"}
+
+
 def handoffs_behind(
     question: Question,
     what: str,
@@ -118,6 +124,30 @@ def handoffs_behind(
     if reason is not None:
         found = found.filter(decision="rejected", reason=reason)
     return found
+
+
+def number_behind(
+    question: Question,
+    what: str,
+    *,
+    now: datetime,
+    follow: int | None = None,
+    reason: str | None = None,
+    before: str = "",
+    weeks: int | None = None,
+) -> int:
+    """How many `handoffs_behind` gives: what the roll-ups say where they say it, else counted."""
+    if reason is None and weeks is None and (what in STAGES or what in _SUMMED):
+        ground = handoff_ground(question)
+        if handoff_cube(question, (), ground) is not None:
+            whole = whole_of(question, now=now, ground=ground, follow=follow)
+            if what not in STAGES:
+                return whole.all[what]
+            # Who reached a stage reached those before it, too.
+            return max(whole.reached(what, follow) - (whole.reached(before, follow) if before else 0), 0)
+    return handoffs_behind(
+        question, what, now=now, follow=follow, reason=reason, before=before, weeks=weeks
+    ).count()
 
 
 def _has_duration(name: str) -> Q:

@@ -12,6 +12,7 @@ from django.db import connection
 
 from feedback.models import Reason
 from reporting.definitions import Share
+from reporting.reading import FOR_REPORTS
 from reporting.selectors.funnels import Key, Tally, TallyGroup, key_of, tallies_of, top_keys
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.names import Names
@@ -54,13 +55,11 @@ class Rejections:
 
 
 _WEEKS: Final = """
-set local jit = off;
 select day >= %s, date_trunc('week', day)::date, {sums} from ({rows}) as cell group by 1, 2 order by 1, 2
 """
 _COUNTED: Final = ("mqls", "accepted", "rejected", "rejected_for_routing", "nurtured", "undecided")
 _SUMS: Final = ", ".join(f"sum({name})::int" for name in _COUNTED)
 _REASONS: Final = """
-set local jit = off;
 with cell as materialized (
     select day >= %s as is_present, reason, case when key::text = any(%s) then key::text end as key,
         date_trunc('week', day)::date as week, mqls
@@ -123,7 +122,7 @@ def _weeks(question: Question, ground: HandoffGround | None) -> tuple[list[tuple
     if rows is None:
         return weeks, before
     with connection.cursor() as cursor:
-        cursor.execute(_WEEKS.format(rows=rows.sql, sums=_SUMS), [question.first, *rows.params])
+        cursor.execute(FOR_REPORTS + _WEEKS.format(rows=rows.sql, sums=_SUMS), [question.first, *rows.params])
         for is_present, monday, *numbers in cursor.fetchall():
             tally = Tally(all=Counter(dict(zip(_COUNTED, numbers, strict=True))))
             if is_present:
@@ -143,7 +142,7 @@ def _reasons(
         return found
     wanted = [str(key) for key in columns]
     with connection.cursor() as cursor:
-        cursor.execute(_REASONS.format(rows=rows.sql), [question.first, wanted, *rows.params])
+        cursor.execute(FOR_REPORTS + _REASONS.format(rows=rows.sql), [question.first, wanted, *rows.params])
         for is_present, reason, key, week, count in cursor.fetchall():
             what = week if week is not None else None if key is None else key_of(column, key)
             found[0 if is_present else 1].setdefault(reason, {})[what] = count

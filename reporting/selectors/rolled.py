@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from reporting.measures import has_passed, place_of, quantiles
 from reporting.models import RollUp, RollUpState
+from reporting.reading import FOR_REPORTS
 from reporting.rollups import CUBES, LAYOUT, NOBODY
 from reporting.selectors.counted import OF_GROUP, OF_WHOLE, Counted, Key, excused_facts, is_true, key_of
 from reporting.selectors.questions import INBOUND, SPLITS, Question, facts, in_sight, led_by
@@ -125,7 +126,6 @@ def _spans(question: Question) -> Q:
 # Cells of the period, of the one before (without key and step, for they are told as a whole only), and the
 # facts whose deadlines passed unnoted, which cells count as running.
 _REPORT: Final = """
-set local jit = off;
 with cell as materialized (
     select true as present, key, (day - %s) / %s as step, target, {counts}, running, unanswered, {lists}
     from ({present}) as now
@@ -291,7 +291,8 @@ def _rows(
     steps: list[Any] = [first_step, question.step_days]
     with connection.cursor() as cursor:
         cursor.execute(
-            _REPORT.format(
+            FOR_REPORTS
+            + _REPORT.format(
                 present=now_sql,
                 before=former_sql,
                 passed=passed_sql,

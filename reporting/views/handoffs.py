@@ -135,10 +135,9 @@ def group_change(by: str, key: Any) -> dict[str, str | None]:
 # --- The leads behind a number ------------------------------------------------------------------------------
 
 
-def _behind(request: TenantRequest) -> tuple[HandoffAsked, Any, list[str]]:
+def _behind(request: TenantRequest) -> tuple[HandoffAsked, params.NumberAsked, list[str]]:
     given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
     number = params.number_asked(given.asked.query)
-    found = number.listed(given.question, now=given.asked.now)
     said = [selectors.LISTED[number.stage]]
     if number.before:
         label = _STAGE_LABELS[number.before]
@@ -149,15 +148,16 @@ def _behind(request: TenantRequest) -> tuple[HandoffAsked, Any, list[str]]:
         said.append(f"followed for {number.follow} days")
     if number.reason is not None:
         said.append(f"reason: {number.reason.replace('_', ' ') or 'none given'}")
-    return given, found, said
+    return given, number, said
 
 
 @require_safe
 @member_required()
 def funnel_leads(request: TenantRequest) -> HttpResponse:
     """GET /funnel/leads: exactly the handoffs that one number counts, with their leads."""
-    given, found, said = _behind(request)
+    given, number, said = _behind(request)
     asked = given.asked
+    found = number.listed(asked.question, now=asked.now)
     page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=("-started_at", "-id"))
     names = selectors.load_names()
     context = {
@@ -167,7 +167,7 @@ def funnel_leads(request: TenantRequest) -> HttpResponse:
             {"label": "Funnel & leaks", "url": asked.link("funnel", rep=None)},
             {"label": "Leads"},
         ],
-        "count": found.count(),
+        "count": number.count(asked.question, now=asked.now),
         "period": period_text(asked.question),
         "chosen": [*said[1:], *_chosen(asked, names)],
         "rows": list(_lead_rows(page.rows, names)),
@@ -224,7 +224,8 @@ def _lead_rows(facts: Iterable[HandoffFact], names: selectors.Names) -> Iterator
 @member_required()
 def funnel_leads_file(request: TenantRequest) -> HttpResponse:
     """GET /funnel/leads.csv, .xlsx: the same as a file."""
-    given, found, _ = _behind(request)
+    given, number, _ = _behind(request)
+    found = number.listed(given.question, now=given.asked.now)
     names = selectors.load_names()
     head = ["Lead", "Company", "MQL", "Furthest stage", "Ended as", "Reason", "Source", "Campaign"]
     head += ["Channel", "Company size", "Tier", "Rep", "First touch", "Decision", "Touches", "Amount"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,11 +15,13 @@ from reporting.measures import BUCKET_ERROR
 from reporting.models import HandoffFact
 from reporting.selectors import (
     HANDOFF_SPLITS,
+    LISTED,
     Question,
     funnel,
     handoff_ground,
     handoffs_behind,
     load_names,
+    number_behind,
     rejections,
     sight_of,
 )
@@ -64,6 +67,26 @@ def test_a_funnel_from_roll_ups_is_the_funnel_from_facts(in_acme: Org, now: date
                 assert (quick.subscribers, quick.leads) == (slow.subscribers, slow.leads)
                 assert quick.durations == slow.durations
     assert rolled > 40
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_number_above_a_list_is_the_length_of_the_list(in_acme: Org, now: datetime, seed: int) -> None:
+    live_through(in_acme, now, random.Random(seed), rounds=4)
+    asked: list[dict[str, Any]] = [{"what": what} for what in LISTED]
+    asked += [{"what": stage, "follow": days} for stage in STAGES for days in FOLLOWED]
+    asked += [{"what": first, "before": second} for first in STAGES for second in STAGES[1:]]
+    asked += [
+        {"what": "mql", "before": "sql", "follow": 30},
+        {"what": "sql", "weeks": 3},
+        {"what": "rejected", "reason": "bad_data"},
+    ]
+    some = 0
+    for question in questions(in_acme, now):
+        for each in asked:
+            number = number_behind(question, **each, now=now)
+            assert number == handoffs_behind(question, **each, now=now).count(), each
+            some += number > 0
+    assert some > 100
 
 
 @pytest.mark.parametrize("seed", range(3))
