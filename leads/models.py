@@ -175,6 +175,7 @@ class Lead(TenantModel):
             models.Index(
                 fields=["tenant", "-updated_at", "-id"], condition=~Q(needs=[]), name="lead_needing_data"
             ),
+            models.Index(fields=["tenant", "id"], condition=Q(is_test=True), name="lead_of_test"),
         ]
 
     @property
@@ -364,6 +365,7 @@ class Handoff(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "owner", "state"], name="handoff_by_owner"),
             models.Index(fields=["tenant", "-started_at"], name="handoff_by_start"),
+            models.Index(fields=["tenant", "id"], condition=Q(kind="outbound"), name="handoff_outbound"),
             models.Index(
                 fields=["tenant", "started_at"],
                 condition=Q(state="open", owner__isnull=True),

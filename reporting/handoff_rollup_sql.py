@@ -101,13 +101,13 @@ _FILL: Final = """with {cells}
 {store} from made
 """
 # What a change adds, put together with what these cells held, which are looked up by the unique key one after
-# the other: a join might compare every cell with each of these. A bucket that nothing is in any more goes; so
+# the other, the tenant in a select of its own (see rollup_sql). A bucket that nothing is in any more goes; so
 # does a cell, by the caller, who is told its id.
 _CHANGE: Final = """with {cells}, merged as (
     select {cell_of_made}, greatest(made.tier_name, kept.tier_name) as tier_name, {both_measures}, listed.*
     from made left join lateral (
         select tier_name, {measures}, {lists} from reporting_handoffrollup as kept
-        where kept.tenant_id = %(tenant)s and {same} limit 1
+        where kept.tenant_id = (select %(tenant)s::uuid) and {same} limit 1
     ) as kept on true cross join lateral (
         select {lists_of_bins_or_none} from (
             select kind, start, sum(n) as n, sum(length) as length from (

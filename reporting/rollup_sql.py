@@ -135,13 +135,15 @@ _FILL: Final = """with {cells}
 {store} from made
 """
 # What a change adds, put together with what these cells held, which are looked up by the unique key one after
-# the other: a join might compare every cell with each of these. A bucket that nothing is in any more is none.
-# An empty cell is removed by the caller, who is told its id.
+# the other: a join might compare every cell with each of these. The tenant stands in a select of its own: of
+# a constant that statistics do not know, a planner expects one row, and reads all its cells by the primary
+# key. A bucket that nothing is in any more is none. An empty cell is removed by the caller, who is told its
+# id.
 _CHANGE: Final = """with {cells}, merged as (
     select {cell_of_made}, greatest(made.tier_name, kept.tier_name) as tier_name, {both_counts}, listed.*
     from made left join lateral (
         select tier_name, {counts}, starts, {lists} from reporting_rollup as kept
-        where kept.tenant_id = %(tenant)s and {same} limit 1
+        where kept.tenant_id = (select %(tenant)s::uuid) and {same} limit 1
     ) as kept on true cross join lateral (
         select {values_of_lists} from (
             select start, {sums_of_lists} from (

@@ -100,7 +100,8 @@ def _convert(field: Field[Any, Any]) -> Convert:
     if isinstance(field, ArrayField):
         of_one = _convert(field.base_field)
         return lambda value: None if value is None else [of_one(each) for each in value]
-    return field.to_python
+    # A left join reads nothing from columns that are never empty.
+    return lambda value: None if value is None else field.to_python(value)
 
 
 def _same(value: Any) -> Any:

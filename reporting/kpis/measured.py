@@ -24,17 +24,26 @@ from reporting.kpis.models import SourceCost
 from reporting.kpis.spans import Span, first_day
 from reporting.reading import FOR_REPORTS
 from reporting.selectors.daily import daily_counts
-from reporting.selectors.handoff_cells import HandoffGround, handoff_ground, rows_of
+from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.questions import Question, midnight
 
 Costs = dict[tuple[date, str], Cost]  # by (month, source or campaign)
 _SQL: Final = counted_as("sql", FOLLOWED_DAYS)
 
 
-def measure(spans: Sequence[Span], *, zone: ZoneInfo, currency: str) -> Measured:
-    """Read all that these months need; ten queries, and one where campaigns have costs."""
-    question = Question(zone=zone, first=first_day(spans), last=spans[-1].last)
-    ground = handoff_ground(question)
+def question_of(spans: Sequence[Span], zone: ZoneInfo) -> Question:
+    """The question about handoffs that these months ask."""
+    return Question(zone=zone, first=first_day(spans), last=spans[-1].last)
+
+
+def measure(
+    spans: Sequence[Span], *, zone: ZoneInfo, currency: str, ground: HandoffGround | None
+) -> Measured:
+    """Read all that these months need; nine queries, and one where campaigns have costs.
+
+    ground: of `question_of` these months.
+    """
+    question = question_of(spans, zone)
     wins, wins_by_source = _wins(spans, zone)
     costs, by_campaign = _costs(spans, currency)
     return Measured(
@@ -43,7 +52,7 @@ def measure(spans: Sequence[Span], *, zone: ZoneInfo, currency: str) -> Measured
         costs=costs,
         campaign_brought=_brought_by_campaign(spans[-1], zone, ground, by_campaign),
         campaign_costs=by_campaign,
-        came=_came(spans, zone),
+        came=_came(spans, zone, ground),
         wins=wins,
         wins_by_source=wins_by_source,
         closed=_closed(spans, zone, currency),
@@ -164,14 +173,15 @@ def _pair(numbers: Sequence[Any] | None) -> tuple[int | None, int | None]:
     return int(numbers[0]), int(numbers[1])
 
 
+# Test leads and outbound handoffs are few, and each have an index: they are read as a whole, and the rest is
+# what is not among them.
 _DEAL: Final = """deal as materialized (
-    select o.opened_at, o.closed_at, o.outcome, o.amount,
-        o.amount is not null and o.currency = %(currency)s as counts,
-        coalesce(h.kind, '') = 'outbound' as is_outbound
-    from leads_opportunity o
-    join leads_lead l on l.tenant_id = o.tenant_id and l.id = o.lead_id
-    left join leads_handoff h on h.tenant_id = o.tenant_id and h.id = o.handoff_id
-    where not l.is_test and o.{at} >= %(first)s and o.{at} < %(after)s
+    select opened_at, closed_at, outcome, amount, amount is not null and currency = %(currency)s as counts,
+        handoff_id is not null and handoff_id in (
+            select id from leads_handoff where kind = 'outbound') as is_outbound
+    from leads_opportunity
+    where {at} >= %(first)s and {at} < %(after)s
+      and lead_id not in (select id from leads_lead where is_test)
 )"""
 _CLOSED: Final = """
 with span(month, since, until) as (values {spans}), {deal},
@@ -222,30 +232,52 @@ def _opened(spans: Sequence[Span], zone: ZoneInfo, currency: str) -> dict[date, 
 
 # --- Leads as they came -------------------------------------------------------------------------------------
 
-# Of the leads only what an opportunity came of is looked up among the facts: few of many.
+# Leads by what they are now; and of those beyond Subscriber the ones that an opportunity came of, which are
+# looked up among the facts: few of many. That a lead came when its fact says lets an index alone say what the
+# lead is now.
 _CAME: Final = """
 with span(month, since, until) as (values {spans})
-select (created_at at time zone %(tz)s)::date,
-    count(*) filter (where stage not in ('subscriber', 'disqualified')),
-    count(*) filter (where stage = 'subscriber'), count(*) filter (where stage = 'disqualified'), 0
-from leads_lead where not is_test and created_at >= %(first)s and created_at < %(after)s group by 1
+{leads}
 union all
 select (f.created_at at time zone %(tz)s)::date, 0, 0, 0, count(distinct f.lead_id)
 from reporting_handofffact f
-join leads_lead l on l.tenant_id = f.tenant_id and l.id = f.lead_id
+join leads_lead l on l.tenant_id = f.tenant_id and l.id = f.lead_id and l.created_at = f.created_at
 where f.kind = 'inbound' and (f.opportunity_at is not null or f.won_at is not null)
   and f.created_at >= %(first)s and f.created_at < %(after)s
   and least(f.opportunity_at, f.won_at) <= f.created_at + %(within)s
   and l.stage not in ('subscriber', 'disqualified') and not l.is_test
 group by 1
 """
+_FROM_LEADS: Final = """select (created_at at time zone %(tz)s)::date,
+    count(*) filter (where stage not in ('subscriber', 'disqualified')),
+    count(*) filter (where stage = 'subscriber'), count(*) filter (where stage = 'disqualified'), 0
+from leads_lead where not is_test and created_at >= %(first)s and created_at < %(after)s group by 1"""
+# Cells, and what waits to be added to them.
+_FROM_CELLS: Final = """select day, sum(leads - subscribers - disqualified)::int, sum(subscribers)::int,
+    sum(disqualified)::int, 0
+from (
+    select day, leads, subscribers, disqualified from reporting_leadrollup
+    where cube = 'all' and value = '' and days = 1 and day >= %(first_day)s and day <= %(last_day)s
+    union all
+    select (created_at at time zone %(tz)s)::date, leads, subscribers, disqualified
+    from reporting_leadchange where created_at >= %(first)s and created_at < %(after)s
+) as came group by day"""
 
 
-def _came(spans: Sequence[Span], zone: ZoneInfo) -> dict[date, Came]:
+def _came(spans: Sequence[Span], zone: ZoneInfo, ground: HandoffGround | None) -> dict[date, Came]:
     """Leads by the day on which they came."""
     days = [(span.month, min(span.leads[0], span.engaged[0]), span.last) for span in spans]
+    leads = _FROM_CELLS if ground is not None and ground.has_leads else _FROM_LEADS
+    rows = _ask(
+        _CAME.replace("{leads}", leads),
+        days,
+        zone,
+        tz=zone.key,
+        first_day=min(first for _, first, _ in days),
+        last_day=max(last for _, _, last in days),
+        within=timedelta(days=OPPORTUNITY_DAYS),
+    )
     found: dict[date, Came] = {}
-    rows = _ask(_CAME, days, zone, tz=zone.key, within=timedelta(days=OPPORTUNITY_DAYS))
     for day, *numbers in rows:
         found[day] = found.get(day, Came()) + Came(*numbers)
     return found

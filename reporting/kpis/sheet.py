@@ -11,16 +11,19 @@ from zoneinfo import ZoneInfo
 
 from reporting.commitments.book import standing_of_count
 from reporting.commitments.days import Days, days_of, last_of
+from reporting.commitments.targets import ask_targets
 from reporting.kpis.catalog import CATALOG, Kind, Unit
 from reporting.kpis.costs import Spent, spent_by_source
 from reporting.kpis.counted import Measured, Wins
-from reporting.kpis.measured import measure
+from reporting.kpis.measured import measure, question_of
 from reporting.kpis.numbers import Number, Reading, read
 from reporting.kpis.spans import Span, spans_of
-from reporting.kpis.targets import NOBODY, Owner, Targets, Term, load_targets, owners_of
+from reporting.kpis.targets import NOBODY, Owner, Targets, Term, ask_owners, targets_with
 from reporting.measures import WATCH_POINTS, standing
+from reporting.selectors.handoff_cells import ask_handoff_ground
 from tenants.calendars import house_calendar_version, load_calendar
 from tenants.models import Tenant
+from tenants.together import answers
 
 MONTHS: Final = 6
 #: Sources that are told one by one.
@@ -91,15 +94,18 @@ class Sheet:
 
 
 def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
-    """All KPIs as they stand in a month (given by its first day). Sixteen queries at most."""
+    """All KPIs as they stand in a month (given by its first day). Fourteen queries at most."""
     zone = ZoneInfo(tenant.time_zone)
     today = now.astimezone(zone).date()
-    targets, owners = load_targets(tenant.target_percent), owners_of()
     spans = spans_of(month, today, MONTHS)
+    promises, owners, ground = answers(
+        ask_targets(tenant.target_percent), ask_owners(), ask_handoff_ground(question_of(spans, zone))
+    )
+    targets = targets_with(promises)
     if month > today:
         lines = tuple(_unbegun(kind, targets.of(kind, month), owners) for kind in CATALOG.values())
         return Sheet(month, today, today, tenant.currency, lines, (), 0, None, targets)
-    measured = measure(spans, zone=zone, currency=tenant.currency)
+    measured = measure(spans, zone=zone, currency=tenant.currency, ground=ground)
     days = _days(zone, spans[-1], now)
     made = tuple(_line(kind, measured, spans, targets, owners, days) for kind in CATALOG.values())
     sources, campaigns = _sources(measured, spans[-1]), _campaigns(measured, spans[-1])

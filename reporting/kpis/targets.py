@@ -14,6 +14,7 @@ from reporting.commitments.targets import Targets as Promises
 from reporting.commitments.targets import load_targets as load_promises
 from reporting.kpis.catalog import CATALOG, Kind
 from reporting.kpis.models import KpiOwner, KpiTarget
+from tenants.together import Ask, Row, answer, tuples_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,15 @@ def _term(row: Any) -> Term:
 
 def load_targets(house_percent: int) -> Targets:
     """All targets of the organisation in scope; two queries."""
+    return targets_with(load_promises(house_percent))
+
+
+def targets_with(promises: Promises) -> Targets:
+    """The same beside what commitments promise; one query."""
     found: dict[str, list[KpiTarget]] = {key: [] for key in CATALOG}
     for row in KpiTarget.objects.all():
         found.setdefault(row.kpi, []).append(row)
-    return Targets({key: tuple(each) for key, each in found.items()}, load_promises(house_percent))
+    return Targets({key: tuple(each) for key, each in found.items()}, promises)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +118,21 @@ NOBODY = Owner()
 
 def owners_of(*keys: str) -> dict[str, list[Owner]]:
     """Who owned these KPIs, or all, the latest first; by KPI. One query."""
-    rows = KpiOwner.objects.select_related("member").order_by("-set_at", "-id")
+    return answer(ask_owners(*keys))
+
+
+def ask_owners(*keys: str) -> Ask[dict[str, list[Owner]]]:
+    """`owners_of` as a question that may be asked with others."""
+    rows = KpiOwner.objects.order_by("-set_at", "-id")
+    told = (rows.filter(kpi__in=keys) if keys else rows).values_list(
+        "kpi", "member_id", "member__name", "member__is_active", "set_at", "set_by"
+    )
+    return tuples_of(told).then(_by_kpi)
+
+
+def _by_kpi(rows: list[Row]) -> dict[str, list[Owner]]:
     found: dict[str, list[Owner]] = {}
-    for row in rows.filter(kpi__in=keys) if keys else rows:
-        member = row.member
-        owner = (
-            Owner(set_at=row.set_at, set_by=row.set_by)
-            if member is None
-            else Owner(member.id, member.name, not member.is_active, row.set_at, row.set_by)
-        )
-        found.setdefault(row.kpi, []).append(owner)
+    for kpi, member_id, name, is_active, set_at, set_by in rows:
+        has_left = member_id is not None and not is_active
+        found.setdefault(kpi, []).append(Owner(member_id, name or "", has_left, set_at, set_by))
     return found
