@@ -83,6 +83,11 @@ def test_a_call_that_is_sent_again_makes_one(acme: Org) -> None:
         ({"query": "from=2026-11-01"}, "/query"),
         ({"query": "period=2d"}, "/period"),
         ({"query": "team=mine"}, "/team"),
+        ({"query": "by=moon"}, "/by"),
+        ({"query": "by=rep", "report": "rejections"}, "/by"),
+        ({"query": "follow=31"}, "/follow"),
+        ({"query": "source=%00"}, "/query"),
+        ({"query": "period=7d&period=30d"}, "/query"),
         ({"often": True}, "/often"),
         ({"frequency": None}, "/frequency"),
     ],
@@ -103,7 +108,9 @@ def test_nobody_gets_what_they_may_not_read(acme: Org) -> None:
 def test_more_than_somebody_can_have_is_a_conflict(acme: Org) -> None:
     for _ in range(MOST):
         assert post(acme, wanted(acme)).status_code == 201
-    assert post(acme, wanted(acme)).status_code == 409
+    answer = post(acme, wanted(acme))
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith(f"{acme.manager.name} gets {MOST} reports already.")
 
 
 def test_another_organisation_s_people_and_subscriptions_are_not_there(acme: Org, globex: Org) -> None:
