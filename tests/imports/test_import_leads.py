@@ -353,6 +353,27 @@ def test_encodings_and_delimiters_are_found(acme: Org, write, now: datetime, con
         assert Lead.objects.get().first_name == "Zoë"
 
 
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "nonsense", "a\x00b"])
+def test_what_is_no_encoding_of_text_is_refused_by_name(
+    acme: Org, write, now: datetime, encoding: str
+) -> None:
+    with pytest.raises(CommandError, match="names an unknown encoding"):
+        call_command(
+            "import_leads", write(HEAD), tenant=acme.tenant.slug, mapping="slaportal", encoding=encoding
+        )
+
+
+def test_utf_16_that_says_no_order_of_bytes_is_refused(acme: Org, write, now: datetime) -> None:
+    path = write((HEAD + "1,a@x.example,Ann,,,,,,\n").encode("utf-16-le"))
+    with pytest.raises(CommandError, match="is not written in utf-16"):
+        call_command("import_leads", path, tenant=acme.tenant.slug, mapping="slaportal", encoding="utf-16")
+
+
+def test_a_head_that_is_no_csv_is_refused(acme: Org, write, now: datetime) -> None:
+    with pytest.raises(ValidationFailed, match="Line 1 of the file is no CSV"):
+        run(acme, write(f'"{"a" * 200_000}",email\n'.encode()), now)
+
+
 def test_what_a_file_is_written_in_is_not_guessed(acme: Org, write, now: datetime) -> None:
     path = write((HEAD + "1,a@x.example,Ann,,,,,,\n2,o@x.example,Zoë,,,,,,\n").encode("cp1252"))
     with pytest.raises(ValidationFailed, match="Line 3 has characters that are not UTF-8") as refused:
