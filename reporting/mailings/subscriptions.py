@@ -98,8 +98,12 @@ def get_subscription(subscription_id: UUID) -> Subscription:
 
 @transaction.atomic
 def end_for(*, subscription_id: UUID, actor: str, now: datetime) -> None:
-    """End somebody's, for them. Raises NotFound."""
-    found = get_subscription(subscription_id)
+    """End somebody's, for them. Raises NotFound, for whoever comes second too."""
+    found: Subscription | None = (
+        Subscription.objects.filter(id=subscription_id).select_for_update(of=("self",)).first()
+    )
+    if found is None:
+        raise NotFound(NONE_SUCH)
     _audit(found, "subscription.ended", actor, now)
     found.delete()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from tenants.models import AuditEntry
 from tenants.services import create_api_key
 from tests.factories import Org
 from tests.reporting.scenes import browser
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +61,21 @@ def test_it_ends_once_and_for_all(acme: Org) -> None:
     assert api(acme).delete(way).status_code == 204
     assert api(acme).delete(way).status_code == 404
     assert api(acme).get(PATH).json() == {"results": [], "next": None}
+    with acme.scope():
+        assert AuditEntry.objects.filter(action="subscription.ended").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_end_it_at_once_one_does(acme: Org) -> None:
+    way = f"{PATH}/{post(acme, wanted(acme)).json()['id']}"
+    start, answers = threading.Barrier(2), []
+
+    def end() -> None:
+        start.wait()
+        answers.append(api(acme).delete(way).status_code)
+
+    in_threads(end, end)
+    assert sorted(answers) == [204, 404]
     with acme.scope():
         assert AuditEntry.objects.filter(action="subscription.ended").count() == 1
 
