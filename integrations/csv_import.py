@@ -169,7 +169,10 @@ def import_file(
     source = look_through(path, mapping, join)
     zone = ZoneInfo(mapping.time_zone or tenant.time_zone)
     report = Report(
-        encoding=said(source.encoding), used=source.used, unused=source.unused, warning=_warning(source)
+        encoding=said(source.encoding),
+        used=source.used,
+        unused=source.unused,
+        warning=_warning(source, mapping),
     )
     run = None if dry_run else _open_run(source, tenant, mapping, now, report)
     actor = f"import:{run.id}" if run else "import:dry-run"
@@ -241,12 +244,16 @@ def look_through(path: Path, mapping: Mapping, join: Path | None = None) -> Sour
     return SourceFile(path, digest.hexdigest(), encoding, delimiter, rows, fields, only, joined, used, unused)
 
 
-def _warning(source: SourceFile) -> str:
-    """What a file of this mapping can never say, where it is what reports begin with."""
-    known = {each for named in source.fields for each in named}
-    if any(each == "stage" or each.endswith("_at") for each in known):
+def _warning(source: SourceFile, mapping: Mapping) -> str:
+    """What a file of this mapping can never say, where it is what reports begin with: one that adds to leads
+    that are here need not say it."""
+    known = {*mapping.constants, *(each for named in source.fields for each in named)}
+    if mapping.update_only or known & {"stage", *DATED}:
         return ""
-    return "No column gives a stage or a date, so nobody becomes an MQL by this file: is this its mapping?"
+    return (
+        "No column gives a stage or the date of one, so nobody becomes an MQL by this file: is this its"
+        " mapping?"
+    )
 
 
 def _names(header: Sequence[str]) -> list[str]:

@@ -432,7 +432,10 @@ def test_too_many_rows_are_refused_before_anything_is_written(
         ({"columns": {"a": "email"}, "constants": {"shoe_size": "1"}}, "/constants/shoe_size"),
         ({"columns": {"a": "email"}, "time_zone": "Mars"}, "/time_zone"),
         ({"columns": {"a": "email"}, "dates": "iso"}, "/dates"),
+        ({"columns": {"a": "email"}, "time_zone": "M" * 5_000}, "/time_zone"),
         ({"columns": {"a": "email"}, "delimiter": "::"}, "/delimiter"),
+        ({"columns": {"a": "email"}, "encoding": ["utf-8"]}, "/encoding"),
+        ({"columns": {"a": "email"}, "values": {"score": "x"}}, "/values/score"),
     ],
 )
 def test_a_bad_mapping_names_the_place(content: object, path: str) -> None:
@@ -643,3 +646,7 @@ def test_the_command_names_the_columns_that_it_read_and_those_that_it_left_out(
     assert "2 columns were read: Email, First Name." in told
     assert "2 columns were left out: Status, CreatedDate." in told
     assert "nobody becomes an MQL by this file: is this its mapping?" in told
+    # Accounts have an id and the day on which they were made, too.
+    accounts = write("Id,Name,CreatedDate\n001A,Okapi,2026-01-05T09:00:00Z\n")
+    call_command("import_leads", str(accounts), tenant="acme", mapping="salesforce", dry_run=True)
+    assert "nobody becomes an MQL by this file: is this its mapping?" in capsys.readouterr().out
