@@ -169,7 +169,10 @@ def import_file(
     source = look_through(path, mapping, join)
     zone = ZoneInfo(mapping.time_zone or tenant.time_zone)
     report = Report(
-        encoding=said(source.encoding), used=source.used, unused=source.unused, warning=_warning(source)
+        encoding=said(source.encoding),
+        used=source.used,
+        unused=source.unused,
+        warning=_warning(source, mapping),
     )
     run = None if dry_run else _open_run(source, tenant, mapping, now, report)
     actor = f"import:{run.id}" if run else "import:dry-run"
@@ -241,12 +244,16 @@ def look_through(path: Path, mapping: Mapping, join: Path | None = None) -> Sour
     return SourceFile(path, digest.hexdigest(), encoding, delimiter, rows, fields, only, joined, used, unused)
 
 
-def _warning(source: SourceFile) -> str:
-    """What a file of this mapping can never say, where it is what reports begin with."""
-    known = {each for named in source.fields for each in named}
-    if any(each == "stage" or each.endswith("_at") for each in known):
+def _warning(source: SourceFile, mapping: Mapping) -> str:
+    """What a file of this mapping can never say, where it is what reports begin with: one that adds to leads
+    that are here need not say it."""
+    known = {*mapping.constants, *(each for named in source.fields for each in named)}
+    if mapping.update_only or known & {"stage", *DATED}:
         return ""
-    return "No column gives a stage or a date, so nobody becomes an MQL by this file: is this its mapping?"
+    return (
+        "No column gives a stage or the date of one, so nobody becomes an MQL by this file: is this its"
+        " mapping?"
+    )
 
 
 def _names(header: Sequence[str]) -> list[str]:
@@ -282,6 +289,7 @@ def _encoding(path: Path, head: bytes, mapping: Mapping) -> str:
     encoding = marked if marked != "utf-8" else mapping.encoding or marked
     line = 1
     try:
+        "".encode(encoding)  # of codecs that are none of text, like hex, a decoder may be had too
         decoder = codecs.getincrementaldecoder(encoding)()
         with path.open("rb") as stream:
             while chunk := stream.read(1 << 20):
@@ -291,8 +299,10 @@ def _encoding(path: Path, head: bytes, mapping: Mapping) -> str:
         line += error.object[: error.start].count(b"\n")
         way_out = "import that, or say what it is written in, in the mapping or as --encoding cp1252"
         raise ValidationFailed(not_text_in(encoding, line, way_out).message) from error
-    except LookupError as error:
-        raise ValidationFailed(f"The mapping names an unknown encoding: {encoding}.") from error
+    except UnicodeError as error:  # UTF-16 and UTF-32 whose file does not say in which order
+        raise ValidationFailed(f"The file is not written in {encoding}: {error}.") from error
+    except (LookupError, ValueError) as error:
+        raise ValidationFailed(f"The mapping names an unknown encoding: {encoding[:40]!r}.") from error
     return encoding
 
 
@@ -300,9 +310,13 @@ def _delimiter(path: Path, encoding: str) -> str:
     """The one of comma, semicolon, tab and bar that parts the header into most columns."""
     with path.open(encoding=encoding, newline="") as stream:
         first = stream.readline(1 << 20)
-    return max(
-        (",", ";", "\t", "|"), key=lambda each: len(next(csv.reader(io.StringIO(first), delimiter=each), []))
-    )
+    try:
+        return max(
+            (",", ";", "\t", "|"),
+            key=lambda each: len(next(csv.reader(io.StringIO(first), delimiter=each), [])),
+        )
+    except csv.Error as error:
+        raise ValidationFailed(f"Line 1 of the file is no CSV: {error}.") from error
 
 
 def _fields(header: Sequence[str], mapping: Mapping) -> tuple[tuple[str, ...], ...]:

@@ -81,10 +81,11 @@ select h.id, h.tenant_id, h.lead_id, h.number, h.is_history, who.member_id, memb
     coalesce(steps.lost_at, deals.lost_at, case when h.outcome = 'lost' then h.closed_at end), h.closed_at,
     coalesce(answer.kind, ''),
     coalesce(given.slug, ''), coalesce(given.side, ''), h.outcome,
-    coalesce(made.touches, 0) + coalesce(told.touches, 0), greatest(coalesce(spans.owners, 0) - 1, 0),
-    coalesce(spans.refused, 0),
+    least(coalesce(made.touches, 0) + coalesce(told.touches, 0), {most_touches}),
+    greatest(coalesce(spans.owners, 0) - 1, 0), coalesce(spans.refused, 0),
     coalesce(clocks.touch_verdict, ''), clocks.touch_seconds, coalesce(clocks.decision_verdict, ''),
-    clocks.decision_seconds, deals.amount, deals.won_amount,
+    clocks.decision_seconds, case when deals.amount is not null then least(deals.amount, {most_money}) end,
+    case when deals.won_amount is not null then least(deals.won_amount, {most_money}) end,
     coalesce(heard.kind, ''), heard.at, clocks.decision_due_at, coalesce(heard.overturned, false),
     coalesce(disputed.state, ''), h.kind
 from leads_handoff h
@@ -176,7 +177,17 @@ left join lateral (
 ) disputed on true
 where h.tenant_id = %(tenant)s and not h.is_test
 """
-_INSERT: Final = _FACTS.format(segment=_segment("account.employees"), lacks=_lacks(), of_clock=_of_clock())
+# What the columns hold. A program that writes touches or opportunities of one lead without end would else
+# stop the facts of everybody.
+_MOST_TOUCHES: Final = 32_767
+_MOST_MONEY: Final = "99999999999999.99"
+_INSERT: Final = _FACTS.format(
+    segment=_segment("account.employees"),
+    lacks=_lacks(),
+    of_clock=_of_clock(),
+    most_touches=_MOST_TOUCHES,
+    most_money=_MOST_MONEY,
+)
 _DELETE: Final = "delete from reporting_handofffact as f where tenant_id = %(tenant)s"
 _GIVE_BACK: Final = f" returning {TOLD.format(row='f')}"
 

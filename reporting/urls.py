@@ -58,6 +58,7 @@ urlpatterns = [
     path("volume", volume.volume, name="volume"),
     *file_paths("volume", volume.volume_file, "volume"),
     path("volume/leads", volume.volume_leads, name="volume_leads"),
+    *file_paths("volume/leads", volume.volume_leads_file, "volume_leads"),
     # The funnel and rejections.
     path("funnel", funnel.funnel, name="funnel"),
     *file_paths("funnel", funnel.funnel_file, "funnel"),

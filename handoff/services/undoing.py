@@ -93,8 +93,9 @@ def _go_on(handoff: Handoff, given: Disposition, actor: Actor, now: datetime) ->
         lead, Stage(before), actor=actor.key, now=now, why="Answer taken back", handoff=handoff
     )
     if handoff.owner_id is not None:
-        routing.take_up({handoff.owner_id: 1}, now=now)
         turn = turn_of(handoff.id, handoff.owner_id)
         if given.reason is not None and given.reason.earns_credit and turn is not None:
+            # Before the load: who routes locks pools first, and loads then.
             routing.take_credit(member_id=handoff.owner_id, pool_id=turn)
+        routing.take_up({handoff.owner_id: 1}, now=now)
     sla.unend(handoff, closed_at=closed_at, now=now)

@@ -190,7 +190,7 @@ def parse_mapping(content: Any, *, name: str) -> Mapping:
             for each in inner
             if not _is_field(each)
         ]
-    errors += _stage_errors(content) + _zone_errors(content)
+    errors += _value_errors(content) + _stage_errors(content) + _zone_errors(content)
     known = {each for fields in columns.values() for each in fields}
     if not {"external_id", "email"} & known:
         errors.append(
@@ -223,6 +223,15 @@ def parse_mapping(content: Any, *, name: str) -> Mapping:
         leaves_out_unknown=content.get("unknown") == "leave_out",
         join=str(content.get("join", "")).strip().casefold(),
     )
+
+
+def _value_errors(content: dict[str, Any]) -> list[FieldError]:
+    values = content.get("values")
+    return [
+        FieldError(f"/values/{name}", "Give an object.")
+        for name, pairs in (values.items() if isinstance(values, dict) else ())
+        if name != "stage" and not isinstance(pairs, dict)
+    ]
 
 
 def _row_errors(content: dict[str, Any], known: set[str]) -> list[FieldError]:
@@ -263,7 +272,7 @@ def _zone_errors(content: dict[str, Any]) -> list[FieldError]:
     try:
         if zone:
             ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError):
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):  # a name may be too long for a file
         return [FieldError("/time_zone", "This is no IANA time zone, such as Europe/Berlin.")]
     dates = content.get("dates", ["iso"])
     if not isinstance(dates, list) or not dates or not all(isinstance(each, str) for each in dates):
@@ -271,4 +280,6 @@ def _zone_errors(content: dict[str, Any]) -> list[FieldError]:
     delimiter = content.get("delimiter", "")
     if not isinstance(delimiter, str) or len(delimiter) > 1:
         return [FieldError("/delimiter", "A delimiter is one character.")]
+    if not isinstance(content.get("encoding", ""), str):
+        return [FieldError("/encoding", "Name one encoding, such as cp1252.")]
     return []

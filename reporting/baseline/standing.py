@@ -164,11 +164,12 @@ def _said(baseline: Baseline) -> dict[str, Any]:
 
 
 def _files(first: date, last: date, zone: ZoneInfo) -> list[str]:
-    """Names of the files that the imported handoffs of these days came from."""
+    """Names of the files that the imported handoffs of these days came from. The select: see
+    reporting.baseline.counting."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select distinct name from reporting_handofffact f"
-            " join leads_importedcycle c on c.tenant_id = %(tenant)s and c.handoff_id = f.id"
+            " join leads_importedcycle c on c.tenant_id = (select %(tenant)s::uuid) and c.handoff_id = f.id"
             " cross join lateral jsonb_array_elements_text(c.files) as file(name)"
             " where f.tenant_id = %(tenant)s and f.is_history and f.started_at >= %(start)s"
             " and f.started_at < %(end)s order by name limit %(most)s",

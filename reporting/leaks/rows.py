@@ -16,6 +16,7 @@ from core.errors import ValidationFailed
 from leads.quality import COMPLETE
 from reporting.leaks.finder.facts import APART, ENOUGH, FAST, FEW, MOVED, SLOW, STAGES, STAYED, Terms
 from reporting.models import HandoffFact
+from reporting.selectors.hours import HOURS
 from reporting.selectors.questions import INBOUND, Question, in_sight
 
 #: Days after accepting that attempts may still be made before they are counted, unless it is closed.
@@ -212,12 +213,15 @@ def _filter(name: str, value: str) -> Q:
 def _hours(value: str) -> list[int]:
     found: set[int] = set()
     for part in value.split(","):
-        first, _, last = part.partition("-")
-        if not all(each.isdecimal() and len(each) <= 3 for each in (first, last or first)):
-            raise ValidationFailed.at(
-                "/hours", "hours are numbers of hours of the week: 17-18,41.", "invalid"
-            )
-        found |= set(range(int(first), min(int(last or first), 167) + 1))
+        first, dash, last = part.partition("-")
+        ends = (first, last if dash else first)
+        hours = range(0)
+        if all(each.isascii() and each.isdecimal() and len(each) <= 3 for each in ends):
+            hours = range(int(ends[0]), int(ends[1]) + 1)
+        if not hours or hours[-1] >= HOURS:
+            text = f"hours are hours of the week from 0, Monday midnight, to {HOURS - 1}: 17-18,41."
+            raise ValidationFailed.at("/hours", text, "invalid")
+        found |= set(hours)
     return sorted(found)
 
 

@@ -6,18 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 
+from core.errors import ValidationFailed
 from leads.lifecycle import Stage
 from notifications.context import Attachment
 from reporting.mailings.words import Line, Part
 from reporting.selectors import stages_with_shares
 from reporting.views import commitments, compliance, funnel, leaks, rejections
-from reporting.views.asked import KEPT
+from reporting.views.asked import KEPT, asked_by
 from tenants.models import Member, Role, Tenant
 from tenants.requests import TenantRequest
 
@@ -27,11 +28,13 @@ _KEPT: Final = frozenset(KEPT) - {"from", "to", "breaches"}
 
 @dataclass(frozen=True, slots=True)
 class MailedReport:
-    """view: the name of its page. readers: who may read it beside an admin; empty is everybody."""
+    """view: the name of its page. readers: who may read it beside an admin; empty is everybody. asked: reads
+    what the page's address asks, and raises ValidationFailed."""
 
     title: str
     view: str
     readers: tuple[Role, ...]
+    asked: Callable[[TenantRequest], object]
     lines: Callable[[TenantRequest], tuple[Line, ...]]
     file: Callable[..., HttpResponse]
     last_head: str = "Change"
@@ -90,18 +93,23 @@ def _size(opportunities: float, high: float) -> str:
 
 
 REPORTS: Final[Mapping[str, MailedReport]] = {
-    "compliance": MailedReport("Compliance", "compliance", (), _compliance, compliance.compliance_file),
-    "funnel": MailedReport("Funnel", "funnel", (), _funnel, funnel.funnel_file, "Rate"),
-    "rejections": MailedReport("Rejections", "rejections", (), _rejections, rejections.rejections_file),
+    "compliance": MailedReport(
+        "Compliance", "compliance", (), asked_by, _compliance, compliance.compliance_file
+    ),
+    "funnel": MailedReport("Funnel", "funnel", (), funnel.asked_of, _funnel, funnel.funnel_file, "Rate"),
+    "rejections": MailedReport(
+        "Rejections", "rejections", (), rejections.asked_of, _rejections, rejections.rejections_file
+    ),
     "commitments": MailedReport(
         "Commitments",
         "commitments",
         commitments.READERS,
+        asked_by,
         _commitments,
         commitments.commitments_file,
         "Target",
     ),
-    "leaks": MailedReport("Leaks", "leaks", leaks.READERS, _leaks, leaks.leaks_file),
+    "leaks": MailedReport("Leaks", "leaks", leaks.READERS, leaks.asked_of, _leaks, leaks.leaks_file),
 }
 
 
@@ -112,8 +120,17 @@ def kept_query(text: str) -> str:
 
 
 def unkept_of(text: str) -> list[str]:
-    """Names of an address's parameters that a subscription does not keep."""
-    return [name for name, _ in parse_qsl(text, keep_blank_values=True) if name not in _KEPT]
+    """Names of an address's parameters that a subscription does not keep: others than those, and what is said
+    of one a second time."""
+    names = [name for name, _ in parse_qsl(text, keep_blank_values=True)]
+    return [name for place, name in enumerate(names) if name not in _KEPT or name in names[:place]]
+
+
+def check(report: MailedReport, query: str, *, tenant: Tenant, member: Member) -> None:
+    """Raises ValidationFailed where its page would refuse these parameters: such a mail would never leave."""
+    if "\x00" in unquote(query):
+        raise ValidationFailed.at("/query", "This has a character that no text can hold (NUL).", "invalid")
+    report.asked(_request(report.view, query, tenant, member))
 
 
 def page_of(report: MailedReport, query: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any, Final
-from urllib.parse import parse_qsl
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,6 @@ from django.urls import reverse
 from core.errors import Conflict, NotFound, ValidationFailed
 from notifications.context import Context, Row, register
 from notifications.outbox import Message, enqueue
-from reporting import params
 from reporting.mailings import reports
 from reporting.mailings.messages import context_from
 from reporting.mailings.models import Subscription
@@ -55,16 +53,17 @@ def subscribe(
     actor: str = "",
 ) -> Subscription:
     """Let somebody have a report by mail. actor: who does it for them, for the audit log; "" for themselves.
-    Raises ValidationFailed at /report, /query; Conflict where they have too many."""
+    Raises ValidationFailed at /report, /query and parameters of it; Conflict where they have too many."""
     if report not in REPORTS or not REPORTS[report].may_read(member):
         raise ValidationFailed.at("/report", "Choose a report that you may read.", "invalid_choice")
     kept = reports.kept_query(query)
-    params.question_for_page(dict(parse_qsl(kept)), tenant=tenant, member=member, now=now)
+    reports.check(REPORTS[report], kept, tenant=tenant, member=member)
     if len(kept) > 1000:
         raise ValidationFailed.at("/query", "These filters are too long to be kept.", "too_long")
     Member.objects.select_for_update(of=("self",)).get(id=member.id)
     if Subscription.objects.filter(member=member).count() >= MOST:
-        raise Conflict(f"You get {MOST} reports already. Remove one first.")
+        who = f"{member.name} gets" if actor else "You get"
+        raise Conflict(f"{who} {MOST} reports already. Remove one first.")
     when: dict[str, Any] = {"frequency": frequency, "weekday": weekday, "day": day, "at": at}
     zone = ZoneInfo(time_zone_of(member=member, tenant=tenant))
     made: Subscription = Subscription.objects.create(
@@ -99,8 +98,12 @@ def get_subscription(subscription_id: UUID) -> Subscription:
 
 @transaction.atomic
 def end_for(*, subscription_id: UUID, actor: str, now: datetime) -> None:
-    """End somebody's, for them. Raises NotFound."""
-    found = get_subscription(subscription_id)
+    """End somebody's, for them. Raises NotFound, for whoever comes second too."""
+    found: Subscription | None = (
+        Subscription.objects.filter(id=subscription_id).select_for_update(of=("self",)).first()
+    )
+    if found is None:
+        raise NotFound(NONE_SUCH)
     _audit(found, "subscription.ended", actor, now)
     found.delete()
 

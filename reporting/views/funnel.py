@@ -71,11 +71,16 @@ def _leaks_of(request: TenantRequest, asked: Asked) -> dict[str, str]:
     return {"leaks_url": asked.link("leaks", by=None), "leaks_card_url": asked.link("leaks_card", by=None)}
 
 
+def asked_of(request: TenantRequest) -> HandoffAsked:
+    """What an address asks. Raises ValidationFailed."""
+    return handoffs_asked(request, selectors.HANDOFF_SPLITS)
+
+
 @require_safe
 @member_required()
 def funnel(request: TenantRequest) -> HttpResponse:
     """GET /funnel: how many leads came how far, where they are lost, and how quickly they move."""
-    given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
+    given = asked_of(request)
     asked = given.asked
     found, names, offered = _report(given)
     head = selectors.HANDOFF_SPLITS[asked.by][1]
@@ -133,7 +138,7 @@ def funnel(request: TenantRequest) -> HttpResponse:
 
 def headline(request: TenantRequest) -> tuple[selectors.Funnel, int | None]:
     """The funnel of the page and for how many days leads are followed, for a mail."""
-    given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
+    given = asked_of(request)
     return _report(given)[0], given.follow
 
 
@@ -324,7 +329,7 @@ def _cohorts(given: HandoffAsked, found: selectors.Funnel) -> list[dict[str, Any
 @member_required()
 def funnel_file(request: TenantRequest) -> HttpResponse:
     """GET /funnel.csv, .xlsx: a table of the page: `table=split` (as is), `durations` or `cohorts`."""
-    given = handoffs_asked(request, selectors.HANDOFF_SPLITS)
+    given = asked_of(request)
     table = params.choice(given.asked.query, "table", _TABLES, _TABLES[0])
     found, _, _ = _report(given)
     if table == "durations":

@@ -42,11 +42,16 @@ def _report(
     return found, names, offered
 
 
+def asked_of(request: TenantRequest) -> HandoffAsked:
+    """What an address asks. Raises ValidationFailed."""
+    return handoffs_asked(request, selectors.REJECTION_SPLITS)
+
+
 @require_safe
 @member_required()
 def rejections(request: TenantRequest) -> HttpResponse:
     """GET /rejections: by reason, over time, by source or campaign, with the acceptance rate."""
-    given = handoffs_asked(request, selectors.REJECTION_SPLITS)
+    given = asked_of(request)
     asked = given.asked
     found, names, offered = _report(given)
     head = selectors.HANDOFF_SPLITS[asked.by][1]
@@ -95,7 +100,7 @@ def rejections(request: TenantRequest) -> HttpResponse:
 
 def headline(request: TenantRequest) -> list[dict[str, Any]]:
     """The cards of the page, for a mail."""
-    given = handoffs_asked(request, selectors.REJECTION_SPLITS)
+    given = asked_of(request)
     return _kpis(given.asked, _report(given)[0])
 
 
@@ -221,7 +226,7 @@ def _reason(asked: Asked, row: selectors.ReasonRow, found: selectors.Rejections)
 @member_required()
 def rejections_file(request: TenantRequest) -> HttpResponse:
     """GET /rejections.csv, .xlsx: a table of the page: `table=reasons`, `groups` or `weeks`."""
-    given = handoffs_asked(request, selectors.REJECTION_SPLITS)
+    given = asked_of(request)
     asked = given.asked
     table = params.choice(asked.query, "table", _TABLES, _TABLES[0])
     found, _, _ = _report(given)

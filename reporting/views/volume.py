@@ -5,20 +5,23 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from leads.models import Handoff
 from reporting import params, selectors
 from reporting.views.asked import Asked, address, file_name, period_text, periods_of
-from reporting.views.clocks import PAGE_SIZE
+from reporting.views.clocks import MOST_LINES, PAGE_SIZE
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
-from web.table_files import table_file
+from web.table_files import CHUNK, cut_at, table_file
 
 _VOLUME_BY: Final = {"source": "Source", "month": "Month", "owner": "Owner"}
 
@@ -111,15 +114,23 @@ def volume_file(request: TenantRequest) -> HttpResponse:
     return table_file(request, file_name(asked, f"volume-by-{by}"), [_VOLUME_BY[by], "MQLs", "Won"], lines)
 
 
+def _leads_asked(request: TenantRequest) -> tuple[Asked, bool, QuerySet[Handoff]]:
+    """What an address asks, whether of won leads, and the handoffs."""
+    asked, _ = _volume_question(request)
+    won = params.choice(asked.query, "won", ("", "1"), "") == "1"
+    return asked, won, selectors.leads_behind(asked.question, won=won)
+
+
+def _order(won: bool) -> tuple[str, str]:
+    return ("-closed_at", "-id") if won else ("-started_at", "-id")
+
+
 @require_safe
 @member_required()
 def volume_leads(request: TenantRequest) -> HttpResponse:
     """GET /volume/leads: the leads behind a number of the volume page."""
-    asked, _ = _volume_question(request)
-    won = params.choice(asked.query, "won", ("", "1"), "") == "1"
-    found = selectors.leads_behind(asked.question, won=won)
-    order = ("-closed_at", "-id") if won else ("-started_at", "-id")
-    page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=order)
+    asked, won, found = _leads_asked(request)
+    page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=_order(won))
     names = selectors.load_names()
     context = {
         "title": "Won leads" if won else "MQLs",
@@ -128,9 +139,40 @@ def volume_leads(request: TenantRequest) -> HttpResponse:
         "period": period_text(asked.question),
         "chosen": [each for each in _chosen_volume(asked, names) if each],
         "rows": page.rows,
+        "csv_url": _volume_link(asked, "volume_leads_csv") + ("&won=1" if won else ""),
         "next_url": next_url(request, page.next),
     }
     return render(request, "reporting/volume_leads.html", context)
+
+
+@require_safe
+@member_required()
+def volume_leads_file(request: TenantRequest) -> HttpResponse:
+    """GET /volume/leads.csv, .xlsx: the same as a file."""
+    asked, won, found = _leads_asked(request)
+    head = ["Lead", "Company", "MQL", "Outcome", "Closed", "Source", "Owner", "Imported"]
+    rows = found.order_by(*_order(won))[: MOST_LINES + 1].iterator(chunk_size=CHUNK)
+    lines = cut_at((_line(row, asked.question.zone) for row in rows), MOST_LINES)
+    return table_file(request, file_name(asked, "won-leads" if won else "mqls"), head, lines)
+
+
+def _line(row: Handoff, zone: ZoneInfo) -> list[Any]:
+    started, closed = (
+        at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if at else "" for at in (row.started_at, row.closed_at)
+    )
+    owner = row.owner.name if row.owner else ""
+    imported = "yes" if row.is_history else ""
+    lead = row.lead
+    return [
+        lead.full_name,
+        lead.company_name,
+        started,
+        row.get_outcome_display(),
+        closed,
+        row.source,
+        owner,
+        imported,
+    ]
 
 
 def _chosen_volume(asked: Asked, names: selectors.Names) -> list[str]:

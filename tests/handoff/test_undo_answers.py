@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from core.errors import Conflict, NotOwner
 from feedback.models import Disposition
@@ -103,6 +105,24 @@ def test_a_lead_that_is_undecided_is_so_again(acme: Org, ruth: Lead, later: date
         assert findings == []
     answer(acme, ruth, later + timedelta(minutes=1))
     assert handoff_of(acme, ruth).state == "closed"
+
+
+@pytest.mark.parametrize("act", ["answer", "undo"])
+def test_a_turn_is_counted_before_the_load_in_the_order_of_routing(
+    acme: Org, ruth: Lead, later: datetime, act: str
+) -> None:
+    """Who routes locks pools first and then loads; the other way round, the two would wait for each other."""
+    if act == "undo":
+        reject(acme, ruth, later)
+    with CaptureQueriesContext(connection) as done:
+        if act == "undo":
+            undo(acme, ruth, later + timedelta(seconds=9))
+        else:
+            reject(acme, ruth, later)
+    locks = [query["sql"] for query in done if "FOR UPDATE" in query["sql"].upper()]
+    pool = min(place for place, sql in enumerate(locks) if "routing_pool" in sql)
+    load = min(place for place, sql in enumerate(locks) if "routing_repload" in sql)
+    assert pool < load
 
 
 @pytest.mark.parametrize("answer", [nurture, lose, disqualify])

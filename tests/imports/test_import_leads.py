@@ -353,6 +353,27 @@ def test_encodings_and_delimiters_are_found(acme: Org, write, now: datetime, con
         assert Lead.objects.get().first_name == "Zoë"
 
 
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "nonsense", "a\x00b"])
+def test_what_is_no_encoding_of_text_is_refused_by_name(
+    acme: Org, write, now: datetime, encoding: str
+) -> None:
+    with pytest.raises(CommandError, match="names an unknown encoding"):
+        call_command(
+            "import_leads", write(HEAD), tenant=acme.tenant.slug, mapping="slaportal", encoding=encoding
+        )
+
+
+def test_utf_16_that_says_no_order_of_bytes_is_refused(acme: Org, write, now: datetime) -> None:
+    path = write((HEAD + "1,a@x.example,Ann,,,,,,\n").encode("utf-16-le"))
+    with pytest.raises(CommandError, match="is not written in utf-16"):
+        call_command("import_leads", path, tenant=acme.tenant.slug, mapping="slaportal", encoding="utf-16")
+
+
+def test_a_head_that_is_no_csv_is_refused(acme: Org, write, now: datetime) -> None:
+    with pytest.raises(ValidationFailed, match="Line 1 of the file is no CSV"):
+        run(acme, write(f'"{"a" * 200_000}",email\n'.encode()), now)
+
+
 def test_what_a_file_is_written_in_is_not_guessed(acme: Org, write, now: datetime) -> None:
     path = write((HEAD + "1,a@x.example,Ann,,,,,,\n2,o@x.example,Zoë,,,,,,\n").encode("cp1252"))
     with pytest.raises(ValidationFailed, match="Line 3 has characters that are not UTF-8") as refused:
@@ -411,7 +432,10 @@ def test_too_many_rows_are_refused_before_anything_is_written(
         ({"columns": {"a": "email"}, "constants": {"shoe_size": "1"}}, "/constants/shoe_size"),
         ({"columns": {"a": "email"}, "time_zone": "Mars"}, "/time_zone"),
         ({"columns": {"a": "email"}, "dates": "iso"}, "/dates"),
+        ({"columns": {"a": "email"}, "time_zone": "M" * 5_000}, "/time_zone"),
         ({"columns": {"a": "email"}, "delimiter": "::"}, "/delimiter"),
+        ({"columns": {"a": "email"}, "encoding": ["utf-8"]}, "/encoding"),
+        ({"columns": {"a": "email"}, "values": {"score": "x"}}, "/values/score"),
     ],
 )
 def test_a_bad_mapping_names_the_place(content: object, path: str) -> None:
@@ -622,3 +646,7 @@ def test_the_command_names_the_columns_that_it_read_and_those_that_it_left_out(
     assert "2 columns were read: Email, First Name." in told
     assert "2 columns were left out: Status, CreatedDate." in told
     assert "nobody becomes an MQL by this file: is this its mapping?" in told
+    # Accounts have an id and the day on which they were made, too.
+    accounts = write("Id,Name,CreatedDate\n001A,Okapi,2026-01-05T09:00:00Z\n")
+    call_command("import_leads", str(accounts), tenant="acme", mapping="salesforce", dry_run=True)
+    assert "nobody becomes an MQL by this file: is this its mapping?" in capsys.readouterr().out

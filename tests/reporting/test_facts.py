@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from leads.models import DirtyHandoff
 from leads.services import mark_dirty
@@ -166,3 +167,23 @@ def test_two_drains_and_a_writer_at_once_leave_true_facts(acme: Org, now: dateti
         found = dict(touches.values_list("handoff_id", "verdict"))
         assert found == dict.fromkeys(handoffs, "met")
         assert TargetFact.objects.count() == Timer.objects.count()
+
+
+def test_clocks_and_their_handoffs_are_not_compared_one_by_one(in_acme: Org, now: datetime) -> None:
+    """A planner that knows nothing of an organisation expects one row of it, and would with thousands."""
+    handoffs = [
+        hand_over(in_acme, at=now - timedelta(hours=hours), owner=in_acme.reps[0]) for hours in (1, 2)
+    ]
+    plans: list[str] = []
+
+    def explained(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "insert into reporting_targetfact" in sql:
+            context["cursor"].cursor.execute(f"explain {sql}", params)
+            plans.append("\n".join(line for (line,) in context["cursor"].cursor.fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        drain_tenant(in_acme.id)
+    assert TargetFact.objects.filter(handoff__in=handoffs).count() == 8
+    assert len(plans) == 2
+    assert not [plan for plan in plans if "Join Filter: (t.handoff_id = h.id)" in plan]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from leads.models import Account, Handoff, Lead, Opportunity
+from leads.models import Account, Handoff, Lead, Opportunity, Touch
 from leads.services import mark_dirty
 from reporting.facts import drain_tenant, rebuild
 from reporting.models import HandoffFact, RollUpState
@@ -106,3 +106,18 @@ def test_amounts_are_those_in_the_organisation_s_currency(in_acme: Org, now: dat
         )
     fact = fact_of(in_acme, handoff, now)
     assert (fact.amount, fact.won_amount) == (Decimal(157), Decimal(50))
+
+
+def test_touches_and_money_without_end_of_one_lead_do_not_stop_the_facts_of_all(
+    in_acme: Org, now: datetime
+) -> None:
+    handoff = hand_over(in_acme, at=now, owner=in_acme.reps[0])
+    known = {"lead": handoff.lead, "handoff": handoff}
+    Touch.objects.bulk_create(Touch(**known, kind="call", at=now, logged_at=now) for _ in range(32_768))
+    dear = {"amount": Decimal("999999999999.99"), "currency": "EUR", "opened_at": now, "updated_at": now}
+    Opportunity.objects.bulk_create(
+        Opportunity(**known, **dear, outcome="won", closed_at=now) for _ in range(101)
+    )
+    found = fact_of(in_acme, handoff, now)
+    assert (found.touches, found.amount) == (32_767, Decimal("99999999999999.99"))
+    assert found.won_amount == found.amount

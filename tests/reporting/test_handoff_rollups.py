@@ -196,3 +196,36 @@ def test_an_organisation_from_before_gets_theirs_at_its_first_drain(in_acme: Org
     mark_dirty([handoff.id], now)
     drain_tenant(in_acme.id)
     assert all_cells() == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "back\\slash",
+        'quo"te',
+        "o'clock",
+        "(a,b)",
+        "{a,b}",
+        "NULL",
+        " blanks ",
+        "%(tenant)s",
+        "two\nlines",
+        "ü\u2028😀",
+    ],
+)
+def test_whatever_a_source_is_called_its_cells_follow_its_changes(
+    in_acme: Org, now: datetime, name: str
+) -> None:
+    one, other = (
+        hand_over(in_acme, at=now, owner=in_acme.reps[0], source=name, campaign=name, channel=name)
+        for _ in range(2)
+    )
+    drain_tenant(in_acme.id)
+    Handoff.objects.filter(id=one.id).update(source="Corrected")
+    Handoff.objects.filter(id=other.id).update(campaign=f"{name}2")
+    mark_dirty([one.id, other.id], now)
+    drain_tenant(in_acme.id)
+    found = all_cells()
+    assert HandoffRollUp.objects.filter(cube="source", value=name, mqls=1).count() == 2  # a day and a week
+    rebuild(in_acme.id)
+    assert all_cells() == found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
-from leads.models import Handoff
+from leads.models import Handoff, Lead
 from tenants.clock import database_clock
 from tenants.services import create_api_key
 from tests.factories import Org
@@ -120,6 +123,22 @@ def test_the_list_of_a_number_of_volume_is_that_of_its_page(volume: Org, query: 
     assert [each["id"] for each in listed] == [str(row.id) for row in page["rows"]]
     total = call(volume, f"volume?{query.replace('won=1', '').strip('&')}").json()["total"]
     assert len(listed) == total["won" if "won" in query else "mqls"]
+
+
+@pytest.mark.parametrize("query", ["", "won=1", "source=none", "owner=none", "won=1&period=7d"])
+def test_the_leads_of_volume_come_as_a_file_too(volume: Org, query: str) -> None:
+    visitor = browser(volume.admin)
+    with volume.scope():
+        Lead.objects.update(last_name="=1+1", first_name="")
+    page = visitor.get(f"/volume/leads?{query}")
+    address = page.context["csv_url"]
+    assert escape(address) in page.content.decode()
+    lines = list(csv.reader(io.StringIO(visitor.get(address).content.decode("utf-8-sig"))))
+    assert lines[0][:3] == ["Lead", "Company", "MQL"]
+    assert [line[5] for line in lines[1:]] == [row.source for row in page.context["rows"]]
+    assert {line[0] for line in lines[1:]} <= {"'=1+1"}
+    book = visitor.get(address.replace(".csv", ".xlsx"))
+    assert (book.status_code, book.content[:2]) == (200, b"PK")
 
 
 def test_a_deal_is_listed_where_it_was_won_whenever_its_lead_came(volume: Org) -> None:

@@ -64,6 +64,12 @@ def test_each_report_comes_with_its_numbers_and_its_table(scene: Org, report: st
     assert f"/{report}?source=Webinar" in sent.body
 
 
+@pytest.mark.parametrize("query", ["by=moon", "source=%00"])
+def test_filters_with_which_no_mail_could_ever_leave_are_refused(scene: Org, query: str) -> None:  # noqa: F811
+    assert subscribe(scene.manager, report="funnel", query=query).status_code == 422
+    assert not Subscription.objects.exists()
+
+
 def test_a_rep_may_not_have_what_they_may_not_read(scene: Org) -> None:  # noqa: F811
     assert subscribe(scene.reps[0], report="leaks").status_code == 422
     assert not Subscription.objects.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from tenants.models import AuditEntry
 from tenants.services import create_api_key
 from tests.factories import Org
 from tests.reporting.scenes import browser
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +65,21 @@ def test_it_ends_once_and_for_all(acme: Org) -> None:
         assert AuditEntry.objects.filter(action="subscription.ended").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_end_it_at_once_one_does(acme: Org) -> None:
+    way = f"{PATH}/{post(acme, wanted(acme)).json()['id']}"
+    start, answers = threading.Barrier(2), []
+
+    def end() -> None:
+        start.wait()
+        answers.append(api(acme).delete(way).status_code)
+
+    in_threads(end, end)
+    assert sorted(answers) == [204, 404]
+    with acme.scope():
+        assert AuditEntry.objects.filter(action="subscription.ended").count() == 1
+
+
 def test_a_call_that_is_sent_again_makes_one(acme: Org) -> None:
     first = post(acme, wanted(acme), **{"Idempotency-Key": "funnel-1"}).json()
     assert post(acme, wanted(acme), **{"Idempotency-Key": "funnel-1"}).json() == first
@@ -83,6 +100,11 @@ def test_a_call_that_is_sent_again_makes_one(acme: Org) -> None:
         ({"query": "from=2026-11-01"}, "/query"),
         ({"query": "period=2d"}, "/period"),
         ({"query": "team=mine"}, "/team"),
+        ({"query": "by=moon"}, "/by"),
+        ({"query": "by=rep", "report": "rejections"}, "/by"),
+        ({"query": "follow=31"}, "/follow"),
+        ({"query": "source=%00"}, "/query"),
+        ({"query": "period=7d&period=30d"}, "/query"),
         ({"often": True}, "/often"),
         ({"frequency": None}, "/frequency"),
     ],
@@ -103,7 +125,9 @@ def test_nobody_gets_what_they_may_not_read(acme: Org) -> None:
 def test_more_than_somebody_can_have_is_a_conflict(acme: Org) -> None:
     for _ in range(MOST):
         assert post(acme, wanted(acme)).status_code == 201
-    assert post(acme, wanted(acme)).status_code == 409
+    answer = post(acme, wanted(acme))
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith(f"{acme.manager.name} gets {MOST} reports already.")
 
 
 def test_another_organisation_s_people_and_subscriptions_are_not_there(acme: Org, globex: Org) -> None:
