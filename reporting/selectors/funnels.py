@@ -220,6 +220,9 @@ def whole_of(
 
 _MEASURES: Final = (*COUNTS, *AMOUNTS)
 _SUMS: Final = ", ".join(f"sum({name})" for name in _MEASURES)
+_BUCKETS: Final = (
+    "unnest(kinds) as kind, unnest(starts) as start, unnest(counts) as n, unnest(seconds) as length"
+)
 _WHOLE: Final = """
 with cell as materialized ({rows})
 select 'sums', day + days <= %s, day + days <= %s, null::date, null::int, null::int, null::bigint,
@@ -227,12 +230,10 @@ select 'sums', day + days <= %s, day + days <= %s, null::date, null::int, null::
     from cell group by 2, 3
 union all
 select 'spread', null, null, null, kind, start, sum(length)::bigint, array[sum(n)]
-    from cell cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
-    where kind <= %s group by kind, start
+    from (select {buckets} from cell) as bucket where kind <= %s group by kind, start
 union all
 select 'weeks', null, null, date_trunc('week', day)::date, null, start, null, array[sum(n)]
-    from cell cross join lateral unnest(kinds, starts, counts, seconds) as bucket(kind, start, n, length)
-    where kind = %s group by 4, start
+    from (select day, {buckets} from cell) as bucket where kind = %s group by 4, start
 union all
 select 'mqls', null, null, date_trunc('week', day)::date, null, null, null, array[sum(mqls)]
     from cell group by 4
@@ -268,7 +269,7 @@ def _whole(
         return tally, {}, [], ground is not None
     with connection.cursor() as cursor:
         cursor.execute(
-            FOR_REPORTS + _WHOLE.format(rows=rows.sql, sums=", ".join(f"sum({name})" for name in _MEASURES)),
+            FOR_REPORTS + _WHOLE.format(rows=rows.sql, sums=_SUMS, buckets=_BUCKETS),
             [*rows.params, *cuts, ATTEMPTS_CODE, WEEK_CODES[cohort_of]],
         )
         for part, is_followed, is_settled, monday, kind, start, length, numbers in cursor.fetchall():

@@ -124,7 +124,8 @@ def _spans(question: Question) -> Q:
 
 
 # Cells of the period, of the one before (without key and step, for they are told as a whole only), and the
-# facts whose deadlines passed unnoted, which cells count as running.
+# facts whose deadlines passed unnoted, which cells count as running. Lists are unnested side by side among
+# the columns, the shorter filled up with nulls: a function joined to each cell would keep its rows first.
 _REPORT: Final = """
 with cell as materialized (
     select true as present, key, (day - %s) / %s as step, target, {counts}, running, unanswered, {lists}
@@ -150,10 +151,9 @@ union all
 select 'times', present, key::text, target, array_agg(start), array_agg(in_time::int), array_agg(late::int),
     array_agg(seconds::bigint)
     from (
-        select present, key, target, bucket.starts as start, {sums}
-        from cell
-        cross join lateral unnest({lists}) as bucket({lists})
-        group by present, key, target, bucket.starts
+        select present, key, target, starts as start, {sums}
+        from (select present, key, target, {unnested} from cell) as bucket
+        group by present, key, target, starts
     ) as binned group by present, key, target
 union all
 select 'excused', true, key::text, target, array[number]::int[], null, null, null
@@ -179,21 +179,30 @@ _COLUMNS_OF_PAUSES: Final = (
     "shift_seconds",
 )
 # What of a cell is read, with pauses as measured and ignored.
-_LISTS: Final = "starts, in_time, late, seconds"
+_LISTS: Final = ("starts", "in_time", "late", "seconds")
+_SHIFTS: Final = ("shift_in_time", "shift_late", "shift_seconds")
+
+
+def _of_lists(*names: str) -> dict[str, str]:
+    return {
+        "lists": ", ".join(names),
+        "unnested": ", ".join(f"unnest({name}) as {name}" for name in names),
+        "no_lists": ", ".join("'{}'" for _ in names),
+    }
+
+
 _MEASURED: Final = {
     "counts": "kept, broken, called_off",
-    "lists": _LISTS,
-    "no_lists": "'{}', '{}', '{}', '{}'",
-    "sums": "sum(bucket.in_time) as in_time, sum(bucket.late) as late, sum(bucket.seconds) as seconds",
+    "sums": "sum(in_time) as in_time, sum(late) as late, sum(seconds) as seconds",
+    **_of_lists(*_LISTS),
 }
 _IGNORING: Final = {
     "counts": """kept - kept_by_pause as kept, broken + kept_by_pause + called_off_by_pause as broken,
         called_off - called_off_by_pause as called_off""",
-    "lists": f"{_LISTS}, shift_in_time, shift_late, shift_seconds",
-    "no_lists": "'{}', '{}', '{}', '{}', '{}', '{}', '{}'",
-    "sums": """sum(bucket.in_time + coalesce(bucket.shift_in_time, 0)) as in_time,
-            sum(bucket.late + coalesce(bucket.shift_late, 0)) as late,
-            sum(bucket.seconds + coalesce(bucket.shift_seconds, 0)) as seconds""",
+    "sums": """sum(in_time + coalesce(shift_in_time, 0)) as in_time,
+            sum(late + coalesce(shift_late, 0)) as late,
+            sum(seconds + coalesce(shift_seconds, 0)) as seconds""",
+    **_of_lists(*_LISTS, *_SHIFTS),
 }
 
 
