@@ -485,6 +485,22 @@ def test_what_keeps_a_draft_from_being_published_is_said_when_it_is_checked(
     assert path in text_of(as_(acme.admin).get(f"{DRAFT}/check"))
 
 
+def test_the_check_names_all_that_keeps_a_draft_from_being_published_at_once(acme: Org) -> None:
+    """Not the next reason when the one before is mended."""
+    gone = {"field": "lead.lists", "op": "contains", "value": "gone"}
+    content = {
+        **DEFAULT_CRITERIA,
+        "rule": {"any": [gone, {"all": []}]},
+        "required_by_tier": {"gone": ["phone"]},
+    }
+    call(acme, "PUT", "criteria/draft", {"content": content})
+    checked = call(acme, "POST", "criteria/draft/check").json()
+    places = ["/rule/any/1", "/rule/any/0/value", "/required_by_tier/gone"]
+    assert [each["path"] for each in checked["problems"]] == places
+    page = text_of(as_(acme.admin).get(f"{DRAFT}/check"))
+    assert all(place in page for place in places)
+
+
 def test_a_rule_that_asks_nothing_at_all_may_be_meant_and_is_told(acme: Org) -> None:
     content = {**DEFAULT_CRITERIA, "rule": EMPTY}
     call(acme, "PUT", "criteria/draft", {"content": content})
