@@ -155,7 +155,7 @@ def test_the_page_the_file_and_the_call_say_the_same(
     client = browser(acme.marketing)
     with django_assert_max_num_queries(20):
         page = text_of(client.get("/data-quality"))
-    assert "75% 3 of 4, 1 wrong" in page
+    assert "75% 3 of 4 1 wrong" in page
     assert "foreign" not in page
     assert '"web","4"' in client.get("/data-quality.csv").content.decode().replace("web,4", '"web","4"')
     answer = Client().get("/api/v1/reports/data-quality", headers=acme.auth).json()
