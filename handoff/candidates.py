@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from handoff import words
-from routing.decide import TURN, Strategy, turn_step
+from routing.decide import BESIDE, OWNER, TURN, Strategy, turn_step
 from routing.models import Pool
 from routing.traces import AFTER, candidates_of
 from web.templatetags.sp import DASH
@@ -79,7 +79,7 @@ def groups_of(
         chosen = any(line["result"] == "chosen" for line in lines)
         told = _with_turns(lines, reason if decides else "")
         following = asked[place + 1] if slug in passed_on and place + 1 < len(asked) else ""
-        opens = [line["opens_at"] for line in lines if line.get("opens_at")]
+        opens = [line["opens_at"] for line in lines if line.get("opens_at") and line.get(OWNER) != BESIDE]
         closed = bool(passed_on) and not chosen
         groups.append(
             Group(

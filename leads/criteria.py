@@ -297,15 +297,20 @@ def _seen(leaf: Leaf) -> str:
 
 def publishing_errors(content: object) -> list[FieldError]:
     """What keeps criteria from being put in force, as lists and tiers are now, each with its place."""
-    errors = check_content(content) or unknown_lists(content)
-    if errors or not isinstance(content, dict) or not content.get("required_by_tier"):
-        return errors
-    return check_tiers(content, tiers_in_force())
+    return check_content(content) or _not_there(content)
 
 
 def draft_errors(content: object) -> list[FieldError]:
     """As `publishing_errors`, for what nobody put in force before: no group of it may be empty."""
-    return check_content(content) or groups_without_conditions(content) or publishing_errors(content)
+    return check_content(content) or [*groups_without_conditions(content), *_not_there(content)]
+
+
+def _not_there(content: object) -> list[FieldError]:
+    """The lists and tiers that a content in good form names, and that there are not."""
+    errors = unknown_lists(content)
+    if isinstance(content, dict) and content.get("required_by_tier"):
+        errors += check_tiers(content, tiers_in_force())
+    return errors
 
 
 def check_publishable(content: object) -> None:

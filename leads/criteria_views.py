@@ -20,7 +20,7 @@ from leads.criteria import check_draft, check_publishable, draft_errors, publish
 from leads.criteria_drafts import begin_draft
 from leads.criteria_form import CriteriaDraft, draft_of, read_draft
 from leads.criteria_preview import MOST, USUAL, CriteriaPreview, preview_criteria
-from leads.criteria_words import changes, doubtful, sentences, without_changes
+from leads.criteria_words import changes, doubtful, place, sentences, without_changes
 from leads.list_names import ListNames, naming
 from leads.models import CriteriaVersion
 from leads.plain import plain_form_of
@@ -251,7 +251,7 @@ def _answer(
         "form": form,
         "refused": refused.message if refused else "",
         "current": current,
-        "problems": [{"text": f"{each.path or 'The criteria'}: {each.message}"} for each in errors]
+        "problems": [{"text": f"{place(each.path, version.content)}: {each.message}"} for each in errors]
         or [{"text": each.message, "test_lead": test_lead_of(each)} for each in guarded],
         "changes": naming(changes)(current.content, version.content) if current else [],
         "warnings": doubtful(version.content),

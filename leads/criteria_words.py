@@ -21,6 +21,16 @@ EXCLUDED: Final = "Never qualifies"
 SCORE: Final = "Score"
 _MOST_DOUBTS: Final = 20
 _NOBODY_ASKED: Final = "Engagement and intent: nothing is asked, so whoever fits qualifies."
+_PLACES: Final = {
+    "fit": "Fit",
+    "rule": "Engagement and intent",
+    "exclude": EXCLUDED,
+    "score": SCORE,
+    "required": "Must be known",
+    "required_by_tier": "More for some SLA tiers",
+    "valid": "What counts as missing",
+    "hold": "Hold for enrichment",
+}
 #: What says the same as leaving the part out.
 _LEFT_OUT: Final[Mapping[str, Any]] = {
     "score": {"from": OUTSIDE},
@@ -43,6 +53,20 @@ def sentences(content: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     if points:
         parts.append((SCORE, points))
     return [*parts, *requirement_sentences(content)]
+
+
+def place(path: str, content: Mapping[str, Any]) -> str:
+    """Where in the editor an error of a content is put right: "Never qualifies, Rivals (/exclude/0/when)"."""
+    part, _, rest = path.removeprefix("/").partition("/")
+    score = content.get("score")
+    listed = content.get("exclude") if part == "exclude" else None
+    if part == "score" and isinstance(score, Mapping):
+        listed, rest = score.get("signals"), rest.removeprefix("signals/")
+    at = rest.partition("/")[0]
+    known = isinstance(listed, list) and at.isdecimal() and int(at) < len(listed)
+    entry = listed[int(at)] if known and listed else None
+    name = f", {entry['name']}" if isinstance(entry, Mapping) and entry.get("name") else ""
+    return f"{_PLACES.get(part, 'The criteria')}{name}{f' ({path})' if path else ''}"
 
 
 def doubtful(content: Mapping[str, Any]) -> list[str]:

@@ -126,7 +126,8 @@ def _message(alarms: Sequence[SourceAlarm], people: Sequence[UUID]) -> Message:
         event_id=alarms[0].id,
         subject=f"{_SUBJECT}{alarms[0].id}",
         member_ids=people,
-        data={"alarm": str(alarms[0].id), "alarms": [str(alarm.id) for alarm in alarms]},
+        # Not "alarms": what a row holds goes before what is said of it, and a webhook says each of them.
+        data={"alarm": str(alarms[0].id), "alarm_ids": [str(alarm.id) for alarm in alarms]},
     )
 
 
@@ -137,7 +138,7 @@ def install() -> None:
 
 def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
     """The words of each message. See notifications.context."""
-    named = {row.id: row.data.get("alarms") or [row.subject.removeprefix(_SUBJECT)] for row in rows}
+    named = {row.id: row.data.get("alarm_ids") or [row.subject.removeprefix(_SUBJECT)] for row in rows}
     ids = {each for ids in named.values() for each in ids}
     alarms = {str(alarm.id): alarm for alarm in SourceAlarm.objects.filter(id__in=ids)}
     found = {}

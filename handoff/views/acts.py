@@ -28,7 +28,6 @@ from handoff.views.dialogs import after, answer, dialog, posted
 from leads.lifecycle import Stage, can_move
 from leads.models import Handoff, Lead
 from leads.sql_bar import answers_of
-from tenants.refusals import REFUSED
 from tenants.requests import TenantRequest
 
 
@@ -61,7 +60,7 @@ def accept(request: TenantRequest, lead_id: UUID) -> HttpResponse:
         return show()
     if step.fields and "asked" not in request.POST and not any(name in request.POST for name in form.fields):
         form = AcceptForm(None, step=step)  # the button of a lead: nobody saw yet what is to be filled in
-        return show(REFUSED)
+        return show()
     # Without anything to fill in there is no form to show again: a refusal is the page's, as it was.
     return answer(request, form, act, show) if step.fields else act()
 

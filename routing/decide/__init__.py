@@ -11,7 +11,16 @@ layers: which rule matched. people: who sits where and can answer when. turns: w
 decision itself.
 """
 
-from routing.decide.choosing import HELD, OWNS_ACCOUNT, WAITS_FOR_CLAIM, DecisionResult, choose, decide
+from routing.decide.choosing import (
+    BESIDE,
+    HELD,
+    OWNER,
+    OWNS_ACCOUNT,
+    WAITS_FOR_CLAIM,
+    DecisionResult,
+    choose,
+    decide,
+)
 from routing.decide.layers import (
     ACCOUNT_OWNER,
     DEFAULT_HORIZON_MINUTES,
@@ -34,8 +43,10 @@ from routing.decide.turns import TURN, turn_step, with_credit, without_credit
 
 __all__ = [
     "ACCOUNT_OWNER",
+    "BESIDE",
     "DEFAULT_HORIZON_MINUTES",
     "HELD",
+    "OWNER",
     "OWNS_ACCOUNT",
     "TURN",
     "WAITS_FOR_CLAIM",

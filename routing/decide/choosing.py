@@ -24,6 +24,10 @@ from routing.decide.turns import (
 #: Reasons of a lead that nobody has on purpose: its pool takes leads first come first served, or is closed.
 WAITS_FOR_CLAIM: Final = "waits_for_claim"
 OWNS_ACCOUNT: Final = "account_owner"
+#: Marks the line of the account's owner who was asked first and did not get it: one of the pool, or not.
+OWNER: Final = "owns_account"
+SEATED: Final = "seated"
+BESIDE: Final = "beside"
 HELD: Final = "held"
 
 # Why a lead found nobody: a reason that passes by itself goes before one that does not.
@@ -184,8 +188,11 @@ class _Question:
             if line["result"] == "chosen":
                 others = [each for each in shown if each["member"] != member_id]
                 return _given(self.matched, slug, member_id, OWNS_ACCOUNT, [line, *others])
-            if not any(each["member"] == member_id for each in shown):
-                shown.append(line)
+            theirs = next((each for each in shown if each["member"] == member_id), None)
+            if theirs is None:
+                shown.append({**line, OWNER: BESIDE})
+            else:
+                theirs[OWNER] = SEATED
         if not rows:
             return _nobody(self.matched, "pool_empty", slug, shown)
         group = soonest(rows, self.limit, first_only=pool.strategy is Strategy.FASTEST)

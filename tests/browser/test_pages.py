@@ -221,3 +221,20 @@ def test_the_check_that_waits_for_a_second_admin_is_clean(visit: Any, brightpath
         assert deciding.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert deciding.complaints == []
     assert asking.complaints == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_box_that_was_drawn_larger_breaks_no_policy_when_its_form_comes_anew(
+    visit: Any, brightpath: Org
+) -> None:
+    """Drawing its corner writes a style into it, which htmx would write into the new one."""
+    visitor = visit(brightpath.admin)
+    assert visitor.go("/qualification/draft") == 200
+    box = visitor.page.locator("#criteria textarea").first
+    box.evaluate("each => { each.style.height = '180px' }")
+    rows = visitor.page.locator("#criteria textarea").count()
+    visitor.page.get_by_role("button", name="What the lead did").first.click()
+    visitor.page.wait_for_function(
+        "before => document.querySelectorAll('#criteria textarea').length > before", arg=rows
+    )
+    assert visitor.complaints == []

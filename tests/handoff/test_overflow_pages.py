@@ -11,9 +11,9 @@ import pytest
 
 from handoff.candidates import lines_of
 from handoff.services import Actor, reject_lead
-from leads.models import Lead
+from leads.models import Account, Lead
 from routing.models import Decision, Pool, PoolSeat
-from tenants.calendars import ALWAYS_WEEK, make_spec, write_calendar
+from tenants.calendars import ALWAYS_WEEK, OFFICE_WEEK, make_spec, write_calendar
 from tenants.clock import fixed_clock
 from tenants.models import RepProfile
 from tests.factories import Org
@@ -89,6 +89,31 @@ def test_people_stand_with_their_pool_and_the_reason_that_kept_them(org: Org, le
     assert [(line["result"], line["turns_before"], line["turns_then"]) for line in rota.lines] == [
         ("chosen", "0", "1")
     ]
+
+
+def test_the_accounts_owner_who_was_passed_over_is_named_as_such(org: Org, now: datetime) -> None:
+    """They need not sit in the pool; when they open is not when the pool does."""
+    earlier = new_lead(org, SUNDAY_NIGHT - timedelta(days=9))
+    with org.scope():
+        hours = write_calendar(
+            tenant=org.tenant,
+            name="Singapore",
+            spec=make_spec(tz="Asia/Singapore", weekly=OFFICE_WEEK, year=2026),
+            actor="system",
+            now=now,
+        )
+        RepProfile.objects.create(
+            member=org.manager, time_zone="Asia/Singapore", calendar_id=hours.calendar_id
+        )
+        Account.objects.filter(id=earlier.account_id).update(owner=org.manager)
+        Pool.objects.filter(slug="inbound").update(owner_first=True)
+    page = decision_page(org, new_lead(org, SUNDAY_NIGHT, "ann@okapi.example"))
+    told = words_of(page.content)
+    assert "Berlin: nobody at work until Mon 09:00, passed on to On call" in told
+    assert told.count("Owns the account") == 1
+    assert f"{org.manager.name}<small>Owns the account</small>" in told
+    (owner,) = [line for line in page.context["each"]["groups"][0].lines if line.get("owns_account")]
+    assert (owner["result"], owner["words"]) == ("refused", "Not at work")
 
 
 def test_a_full_pool_says_so(org: Org) -> None:

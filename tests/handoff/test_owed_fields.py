@@ -71,9 +71,9 @@ def test_the_page_asks_right_there_when_accept_falls_short(
     at_hand(later)
     owe(acme, sal=["phone"])
     rep = browser(owner_of(acme, ruth))
-    refused = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox"})
-    page = refused.content.decode()
-    assert refused.status_code == 422
+    asked = rep.post(f"/leads/{ruth.id}/accept", {"next": "/inbox"})
+    page = asked.content.decode()
+    assert asked.status_code == 200  # a browser writes an error into its console for any other
     assert 'name="fields_phone"' in page
     assert "To be filled in for this step" in page
     assert "Not saved" not in page  # nobody was asked for it before

@@ -494,6 +494,27 @@ def test_the_portals_own_webhook_is_nobodys_to_see_or_change(acme: Org, now: dat
     assert client.get(f"/webhooks/{endpoint.id}").status_code == 404
 
 
+def test_the_organisations_own_webhooks_hear_of_its_leads_as_test_leads(
+    acme: Org, now: datetime, api_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[dict[str, Any]] = []
+    to_the_portal = WebhookChannel.send
+
+    def send(self: WebhookChannel, parcel: Parcel, messages: Sequence[Rendered], at: datetime) -> Any:
+        if parcel.address != "https://ours.example/hook":
+            return to_the_portal(self, parcel, messages, at)
+        heard.append(json.loads(body_of(messages[0])))
+        return Sent()
+
+    monkeypatch.setattr(WebhookChannel, "send", send)
+    with acme.scope():
+        WebhookEndpoint.objects.create(url="https://ours.example/hook", created_at=now)
+    begin(acme, now)
+    assert run(acme, now).passed is True
+    assert {"lead.assigned", "timer.breached", "lead.moved"} <= {each["type"] for each in heard}
+    assert {each["data"]["context"]["lead"]["test"] for each in heard} == {True}
+
+
 def test_an_organisation_without_a_plan_drills_with_the_usual_leads(acme: Org, now: datetime) -> None:
     with acme.scope():
         assert [lead["kind"] for lead in plan_of(now).leads] == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import comb
@@ -21,6 +23,8 @@ from leads.degradation import Tally, chance_of, has_dropped, has_recovered
 from leads.models import Account, Handoff, Lead, SourceAlarm
 from leads.quality import COMPLETE, completeness
 from leads.source_alarms import context_of, watch_sources, watch_sources_daily
+from notifications.channels.base import Rendered
+from notifications.channels.webhook import body_of
 from notifications.context import Row
 from notifications.models import OutboxMessage
 from tests.factories import Org
@@ -151,7 +155,7 @@ def test_the_page_the_file_and_the_call_say_the_same(
     client = browser(acme.marketing)
     with django_assert_max_num_queries(20):
         page = text_of(client.get("/data-quality"))
-    assert "75% 3 of 4, 1 wrong" in page
+    assert "75% 3 of 4 1 wrong" in page
     assert "foreign" not in page
     assert '"web","4"' in client.get("/data-quality.csv").content.decode().replace("web,4", '"web","4"')
     answer = Client().get("/api/v1/reports/data-quality", headers=acme.auth).json()
@@ -272,6 +276,7 @@ def test_all_that_one_import_lacks_is_one_message_and_each_source_has_its_own(ac
         sent = OutboxMessage.objects.filter(kind="quality.degraded", channel="inapp", member=acme.admin)
         rows = [Row(each.id, each.kind, each.subject, each.data, each.member_id, NOW) for each in sent]
         contexts = context_of(rows, NOW)
+        calls = [json.loads(body_of(_rendered(row, contexts[row.id].facts))) for row in rows]
         assert watch_sources(NOW + timedelta(days=1)) == 0
         assert sent.count() == 2
     assert {each.words["source"] for each in contexts.values()} == {"web", "fair"}
@@ -281,6 +286,14 @@ def test_all_that_one_import_lacks_is_one_message_and_each_source_has_its_own(ac
         assert each.words["more"] == "And 2 more."
         assert len(each.facts["alarms"]) == 5
         assert each.facts["measure"] == each.facts["alarms"][0]["measure"]
+    for call in calls:  # what a webhook is sent
+        fields = {alarm["measure"]: (alarm["before"], alarm["after"]) for alarm in call["data"]["alarms"]}
+        assert fields.keys() == {"phone", "title", "company_name", "last_name", "country"}
+        assert fields["phone"] == ({"good": 200, "of": 200}, {"good": 0, "of": 60})
+
+
+def _rendered(row: Row, facts: Mapping[str, Any]) -> Rendered:
+    return Rendered(row.id, row.id, row.kind, row.subject, row.data, NOW, "", "", "", facts)
 
 
 @pytest.mark.django_db

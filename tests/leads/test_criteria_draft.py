@@ -13,7 +13,7 @@ from django.test import Client
 from handoff.intake import receive_lead
 from leads.criteria_drafts import begin_draft, publish_criteria
 from leads.criteria_preview import preview_criteria
-from leads.criteria_words import changes, without_changes
+from leads.criteria_words import changes, place, without_changes
 from leads.defaults import DEFAULT_CRITERIA
 from leads.incoming import EngagementIn, LeadIn
 from leads.models import CriteriaVersion, Lead
@@ -483,6 +483,42 @@ def test_what_keeps_a_draft_from_being_published_is_said_when_it_is_checked(
     assert refused["errors"] == checked["problems"]
     assert refused["detail"] == f"These criteria are not valid: {checked['problems'][0]['message']}"
     assert path in text_of(as_(acme.admin).get(f"{DRAFT}/check"))
+
+
+def test_the_check_names_all_that_keeps_a_draft_from_being_published_at_once(acme: Org) -> None:
+    """Not the next reason when the one before is mended."""
+    gone = {"field": "lead.lists", "op": "contains", "value": "gone"}
+    content = {
+        **DEFAULT_CRITERIA,
+        "rule": {"any": [gone, {"all": []}]},
+        "required_by_tier": {"gone": ["phone"]},
+    }
+    call(acme, "PUT", "criteria/draft", {"content": content})
+    checked = call(acme, "POST", "criteria/draft/check").json()
+    places = ["/rule/any/1", "/rule/any/0/value", "/required_by_tier/gone"]
+    assert [each["path"] for each in checked["problems"]] == places
+    page = text_of(as_(acme.admin).get(f"{DRAFT}/check"))
+    assert all(each in page for each in places)
+    assert "Engagement and intent (/rule/any/1): This group is empty" in page
+    assert "More for some SLA tiers (/required_by_tier/gone): No policy in force has a tier" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/exclude/1/when/value", "Never qualifies, Rivals (/exclude/1/when/value)"),
+        ("/exclude/9", "Never qualifies (/exclude/9)"),
+        ("/score/signals/0/points", "Score, Demo request (/score/signals/0/points)"),
+        ("/fit/all/0", "Fit (/fit/all/0)"),
+        ("", "The criteria"),
+    ],
+)
+def test_what_is_wrong_is_placed_where_the_editor_has_it(path: str, said: str) -> None:
+    anybody: dict[str, Any] = {"all": []}
+    excluded = [{"name": "Students", "when": anybody}, {"name": "Rivals", "when": anybody}]
+    signals = [{"name": "Demo request", "when": anybody, "points": 1}]
+    content = {"exclude": excluded, "score": {"from": "signals", "signals": signals}}
+    assert place(path, content) == said
 
 
 def test_a_rule_that_asks_nothing_at_all_may_be_meant_and_is_told(acme: Org) -> None:

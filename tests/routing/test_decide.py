@@ -475,6 +475,26 @@ class TestOffHours:
         )
         assert (result.member_id, result.pool, result.reason) == (who, "rota", reason)
 
+    @pytest.mark.parametrize(("in_pool", "mark"), [(["b"], "beside"), (["b", "owner"], "seated")])
+    def test_the_trace_says_who_of_those_passed_over_owns_the_account(
+        self, in_pool: list[str], mark: str
+    ) -> None:
+        owner = Candidate("owner", calendar=NEW_YORK)
+        people = {"b": Candidate("b", calendar=BERLIN), "owner": owner}
+        result = run(
+            [people[each] for each in in_pool],
+            others=[owner, Candidate("n")],
+            beside=self.overflow("n"),
+            values={"account.owner_id": "owner"},
+            owner_first=True,
+            now=SUNDAY_NIGHT,
+            off_hours=OffHours.OVERFLOW,
+            overflow="rota",
+        )
+        assert result.member_id == "n"
+        marks = {line["member"]: line.get("owns_account") for line in result.trace["candidates"]}
+        assert marks == {"b": None, "owner": mark, "n": None}
+
     def test_an_accounts_owner_who_opens_later_has_it_where_else_nobody_could(self) -> None:
         result = run(
             [Candidate("b", open_leads=1, cap_open=1)],
