@@ -79,7 +79,8 @@ def groups_of(
         chosen = any(line["result"] == "chosen" for line in lines)
         told = _with_turns(lines, reason if decides else "")
         following = asked[place + 1] if slug in passed_on and place + 1 < len(asked) else ""
-        opens = [line["opens_at"] for line in lines if line.get("opens_at") and line.get(OWNER) != BESIDE]
+        seated = [line for line in lines if line.get(OWNER) != BESIDE]
+        opens = [line["opens_at"] for line in seated if line.get("opens_at")]
         closed = bool(passed_on) and not chosen
         groups.append(
             Group(
@@ -87,7 +88,7 @@ def groups_of(
                 lines=[_in_words(line, names) for line in told],
                 passed_to=pools.get(following, following),
                 opens=datetime.fromisoformat(min(opens)) if closed and opens else None,
-                why=_why_nobody(lines) if closed and not opens else "",
+                why=_why_nobody(seated) if closed and not opens else "",
                 decides=decides,
             )
         )

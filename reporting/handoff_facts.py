@@ -178,7 +178,7 @@ left join lateral (
 where h.tenant_id = %(tenant)s and not h.is_test
 """
 # What the columns hold. A program that writes touches or opportunities of one lead without end would else
-# stop the facts of everybody.
+# stop the facts of everybody. Money is asked for first, since `least` passes over nulls: none stays none.
 _MOST_TOUCHES: Final = 32_767
 _MOST_MONEY: Final = "99999999999999.99"
 _INSERT: Final = _FACTS.format(

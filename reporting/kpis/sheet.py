@@ -18,7 +18,16 @@ from reporting.kpis.counted import Measured, Wins
 from reporting.kpis.measured import measure, question_of
 from reporting.kpis.numbers import Number, Reading, read
 from reporting.kpis.spans import Span, spans_of
-from reporting.kpis.targets import NOBODY, Owner, Targets, Term, ask_owners, targets_with
+from reporting.kpis.targets import (
+    NOBODY,
+    Owner,
+    Targets,
+    Term,
+    ask_owners,
+    load_targets,
+    owners_of,
+    targets_with,
+)
 from reporting.measures import WATCH_POINTS, standing
 from reporting.selectors.handoff_cells import ask_handoff_ground
 from tenants.calendars import house_calendar_version, load_calendar
@@ -97,14 +106,16 @@ def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
     """All KPIs as they stand in a month (given by its first day). Fourteen queries at most."""
     zone = ZoneInfo(tenant.time_zone)
     today = now.astimezone(zone).date()
+    if month > today:
+        # Of one far ahead none of the months that it is told with has begun: there is nothing to measure.
+        targets, owners = load_targets(tenant.target_percent), owners_of()
+        lines = tuple(_unbegun(kind, targets.of(kind, month), owners) for kind in CATALOG.values())
+        return Sheet(month, today, today, tenant.currency, lines, (), 0, None, targets)
     spans = spans_of(month, today, MONTHS)
     promises, owners, ground = answers(
         ask_targets(tenant.target_percent), ask_owners(), ask_handoff_ground(question_of(spans, zone))
     )
     targets = targets_with(promises)
-    if month > today:
-        lines = tuple(_unbegun(kind, targets.of(kind, month), owners) for kind in CATALOG.values())
-        return Sheet(month, today, today, tenant.currency, lines, (), 0, None, targets)
     measured = measure(spans, zone=zone, currency=tenant.currency, ground=ground)
     days = _days(zone, spans[-1], now)
     made = tuple(_line(kind, measured, spans, targets, owners, days) for kind in CATALOG.values())

@@ -1,7 +1,9 @@
 """Roll-ups of leads, and what the database writes down for them of each change of a lead.
 
-The triggers name columns of leads_lead: a migration that gives one of them another type drops the trigger first
-and makes it anew.
+The triggers name columns of leads_lead: a migration that gives one of them another type drops the triggers
+first and makes them anew, and gives a longer text the same room in both tables here, or such a lead would be
+refused. One that removes a column makes them and the function anew before: with the column Django removes,
+without a word, a trigger whose condition names it.
 """
 
 import django.db.models.deletion

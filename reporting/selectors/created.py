@@ -20,15 +20,15 @@ from reporting.selectors.questions import INBOUND, Question
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class LeadCount:
     """Leads created in the period: all, and those of them that are beyond Subscriber now, the disqualified
     left out."""
 
     all: int = 0
     beyond: int = 0
 
-    def __add__(self, other: Came) -> Came:
-        return Came(self.all + other.all, self.beyond + other.beyond)
+    def __add__(self, other: LeadCount) -> LeadCount:
+        return LeadCount(self.all + other.all, self.beyond + other.beyond)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Created:
     """groups: by value of the column that was asked for, every wanted one; empty where leads have no such
     column."""
 
-    whole: Came = field(default_factory=Came)
-    groups: Mapping[Any, Came] = field(default_factory=dict)
+    whole: LeadCount = field(default_factory=LeadCount)
+    groups: Mapping[Any, LeadCount] = field(default_factory=dict)
 
 
 def created(
@@ -45,6 +45,8 @@ def created(
 ) -> Created | None:
     """The leads created in the period of a question, and those with these values of a column. One query.
 
+    column: of facts of handoffs. keys: of its values those that are wanted. ground: `handoff_ground` of the
+    question, which says whether roll-ups may be read; None where they may not.
     None where the question is about what only a handoff has: an owner, a team, a tier, that it is outbound.
     """
     handed_over = (question.team, question.member, question.tier, question.segment)
@@ -90,9 +92,9 @@ def _rolled(question: Question, own: str | None, wanted: list[str], chosen: Mapp
     with connection.cursor() as cursor:
         cursor.execute(_ADDED.format(parts="\n    union all\n    ".join(parts)), values)
         found = cursor.fetchall()
-    whole = sum((Came(count, beyond) for is_whole, _, count, beyond in found if is_whole), Came())
-    groups = {key: Came(count, beyond) for is_whole, key, count, beyond in found if not is_whole}
-    return Created(whole, {key: groups.get(key, Came()) for key in wanted})
+    whole = sum((LeadCount(count, beyond) for is_whole, _, count, beyond in found if is_whole), LeadCount())
+    groups = {key: LeadCount(count, beyond) for is_whole, key, count, beyond in found if not is_whole}
+    return Created(whole, {key: groups.get(key, LeadCount()) for key in wanted})
 
 
 def _cells(question: Question, column: str | None, which: Collection[str]) -> list[QuerySet[Any]]:
@@ -129,5 +131,7 @@ def _counted(question: Question, own: str | None, wanted: list[str], chosen: Map
         .values_list("key")
         .annotate(count=Count("id"), beyond=Count("id", filter=beyond))
     )
-    groups = {name: Came(count, further) for name, count, further in found}
-    return Created(sum(groups.values(), Came()), {name: groups.get(name, Came()) for name in wanted})
+    groups = {name: LeadCount(count, further) for name, count, further in found}
+    return Created(
+        sum(groups.values(), LeadCount()), {name: groups.get(name, LeadCount()) for name in wanted}
+    )

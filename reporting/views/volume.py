@@ -139,7 +139,7 @@ def volume_leads(request: TenantRequest) -> HttpResponse:
         "period": period_text(asked.question),
         "chosen": [each for each in _chosen_volume(asked, names) if each],
         "rows": page.rows,
-        "csv_url": _volume_link(asked, "volume_leads_csv") + ("&won=1" if won else ""),
+        "csv_url": _volume_link(asked, "volume_leads_csv", won="1" if won else None),
         "next_url": next_url(request, page.next),
     }
     return render(request, "reporting/volume_leads.html", context)

@@ -91,8 +91,9 @@ def test_people_stand_with_their_pool_and_the_reason_that_kept_them(org: Org, le
     ]
 
 
-def test_the_accounts_owner_who_was_passed_over_is_named_as_such(org: Org, now: datetime) -> None:
-    """They need not sit in the pool; when they open is not when the pool does."""
+def give_account_to_singapore(org: Org, now: datetime) -> None:
+    """The manager, who sits in no pool, owns the account of okapi.example and works in Singapore; the pool
+    asks them first."""
     earlier = new_lead(org, SUNDAY_NIGHT - timedelta(days=9))
     with org.scope():
         hours = write_calendar(
@@ -107,6 +108,11 @@ def test_the_accounts_owner_who_was_passed_over_is_named_as_such(org: Org, now: 
         )
         Account.objects.filter(id=earlier.account_id).update(owner=org.manager)
         Pool.objects.filter(slug="inbound").update(owner_first=True)
+
+
+def test_the_accounts_owner_who_was_passed_over_is_named_as_such(org: Org, now: datetime) -> None:
+    """They need not sit in the pool; when they open is not when the pool does."""
+    give_account_to_singapore(org, now)
     page = decision_page(org, new_lead(org, SUNDAY_NIGHT, "ann@okapi.example"))
     told = words_of(page.content)
     assert "Berlin: nobody at work until Mon 09:00, passed on to On call" in told
@@ -121,6 +127,15 @@ def test_a_full_pool_says_so(org: Org) -> None:
         RepProfile.objects.filter(member__in=org.reps).update(cap_open=0)
     told = words_of(decision_page(org, new_lead(org, SUNDAY_NIGHT)).content)
     assert "Berlin: everybody: at the cap of open leads, passed on to On call" in told
+
+
+def test_a_full_pool_says_so_whoever_owns_the_account(org: Org, now: datetime) -> None:
+    give_account_to_singapore(org, now)
+    with org.scope():
+        RepProfile.objects.filter(member__in=org.reps).update(cap_open=0)
+    told = words_of(decision_page(org, new_lead(org, SUNDAY_NIGHT, "ann@okapi.example")).content)
+    assert "Berlin: everybody: at the cap of open leads, passed on to On call" in told
+    assert "Owns the account" in told
 
 
 def test_where_the_other_pool_is_closed_too_both_are_named(org: Org) -> None:

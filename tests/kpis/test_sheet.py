@@ -98,6 +98,14 @@ def test_a_month_to_come_says_what_is_to_be_reached_and_nothing_else(in_acme: Or
     assert {each.reading.why for each in sheet.lines} == {"This month has not begun."}
 
 
+@pytest.mark.parametrize("month", ["2027-04", "2027-05", "2099-12"])
+def test_a_month_far_ahead_is_told_as_one_to_come(in_acme: Org, month: str) -> None:
+    """Of these none of the six months that a page tells has begun."""
+    page = browser(in_acme.executive).get(f"/kpis?month={month}")
+    assert page.status_code == 200
+    assert "This month has not begun." in page.content.decode()
+
+
 def test_mql_to_sql_and_volume_are_those_of_the_commitments(in_acme: Org, read: Read, now: datetime) -> None:
     promise(in_acme, "mql_volume", 42, now=now)
     for day in (1, 2, 3, 4):

@@ -22,6 +22,7 @@ from reporting.baseline.models import Baseline
 from reporting.baseline.standing import baseline_note, count_again, name_baseline, standing
 from reporting.facts import drain_tenant
 from reporting.models import HandoffFact
+from reporting.reading import FOR_REPORTS
 from tenants.models import AuditEntry
 from tenants.services import create_api_key
 from tests.factories import Org
@@ -295,7 +296,7 @@ def test_cycles_are_looked_up_as_if_any_organisation_had_them(bring: Any, in_acm
     def explained(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "leads_importedcycle c" in sql:
             cursor = context["cursor"].cursor
-            cursor.execute(f"explain {sql.replace('set local jit = off;', '')}", params)
+            cursor.execute(f"explain {sql.removeprefix(FOR_REPORTS)}", params)
             plan = "\n".join(line for (line,) in cursor.fetchall())
             conditions.append(plan.partition("on leads_importedcycle c ")[2].split("\n")[1])
         return execute(sql, params, many, context)

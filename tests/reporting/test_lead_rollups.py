@@ -125,6 +125,30 @@ def test_after_any_history_and_amid_it_cells_say_what_the_leads_say(
     assert all_cells() == found
 
 
+@pytest.mark.parametrize("name", lead_rollups.CUBES)
+def test_what_a_lead_can_hold_finds_room_in_its_changes_and_cells(name: str) -> None:
+    """The database writes them down with the lead: what found no room there would refuse the lead itself."""
+    room = Lead._meta.get_field(name).max_length
+    assert LeadChange._meta.get_field(name).max_length >= room
+    assert LeadRollUp._meta.get_field("value").max_length >= room
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_leads_that_are_written_by_key_count_once(in_acme: Org, now: datetime, held: bool) -> None:
+    """One statement that makes those that are not there and corrects those that are."""
+    made = [Lead(source="Webinar", created_at=now, updated_at=now) for _ in range(3)]
+    Lead.objects.bulk_create(made[: 2 if held else 0])
+    drain_tenant(in_acme.id)
+    for lead in made:
+        lead.source = "Partner"
+    Lead.objects.bulk_create(
+        made, update_conflicts=True, unique_fields=["tenant", "id"], update_fields=["source"]
+    )
+    drain_tenant(in_acme.id)
+    counted = LeadRollUp.objects.filter(cube="source", days=1).values_list("value", "leads")
+    assert list(counted) == [("Partner", 3)]
+
+
 def test_a_change_that_counts_for_nothing_writes_nothing_down(in_acme: Org, now: datetime) -> None:
     lead = Lead.objects.create(stage=Stage.MQL, source="Webinar", created_at=now, updated_at=now)
     rebuild(in_acme.id)
