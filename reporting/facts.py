@@ -290,7 +290,7 @@ def _refresh(kind: ModuleType, *changes: Changes, zone: str) -> None:
         with transaction.atomic():
             kind.refresh(*changes, zone=zone)
     except IntegrityError:
-        logger.exception("Roll-ups were not the sum of what they count, and are counted anew.")
+        logger.exception("%s were not the sum of what they count, and are counted anew.", kind.__name__)
         kind.rebuild(zone=zone)
 
 

@@ -27,6 +27,8 @@ CUBES: Final = ("source", "campaign", "channel")
 ALL: Final = "all"
 #: What a lead counts for; of the definition of LeadChange.
 COUNTS: Final = ("leads", "subscribers", "disqualified")
+#: Of these: beyond Subscriber, the disqualified left out.
+BEYOND: Final = "leads - subscribers - disqualified"
 #: Number of the cubes above and of what is counted: one more with each change of them.
 LAYOUT: Final = 1
 

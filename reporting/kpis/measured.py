@@ -22,6 +22,7 @@ from reporting.kpis.catalog import ENGAGED_DAYS, ENGAGED_SAMPLE, OPPORTUNITY_DAY
 from reporting.kpis.counted import Brought, Came, Closed, Cost, Engaged, Measured, Opened, Wins
 from reporting.kpis.models import SourceCost
 from reporting.kpis.spans import Span, first_day
+from reporting.lead_rollups import BEYOND
 from reporting.reading import FOR_REPORTS
 from reporting.selectors.daily import daily_counts
 from reporting.selectors.handoff_cells import HandoffGround, rows_of
@@ -253,7 +254,7 @@ _FROM_LEADS: Final = """select (created_at at time zone %(tz)s)::date,
     count(*) filter (where stage = 'subscriber'), count(*) filter (where stage = 'disqualified'), 0
 from leads_lead where not is_test and created_at >= %(first)s and created_at < %(after)s group by 1"""
 # Cells, and what waits to be added to them.
-_FROM_CELLS: Final = """select day, sum(leads - subscribers - disqualified)::int, sum(subscribers)::int,
+_FROM_CELLS: Final = """select day, sum({beyond})::int, sum(subscribers)::int,
     sum(disqualified)::int, 0
 from (
     select day, leads, subscribers, disqualified from reporting_leadrollup
@@ -261,13 +262,13 @@ from (
     union all
     select (created_at at time zone %(tz)s)::date, leads, subscribers, disqualified
     from reporting_leadchange where created_at >= %(first)s and created_at < %(after)s
-) as came group by day"""
+) as came group by day""".replace("{beyond}", BEYOND)
 
 
 def _came(spans: Sequence[Span], zone: ZoneInfo, ground: HandoffGround | None) -> dict[date, Came]:
     """Leads by the day on which they came."""
     days = [(span.month, min(span.leads[0], span.engaged[0]), span.last) for span in spans]
-    leads = _FROM_CELLS if ground is not None and ground.has_leads else _FROM_LEADS
+    leads = _FROM_CELLS if ground is not None and ground.has_lead_cells else _FROM_LEADS
     rows = _ask(
         _CAME.replace("{leads}", leads),
         days,

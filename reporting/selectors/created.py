@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 
 from leads.lifecycle import Stage
 from leads.models import Lead
-from reporting.lead_rollups import ALL, CUBES
+from reporting.lead_rollups import ALL, BEYOND, CUBES
 from reporting.models import LeadChange, LeadRollUp
 from reporting.selectors.handoff_cells import HandoffGround, spans_of
 from reporting.selectors.questions import INBOUND, Question
@@ -59,7 +59,7 @@ def created(
     given = {"source": question.source, "campaign": question.campaign, "channel": question.channel}
     chosen = {name: value for name, value in given.items() if value is not None}
     needed = {*chosen, *([own] if own else [])}
-    if ground is not None and ground.has_leads and len(needed) <= 1:
+    if ground is not None and ground.has_lead_cells and len(needed) <= 1:
         return _rolled(question, own, wanted, chosen)
     return _counted(question, own, wanted, chosen)
 
@@ -67,7 +67,7 @@ def created(
 # --- From roll-ups ------------------------------------------------------------------------------------------
 
 _ADDED: Final = """
-select is_whole, key, sum(leads)::int, sum(leads - subscribers - disqualified)::int from ({parts}) as part
+select is_whole, key, sum(leads)::int, sum({beyond})::int from ({parts}) as part
 group by is_whole, key
 """
 _PART: Final = "select {is_whole} as is_whole, key, leads, subscribers, disqualified from ({rows}) as rows"
@@ -90,7 +90,7 @@ def _rolled(question: Question, own: str | None, wanted: list[str], chosen: Mapp
             parts.append(_PART.format(is_whole=is_whole, rows=sql))
             values.extend(params)
     with connection.cursor() as cursor:
-        cursor.execute(_ADDED.format(parts="\n    union all\n    ".join(parts)), values)
+        cursor.execute(_ADDED.format(parts="\n    union all\n    ".join(parts), beyond=BEYOND), values)
         found = cursor.fetchall()
     whole = sum((LeadCount(count, beyond) for is_whole, _, count, beyond in found if is_whole), LeadCount())
     groups = {key: LeadCount(count, beyond) for is_whole, key, count, beyond in found if not is_whole}

@@ -33,11 +33,11 @@ _VALUES: Final = frozenset({"source", "campaign", "channel", "segment"})
 
 @dataclass(frozen=True, slots=True)
 class HandoffGround:
-    """That roll-ups may be read for a question. owns_elsewhere: see rolled.Ground. has_leads: those of leads,
-    too."""
+    """That roll-ups may be read for a question. owns_elsewhere: see rolled.Ground. has_lead_cells: those of
+    leads, too."""
 
     owns_elsewhere: bool = False
-    has_leads: bool = False
+    has_lead_cells: bool = False
 
 
 def handoff_ground(question: Question) -> HandoffGround | None:
@@ -52,11 +52,11 @@ def ask_handoff_ground(question: Question) -> Ask[HandoffGround | None]:
     layout = LAYOUT if question.kind == INBOUND else NO_LAYOUT
     state = RollUpState.objects.filter(handoffs_zone=question.zone.key, handoffs_layout=layout)
     reader = question.seen_by
-    has_leads = Q(leads_zone=question.zone.key, leads_layout=LAYOUT_OF_LEADS)
-    state = state.annotate(has_leads=ExpressionWrapper(has_leads, BooleanField()))
+    has_lead_cells = Q(leads_zone=question.zone.key, leads_layout=LAYOUT_OF_LEADS)
+    state = state.annotate(has_lead_cells=ExpressionWrapper(has_lead_cells, BooleanField()))
     if reader is None or not question.leads_teams:
-        return tuples_of(state.values_list("has_leads")[:1]).then(
-            lambda rows: next((HandoffGround(has_leads=row[0]) for row in rows), None)
+        return tuples_of(state.values_list("has_lead_cells")[:1]).then(
+            lambda rows: next((HandoffGround(has_lead_cells=row[0]) for row in rows), None)
         )
     own = HandoffRollUp.objects.filter(
         tenant_id=OuterRef("tenant_id"),
@@ -65,7 +65,7 @@ def ask_handoff_ground(question: Question) -> Ask[HandoffGround | None]:
         day__range=(question.before.first - timedelta(days=6), question.last),
         member_id=reader.id,
     ).exclude(led_by(reader, "team_id"))
-    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere", "has_leads")[:1]
+    found = state.annotate(elsewhere=Exists(own)).values_list("elsewhere", "has_lead_cells")[:1]
     return tuples_of(found).then(lambda rows: next((HandoffGround(*row) for row in rows), None))
 
 

@@ -97,7 +97,7 @@ def both_ways(question: Question, column: str) -> tuple[Created | None, Created 
     keys = {"source": SOURCES, "campaign": [*CAMPAIGNS, "Nobody's"], "channel": CHANNELS}.get(column, ["a"])
     ground = handoff_ground(question)
     assert ground is not None
-    assert ground.has_leads
+    assert ground.has_lead_cells
     return created(question, column, keys, ground), created(question, column, keys, None)
 
 
@@ -189,9 +189,9 @@ def test_an_organisation_from_before_counts_its_leads_until_it_has_cells(in_acme
     LeadRollUp.objects.all().delete()
     RollUpState.objects.update(leads_zone="")
     question, _ = asked_of(now)[0]
-    assert handoff_ground(question) == HandoffGround(has_leads=False)
+    assert handoff_ground(question) == HandoffGround(has_lead_cells=False)
     drain_tenant(in_acme.id)
-    assert handoff_ground(question) == HandoffGround(has_leads=True)
+    assert handoff_ground(question) == HandoffGround(has_lead_cells=True)
     assert all_cells() == expected
 
 
