@@ -123,6 +123,10 @@ class KpisSerializer(serializers.Serializer[Any]):
     time_zone = serializers.CharField()
     currency = serializers.CharField()
     cost_months = serializers.ListField(child=serializers.CharField())
+    as_of = serializers.DateTimeField(
+        help_text="When won leads, opportunities and leads as they came were counted: in large organisations"
+        " at most ten minutes ago, else now."
+    )
     results = KpiLineSerializer(many=True)
     groups = serializers.IntegerField(help_text="Sources that there are; sources has the 50 largest.")
     sources = KpiSourceSerializer(many=True)
@@ -153,6 +157,7 @@ class KpisView(TenantAPIView):
                 "time_zone": self.tenant.time_zone,
                 "currency": sheet.currency,
                 "cost_months": [f"{each:%Y-%m}" for each in sheet.cost_months],
+                "as_of": sheet.as_of,
                 "results": [_line(line, sheet) for line in sheet.lines],
                 "groups": sheet.number,
                 "sources": [_source(each) for each in sheet.sources],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 
@@ -100,18 +100,26 @@ class Engaged:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """All of it. By month: its first day. brought, costs: by (month, source). campaign_*: the same by (month,
-    campaign), of campaigns that have a cost; what they brought in the months that costs are told of."""
+class Rows:
+    """What is counted of single rows, and when that was. By month: its first day."""
 
-    counts: Mapping[date, Counter[str]] = field(default_factory=dict)
-    brought: Mapping[tuple[date, str], Brought] = field(default_factory=dict)
-    costs: Mapping[tuple[date, str], Cost] = field(default_factory=dict)
-    campaign_brought: Mapping[tuple[date, str], Brought] = field(default_factory=dict)
-    campaign_costs: Mapping[tuple[date, str], Cost] = field(default_factory=dict)
-    came: Mapping[date, Came] = field(default_factory=dict)
+    at: datetime
+    came: Mapping[date, Came] = field(default_factory=dict)  # by the day
     wins: Mapping[date, Wins] = field(default_factory=dict)
     wins_by_source: Mapping[str, Wins] = field(default_factory=dict)  # of the last month's three
     closed: Mapping[date, Closed] = field(default_factory=dict)
     opened: Mapping[date, Opened] = field(default_factory=dict)
     engaged: Mapping[date, Engaged] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All of it. By month: its first day. brought, costs: by (month, source). campaign_*: the same by (month,
+    campaign), of campaigns that have a cost; what they brought in the months that costs are told of."""
+
+    rows: Rows
+    counts: Mapping[date, Counter[str]] = field(default_factory=dict)
+    brought: Mapping[tuple[date, str], Brought] = field(default_factory=dict)
+    costs: Mapping[tuple[date, str], Cost] = field(default_factory=dict)
+    campaign_brought: Mapping[tuple[date, str], Brought] = field(default_factory=dict)
+    campaign_costs: Mapping[tuple[date, str], Cost] = field(default_factory=dict)

@@ -81,7 +81,7 @@ def _mql_to_sql(measured: Measured, span: Span) -> Reading:
 
 
 def _came(measured: Measured, first: date, last: date) -> Came:
-    return sum((each for day, each in measured.came.items() if first <= day <= last), Came())
+    return sum((each for day, each in measured.rows.came.items() if first <= day <= last), Came())
 
 
 def _lead_to_opportunity(measured: Measured, span: Span) -> Reading:
@@ -127,7 +127,7 @@ def velocity_of(wins: Wins) -> Reading:
 
 
 def _pipeline(measured: Measured, span: Span) -> Reading:
-    found = measured.opened.get(span.month, Opened())
+    found = measured.rows.opened.get(span.month, Opened())
     why = ""
     if not found.priced:
         why = (
@@ -192,7 +192,7 @@ def _nothing(spent: Spent) -> tuple[tuple[Decimal, str], ...]:
 
 
 def _engagement(measured: Measured, span: Span) -> Reading:
-    found = measured.engaged.get(span.month, Engaged())
+    found = measured.rows.engaged.get(span.month, Engaged())
     first, last = span.engaged
     came = _came(measured, first, last).all
     young = _came(measured, last + timedelta(days=1), span.last).all
@@ -210,7 +210,7 @@ def _engagement(measured: Measured, span: Span) -> Reading:
 
 
 def _close_rate(measured: Measured, span: Span) -> Reading:
-    found = measured.closed.get(span.month, Closed())
+    found = measured.rows.closed.get(span.month, Closed())
     return _of_share(
         Share(found.won, found.won + found.lost),
         LeftOut(found.outbound, "closed ones of outbound meetings"),
@@ -220,7 +220,7 @@ def _close_rate(measured: Measured, span: Span) -> Reading:
 
 
 def _deal_size(measured: Measured, span: Span) -> Reading:
-    found = measured.closed.get(span.month, Closed())
+    found = measured.rows.closed.get(span.month, Closed())
     none = (
         f"None of {found.won:,} won opportunities has an amount in the currency."
         if found.won
@@ -249,14 +249,14 @@ def _volume(measured: Measured, span: Span, *, counts_rejected: bool) -> Reading
 _READ: Final[Mapping[str, Callable[[Measured, Span], Reading]]] = {
     "mql_to_sql": _mql_to_sql,
     "lead_to_opportunity": _lead_to_opportunity,
-    "cycle_length": lambda measured, span: cycle_of(measured.wins.get(span.month, Wins())),
+    "cycle_length": lambda measured, span: cycle_of(measured.rows.wins.get(span.month, Wins())),
     "marketing_pipeline": _pipeline,
     "cost_per_mql": _cost_per_mql,
     "cost_per_sql": _cost_per_sql,
     "engagement": _engagement,
     "close_rate": _close_rate,
     "deal_size": _deal_size,
-    "velocity": lambda measured, span: velocity_of(measured.wins.get(span.month, Wins())),
+    "velocity": lambda measured, span: velocity_of(measured.rows.wins.get(span.month, Wins())),
 }
 
 

@@ -75,7 +75,8 @@ class SourceLine:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """All of them. sources: those with most MQLs, of `number` that there are. campaigns: likewise, of those
-    that have a cost in these months. cost_months: that costs are told of."""
+    that have a cost in these months. cost_months: that costs are told of. as_of: when what is counted of
+    single rows was counted (reporting.kpis.kept)."""
 
     month: date
     last: date
@@ -86,6 +87,7 @@ class Sheet:
     number: int
     span: Span | None
     targets: Targets
+    as_of: datetime
     campaigns: tuple[tuple[str, Spent], ...] = ()
     campaigns_number: int = 0
 
@@ -110,13 +112,13 @@ def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
         # Of one far ahead none of the months that it is told with has begun: there is nothing to measure.
         targets, owners = load_targets(tenant.target_percent), owners_of()
         lines = tuple(_unbegun(kind, targets.of(kind, month), owners) for kind in CATALOG.values())
-        return Sheet(month, today, today, tenant.currency, lines, (), 0, None, targets)
+        return Sheet(month, today, today, tenant.currency, lines, (), 0, None, targets, now)
     spans = spans_of(month, today, MONTHS)
     promises, owners, ground = answers(
         ask_targets(tenant.target_percent), ask_owners(), ask_handoff_ground(question_of(spans, zone))
     )
     targets = targets_with(promises)
-    measured = measure(spans, zone=zone, currency=tenant.currency, ground=ground)
+    measured = measure(spans, zone=zone, currency=tenant.currency, ground=ground, now=now)
     days = _days(zone, spans[-1], now)
     made = tuple(_line(kind, measured, spans, targets, owners, days) for kind in CATALOG.values())
     sources, campaigns = _sources(measured, spans[-1]), _campaigns(measured, spans[-1])
@@ -130,6 +132,7 @@ def sheet_of(*, tenant: Tenant, month: date, now: datetime) -> Sheet:
         len(sources),
         spans[-1],
         targets,
+        measured.rows.at,
         tuple(campaigns[:MOST_SOURCES]),
         len(campaigns),
     )
@@ -207,9 +210,9 @@ def status_of(kind: Kind, value: Number | None, due: Decimal | None) -> str | No
 
 def _sources(measured: Measured, span: Span) -> list[SourceLine]:
     spent = spent_by_source(span.cost_months, measured.brought, measured.costs, span.today)
-    names = [*spent, *sorted(source for source in measured.wins_by_source if source not in spent)]
+    names = [*spent, *sorted(source for source in measured.rows.wins_by_source if source not in spent)]
     return [
-        SourceLine(name, measured.wins_by_source.get(name, Wins()), spent.get(name, Spent()))
+        SourceLine(name, measured.rows.wins_by_source.get(name, Wins()), spent.get(name, Spent()))
         for name in names
     ]
 

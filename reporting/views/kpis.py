@@ -57,6 +57,7 @@ def kpis(request: TenantRequest) -> HttpResponse:
         "sheet": sheet,
         "month_name": f"{sheet.month:%B %Y}",
         "summary": _summary(sheet),
+        "as_of": sheet.as_of if sheet.as_of < now else None,
         "months": _months(sheet.month, present_month(request.tenant, now)),
         "sections": [
             {

@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from leads.models import Engagement, Handoff, Lead, Opportunity
 from leads.services import mark_dirty
+from reporting.kpis import kept
 from reporting.kpis.sheet import Line, Sheet, sheet_of
 from reporting.models import KpiTarget, RollUpState, SourceCost
 from tests.commitments.scenes import drain, mql, promise
@@ -422,3 +424,39 @@ def test_costs_that_name_a_campaign_are_held_against_what_it_brought(in_acme: Or
     assert client.get("/kpis/campaigns.csv").content.decode().count("40.00,2,80.00") == 1
     RollUpState.objects.all().delete()
     assert [spent.per_mql for _, spent in read().campaigns] == [40, None]
+
+
+def test_a_large_organisation_keeps_what_is_counted_of_rows_for_ten_minutes_and_says_so(
+    in_acme: Org, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    win(in_acme, at(10, 1), at(10, 20), amount=100)
+    drain(in_acme)
+    assert line(read(), "deal_size").reading.value == 100
+    win(in_acme, at(10, 1), at(10, 20), amount=300)
+    drain(in_acme)
+    assert line(read(), "deal_size").reading.base == 2  # a small one is read anew each time
+    monkeypatch.setattr(kept, "LARGE", 2)
+    first = read()
+    win(in_acme, at(10, 1), at(10, 20), amount=500)
+    drain(in_acme)
+    cost(10, "Webinar", 10)
+    second = read()
+    assert line(second, "deal_size").reading.base == line(first, "deal_size").reading.base == 2
+    assert second.as_of == first.as_of
+    cache.clear()
+    assert line(read(), "deal_size").reading.base == 3
+
+
+def test_the_page_and_the_call_say_when_it_was_counted(
+    in_acme: Org, read: Read, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    win(in_acme, at(10, 1), at(10, 20), amount=100)
+    drain(in_acme)
+    headers = {"Authorization": f"Bearer {in_acme.api_key}"}
+    words = "counted every ten minutes"
+    assert words not in _page(in_acme)
+    assert Client().get("/api/v1/reports/kpis", headers=headers).json()["as_of"] == "2026-11-17T09:00:00Z"
+    monkeypatch.setattr(kept, "LARGE", 1)
+    read(moment=now - timedelta(minutes=5))
+    assert words in _page(in_acme)
+    assert Client().get("/api/v1/reports/kpis", headers=headers).json()["as_of"] == "2026-11-17T08:55:00Z"
