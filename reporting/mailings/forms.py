@@ -96,7 +96,6 @@ class SubscribeForm(forms.Form):
     """A report that somebody wants by mail."""
 
     report = forms.ChoiceField(label="Report")
-    query = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2000)
     frequency = forms.ChoiceField(label="How often", choices=Subscription.Frequency.choices)
     weekday = forms.TypedChoiceField(
         label="On (every week)", coerce=int, choices=list(enumerate(WEEKDAYS)), initial=0
@@ -108,6 +107,8 @@ class SubscribeForm(forms.Form):
         help_text="In your own time zone.",
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
     )
+    # The last one: between two fields that are seen it would take the gap between them.
+    query = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2000)
 
     def __init__(self, data: Any, *, reports: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

@@ -21,7 +21,7 @@ from reporting.mailings.forms import WEEKDAYS, MailSettingsForm
 from reporting.mailings.messages import KINDS, event_of
 from reporting.mailings.models import Kind, Mailing, MailSettings
 from reporting.mailings.params import week_from
-from reporting.mailings.schedule import monday_of
+from reporting.mailings.schedule import monday_of, week_told
 from reporting.mailings.words import as_text
 from tenants.audit import member_actor
 from tenants.auth import member_required
@@ -99,10 +99,13 @@ def _weeks(now: datetime, tenant: Tenant, week: date) -> list[tuple[str, str, bo
 
 
 def _next(setting: MailSettings, tenant: Tenant, due: datetime) -> datetime:
-    """When the next one is due; the same hour of the wall clock a week on."""
+    """When the next digest leaves: the same hour of the wall clock a week on, or two where the week that this
+    would tell was told before another day was chosen."""
     zone = ZoneInfo(tenant.time_zone)
-    day = due.astimezone(zone).date() + timedelta(days=7)
-    return datetime.combine(day, setting.at, tzinfo=zone)
+    found = datetime.combine(due.astimezone(zone).date() + timedelta(days=7), setting.at, tzinfo=zone)
+    if setting.digest_week is not None and week_told(found, zone=zone) <= setting.digest_week:
+        found = datetime.combine(found.date() + timedelta(days=7), setting.at, tzinfo=zone)
+    return found
 
 
 def _sent(kind: Kind, week: date, reader: Member) -> list[dict[str, Any]]:

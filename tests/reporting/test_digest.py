@@ -19,6 +19,7 @@ from reporting.mailings.models import Kind, Mailing, MailSettings
 from reporting.mailings.schedule import last_due, week_told
 from reporting.mailings.services import change_settings, choose_mails
 from reporting.mailings.watch import watch_tenant
+from reporting.views import digest as digest_page
 from tenants.models import Member
 from tests.factories import Org
 from tests.reporting.scenes import browser, hand_over
@@ -213,6 +214,21 @@ def test_the_page_shows_what_was_sent_and_takes_settings(scene: Org) -> None:
     assert not setting.team_on
     refused = client.post("/digest/settings", {**chosen, "weekday": "9"})
     assert refused.status_code == 422
+
+
+def test_the_next_one_tells_a_week_that_was_not_told_before(
+    scene: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Tuesday Friday is chosen, but the last week was told on Monday: this Friday nothing leaves."""
+    monkeypatch.setattr(digest_page, "database_clock", lambda: MONDAY + timedelta(days=1))
+    watch_tenant(now=MONDAY)
+    MailSettings.objects.update(weekday=4)
+    friday = MONDAY + timedelta(days=4)
+    assert browser(scene.marketing).get("/digest").context["next"] == friday + timedelta(days=7)
+    watch_tenant(now=friday)
+    assert len(mails_of("digest.weekly")) == 1
+    MailSettings.objects.update(digest_week=WEEK - timedelta(days=7))
+    assert browser(scene.marketing).get("/digest").context["next"] == friday
 
 
 def test_a_rep_has_no_digest_and_a_wrong_week_is_refused(scene: Org) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core import mail
 
+from reporting.mailings.forms import SubscribeForm
 from reporting.mailings.models import Subscription
 from reporting.mailings.reports import REPORTS, part_of
 from reporting.mailings.schedule import next_time
@@ -68,6 +69,12 @@ def test_each_report_comes_with_its_numbers_and_its_table(scene: Org, report: st
 def test_filters_with_which_no_mail_could_ever_leave_are_refused(scene: Org, query: str) -> None:  # noqa: F811
     assert subscribe(scene.manager, report="funnel", query=query).status_code == 422
     assert not Subscription.objects.exists()
+
+
+def test_what_is_hidden_stands_after_all_that_is_seen() -> None:
+    """Two fields keep their distance only where nothing stands between them."""
+    hidden = [field.is_hidden for field in SubscribeForm(None, reports=[])]
+    assert hidden == sorted(hidden)
 
 
 def test_a_rep_may_not_have_what_they_may_not_read(scene: Org) -> None:  # noqa: F811
