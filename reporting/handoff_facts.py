@@ -1,23 +1,21 @@
 """Build the facts of handoffs: one row each, from what the record says. See `reporting.facts`, which calls
-this in its own transaction, after the facts of clocks that it reads.
+this in its own transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Max, Min
 
 from leads.completeness import SPOILING
-from leads.models import Handoff
 from leads.quality import COMPLETE, INSTEAD
+from reporting.clock_facts import RECORDED, RECORDED_VERDICT, VERDICT
 from reporting.measures import SEGMENTS
 from reporting.rollups import TOLD, Changes
+from reporting.spans import WHOLE, Progress, spans
 from tenants.context import current_tenant_id
 
 
@@ -50,10 +48,10 @@ def _is_known(name: str) -> str:
 
 
 def _of_clock() -> str:
-    """Verdict, seconds and deadline of the latest company clock of first touch and of the decision."""
+    """Verdict, seconds and deadline of the latest company clock of first touch and of the decision, of clocks
+    `f` that come in order, the latest first."""
     return ", ".join(
-        f"(array_agg(f.{column} order by f.started_at desc)"
-        f" filter (where f.clock = 'company' and f.target = '{target}'))[1] as {name}_{what}"
+        f"(array_agg(f.{column}) filter (where f.target = '{target}'))[1] as {name}_{what}"
         for target, name in (("first_touch", "touch"), ("decision", "decision"))
         for column, what in (("verdict", "verdict"), ("business_seconds", "seconds"), ("due_at", "due_at"))
     )
@@ -110,13 +108,6 @@ left join lateral (
     order by at limit 1
 ) answer on true
 left join lateral (
-    select (array_agg(r.slug order by d.at desc))[1] as slug,
-        (array_agg(r.side order by d.at desc))[1] as side
-      from feedback_disposition d
-      join feedback_reason r on r.tenant_id = d.tenant_id and r.id = d.reason_id
-     where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
-) given on true
-left join lateral (
     select min(a.started_at) as first_at, count(distinct a.member_id) as owners,
         count(*) filter (where a.end_reason = 'rerouted') as refused
       from leads_assignment a where a.tenant_id = h.tenant_id and a.handoff_id = h.id
@@ -130,7 +121,7 @@ cross join lateral (
         h.owner_id,
         (select a.member_id from leads_assignment a
           where a.tenant_id = h.tenant_id and a.handoff_id = h.id order by a.hop desc limit 1)
-    ) as member_id
+    ) as member_id offset 0
 ) who
 left join tenants_member member on member.tenant_id = h.tenant_id and member.id = who.member_id
 left join lateral (
@@ -152,8 +143,15 @@ left join lateral (
      where s.tenant_id = h.tenant_id and s.lead_id = h.lead_id and s.handoff_id = h.id
 ) steps on h.outcome in ('won', 'lost')
 left join lateral (
-    select {of_clock}
-      from reporting_targetfact f where f.tenant_id = h.tenant_id and f.handoff_id = h.id
+    select {of_clock} from (
+        select t.target, {verdict} as verdict, t.business_seconds, t.due_at, t.started_at
+          from sla_timer t where t.tenant_id = h.tenant_id and t.handoff_id = h.id and t.clock = 'company'
+        union all
+        select said.target, {recorded_verdict}, null, said.due_at, h.started_at
+          from leads_importedcycle t {recorded}
+         where t.tenant_id = h.tenant_id and t.handoff_id = h.id and said.due_at is not null
+        order by started_at desc
+    ) f
 ) clocks on true
 left join lateral (
     select sum(o.amount) filter (where o.currency = tenant.currency) as amount,
@@ -167,10 +165,12 @@ left join lateral (
             case when h.outcome in ('rejected', 'disqualified', 'lost', 'won') then h.outcome end) as kind,
         coalesce(min(d.at),
             case when h.outcome in ('rejected', 'disqualified', 'lost', 'won') then h.closed_at end) as at,
-        bool_or(d.kind = 'rejected' and d.overturned_at is not null) as overturned
+        bool_or(d.kind = 'rejected' and d.overturned_at is not null) as overturned,
+        (array_agg(d.reason_id order by d.at desc) filter (where d.reason_id is not null))[1] as reason_id
       from feedback_disposition d
      where d.tenant_id = h.tenant_id and d.handoff_id = h.id and d.undone_at is null
 ) heard on true
+left join feedback_reason given on given.tenant_id = h.tenant_id and given.id = heard.reason_id
 left join lateral (
     select (array_agg(x.state order by x.opened_at desc, x.id desc))[1] as state
       from feedback_dispute x where x.tenant_id = h.tenant_id and x.handoff_id = h.id
@@ -185,6 +185,9 @@ _INSERT: Final = _FACTS.format(
     segment=_segment("account.employees"),
     lacks=_lacks(),
     of_clock=_of_clock(),
+    verdict=VERDICT,
+    recorded=RECORDED,
+    recorded_verdict=RECORDED_VERDICT,
     most_touches=_MOST_TOUCHES,
     most_money=_MOST_MONEY,
 )
@@ -207,28 +210,7 @@ def build(handoff_ids: Collection[UUID]) -> Changes:
     return changes
 
 
-#: Before statements that build the facts of a whole organisation. A planner expects no rows of one that its
-#: statistics do not know yet, and would compare each of its rows with each.
-WHOLE: Final = "set local enable_nestloop = off; set local jit = off"
-#: Days of handoffs that a rebuild builds at once.
-_CHUNK: Final = timedelta(weeks=4)
-
-
-def spans(
-    *, zone: str, progress: Callable[[date, date], None] | None = None
-) -> Iterator[tuple[datetime, datetime]]:
-    """Spans that together hold the starts of all handoffs: first instant, and the first no longer in it.
-    progress: is told (day so far, last day) after each."""
-    ends = Handoff.objects.aggregate(first=Min("started_at"), last=Max("started_at"))
-    start, last, tz = ends["first"], ends["last"], ZoneInfo(zone)
-    while start is not None and start <= last:
-        yield start, start + _CHUNK
-        start += _CHUNK
-        if progress is not None:
-            progress(min(start, last).astimezone(tz).date(), last.astimezone(tz).date())
-
-
-def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> int:
+def rebuild(*, zone: str, progress: Progress | None = None) -> int:
     """Build the facts of all handoffs anew; how many there are then. progress: is told (day so far, last day)
     as it goes on."""
     built = 0

@@ -41,8 +41,10 @@ _FACTS: Final = """select (started_at at time zone %(zone)s)::date as day,
     coalesce(team_id, %(nobody)s::uuid) as team_id, coalesce(member_id, %(nobody)s::uuid) as member_id,
     source, campaign, channel, segment, tier, tier_name,
     case when decision = 'rejected' then reason end as refused, {measures_of_fact}, {times}, {sign} as sign
-from {rows} where tenant_id = %(tenant)s and kind = 'inbound'{which}"""
-_OF_PERIOD: Final = " and started_at >= %(start)s and started_at < %(end)s"
+from {rows} where {which} and kind = 'inbound'"""
+# The tenant in a select of its own: see rollup_sql.
+_OF_PERIOD: Final = """tenant_id = (select %(tenant)s::uuid)
+    and started_at >= %(start)s and started_at < %(end)s"""
 # Offset 0: each text is read once, and not once a column.
 _CHANGED: Final = """(
     select (said.fact).*, said.sign
@@ -169,7 +171,7 @@ def _of_cubes(template: str, cubes: Iterable[str]) -> str:
     return "\n    union all".join(texts)
 
 
-def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
+def _made(template: str, rows: str, *, which: str = "tenant_id = %(tenant)s", sign: str = "1") -> str:
     measures = [f"{sign} * ({what}) as {name}" for name, what in COUNTS.items()]
     amounts = [f"{sign} * coalesce({name}, 0) as {name}" for name in AMOUNTS]
     facts = _FACTS.format(

@@ -15,13 +15,15 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from typing import Final
+
+from django.db.models import Count, Max, Min
 
 from reporting import handoff_rollup_sql as statements
 from reporting.models import HandoffFact, HandoffRollUp, RollUpState
-from reporting.rollups import Changes, change, constants, fill_by, weeks_of
+from reporting.rollups import Changes, change, constants, fill_by
+from reporting.spans import Progress, weeks
 
 #: The columns of facts that tell a cube's cells apart. The cheapest to read first.
 CUBES: Final[Mapping[str, frozenset[str]]] = {
@@ -54,9 +56,11 @@ def refresh(changes: Changes, *, zone: str) -> None:
     change(HandoffRollUp, statements.CHANGE, changes, constants(zone))
 
 
-def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
+def rebuild(*, zone: str, progress: Progress | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
     HandoffRollUp.objects.all().delete()
-    for start, end in weeks_of(HandoffFact.objects.all(), zone=zone, progress=progress):
-        fill_by({**constants(zone), "start": start, "end": end}, statements.FILL)
+    found = HandoffFact.objects.aggregate(first=Min("started_at"), last=Max("started_at"), count=Count("id"))
+    if found["first"] is not None:
+        for start, end in weeks(**found, zone=zone, progress=progress):
+            fill_by({**constants(zone), "start": start, "end": end}, statements.FILL)
     RollUpState.objects.update_or_create(defaults={"handoffs_zone": zone, "handoffs_layout": LAYOUT})

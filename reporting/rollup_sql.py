@@ -45,12 +45,13 @@ _FACTS: Final = """select *, {bucket} as start, {whole_bucket} as whole_start fr
         coalesce(member_id, %(nobody)s::uuid) as member_id, {seconds} as seconds,
         {whole_seconds} as whole_seconds, {kept_by_pause} as kept_by_pause,
         {called_off_by_pause} as called_off_by_pause, {sign} as sign
-    from {rows} where tenant_id = %(tenant)s and kind = 'inbound'{which}
+    from {rows} where {which} and kind = 'inbound'
 ) as said"""
 # From what the index fact_of_period holds. It is led by clock and target: without them each period would read
-# the facts of all periods.
-_OF_PERIOD: Final = """ and clock = any(%(clocks)s) and target = any(%(targets)s)
-        and started_at >= %(start)s and started_at < %(end)s"""
+# the facts of all periods. So would a planner that knows from old statistics that this organisation has no
+# facts; of a tenant that it cannot see it knows nothing, and expects many.
+_OF_PERIOD: Final = """tenant_id = (select %(tenant)s::uuid) and clock = any(%(clocks)s)
+        and target = any(%(targets)s) and started_at >= %(start)s and started_at < %(end)s"""
 # Offset 0: each text is read once, and not once a column.
 _CHANGED: Final = """(
     select (said.fact).*, said.sign
@@ -221,7 +222,7 @@ def _of_cube(cube: str) -> str:
     )
 
 
-def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
+def _made(template: str, rows: str, *, which: str = "tenant_id = %(tenant)s", sign: str = "1") -> str:
     facts = _FACTS.format(
         rows=rows,
         which=which,
@@ -238,5 +239,25 @@ def _made(template: str, rows: str, *, which: str = "", sign: str = "1") -> str:
 
 #: See reporting.rollups.change.
 CHANGE: Final = _made(_CHANGE, _CHANGED, sign="sign")
+#: The clocks and the targets that facts have, when the first fact started and when the last: a few looks into
+#: the index for each pair, however many facts there are.
+KINDS: Final = """with recursive kind as (
+    (
+        select clock, target from reporting_targetfact where tenant_id = (select %(tenant)s::uuid)
+        order by clock, target limit 1
+    )
+    union all
+    select next.* from kind cross join lateral (
+        select clock, target from reporting_targetfact
+        where tenant_id = (select %(tenant)s::uuid) and (clock, target) > (kind.clock, kind.target)
+        order by clock, target limit 1
+    ) as next
+)
+select array_agg(distinct clock), array_agg(distinct target), min(first), max(last)
+from kind cross join lateral (
+    select min(started_at) as first, max(started_at) as last from reporting_targetfact as fact
+    where tenant_id = (select %(tenant)s::uuid) and fact.clock = kind.clock and fact.target = kind.target
+) as of_kind
+"""
 #: Counts the cells of whole weeks that have none.
 FILL: Final = _made(_FILL, "reporting_targetfact", which=_OF_PERIOD)

@@ -24,19 +24,18 @@ Everything here runs in the tenant's scope, under the lock of `reporting.facts`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Count, Max, Min, QuerySet
 from uuid_utils.compat import uuid7
 
+from leads.models import Handoff
 from reporting import rollup_sql
 from reporting.measures import BUCKET_ENDS, BUCKET_WIDTHS
-from reporting.models import RollUp, RollUpState, TargetFact
+from reporting.models import RollUp, RollUpState
+from reporting.spans import Progress, weeks
 from tenants.context import current_tenant_id
 from tenants.models import Tenant, TenantModel
 
@@ -52,11 +51,6 @@ CUBES: Final[Mapping[str, frozenset[str]]] = {
 LAYOUT: Final = 3
 #: Stands for no team and for no member; in cubes without members, for all of them.
 NOBODY: Final = UUID(int=0)
-#: Facts that a rebuild counts at once, about, and the most weeks: what is grouped stays within its memory.
-_AT_ONCE: Final = 50_000
-_MOST_WEEKS: Final = 8
-
-
 #: What the statements that build facts give back of each: its id, and all of it as text.
 TOLD: Final = "{row}.id, {row}::text"
 
@@ -116,37 +110,29 @@ def change(model: type[TenantModel], text: str, changes: Changes, values: Mappin
         model._default_manager.filter(id__in=[row[0] for row in emptied]).delete()
 
 
-def rebuild(*, zone: str, progress: Callable[[date, date], None] | None = None) -> None:
+def rebuild(*, zone: str, progress: Progress | None = None) -> None:
     """Count every cell anew. progress: is told (day so far, last day) as it goes on."""
+    count_all(zone=zone, progress=progress)
+    say_complete(zone)
+
+
+def count_all(*, zone: str, progress: Progress | None = None) -> None:
+    """Count every cell anew, and leave it to the caller to say that they are complete."""
     RollUp.objects.all().delete()
-    kinds = TargetFact.objects.values_list("clock", "target").distinct()
-    clocks, targets = ({kind[place] for kind in kinds} for place in (0, 1))
-    for start, end in weeks_of(TargetFact.objects.all(), zone=zone, progress=progress):
-        period = {"start": start, "end": end, "clocks": list(clocks), "targets": list(targets)}
-        fill_by({**constants(zone), **period}, rollup_sql.FILL)
-    RollUpState.objects.update_or_create(defaults={"zone": zone, "layout": LAYOUT})
-
-
-def weeks_of(
-    facts: QuerySet[Any], *, zone: str, progress: Callable[[date, date], None] | None
-) -> Iterator[tuple[datetime, datetime]]:
-    """The whole weeks in which the facts lie, as many together as one step may count: the first instant of a
-    Monday, and that of the Monday after the last. progress: is told (day so far, last day) when a step is
-    done."""
-    found = facts.aggregate(first=Min("started_at"), last=Max("started_at"), count=Count("id"))
-    if found["first"] is None:
+    with connection.cursor() as cursor:
+        cursor.execute(rollup_sql.KINDS, {"tenant": current_tenant_id()})
+        clocks, targets, first, last = cursor.fetchone()
+    if first is None:
         return
-    tz = ZoneInfo(zone)
-    first, last = (found[name].astimezone(tz).date() for name in ("first", "last"))
-    monday = first - timedelta(days=first.weekday())
-    weeks = 1 + (last - monday).days // 7
-    step = timedelta(weeks=max(1, min(_MOST_WEEKS, weeks * _AT_ONCE // found["count"])))
-    while monday <= last:
-        start, end = (datetime.combine(day, time(), tzinfo=tz) for day in (monday, monday + step))
-        yield start, end
-        monday += step
-        if progress is not None:
-            progress(min(monday - timedelta(days=1), last), last)
+    kinds = {"clocks": clocks, "targets": targets}
+    about = Handoff.objects.count() * len(clocks) * len(targets)
+    for start, end in weeks(first, last, count=about, zone=zone, progress=progress):
+        fill_by({**constants(zone), **kinds, "start": start, "end": end}, rollup_sql.FILL)
+
+
+def say_complete(zone: str) -> None:
+    """Note that every fact is rolled up by this zone's days, in every cube."""
+    RollUpState.objects.update_or_create(defaults={"zone": zone, "layout": LAYOUT})
 
 
 # What was written in this transaction has no statistics yet. A planner that expects a handful of rows

@@ -293,7 +293,7 @@ def _measure_length(
 def _rebuild(company: Company) -> tuple[float, int]:
     said: list[date] = []
     began = perf_counter()
-    rebuild(company.tenant_id, progress=lambda what, done, last: said.append(done))
+    rebuild(company.tenant_id, progress=lambda what, done, last: said.append(done), side_by_side=True)
     return perf_counter() - began, len(said)
 
 

@@ -17,8 +17,10 @@ from tenants.selectors import active_tenants
 
 class Command(BaseCommand):
     help = (
-        "Build facts and roll-ups of every organisation anew, or of one. Pages work meanwhile. A run that is"
-        " broken off leaves those before as built and the one at hand as it was: run it again."
+        "Build facts and roll-ups of every organisation anew, or of one: what is of clocks on one connection,"
+        " what is of handoffs and leads beside it on another. Pages work meanwhile. A run that is broken off"
+        " leaves those before as built and each half of the one at hand as it was or as it will be: run it"
+        " again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,9 +36,9 @@ class Command(BaseCommand):
                 found = True
                 self.stdout.write(f"{slug}: building facts.")
                 try:
-                    count = rebuild(tenant_id, progress=self._tell)
+                    count = rebuild(tenant_id, progress=self._tell, side_by_side=True)
                 except KeyboardInterrupt:
-                    text = f"Broken off: the reports of {slug} are as they were. Run it again."
+                    text = f"Broken off: the reports of {slug} are not all built anew. Run it again."
                     raise CommandError(text, returncode=130) from None
                 with tenant_scope(tenant_id):
                     handoffs = HandoffFact.objects.count()
