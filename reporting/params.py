@@ -86,8 +86,8 @@ def _question(
         first=first,
         last=last,
         clock=choice(query, "clock", CLOCKS, default_clock),
-        team=None if "team" in none else _id(query, "team"),
-        member=None if rep in none else _id(query, rep),
+        team=None if "team" in none else id_asked(query, "team"),
+        member=None if rep in none else id_asked(query, rep),
         without=tuple(without[name] for name in none),
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),
@@ -229,7 +229,7 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
     return day
 
 
-def _id(query: Mapping[str, str], name: str) -> UUID | None:
+def id_asked(query: Mapping[str, str], name: str) -> UUID | None:
     text = query.get(name, "")
     if not text:
         return None

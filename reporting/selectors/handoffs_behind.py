@@ -19,6 +19,7 @@ from reporting.definitions import (
     has_reached_before_week,
     has_reached_within,
 )
+from reporting.feedback_measures import BEHIND as FEEDBACK
 from reporting.models import HandoffFact
 from reporting.selectors.funnels import first_unfollowed, whole_of
 from reporting.selectors.handoff_cells import handoff_cube, handoff_ground
@@ -70,6 +71,7 @@ LISTED: Final = {
         for outcome in (*ends, "")
     },
     **{name: each.label for name, each in DURATIONS.items()},
+    **{name: title for name, (title, _) in FEEDBACK.items()},
 }
 
 
@@ -118,6 +120,8 @@ def handoffs_behind(
             found = found.filter(BEHIND[what])
     elif what in BEHIND:
         found = found.filter(BEHIND[what])
+    elif what in FEEDBACK:
+        found = found.filter(FEEDBACK[what][1])
     else:
         stage, _, outcome = what.partition("_")
         found = found.filter(has_ended(stage, "" if outcome == STANDS else outcome))
