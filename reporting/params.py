@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from core.errors import FieldError, ValidationFailed
-from reporting.definitions import COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES
+from reporting.definitions import BAND_LABELS, COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES
 from reporting.measures import SEGMENTS, TARGETS
 from reporting.models import HandoffFact
 from reporting.selectors import (
@@ -154,13 +154,14 @@ def pool_asked(query: Mapping[str, str]) -> Pool | None:
 @dataclass(frozen=True, slots=True)
 class NumberAsked:
     """Which number of the funnel a list is of; see selectors.handoffs_behind. reason: None is any, "" is
-    none given."""
+    none given. response: how soon they were reached; "" is any."""
 
     stage: str
     before: str
     weeks: int | None
     follow: int | None
     reason: str | None
+    response: str
 
     def listed(self, question: Question, *, now: datetime) -> QuerySet[HandoffFact]:
         """The handoffs of it."""
@@ -176,11 +177,12 @@ class NumberAsked:
             "reason": self.reason,
             "before": self.before,
             "weeks": self.weeks,
+            "response": self.response,
         }
 
 
 #: The parameters that say it.
-NUMBER: Final = ("stage", "before", "weeks", "follow", "reason")
+NUMBER: Final = ("stage", "before", "weeks", "follow", "reason", "response")
 
 
 def number_asked(query: Mapping[str, str]) -> NumberAsked:
@@ -195,6 +197,7 @@ def number_asked(query: Mapping[str, str]) -> NumberAsked:
         weeks=int(weeks) if weeks else None,
         follow=days_followed(query),
         reason=reason,
+        response=choice(query, "response", ("", *BAND_LABELS), ""),
     )
 
 

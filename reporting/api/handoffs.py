@@ -14,7 +14,7 @@ from leads.lifecycle import Stage
 from reporting import params, selectors
 from reporting.api.compliance import KIND
 from reporting.api.handoff_lists import HANDOFF_PAGE, handoff_row
-from reporting.definitions import COHORT_WEEKS, DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
+from reporting.definitions import BAND_LABELS, COHORT_WEEKS, DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
 from reporting.measures import SEGMENTS
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS
@@ -281,6 +281,12 @@ class FunnelLeadsView(HandoffReportView):
                 "weeks", int, description=f"Reached within so many weeks of MQL, 1 to {COHORT_WEEKS}."
             ),
             OpenApiParameter("reason", str, description="Rejected for it: a slug; `none`: without a reason."),
+            OpenApiParameter(
+                "response",
+                str,
+                enum=list(BAND_LABELS),
+                description="How soon they were reached, in working time: a band of the worth of speed.",
+            ),
             _FOLLOW,
             *PAGE_PARAMETERS,
         ),

@@ -31,7 +31,7 @@ def _asked(request: TenantRequest) -> tuple[Asked, QuerySet[Meeting], list[str]]
     now = database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     what = params.choice(query, "what", tuple(LISTED), "booked")
-    people = {name: found for name in SPLITS if (found := params.id_asked(query, name)) is not None}
+    people = {name: key for name in SPLITS if (key := params.id_asked(query, name)) is not None}
     reason = query.get("reason", "")[:_MOST_LABEL]
     named = Member.objects.in_bulk(people.values())
     said = [LISTED[what][0]]
