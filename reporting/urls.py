@@ -164,7 +164,9 @@ urlpatterns = [
     # Mails on a schedule.
     # Mails on a schedule, and who looks.
     path("adoption", adoption.adoption_page, name="adoption"),
+    *file_paths("adoption", adoption.adoption_file, "adoption"),
     path("digest", digest.digest, name="digest"),
+    *file_paths("digest", digest.digest_file, "digest"),
     path("digest/settings", digest.change_settings, name="digest_settings"),
     path("account/mails", my_mails.my_mails, name="my_mails"),
     path("account/mails/reports", my_mails.subscribe, name="subscribe"),
