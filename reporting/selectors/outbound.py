@@ -29,6 +29,8 @@ from reporting.selectors.questions import in_sight
 State, Absent = Meeting.State, Meeting.Absent
 #: What a table of people is by: the column, and the word for its head.
 SPLITS: Final = {"sdr": ("sdr_id", "SDR"), "ae": ("ae_id", "AE")}
+#: Characters of a reason's label.
+MOST_LABEL: Final = 80
 _BEGAN: Final = Q(decided_at__gte=F("starts_at"))
 _DISQUALIFIED: Final = Q(state=State.DISQUALIFIED)
 #: What a list of meetings may be of: its title, and which of them `_count` counts so.

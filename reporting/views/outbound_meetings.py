@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from feedback.models import Meeting
 from reporting import params
-from reporting.selectors.outbound import LISTED, SPLITS, meetings_behind
+from reporting.selectors.outbound import LISTED, MOST_LABEL, SPLITS, meetings_behind
 from reporting.views.asked import Asked, file_name, period_text
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
 from tenants.auth import member_required
@@ -22,8 +22,6 @@ from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
 from web.table_files import CHUNK, cut_at, table_file
 
-_MOST_LABEL = 80  # characters of a reason's label
-
 
 def _asked(request: TenantRequest) -> tuple[Asked, QuerySet[Meeting], list[str]]:
     """What is asked, the meetings, and what they are in words: the first is a title."""
@@ -32,7 +30,7 @@ def _asked(request: TenantRequest) -> tuple[Asked, QuerySet[Meeting], list[str]]
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     what = params.choice(query, "what", tuple(LISTED), "booked")
     people = {name: key for name in SPLITS if (key := params.id_asked(query, name)) is not None}
-    reason = query.get("reason", "")[:_MOST_LABEL]
+    reason = query.get("reason", "")[:MOST_LABEL]
     named = Member.objects.in_bulk(people.values())
     said = [LISTED[what][0]]
     said += [

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
 from reporting.definitions import Share
-from reporting.selectors.feedback import overturned_count
+from reporting.selectors.feedback import corrected_share
 from reporting.views.asked import Asked, day_text, file_name, period_text
 from reporting.views.baseline import note_of
 from reporting.views.filters import kind_note
@@ -113,11 +113,8 @@ def headline(request: TenantRequest) -> list[dict[str, Any]]:
 def _corrected(given: HandoffAsked, found: selectors.Rejections) -> Share | None:
     """Rejections that stand after disputes, of decisions that do (`feedback_measures`); None where none was
     overturned."""
-    overturned = overturned_count(given.question)
-    if not overturned:
-        return None
-    answered = found.whole.rejection
-    return Share(answered.count - overturned, answered.base - overturned, overturned)
+    share = corrected_share(given.question, found)
+    return share if share.left_out else None
 
 
 def _leads(asked: Asked, **changes: str | None) -> str:

@@ -6,9 +6,11 @@ import csv
 import io
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from feedback.models import Disposition, Reason
@@ -164,6 +166,9 @@ def test_subscribers_and_leads_are_those_created_in_the_period(scene: Org) -> No
     for bar in early:
         behind = get(scene, bar["url"])
         assert behind.context["count"] == len(behind.context["rows"]) == bar["count"], bar["label"]
+        query = urlsplit(bar["url"]).query
+        told = Client().get(f"/api/v1/reports/funnel/created?{query}", headers=scene.auth).json()["results"]
+        assert [row["lead"] for row in told] == [str(row["lead"].id) for row in behind.context["rows"]]
     year = get(scene, "/funnel?period=365d")
     assert year.context["with_created"]
     told = [(row["subscribers"], row["subscribers_url"]) for row in year.context["rows"]]

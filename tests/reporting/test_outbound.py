@@ -118,6 +118,8 @@ def test_every_number_leads_to_exactly_its_meetings(many: Org) -> None:
         behind = reader.get(unescape(way))
         assert f"<p>{number} meeting" in behind.content.decode(), way
         assert len(behind.context["rows"]) == int(number), way
+        told = get(many, f"reports/meetings/list?{urlsplit(unescape(way)).query}").json()["results"]
+        assert [row["id"] for row in told] == [str(row.id) for row in behind.context["rows"]]
 
 
 def test_a_rep_sees_no_meeting_of_others_behind_a_number_either(many: Org) -> None:
