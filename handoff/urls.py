@@ -111,6 +111,7 @@ urlpatterns = [
     path("decisions/mine", decisions.mine, name="my_decisions"),
     path("decisions/<uuid:decision_id>", decisions.one, name="one_decision"),
     path("board", board.board, name="board"),
+    *file_paths("board", board.board_file, "board"),
     path("rebalance", rebalance.suggestions, name="rebalance"),
     path("rebalance/setting", rebalance.change_above, name="rebalance_setting"),
     path("shadow", shadow.shadow, name="shadow"),

@@ -15,7 +15,13 @@ from reporting.api.data_quality import DataQualityView
 from reporting.api.digest import DigestSettingsView, DigestView
 from reporting.api.fairness import FairnessView
 from reporting.api.feedback import FeedbackReportView
-from reporting.api.handoffs import FunnelLeadsView, FunnelView, RejectionsView, ResponseTimesView
+from reporting.api.handoffs import (
+    CreatedLeadsView,
+    FunnelLeadsView,
+    FunnelView,
+    RejectionsView,
+    ResponseTimesView,
+)
 from reporting.api.journey import JourneyView
 from reporting.api.kpis import (
     KpiLeadsView,
@@ -26,7 +32,7 @@ from reporting.api.kpis import (
 )
 from reporting.api.leaks import LeakLeadsView, LeakSettingsView, LeaksView
 from reporting.api.moves import MovesView
-from reporting.api.outbound import MeetingReportView
+from reporting.api.outbound import MeetingReportView, MeetingsBehindView
 from reporting.api.outcomes import MoneyView, OutcomesView, PipelineView, SpeedView
 from reporting.api.reviews import ReviewNotesView, ReviewsView, ReviewView
 from reporting.api.scorecards import ScorecardView
@@ -44,6 +50,7 @@ urlpatterns = [
     # Of handoffs.
     path("reports/funnel", FunnelView.as_view(), name="api_report_funnel"),
     path("reports/funnel/leads", FunnelLeadsView.as_view(), name="api_report_funnel_leads"),
+    path("reports/funnel/created", CreatedLeadsView.as_view(), name="api_report_funnel_created"),
     path("reports/rejections", RejectionsView.as_view(), name="api_report_rejections"),
     path("reports/response-times", ResponseTimesView.as_view(), name="api_report_response_times"),
     path("reports/journey", JourneyView.as_view(), name="api_report_journey"),
@@ -111,4 +118,5 @@ urlpatterns = [
     ),
     # Outbound.
     path("reports/meetings", MeetingReportView.as_view(), name="api_report_meetings"),
+    path("reports/meetings/list", MeetingsBehindView.as_view(), name="api_report_meetings_list"),
 ]

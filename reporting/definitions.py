@@ -239,6 +239,37 @@ def counted_as(stage: str, days: int | None) -> str:
     return stage if days is None else f"{stage}_{days}"
 
 
+# --- How soon somebody reached out --------------------------------------------------------------------------
+
+_MINUTE, _HOUR = 60, 3_600
+#: Bands of response time: name, label, first second that is no longer in it (None: no end).
+BANDS: Final = (
+    ("5m", "Under 5 min", 5 * _MINUTE),
+    ("30m", "5 to 30 min", 30 * _MINUTE),
+    ("1h", "30 min to 1 h", _HOUR),
+    ("4h", "1 to 4 h", 4 * _HOUR),
+    ("8h", "4 to 8 h", 8 * _HOUR),
+    ("later", "Later", None),
+)
+NEVER: Final = "never"
+BAND_LABELS: Final = {**{name: label for name, label, _ in BANDS}, NEVER: "Never"}
+
+
+def is_in_band(band: str, days: int) -> Q:
+    """The filter on facts: the first touch was so soon; one after so many days is none within them."""
+    never = Q(first_touch_at__isnull=True) | Q(first_touch_at__gt=F("started_at") + timedelta(days=days))
+    if band == NEVER:
+        return never
+    names = [name for name, *_ in BANDS]
+    end = BANDS[names.index(band)][2]
+    found = ~never & Q(touch_seconds__isnull=False)
+    if end is not None:
+        found &= Q(touch_seconds__lt=end)
+    if band != names[0]:
+        found &= Q(touch_seconds__gte=BANDS[names.index(band) - 1][2])
+    return found
+
+
 # --- Durations ----------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ Imported history is in neither: nobody answered it here. Test leads are in no nu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +30,26 @@ DECIDED: Final = ~Q(decision="")
 REJECTED: Final = Q(decision="rejected")
 OVERTURNED: Final = Q(decision="rejected", overturned=True)
 DISPUTED: Final = ~Q(dispute="")
+#: What a list of MQLs may be of, by name: its title, and the same filter as the counting below.
+BEHIND: Final[Mapping[str, tuple[str, Q]]] = {
+    "feedback_mqls": ("MQLs that people answer here", LIVE),
+    "feedback_given": ("With feedback", LIVE & ANSWERED),
+    "feedback_none": ("Without feedback", LIVE & SILENT),
+    "feedback_decided": ("Accepted, rejected or sent to nurture here", LIVE & DECIDED),
+    "feedback_rejected": ("Rejected as answered", LIVE & REJECTED),
+    "feedback_corrected": ("Rejected as corrected", LIVE & REJECTED & ~OVERTURNED),
+    "disputed": ("Disputed", LIVE & DISPUTED),
+    **{
+        f"dispute_{state}": (f"Disputed: {words}", LIVE & Q(dispute=state))
+        for state, words in {
+            "open": "open",
+            "upheld": "upheld",
+            "overturned": "overturned",
+            "criteria": "criteria to change",
+            "routing": "routing to change",
+        }.items()
+    },
+}
 
 
 def owed(now: datetime) -> Q:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from core.errors import FieldError, ValidationFailed
-from reporting.definitions import COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES
+from reporting.definitions import BAND_LABELS, COHORT_WEEKS, FOLLOWED, LATER_STAGES, STAGES
 from reporting.measures import SEGMENTS, TARGETS
 from reporting.models import HandoffFact
 from reporting.selectors import (
@@ -86,8 +86,8 @@ def _question(
         first=first,
         last=last,
         clock=choice(query, "clock", CLOCKS, default_clock),
-        team=None if "team" in none else _id(query, "team"),
-        member=None if rep in none else _id(query, rep),
+        team=None if "team" in none else id_asked(query, "team"),
+        member=None if rep in none else id_asked(query, rep),
         without=tuple(without[name] for name in none),
         source=_text(query, "source"),
         campaign=_text(query, "campaign"),
@@ -154,13 +154,14 @@ def pool_asked(query: Mapping[str, str]) -> Pool | None:
 @dataclass(frozen=True, slots=True)
 class NumberAsked:
     """Which number of the funnel a list is of; see selectors.handoffs_behind. reason: None is any, "" is
-    none given."""
+    none given. response: how soon they were reached; "" is any."""
 
     stage: str
     before: str
     weeks: int | None
     follow: int | None
     reason: str | None
+    response: str
 
     def listed(self, question: Question, *, now: datetime) -> QuerySet[HandoffFact]:
         """The handoffs of it."""
@@ -176,11 +177,12 @@ class NumberAsked:
             "reason": self.reason,
             "before": self.before,
             "weeks": self.weeks,
+            "response": self.response,
         }
 
 
 #: The parameters that say it.
-NUMBER: Final = ("stage", "before", "weeks", "follow", "reason")
+NUMBER: Final = ("stage", "before", "weeks", "follow", "reason", "response")
 
 
 def number_asked(query: Mapping[str, str]) -> NumberAsked:
@@ -195,6 +197,7 @@ def number_asked(query: Mapping[str, str]) -> NumberAsked:
         weeks=int(weeks) if weeks else None,
         follow=days_followed(query),
         reason=reason,
+        response=choice(query, "response", ("", *BAND_LABELS), ""),
     )
 
 
@@ -229,7 +232,7 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
     return day
 
 
-def _id(query: Mapping[str, str], name: str) -> UUID | None:
+def id_asked(query: Mapping[str, str], name: str) -> UUID | None:
     text = query.get(name, "")
     if not text:
         return None

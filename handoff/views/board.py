@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -19,6 +20,7 @@ from handoff.words import listed
 from sla.status import Status
 from tenants.models import Mode, Role, Tenant
 from tenants.requests import TenantRequest
+from web.table_files import table_file
 
 
 @never_cache
@@ -64,11 +66,51 @@ def _page_number(text: str) -> int:
     return min(max(number, 1), _LAST_PAGE)
 
 
+def _of_status(status: Status, **more: int) -> str:
+    return f"{reverse('handoff:board')}?{urlencode({'status': status.value, **more})}"
+
+
+@never_cache
+@require_GET
+@watcher
+def board_file(request: TenantRequest) -> HttpResponse:
+    """GET /board.csv, .xlsx: the people of the board as they stand now."""
+    now = base.reading_clock()
+    found = selectors.board(member=request.member, now=now)
+    zone = ZoneInfo(request.tenant.time_zone)
+    head = [
+        "Person",
+        "Team",
+        "Open leads",
+        "Cap",
+        "Overdue",
+        "At risk",
+        "Other clocks",
+        "Next due",
+        "Out until",
+    ]
+    lines = [
+        [
+            each.member.name,
+            each.member.team.name if each.member.team else "",
+            each.open_leads,
+            each.cap_open,
+            each.overdue,
+            each.at_risk,
+            each.rest,
+            each.next_due.astimezone(zone).strftime("%Y-%m-%d %H:%M") if each.next_due else "",
+            each.out_until.astimezone(zone).strftime("%Y-%m-%d %H:%M") if each.out_until else "",
+        ]
+        for each in found.people
+    ]
+    return table_file(request, f"board-{now.astimezone(zone):%Y-%m-%d-%H%M}", head, lines)
+
+
 def _board_group(group: selectors.Pressing) -> dict[str, Any]:
     """One list of the board, with the ways to its other pages."""
 
     def link(page: int) -> str:
-        return f"{reverse('handoff:board')}?{urlencode({'status': group.status.value, 'page': page})}"
+        return _of_status(group.status, page=page)
 
     return {
         "title": _PRESSES[group.status],
@@ -88,8 +130,18 @@ def _board_kpis(found: selectors.Board) -> list[dict[str, Any]]:
         if found.counts[status]
     ]
     return [
-        {"label": "Overdue", "value": overdue, "status": "off_target" if overdue else "on_target"},
-        {"label": "At risk", "value": at_risk, "status": "watch" if at_risk else "on_target"},
+        {
+            "label": "Overdue",
+            "value": overdue,
+            "status": "off_target" if overdue else "on_target",
+            "url": _of_status(Status.OVERDUE) if overdue else "",
+        },
+        {
+            "label": "At risk",
+            "value": at_risk,
+            "status": "watch" if at_risk else "on_target",
+            "url": _of_status(Status.AT_RISK) if at_risk else "",
+        },
         {
             "label": "On time",
             "value": found.counts[Status.ON_TIME],

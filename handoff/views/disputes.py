@@ -270,14 +270,10 @@ def sheet(request: TenantRequest) -> HttpResponse:
     this_week = sheets.week_of(now, zone)
     week = _week(request.GET.get("week", "")) or this_week
     found = sheets.find_sheet(week)
-    visible = set(
-        rejections(request.member)
-        .filter(id__in=[line.disposition.id for line in sheets.lines_of(found)])
-        .values_list("id", flat=True)
-        if found
-        else ()
-    )
-    lines = [line for line in sheets.lines_of(found) if line.disposition.id in visible] if found else []
+    every = list(sheets.lines_of(found)) if found else []
+    seen = rejections(request.member).filter(id__in=[line.disposition.id for line in every])
+    visible = set(seen.values_list("id", flat=True)) if every else set()
+    lines = [line for line in every if line.disposition.id in visible]
     evidence = evidence_of([line.disposition for line in lines])
     context = {
         "sheet": found,
@@ -286,6 +282,7 @@ def sheet(request: TenantRequest) -> HttpResponse:
         "sheets": sheets.sheets(),
         "lines": [{"line": line, "evidence": evidence[line.disposition.id]} for line in lines],
         "done": sum(not line.waits for line in lines),
+        "hidden": len(every) - len(lines),
         "preview": sheets.preview(now=now) if found is None and week == this_week else [],
         "size": settings().sheet_size,
         "may_open": request.member.role in DECIDERS,

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reporting import params, selectors
-from reporting.measures import TARGETS, Verdict, verdict_of
+from reporting.measures import RESPONSES, TARGETS, Verdict, verdict_of
 from reporting.models import TargetFact
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
@@ -26,7 +26,7 @@ KIND: Final = OpenApiParameter(
 )
 _FILTERS: Final = ("team", "rep", "source", "campaign", "tier")
 _NAMES: Final = ("clock", "target", "pauses", "kind", "from", "to", *_FILTERS)
-_ONLY: Final = ("answered", "overdue")
+_ONLY: Final = ("answered", "overdue", "judged")
 
 
 class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -79,6 +79,7 @@ class ComplianceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     time_zone = serializers.CharField(help_text="Days are this zone's.")
     target_percent = serializers.IntegerField()
     total = ComplianceTotalSerializer()
+    groups = serializers.IntegerField(help_text="How many there are; results may tell of fewer.")
     results = ComplianceRowSerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
@@ -182,18 +183,20 @@ class ComplianceView(TenantAPIView):
             " first. A rate is met of met + missed; clocks that are not due yet, or were called off before"
             " their deadline, are left"
             " out and counted. Response times are working seconds of answered clocks, at most"
-            " 3.4% from the exact value. What somebody sees as My compliance is"
+            " 3.4% from the exact value. Of sources and campaigns the 50 with the most clocks are told;"
+            " `groups` is their number, and `find` looks among all. What somebody sees as My compliance is"
             " `rep=<id>&clock=owner&by=tier`."
         ),
         parameters=[
             OpenApiParameter("by", str, enum=list(selectors.SPLITS), default="rep"),
+            OpenApiParameter("find", str, description="Only groups whose name has this in it."),
             *_ASKED,
         ],
         responses=ComplianceSerializer,
     )
     def get(self, request: Request) -> Response:
         now = self.clock()
-        known_query(request, "by", *_NAMES)
+        known_query(request, "by", "find", *_NAMES)
         query = request.query_params.dict()
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)
@@ -201,6 +204,7 @@ class ComplianceView(TenantAPIView):
         tiers = selectors.choices(question, ground=ground).tiers if by == "tier" else {}
         names = selectors.load_names(tiers)
         found = selectors.report(question, by, now=now, names=names, ground=ground)
+        told = selectors.shown(found, by, query.get("find", "")[:80])
         return Response(
             {
                 "by": by,
@@ -213,13 +217,14 @@ class ComplianceView(TenantAPIView):
                 "time_zone": self.tenant.time_zone,
                 "target_percent": self.tenant.target_percent,
                 "total": {target: rate.as_dict() for target, rate in found.whole.rates.items()},
+                "groups": told.number,
                 "results": [
                     {
                         "key": None if row.key is None else str(row.key),
                         "name": row.name,
                         **{target: rate.as_dict() for target, rate in row.rates.items()},
                     }
-                    for row in found.groups
+                    for row in told.groups
                 ],
             }
         )
@@ -241,7 +246,8 @@ class ComplianceClocksView(TenantAPIView):
                 "only",
                 str,
                 enum=list(_ONLY),
-                description="answered: with a response time. overdue: missed, and still to be answered.",
+                description="answered: with a response time. overdue: missed, and still to be answered."
+                " judged: met or missed.",
             ),
             OpenApiParameter(
                 "excused",
@@ -249,13 +255,22 @@ class ComplianceClocksView(TenantAPIView):
                 enum=["yes", "no"],
                 description="yes: missed and excused. no: all that the second rate counts.",
             ),
+            OpenApiParameter(
+                "response",
+                str,
+                enum=list(RESPONSES),
+                description=(
+                    "Met or missed, with a response time in this range: its upper end in working seconds."
+                    " longer: of 8 h or more. never: not answered."
+                ),
+            ),
             *PAGE_PARAMETERS,
         ],
         responses={200: CLOCK_PAGE},
     )
     def get(self, request: Request) -> Response:
         now = self.clock()
-        known_query(request, *_NAMES, "verdict", "only", "excused", "cursor", "limit")
+        known_query(request, *_NAMES, "verdict", "only", "excused", "response", "cursor", "limit")
         query = request.query_params.dict()
         question = params.question_for_api(query, tenant=self.tenant, now=now)
         verdict = params.choice(query, "verdict", ("", *(each.value for each in Verdict)), "")
@@ -268,7 +283,9 @@ class ComplianceClocksView(TenantAPIView):
             verdict=Verdict(verdict) if verdict else Verdict.BROKEN if overdue else None,
             answered=only == "answered",
             unanswered=overdue,
+            judged=only == "judged",
             excused={"yes": True, "no": False}.get(excused),
+            response=params.choice(query, "response", ("", *RESPONSES), ""),
         )
         rows, following = api_page(request, found, order=("-started_at", "-id"))
         return Response(

@@ -14,10 +14,12 @@ from leads.lifecycle import Stage
 from reporting import params, selectors
 from reporting.api.compliance import KIND
 from reporting.api.handoff_lists import HANDOFF_PAGE, handoff_row
-from reporting.definitions import COHORT_WEEKS, DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
+from reporting.definitions import BAND_LABELS, COHORT_WEEKS, DURATIONS, FOLLOWED, LATER_STAGES, STAGES, Share
 from reporting.measures import SEGMENTS
+from reporting.selectors.created import leads_created
+from reporting.selectors.feedback import corrected_share
 from web.api import TenantAPIView
-from web.openapi import PAGE_PARAMETERS
+from web.openapi import PAGE_PARAMETERS, page_serializer
 from web.pagination import api_page, known_query
 
 _FILTERS: Final = ("team", "rep", "source", "campaign", "channel", "segment", "tier", "kind")
@@ -131,6 +133,9 @@ class RejectionRowSerializer(AnswersSerializer):
 class RejectionsSerializer(PeriodSerializer):
     by = serializers.ChoiceField(choices=list(selectors.REJECTION_SPLITS))
     total = AnswersSerializer()
+    corrected = ReachedShareSerializer(
+        help_text="Rejected, without those that a dispute overturned, which are left out of both parts."
+    )
     reasons = RejectionReasonSerializer(many=True)
     groups = serializers.IntegerField(help_text="How many there are; the results are the largest.")
     results = RejectionRowSerializer(many=True)
@@ -281,6 +286,12 @@ class FunnelLeadsView(HandoffReportView):
                 "weeks", int, description=f"Reached within so many weeks of MQL, 1 to {COHORT_WEEKS}."
             ),
             OpenApiParameter("reason", str, description="Rejected for it: a slug; `none`: without a reason."),
+            OpenApiParameter(
+                "response",
+                str,
+                enum=list(BAND_LABELS),
+                description="How soon they were reached, in working time: a band of the worth of speed.",
+            ),
             _FOLLOW,
             *PAGE_PARAMETERS,
         ),
@@ -291,6 +302,42 @@ class FunnelLeadsView(HandoffReportView):
         found = params.number_asked(query).listed(question, now=self.clock())
         rows, following = api_page(request, found, order=("-started_at", "-id"))
         return Response({"results": [handoff_row(row) for row in rows], "next": following})
+
+
+class CreatedLeadSerializer(serializers.Serializer[Any]):
+    lead = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    stage = serializers.CharField(help_text="Now.")
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    campaign = serializers.CharField(allow_blank=True)
+    channel = serializers.CharField(allow_blank=True)
+
+
+class CreatedLeadsView(HandoffReportView):
+    """GET reports/funnel/created"""
+
+    @extend_schema(
+        operation_id="reports_funnel_created",
+        summary="The leads behind subscribers and leads of the funnel",
+        description=(
+            "Leads that were created in the period, the latest first: all, or those beyond Subscriber. None"
+            " where a filter is about what only a handoff has."
+        ),
+        parameters=handoff_parameters(
+            None,
+            OpenApiParameter("which", str, enum=["subscribers", "leads"], default="subscribers"),
+            *PAGE_PARAMETERS,
+        ),
+        responses={200: page_serializer("CreatedLeadPage", CreatedLeadSerializer)},
+    )
+    def get(self, request: Request) -> Response:
+        query, question = self.question(request, "which", "cursor", "limit")
+        which = params.choice(query, "which", ("subscribers", "leads"), "subscribers")
+        found = leads_created(question, beyond=which == "leads")
+        rows, following = api_page(request, found, order=("-created_at", "-id"))
+        names = ("created_at", "stage", "source", "campaign", "channel")
+        told = [{"lead": row.id, **{name: getattr(row, name) for name in names}} for row in rows]
+        return Response({"results": told, "next": following})
 
 
 def _row(
@@ -347,6 +394,7 @@ class RejectionsView(HandoffReportView):
                 **self.told(question),
                 "by": by,
                 "total": _answers(found.whole),
+                "corrected": corrected_share(question, found).as_dict(),
                 "reasons": [
                     {
                         "reason": row.slug,

@@ -9,10 +9,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from handoff.meeting_api import MEETING_PAGE, document
 from reporting import params
 from reporting.selectors import outbound
 from web.api import TenantAPIView
-from web.pagination import known_query
+from web.openapi import PAGE_PARAMETERS
+from web.pagination import api_page, known_query
+
+_PERIOD = [
+    OpenApiParameter("period", str, enum=list(params.PERIODS)),
+    OpenApiParameter("from", OpenApiTypes.DATE),
+    OpenApiParameter("to", OpenApiTypes.DATE),
+]
 
 
 class MeetingNumbersSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -53,11 +61,7 @@ class MeetingReportView(TenantAPIView):
 
     @extend_schema(
         operation_id="reports_meetings",
-        parameters=[
-            OpenApiParameter("period", str, enum=list(params.PERIODS)),
-            OpenApiParameter("from", OpenApiTypes.DATE),
-            OpenApiParameter("to", OpenApiTypes.DATE),
-        ],
+        parameters=_PERIOD,
         responses={200: MeetingReportSerializer},
     )
     def get(self, request: Request) -> Response:
@@ -72,3 +76,38 @@ class MeetingReportView(TenantAPIView):
         }
         ends = {"from": question.first, "to": question.last}
         return Response({**ends, "total": found.total.document(), **rows})
+
+
+class MeetingsBehindView(TenantAPIView):
+    """GET reports/meetings/list"""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "reports:read"}
+
+    @extend_schema(
+        operation_id="reports_meetings_list",
+        summary="The meetings behind a number about outbound handoffs",
+        description="Exactly those that it counts, those that begin last first.",
+        parameters=[
+            OpenApiParameter("what", str, enum=list(outbound.LISTED), default="booked"),
+            *(OpenApiParameter(name, OpenApiTypes.UUID, description="A member.") for name in outbound.SPLITS),
+            OpenApiParameter("reason", str, description="Its label: disqualified for it."),
+            *_PERIOD,
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: MEETING_PAGE},
+    )
+    def get(self, request: Request) -> Response:
+        names = ("what", "reason", *outbound.SPLITS, "period", "from", "to", "cursor", "limit")
+        known_query(request, *names)
+        query = request.query_params.dict()
+        question = params.question_for_api(query, tenant=self.tenant, now=self.clock())
+        found = outbound.meetings_behind(
+            question,
+            params.choice(query, "what", tuple(outbound.LISTED), "booked"),
+            people={
+                name: key for name in outbound.SPLITS if (key := params.id_asked(query, name)) is not None
+            },
+            reason=query.get("reason", "")[: outbound.MOST_LABEL],
+        )
+        rows, following = api_page(request, found, order=("-starts_at", "-id"))
+        return Response({"results": [document(row) for row in rows], "next": following})

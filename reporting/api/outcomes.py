@@ -14,12 +14,12 @@ from rest_framework.response import Response
 from leads import strict
 from reporting import params
 from reporting.api.handoffs import ReachedShareSerializer, SpreadSerializer
-from reporting.definitions import FOLLOWED
+from reporting.definitions import BAND_LABELS, FOLLOWED
 from reporting.outcomes.comparing import Comparison
 from reporting.outcomes.pipeline import SPLITS, Worth, pipeline
 from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
 from reporting.outcomes.since_start import FOLLOW, MONTH_DAYS, Span, since_start
-from reporting.outcomes.speed import LABELS, speed
+from reporting.outcomes.speed import speed
 from reporting.selectors.questions import KINDS
 from tenants.models import Tenant
 from web.api import TenantAPIView
@@ -85,7 +85,7 @@ class MoneySerializer(serializers.Serializer[Any]):
 
 
 class BandSerializer(serializers.Serializer[Any]):
-    band = serializers.ChoiceField(choices=list(LABELS))
+    band = serializers.ChoiceField(choices=list(BAND_LABELS))
     mqls = serializers.IntegerField()
     sql = serializers.IntegerField()
     opportunity = serializers.IntegerField()

@@ -17,7 +17,7 @@ from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
-from reporting.definitions import COUNTS, counted_as
+from reporting.definitions import BAND_LABELS, BANDS, COUNTS, NEVER, counted_as
 from reporting.leaks.finder.statistics import Group
 from reporting.leaks.kept import KEPT_SECONDS, LARGE
 from reporting.outcomes import comparing
@@ -27,18 +27,6 @@ from reporting.selectors.questions import Question, handoff_facts, midnight
 from tenants.context import current_tenant_id
 from tenants.models import Tenant
 
-MINUTE, HOUR = 60, 3_600
-#: Bands of response time: name, label, first second that is no longer in it (None: no end).
-BANDS: Final = (
-    ("5m", "Under 5 min", 5 * MINUTE),
-    ("30m", "5 to 30 min", 30 * MINUTE),
-    ("1h", "30 min to 1 h", HOUR),
-    ("4h", "1 to 4 h", 4 * HOUR),
-    ("8h", "4 to 8 h", 8 * HOUR),
-    ("later", "Later", None),
-)
-NEVER: Final = "never"
-LABELS: Final = {**{name: label for name, label, _ in BANDS}, NEVER: "Never"}
 #: Of a comparison: under an hour against all slower and none.
 FAST: Final = ("5m", "30m", "1h")
 #: Hours within which the price of one more is looked for.
@@ -167,7 +155,7 @@ def speed(question: Question, *, now: datetime, follow: int, is_whole: bool = Tr
     without the price of an hour and the criteria."""
     cut = midnight(first_unfollowed(now, question, follow), question.zone)
     every = handoff_facts(question)
-    found = Speed(follow, {name: Came() for name in LABELS})
+    found = Speed(follow, {name: Came() for name in BAND_LABELS})
     found.young = every.filter(started_at__gte=cut).count()
     try:
         facts, params = every.filter(started_at__lt=cut).order_by().values().query.sql_with_params()
@@ -239,7 +227,7 @@ def _ask(sql: str, params: Iterable[Any]) -> list[tuple[Any, ...]]:
 
 def _hour(facts: str, params: Iterable[Any], follow: int) -> Hour:
     sql = _BY_HOUR.format(opportunity=_within("opportunity", follow), won=_within("won", follow), facts=facts)
-    rows = _ask(sql, [*params, MOST_HOURS * HOUR])
+    rows = _ask(sql, [*params, MOST_HOURS * 3_600])
     leads, hits = sum(row[0] for row in rows), int(sum(row[3] for row in rows))
     if leads < comparing.LEAST_FOR_HOUR or hits < comparing.LEAST_HITS_FOR_HOUR:
         return Hour(leads, hits, None, None)

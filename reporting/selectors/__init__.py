@@ -17,7 +17,7 @@ from reporting.selectors.names import (
     humanise,
     load_names,
 )
-from reporting.selectors.numbers import Course, Group, Report, Totals, report
+from reporting.selectors.numbers import Course, Group, Report, Shown, Totals, report, shown
 from reporting.selectors.questions import (
     CLOCKS,
     HANDOFF_SPLITS,
@@ -56,6 +56,7 @@ __all__ = [
     "ReasonRow",
     "Rejections",
     "Report",
+    "Shown",
     "Standing",
     "Tally",
     "TallyGroup",
@@ -78,6 +79,7 @@ __all__ = [
     "rejections",
     "report",
     "response_times",
+    "shown",
     "sight_of",
     "stages_with_shares",
     "stories",

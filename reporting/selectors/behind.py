@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, UUIDField, Value
 
 from leads.models import Assignment
-from reporting.measures import ANSWERED, Verdict, is_verdict
+from reporting.measures import ANSWERED, NEVER, RESPONSES, Verdict, is_verdict, range_of_response
 from reporting.models import TargetFact
 from reporting.selectors.names import Names
 from reporting.selectors.questions import Question, facts
@@ -26,12 +26,16 @@ def clocks_behind(
     verdict: Verdict | None = None,
     answered: bool = False,
     unanswered: bool = False,
+    judged: bool = False,
     excused: bool | None = None,
+    response: str = "",
 ) -> QuerySet[TargetFact]:
     """The clocks that one number counts: exactly those, so that lists and numbers agree.
 
-    answered: those with a response time. unanswered: those that somebody can still answer.
-    excused: those that the second rate leaves out, or all others.
+    answered: those with a response time. unanswered: those that somebody can still answer. judged: met or
+    missed, which a rate is of.
+    excused: those that the second rate leaves out, or all others. response: judged ones whose response time
+    is in a range, by its name in RESPONSES.
     """
 
     def is_any(*verdicts: Verdict) -> Q:
@@ -46,6 +50,15 @@ def clocks_behind(
         found = found.filter(ANSWERED)
     if unanswered:
         found = found.filter(closed_at__isnull=True)
+    if judged or response:
+        found = found.filter(is_any(Verdict.KEPT, Verdict.BROKEN))
+    if response:
+        if response == NEVER.lower():
+            found = found.exclude(ANSWERED)
+        else:
+            place = list(RESPONSES).index(response)
+            answered_in = range_of_response(ignore_pauses=question.ignore_pauses)
+            found = found.filter(ANSWERED).alias(range=answered_in).filter(range=place)
     if excused is not None:
         others = is_any(*(each for each in Verdict if each != Verdict.BROKEN))
         found = found.filter(

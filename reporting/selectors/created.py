@@ -49,10 +49,7 @@ def created(
     question, which says whether roll-ups may be read; None where they may not.
     None where the question is about what only a handoff has: an owner, a team, a tier, that it is outbound.
     """
-    handed_over = (question.team, question.member, question.tier, question.segment)
-    if question.seen_by is not None or question.without or any(each is not None for each in handed_over):
-        return None
-    if question.kind != INBOUND:
+    if not is_told(question):
         return None
     own = column if column in CUBES else None
     wanted = [str(key) for key in keys] if own else []
@@ -61,7 +58,37 @@ def created(
     needed = {*chosen, *([own] if own else [])}
     if ground is not None and ground.has_lead_cells and len(needed) <= 1:
         return _rolled(question, own, wanted, chosen)
-    return _counted(question, own, wanted, chosen)
+    return _counted(question, own, wanted)
+
+
+def is_told(question: Question) -> bool:
+    """Whether leads are counted at all: not where the question is about what only a handoff has."""
+    handed_over = (question.team, question.member, question.tier, question.segment)
+    if question.seen_by is not None or question.without or any(each is not None for each in handed_over):
+        return False
+    return question.kind == INBOUND
+
+
+def leads_created(question: Question, *, beyond: bool) -> QuerySet[Lead]:
+    """The leads that `created` counts: all, or those beyond Subscriber. None where they are not told."""
+    found = _leads(question)
+    if not is_told(question):
+        return found.none()
+    return found.filter(_BEYOND) if beyond else found
+
+
+_BEYOND: Final = ~Q(stage__in=(Stage.SUBSCRIBER, Stage.DISQUALIFIED))
+
+
+def _leads(question: Question) -> QuerySet[Lead]:
+    given = {"source": question.source, "campaign": question.campaign, "channel": question.channel}
+    found: QuerySet[Lead] = Lead.objects.filter(
+        created_at__gte=question.start,
+        created_at__lt=question.end,
+        is_test=False,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    return found
 
 
 # --- From roll-ups ------------------------------------------------------------------------------------------
@@ -119,17 +146,14 @@ def _waiting(question: Question, column: str | None, which: Collection[str]) -> 
 # --- From leads ---------------------------------------------------------------------------------------------
 
 
-def _counted(question: Question, own: str | None, wanted: list[str], chosen: Mapping[str, str]) -> Created:
-    leads = Lead.objects.filter(
-        created_at__gte=question.start, created_at__lt=question.end, is_test=False, **chosen
-    )
-    beyond = ~Q(stage__in=(Stage.SUBSCRIBER, Stage.DISQUALIFIED))
+def _counted(question: Question, own: str | None, wanted: list[str]) -> Created:
     key = Case(When(**{f"{own}__in": wanted}, then=F(own)), default=None) if own and wanted else Value(None)
     found = (
-        leads.order_by()
+        _leads(question)
+        .order_by()
         .annotate(key=Cast(key, TextField()))
         .values_list("key")
-        .annotate(count=Count("id"), beyond=Count("id", filter=beyond))
+        .annotate(count=Count("id"), beyond=Count("id", filter=_BEYOND))
     )
     groups = {name: LeadCount(count, further) for name, count, further in found}
     return Created(

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, QuerySet
 
+from reporting.definitions import Share
 from reporting.feedback_measures import DISPUTED, LIVE, OVERTURNED, SILENT, Feedback, counts
 from reporting.models import HandoffFact
 from reporting.reading import FOR_REPORTS
@@ -19,6 +20,7 @@ from reporting.selectors.funnels import key_of
 from reporting.selectors.handoff_cells import handoff_cube, handoff_ground, rows_of
 from reporting.selectors.names import Names
 from reporting.selectors.questions import INBOUND, Question, handoff_facts, in_sight
+from reporting.selectors.rejected import Rejections
 
 #: What the numbers may be split by: the column of the facts, and the word for a table's head.
 FEEDBACK_SPLITS: Final = {
@@ -52,6 +54,12 @@ def feedback_facts(question: Question) -> QuerySet[HandoffFact]:
 def overturned_count(question: Question) -> int:
     """Rejections of the question's handoffs that a dispute overturned; few, on an index of their own."""
     return handoff_facts(question).filter(DISPUTED, OVERTURNED).count()
+
+
+def corrected_share(question: Question, found: Rejections) -> Share:
+    """Rejections that stand after disputes, of decisions that do; left out are those that were overturned."""
+    overturned, answered = overturned_count(question), found.whole.rejection
+    return Share(answered.count - overturned, answered.base - overturned, overturned)
 
 
 def feedback_of(

@@ -13,12 +13,15 @@ from reporting.definitions import (
     COUNTS,
     DURATIONS,
     ENDS,
+    FOLLOWED,
     STAGES,
     UNTOUCHED_HOURS,
     has_ended,
     has_reached_before_week,
     has_reached_within,
+    is_in_band,
 )
+from reporting.feedback_measures import BEHIND as FEEDBACK
 from reporting.models import HandoffFact
 from reporting.selectors.funnels import first_unfollowed, whole_of
 from reporting.selectors.handoff_cells import handoff_cube, handoff_ground
@@ -70,6 +73,7 @@ LISTED: Final = {
         for outcome in (*ends, "")
     },
     **{name: each.label for name, each in DURATIONS.items()},
+    **{name: title for name, (title, _) in FEEDBACK.items()},
 }
 
 
@@ -86,14 +90,17 @@ def handoffs_behind(
     reason: str | None = None,
     before: str = "",
     weeks: int | None = None,
+    response: str = "",
 ) -> QuerySet[HandoffFact]:
     """What a number counts; see LISTED.
 
     follow: days that MQLs are followed for, where a stage is asked for. reason: of rejections. before: and
     did not reach this stage (those between two bars of the funnel). weeks: the stage was reached within so
-    many, as cohorts count.
+    many, as cohorts count. response: reached so soon, a band of BANDS or never, within the followed days.
     """
     found = handoff_facts(question)
+    if response:
+        found = found.filter(is_in_band(response, follow or FOLLOWED[-1]))
     unfollowed = midnight(first_unfollowed(now, question, follow or 0), question.zone)
     if what == YOUNG:
         return found.filter(started_at__gte=unfollowed)
@@ -118,6 +125,8 @@ def handoffs_behind(
             found = found.filter(BEHIND[what])
     elif what in BEHIND:
         found = found.filter(BEHIND[what])
+    elif what in FEEDBACK:
+        found = found.filter(FEEDBACK[what][1])
     else:
         stage, _, outcome = what.partition("_")
         found = found.filter(has_ended(stage, "" if outcome == STANDS else outcome))
@@ -135,9 +144,10 @@ def number_behind(
     reason: str | None = None,
     before: str = "",
     weeks: int | None = None,
+    response: str = "",
 ) -> int:
     """How many `handoffs_behind` gives: what the roll-ups say where they say it, else counted."""
-    if reason is None and weeks is None and (what in STAGES or what in _SUMMED):
+    if reason is None and weeks is None and not response and (what in STAGES or what in _SUMMED):
         ground = handoff_ground(question)
         if handoff_cube(question, (), ground) is not None:
             whole = whole_of(question, now=now, ground=ground, follow=follow)
@@ -146,7 +156,14 @@ def number_behind(
             # Who reached a stage reached those before it, too.
             return max(whole.reached(what, follow) - (whole.reached(before, follow) if before else 0), 0)
     return handoffs_behind(
-        question, what, now=now, follow=follow, reason=reason, before=before, weeks=weeks
+        question,
+        what,
+        now=now,
+        follow=follow,
+        reason=reason,
+        before=before,
+        weeks=weeks,
+        response=response,
     ).count()
 
 

@@ -17,6 +17,10 @@ from sla import targets as sla_targets
 
 #: Most points of the small chart of one row.
 MOST_POINTS: Final = 7
+#: Sources or campaigns that are told one by one; the others are told together.
+MOST_GROUPS: Final = 50
+#: Splits by what leads bring along, of which there may be any number.
+_ENDLESS: Final = ("source", "campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,13 @@ class Group:
 class Course:
     """Rates of the leading target by day, or by week over long periods, in per cent; None where nothing
     counted. base: how many counted of all. of_group: by a group's key, in spans of `span` days or weeks, for
-    one row alone has too few clocks a day."""
+    one row alone has too few clocks a day; base_of_group: of how many."""
 
     labels: list[date]
     whole: list[float | None]
     base: list[int]
     of_group: Mapping[UUID | str | None, list[float | None]]
+    base_of_group: Mapping[UUID | str | None, list[int]]
     span: int
 
 
@@ -92,6 +97,43 @@ def report(
         groups=_groups(by, counted, names, targets, lead),
         course=_course(labels, counted.courses),
         is_rounded=cube is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The groups that a page or a call tells. number: of all, or of those found. others: the rates of those
+    that are not told, by target, without response times; None where all are told or some were looked for."""
+
+    groups: list[Group]
+    number: int
+    others: Mapping[str, Rate] | None
+
+
+def shown(report: Report, by: str, find: str = "") -> Shown:
+    """The groups of a report, in its order; of sources and campaigns those with the most clocks of the
+    leading target. find: text that their names have."""
+    wanted = find.casefold()
+    groups = [each for each in report.groups if wanted in each.name.casefold()]
+    if by not in _ENDLESS or len(groups) <= MOST_GROUPS:
+        return Shown(groups, len(groups), None)
+    largest = sorted(groups, key=lambda each: (-each.rates[report.lead].all, each.name.casefold()))
+    told = {each.key for each in largest[:MOST_GROUPS]}
+    others = None
+    if not find:
+        rest = [each.rates for each in groups if each.key not in told]
+        others = {target: _together(rates[target] for rates in rest) for target in report.targets}
+    return Shown([each for each in groups if each.key in told], len(groups), others)
+
+
+def _together(rates: Iterable[Rate]) -> Rate:
+    found = list(rates)
+    return Rate(
+        kept=sum(each.kept for each in found),
+        broken=sum(each.broken for each in found),
+        running=sum(each.running for each in found),
+        called_off=sum(each.called_off for each in found),
+        excused=sum(each.excused for each in found),
     )
 
 
@@ -169,7 +211,7 @@ def _course(labels: list[date], courses: Mapping[Key, Mapping[str, Mapping[int, 
     places = range(len(labels))
     span = -(-len(labels) // MOST_POINTS)
     all_kept, all_base = [0] * len(labels), [0] * len(labels)
-    of_group = {}
+    of_group, base_of_group = {}, {}
     for key, stands in courses.items():
         kept, broken = stands.get("met", {}), stands.get("missed", {})
         span_kept, span_base = [0] * -(-len(labels) // span), [0] * -(-len(labels) // span)
@@ -180,8 +222,8 @@ def _course(labels: list[date], courses: Mapping[Key, Mapping[str, Mapping[int, 
             all_base[place] += base
             span_kept[place // span] += ok
             span_base[place // span] += base
-        of_group[key] = _percents(span_kept, span_base)
-    return Course(labels, _percents(all_kept, all_base), all_base, of_group, span)
+        of_group[key], base_of_group[key] = _percents(span_kept, span_base), span_base
+    return Course(labels, _percents(all_kept, all_base), all_base, of_group, base_of_group, span)
 
 
 def steps_of(question: Question) -> list[date]:

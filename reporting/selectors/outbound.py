@@ -1,5 +1,5 @@
 """The numbers of outbound meetings, and what each counts. They are counted from the meetings themselves:
-these are few, and outbound handoffs are in no facts.
+these are few.
 
 A meeting belongs to the period in which it was to begin. Of `booked`, those that were put on another day or
 cancelled, are still to come, or wait for their answer are told, and left out of the rates:
@@ -13,13 +13,13 @@ opportunity accepted whose handoff came to an opportunity, of accepted
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from feedback.models import Meeting
 from leads.models import Opportunity
@@ -29,6 +29,27 @@ from reporting.selectors.questions import in_sight
 State, Absent = Meeting.State, Meeting.Absent
 #: What a table of people is by: the column, and the word for its head.
 SPLITS: Final = {"sdr": ("sdr_id", "SDR"), "ae": ("ae_id", "AE")}
+#: Characters of a reason's label.
+MOST_LABEL: Final = 80
+_BEGAN: Final = Q(decided_at__gte=F("starts_at"))
+_DISQUALIFIED: Final = Q(state=State.DISQUALIFIED)
+#: What a list of meetings may be of: its title, and which of them `_count` counts so.
+LISTED: Final[Mapping[str, tuple[str, Q]]] = {
+    "booked": ("Meetings that were to begin", Q()),
+    "qualified": ("Meetings that met all criteria", Q(qualified=True)),
+    "held": ("Meetings that were held", Q(state=State.ACCEPTED) | (_DISQUALIFIED & _BEGAN)),
+    "accepted": ("Accepted meetings", Q(state=State.ACCEPTED)),
+    "opportunities": ("Meetings that came to an opportunity", Q(state=State.ACCEPTED, has_deal=True)),
+    "no_show_prospect": ("No-shows of the prospect", Q(state=State.NO_SHOW, absent=Absent.PROSPECT)),
+    "no_show_sdr": ("No-shows of the SDR", Q(state=State.NO_SHOW, absent=Absent.SDR)),
+    "no_show_ae": ("No-shows of the AE", Q(state=State.NO_SHOW, absent=Absent.AE)),
+    "disqualified": ("Meetings disqualified once they had begun", _DISQUALIFIED & _BEGAN),
+    "all_disqualified": ("Disqualified meetings", _DISQUALIFIED),
+    "left_out": (
+        "Meetings in no rate",
+        (_DISQUALIFIED & ~_BEGAN) | Q(state__in=[State.BOOKED, State.CANCELLED, State.RESCHEDULED]),
+    ),
+}
 
 
 @dataclass(slots=True)
@@ -119,12 +140,10 @@ class Report:
     by: dict[str, list[Row]]  # of SPLITS
 
 
-def report(question: Question, *, now: datetime) -> Report:
-    """The meetings that were to begin in the period, as far as the reader sees them; test leads are nowhere.
-    One query."""
+def _in_period(question: Question) -> QuerySet[Meeting]:
     deals = Opportunity.objects.filter(handoff_id=OuterRef("handoff_id"))
     seen = in_sight(question, "sdr__team_id", "sdr_id") | in_sight(question, "ae__team_id", "ae_id")
-    found = (
+    found: QuerySet[Meeting] = (
         Meeting.objects.filter(
             seen,
             starts_at__gte=question.start,
@@ -134,8 +153,24 @@ def report(question: Question, *, now: datetime) -> Report:
         )
         .annotate(has_deal=Exists(deals) | Q(handoff__opportunity_at__isnull=False))
         .select_related("sdr", "ae", "reason", "handoff")
-        .order_by("starts_at", "id")
     )
+    return found
+
+
+def meetings_behind(
+    question: Question, what: str, *, people: Mapping[str, UUID], reason: str = ""
+) -> QuerySet[Meeting]:
+    """The meetings that a number of the report counts; see LISTED. people: whose, by the names of SPLITS.
+    reason: the label of the reason that they were disqualified for."""
+    found = _in_period(question).filter(LISTED[what][1])
+    found = found.filter(**{SPLITS[name][0]: member_id for name, member_id in people.items()})
+    return found.filter(reason__label=reason) if reason else found
+
+
+def report(question: Question, *, now: datetime) -> Report:
+    """The meetings that were to begin in the period, as far as the reader sees them; test leads are nowhere.
+    One query."""
+    found = _in_period(question).order_by("starts_at", "id")
     total = Numbers()
     groups: dict[str, dict[UUID, Row]] = {name: {} for name in SPLITS}
     for meeting in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,32 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.requests import TenantRequest
+from web.table_files import table_file
+
+
+def _weeks(request: TenantRequest, now: datetime) -> tuple[date, date]:
+    """The Mondays of the week asked for and of the present one."""
+    present = monday_of(now.astimezone(ZoneInfo(request.tenant.time_zone)).date())
+    return week_from(request.GET.get("week", ""), default=present), present
+
+
+@require_safe
+@member_required(Role.EXECUTIVE)
+def adoption_file(request: TenantRequest) -> HttpResponse:
+    """GET /adoption.csv, .xlsx: the table of the page."""
+    week, _ = _weeks(request, database_clock())
+    head = ["Person", "Role", "Reports opened", "Last on", "Mails delivered", "Not delivered", "On the way"]
+    lines = [
+        [
+            row["name"],
+            row["role"],
+            ", ".join(row["reports"]),
+            row["last_day"] or "",
+            *(row[name] for name in ("delivered", "failed", "waiting", "notices", "opened")),
+        ]
+        for row in map(_row, adoption(week_question(request.tenant, week, {})))
+    ]
+    return table_file(request, f"adoption-{week}", [*head, "In the app", "Of these read"], lines)
 
 
 @require_safe
@@ -29,8 +55,7 @@ from tenants.requests import TenantRequest
 def adoption_page(request: TenantRequest) -> HttpResponse:
     """GET /adoption?week=2026-11-16: who looked at which report, what was delivered and opened."""
     now = database_clock()
-    present = monday_of(now.astimezone(ZoneInfo(request.tenant.time_zone)).date())
-    week = week_from(request.GET.get("week", ""), default=present)
+    week, present = _weeks(request, now)
     question = week_question(request.tenant, week, {})
     people = adoption(question)
     coverage, _ = feedback_of(question, "source", now=now, names=selectors.load_names({}))
@@ -43,6 +68,7 @@ def adoption_page(request: TenantRequest) -> HttpResponse:
         "number": len(people),
         "coverage": coverage,
         "coverage_url": f"{reverse('reporting:feedback')}?from={question.first}&to={question.last}",
+        "csv_url": f"{reverse('reporting:adoption_csv')}?week={week}",
         "before_url": f"{page}?week={week - timedelta(days=7)}",
         "after_url": f"{page}?week={week + timedelta(days=7)}" if week < present else "",
     }

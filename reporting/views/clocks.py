@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from handoff import clocks
 from leads.models import Handoff, Lead
 from reporting import measures, params, selectors
-from reporting.measures import Verdict
+from reporting.measures import RESPONSES, Verdict
 from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, hour_text, period_text
 from sla import targets
@@ -76,7 +76,7 @@ _VERDICTS: Final = {"met": "on time", "missed": "late", "open": "not due yet", "
 
 _EXCUSED: Final = {"yes": "excused", "no": "not excused"}
 
-_ONLY: Final = {"answered": "answered", "overdue": "overdue and still open"}
+_ONLY: Final = {"answered": "answered", "overdue": "overdue and still open", "judged": "met or missed"}
 
 
 def _behind(asked: Asked) -> tuple[Any, str]:
@@ -86,16 +86,20 @@ def _behind(asked: Asked) -> tuple[Any, str]:
     only = params.choice(asked.query, "only", ("", *_ONLY), "")
     excused = params.choice(asked.query, "excused", ("any", *_EXCUSED), "any")
     overdue = only == "overdue"
+    response = params.choice(asked.query, "response", ("", *RESPONSES), "")
     rows = selectors.clocks_behind(
         asked.question,
         now=asked.now,
         verdict=Verdict(verdict) if verdict else Verdict.BROKEN if overdue else None,
         answered=only == "answered",
         unanswered=overdue,
+        judged=only == "judged",
         excused={"yes": True, "no": False}.get(excused),
+        response=response,
     )
     what = targets.label(target) if target else "All targets"
-    parts = (_VERDICTS.get(verdict, ""), _ONLY.get(only, ""), _EXCUSED.get(excused, ""))
+    within = f"answered {RESPONSES[response]}" if response else ""
+    parts = (_VERDICTS.get(verdict, ""), _ONLY.get(only, ""), _EXCUSED.get(excused, ""), within)
     said = [each for each in parts if each]
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
 
@@ -129,7 +133,7 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
 
 
 #: What the address of a list has beyond that of the page.
-_OF_LISTS: Final = ("verdict", "only", "excused", "hour")
+_OF_LISTS: Final = ("verdict", "only", "excused", "hour", "response")
 
 
 def verdict_of(row: TargetFact, asked: Asked) -> Verdict:

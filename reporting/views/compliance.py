@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django.http import HttpResponse
@@ -12,11 +13,12 @@ from django.views.decorators.http import require_safe
 from handoff.words import lower_first
 from reporting import params, selectors
 from reporting.mailings.escalation import episode_rows
-from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, Rate, Verdict, standing
+from reporting.measures import ALWAYS_TOLD, BUCKET_ERROR, RESPONSES, Rate, Verdict, standing
 from reporting.views.asked import Asked, asked_by, day_text, file_name, period_text
 from reporting.views.baseline import note_of
 from reporting.views.clocks import clock_rows
 from reporting.views.filters import filters_of, kind_note
+from reporting.views.handoffs import MOST_FIND, find_fields
 from reporting.views.heat import heat_of
 from sla.targets import BEGIN_COLUMNS, STAGE_TARGETS, Target, label
 from tenants.auth import member_required
@@ -46,6 +48,8 @@ def compliance(request: TenantRequest) -> HttpResponse:
     report = selectors.report(question, asked.by, now=now, names=names, ground=ground)
     whole, course, groups, lead = report.whole, report.course, report.groups, report.lead
     drawn = f"{label(lead)} on time"
+    find = asked.query.get("find", "").strip()[:MOST_FIND]
+    told = selectors.shown(report, asked.by, find)
     only_open = params.choice(asked.query, "breaches", ("open", "all"), "open") == "open"
     page = page_of(
         selectors.clocks_behind(question, now=now, verdict=Verdict.BROKEN, unanswered=only_open),
@@ -71,12 +75,20 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "counted": _counted(whole),
         "closed_hours": _closed_hours((group.rates[lead] for group in groups), question.clock),
         "rounded": f"{BUCKET_ERROR:g}" if report.is_rounded else "",
-        "trend": _trend(course),
+        "trend": _trend(asked, report),
         "trend_title": f"{drawn}, by {'week' if question.by_week else 'day'}",
         "trend_finding": _lowest(course),
         "course_title": _course_title(course.span, "week" if question.by_week else "day"),
         "target": target,
-        "bars": [{"label": name, "on_time": ok, "late": late} for name, ok, late in whole.ranges],
+        "bars": [
+            {
+                "label": name,
+                "on_time": ok,
+                "late": late,
+                "url": asked.link("compliance_leads", by=None, target=lead, response=key),
+            }
+            for key, (name, ok, late) in zip(RESPONSES, whole.ranges, strict=True)
+        ],
         "responses": [
             f"{_share_word(share)} {_needed(at)}" for share, at in whole.responses.items() if at is not None
         ],
@@ -90,7 +102,13 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "zone": question.zone.key.rpartition("/")[2].replace("_", " "),
         "heat": heat_of(asked, ground),
         "heat_title": _heat_title(lead),
-        "rows": [_row(asked, report, group, target) for group in groups],
+        "rows": [_row(asked, report, group, target) for group in told.groups],
+        "others": None if told.others is None else _others(told, lead, target),
+        "number": told.number,
+        "find": find,
+        "find_fields": find_fields(asked),
+        "with_steps": any(report.course.of_group),
+        "steps": [day_text(day) for day in course.labels[:: course.span]],
         "breaches": clock_rows(asked, page.rows, names),
         "only_open": only_open,
         "unanswered": whole.unanswered,
@@ -258,11 +276,38 @@ def _counted(whole: selectors.Totals) -> list[str]:
     return told
 
 
-def _trend(course: selectors.Course) -> list[dict[str, Any]]:
+def _trend(asked: Asked, report: selectors.Report) -> list[dict[str, Any]]:
+    course = report.course
+    points = zip(course.labels, course.whole, course.base, strict=True)
     return [
-        {"label": day_text(day), "value": value}
-        for day, value in zip(course.labels, course.whole, strict=True)
+        {
+            "label": day_text(day),
+            "value": value,
+            "base": base,
+            "url": _days_url(asked, report.lead, day, 1) if base else "",
+        }
+        for day, value, base in points
     ]
+
+
+def _days_url(asked: Asked, lead: str, day: date, steps: int, **changes: str | None) -> str:
+    """The clocks of so many days or weeks from a day on, as far as they are in the period."""
+    question = asked.question
+    last = day + timedelta(days=steps * question.step_days - 1)
+    days = {"from": max(day, question.first).isoformat(), "to": min(last, question.last).isoformat()}
+    said = {"by": None, "period": None, "target": lead, "only": "judged", **days, **changes}
+    return asked.link("compliance_leads", **said)
+
+
+def _others(told: selectors.Shown, lead: str, target: int) -> dict[str, Any]:
+    """The groups that are not told one by one, together."""
+    rates = told.others or {}
+    return {
+        "number": told.number - len(told.groups),
+        "rate": rates[lead],
+        "second": rates.get(_SECOND),
+        **_standing(rates[lead], target),
+    }
 
 
 def _course_title(span: int, unit: str) -> str:
@@ -306,6 +351,21 @@ def _row(asked: Asked, report: selectors.Report, group: selectors.Group, target:
         **_standing(rate, target),
         "values": values if len(present) > 1 else [],
         "values_label": f"{present[0]:g}% to {present[-1]:g}%" if len(present) > 1 else "",
+        "steps": [
+            {
+                "percent": value,
+                "base": base,
+                "url": _days_url(asked, lead, day, report.course.span, **changes) if base else "",
+            }
+            for value, base, day in zip(
+                values,
+                report.course.base_of_group.get(group.key, []),
+                report.course.labels[:: report.course.span],
+                strict=True,
+            )
+        ]
+        if values
+        else [],
     }
 
 

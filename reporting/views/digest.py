@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from core.errors import ValidationFailed
 from notifications.models import OutboxMessage
 from notifications.outbox import message_id
 from reporting.mailings import services, team, words
-from reporting.mailings.digest import digest_of
+from reporting.mailings.digest import Digest, digest_of
 from reporting.mailings.forms import WEEKDAYS, MailSettingsForm
 from reporting.mailings.messages import KINDS, event_of
 from reporting.mailings.models import Kind, Mailing, MailSettings
@@ -30,6 +31,7 @@ from tenants.models import Member, Role, Tenant
 from tenants.refusals import REFUSED, take_errors
 from tenants.requests import TenantRequest
 from tenants.selectors import time_zone_of
+from web.table_files import table_file
 
 #: Weeks to choose from.
 WEEKS: Final = 13
@@ -43,19 +45,41 @@ def digest(request: TenantRequest) -> HttpResponse:
     return _page(request, None)
 
 
+@require_safe
+@member_required(*_READERS)
+def digest_file(request: TenantRequest) -> HttpResponse:
+    """GET /digest.csv, .xlsx: a line for each number of the mail."""
+    now = database_clock()
+    _, told = services.due_week(services.mail_settings(), request.tenant, now)
+    week = week_from(request.GET.get("week", ""), default=told)
+    kind, _, letter = _letter(request, week, now)
+    lines = [
+        [part.title or "The week", line.text, column, cell]
+        for part in letter.parts
+        if part.head
+        for line in part.lines
+        for column, cell in zip(part.head[1:], line.cells, strict=False)
+    ]
+    return table_file(request, f"{kind.value}-{week}", ["Section", "Line", "Column", "Value"], lines)
+
+
+def _letter(request: TenantRequest, week: date, now: datetime) -> tuple[Kind, Digest | None, words.Letter]:
+    """The mail of a week as the reader would get it; the digest that it is of, where it is one."""
+    tenant, member = request.tenant, request.member
+    zone = ZoneInfo(time_zone_of(member=member, tenant=tenant))
+    if request.GET.get("mail") == Kind.TEAM and member.role == Role.MANAGER:
+        found = team.team_week(tenant, week, member, now=now)
+        return Kind.TEAM, None, team.letter_of(found, zone=zone, now=now)
+    told = digest_of(tenant, week, now=now, reader=member)
+    return Kind.DIGEST, told, words.letter_of(told, zone=zone, now=now)
+
+
 def _page(request: TenantRequest, form: MailSettingsForm | None, status: int = 200) -> HttpResponse:
     now, tenant, member = database_clock(), request.tenant, request.member
     setting = services.mail_settings()
     due, told = services.due_week(setting, tenant, now)
     week = week_from(request.GET.get("week", ""), default=told)
-    zone = ZoneInfo(time_zone_of(member=member, tenant=tenant))
-    kind = Kind.TEAM if request.GET.get("mail") == Kind.TEAM and member.role == Role.MANAGER else Kind.DIGEST
-    found = digest_of(tenant, week, now=now, reader=member) if kind == Kind.DIGEST else None
-    letter = (
-        words.letter_of(found, zone=zone, now=now)
-        if found is not None
-        else team.letter_of(team.team_week(tenant, week, member, now=now), zone=zone, now=now)
-    )
+    kind, found, letter = _letter(request, week, now)
     may_set = member.role in (Role.ADMIN, Role.MARKETING)
     context = {
         "crumbs": [{"label": "Insight", "url": ""}, {"label": "Digest", "url": ""}],
@@ -65,6 +89,8 @@ def _page(request: TenantRequest, form: MailSettingsForm | None, status: int = 2
         "is_empty": found is not None and found.is_empty,
         "week": week,
         "weeks": _weeks(now, tenant, week),
+        "ahead": week > now.astimezone(ZoneInfo(tenant.time_zone)).date(),
+        "csv_url": f"{reverse('reporting:digest_csv')}?{urlencode({'week': week, 'mail': kind.value})}",
         "before_url": _url(week - timedelta(days=7), kind),
         "after_url": _url(week + timedelta(days=7), kind),
         "tabs": _tabs(week, kind) if member.role == Role.MANAGER else [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from reporting.selectors.feedback import FEEDBACK_SPLITS, FeedbackRow, feedback_
 from reporting.selectors.names import load_names
 from reporting.selectors.questions import Question
 from reporting.views.asked import lies_ahead, period_text, periods_of
+from reporting.views.handoffs import group_change
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
@@ -76,22 +78,68 @@ def feedback(request: TenantRequest) -> HttpResponse:
         "head": FEEDBACK_SPLITS[by][1],
         "whole": whole,
         "coverage": coverage_text(whole),
-        "kpis": _kpis(whole),
-        "outcomes": _outcomes(whole),
-        "rows": [{"row": row, "coverage": coverage_text(row.feedback)} for row in rows],
+        "kpis": _kpis(whole, _Ways(query, question)),
+        "outcomes": _outcomes(whole, _Ways(query, question)),
+        "rows": [
+            {
+                "row": row,
+                "coverage": coverage_text(row.feedback),
+                "ways": _ways(row.feedback, _Ways(query, question, {by: group_change(by, row.key)[by]})),
+            }
+            for row in rows
+        ],
     }
     return render(request, "reporting/feedback.html", context)
 
 
-def _kpis(whole: Feedback) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Ways to the MQLs behind numbers, by the names of feedback_measures.BEHIND; none to those of nothing."""
+
+    query: Mapping[str, str]
+    question: Question
+    group: Mapping[str, str | None] = field(default_factory=dict)
+
+    def to(self, what: str, number: int) -> str:
+        if not number:
+            return ""
+        kept = {name: self.query[name] for name in ("team", "rep", "source") if self.query.get(name)}
+        days = {"from": self.question.first.isoformat(), "to": self.question.last.isoformat()}
+        return (
+            f"{reverse('reporting:funnel_leads')}?{urlencode({**days, **kept, **self.group, 'stage': what})}"
+        )
+
+
+def _ways(found: Feedback, ways: _Ways) -> dict[str, str]:
+    return {
+        "mqls": ways.to("feedback_mqls", found.mqls),
+        "given": ways.to("feedback_given", found.answered),
+        "none": ways.to("feedback_none", found.mqls - found.answered),
+        "rejected": ways.to("feedback_rejected", found.rejected),
+        "corrected": ways.to("feedback_corrected", found.corrected),
+        "disputed": ways.to("disputed", found.disputed),
+    }
+
+
+def _kpis(whole: Feedback, ways: _Ways) -> list[dict[str, Any]]:
+    leads = _ways(whole, ways)
+
     def kpi(
-        label: str, percent: float | None, said: str, nothing: str, status: str | None = None
+        label: str, percent: float | None, said: str, nothing: str, url: str, status: str | None = None
     ) -> dict[str, Any]:
         if percent is None:  # a share of nothing is none
             value, unit, said = "–", "", nothing
         else:
             value, unit = f"{percent:g}", "%"
-        return {"label": label, "value": value, "unit": unit, "status": status, "target": said, "delta": ""}
+        return {
+            "label": label,
+            "value": value,
+            "unit": unit,
+            "status": status,
+            "target": said,
+            "delta": "",
+            "url": url,
+        }
 
     covered = whole.coverage
     status = None if covered is None else "on_target" if covered == 100 else "off_target"
@@ -101,6 +149,7 @@ def _kpis(whole: Feedback) -> list[dict[str, Any]]:
             covered,
             f"{whole.answered:,} of {whole.expected:,}",
             "No answer is due yet",
+            leads["given"],
             status,
         ),
         kpi(
@@ -108,12 +157,14 @@ def _kpis(whole: Feedback) -> list[dict[str, Any]]:
             whole.rejected_as_answered,
             f"{whole.rejected:,} of {whole.decided:,}",
             "None decided yet",
+            leads["rejected"],
         ),
         kpi(
             "Rejected as corrected",
             whole.rejected_as_corrected,
             f"{whole.corrected:,} of {whole.corrected_base:,}, {whole.overturned:,} overturned",
             "All were overturned" if whole.overturned else "None decided yet",
+            leads["corrected"],
         ),
         {
             "label": "Disputed",
@@ -122,11 +173,12 @@ def _kpis(whole: Feedback) -> list[dict[str, Any]]:
             "status": None,
             "target": of_base(whole.disputed, whole.rejected),
             "delta": f"{whole.dispute_open:,} open",
+            "url": leads["disputed"],
         },
     ]
 
 
-def _outcomes(whole: Feedback) -> list[tuple[str, int]]:
+def _outcomes(whole: Feedback, ways: _Ways) -> list[tuple[str, int, str]]:
     found = whole.as_dict()["disputes"]
     words = {
         "open": "Open",
@@ -135,7 +187,7 @@ def _outcomes(whole: Feedback) -> list[tuple[str, int]]:
         "criteria": "Criteria to change",
         "routing": "Routing to change",
     }
-    return [(text, found[name]) for name, text in words.items()]
+    return [(text, found[name], ways.to(f"dispute_{name}", found[name])) for name, text in words.items()]
 
 
 def _address(view: str, query: Mapping[str, str], **changes: str) -> str:

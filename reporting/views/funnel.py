@@ -171,14 +171,25 @@ def _early(asked: Asked, found: selectors.Funnel) -> list[dict[str, Any]]:
         return []
     most = max(found.subscribers, found.whole.all["mqls"], 1)
     return [
-        {"label": "Subscriber", "count": found.subscribers, "width": 100 * found.subscribers / most},
+        {
+            "label": "Subscriber",
+            "count": found.subscribers,
+            "url": _created(asked, "subscribers", found.subscribers),
+            "width": 100 * found.subscribers / most,
+        },
         {
             "label": "Lead",
             "count": found.leads,
+            "url": _created(asked, "leads", found.leads),
             "width": 100 * found.leads / most,
             "share": Share(found.leads, found.subscribers),
         },
     ]
+
+
+def _created(asked: Asked, which: str, number: int | None, **change: str | None) -> str:
+    """The way to the leads that were created; none where there are none."""
+    return asked.link("created_leads", **{"by": None, "which": which, **change}) if number else ""
 
 
 def _bars(given: HandoffAsked, found: selectors.Funnel) -> list[dict[str, Any]]:
@@ -226,6 +237,8 @@ def _row(given: HandoffAsked, group: selectors.TallyGroup) -> dict[str, Any]:
         "url": given.asked.link("funnel", **change),
         "subscribers": group.subscribers,
         "leads": group.leads,
+        "subscribers_url": _created(given.asked, "subscribers", group.subscribers, **change),
+        "leads_url": _created(given.asked, "leads", group.leads, **change),
         "cells": [
             {
                 "count": group.tally.reached(stage, given.follow),

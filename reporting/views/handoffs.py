@@ -12,10 +12,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from handoff.words import lower_first
 from leads.lifecycle import Stage
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.definitions import LATER_STAGES, STAGES, furthest_of, reached_of
+from reporting.definitions import BAND_LABELS, LATER_STAGES, STAGES, furthest_of, reached_of
 from reporting.measures import SEGMENTS
 from reporting.models import HandoffFact
 from reporting.views.asked import KEPT, Asked, file_name, period_text, periods_of
@@ -146,6 +147,8 @@ def _behind(request: TenantRequest) -> tuple[HandoffAsked, params.NumberAsked, l
         said.append(f"within {number.weeks} week{'' if number.weeks == 1 else 's'} of MQL")
     elif number.follow is not None and number.stage in STAGES:
         said.append(f"followed for {number.follow} days")
+    if number.response:
+        said.append(f"first touch: {lower_first(BAND_LABELS[number.response])}")
     if number.reason is not None:
         said.append(f"reason: {number.reason.replace('_', ' ') or 'none given'}")
     return given, number, said
@@ -169,7 +172,7 @@ def funnel_leads(request: TenantRequest) -> HttpResponse:
         ],
         "count": number.count(asked.question, now=asked.now),
         "period": period_text(asked.question),
-        "chosen": [*said[1:], *_chosen(asked, names)],
+        "chosen": [*said[1:], *chosen_words(asked, names)],
         "rows": list(_lead_rows(page.rows, names)),
         "csv_url": f"{reverse('reporting:funnel_leads_csv')}?{request.GET.urlencode()}",
         "next_url": next_url(request, page.next),
@@ -177,7 +180,8 @@ def funnel_leads(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/funnel_leads.html", context)
 
 
-def _chosen(asked: Asked, names: selectors.Names) -> list[str]:
+def chosen_words(asked: Asked, names: selectors.Names) -> list[str]:
+    """The filters in force, in words."""
     question = asked.question
     said = []
     for label, value in (

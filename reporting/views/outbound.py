@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from handoff.words import lower_first
 from reporting import params
 from reporting.selectors import outbound
-from reporting.selectors.outbound import SPLITS, Absent, Report
+from reporting.selectors.outbound import SPLITS, Absent, Numbers, Report
 from reporting.views.asked import Asked, file_name, period_text, periods_of
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -48,17 +48,46 @@ def meetings(request: TenantRequest) -> HttpResponse:
     """GET /meetings/report: what became of the meetings of a period, by SDR and by AE."""
     asked, found = _asked(request)
     periods = periods_of(asked.query, asked.question)
+
+    def behind(what: str, number: int, **more: str) -> str:
+        """The way to the meetings of a number; none where there is none."""
+        return asked.link("meetings_behind", what=what, **more) if number else ""
+
+    total = found.total
     context = {
         "period": period_text(asked.question),
         "ahead": asked.ahead,
         "periods": periods,
-        "total": found.total,
-        "no_shows": [(name, found.total.absent[who]) for who, name in _NAMED],
-        "reasons": found.total.reasons.most_common(),
+        "total": total,
+        "behind": {what: behind(what, number) for what, number in _numbers(total)},
+        "no_shows": [
+            (name, total.absent[who], behind(f"no_show_{who}", total.absent[who])) for who, name in _NAMED
+        ],
+        "reasons": [
+            (label, number, behind("all_disqualified", number, reason=label))
+            for label, number in total.reasons.most_common()
+        ],
         "tables": [
             {
                 "head": head,
-                "rows": [(row, [row.numbers.absent[who] for who in Absent]) for row in found.by[name]],
+                "rows": [
+                    {
+                        "name": row.name,
+                        "numbers": row.numbers,
+                        "behind": {
+                            what: behind(what, number, **{name: str(row.key)})
+                            for what, number in _numbers(row.numbers)
+                        },
+                        "absences": [
+                            (
+                                row.numbers.absent[who],
+                                behind(f"no_show_{who}", row.numbers.absent[who], **{name: str(row.key)}),
+                            )
+                            for who in Absent
+                        ],
+                    }
+                    for row in found.by[name]
+                ],
             }
             for name, (_, head) in SPLITS.items()
         ],
@@ -66,6 +95,12 @@ def meetings(request: TenantRequest) -> HttpResponse:
         "csv_url": asked.link("meetings_report_csv"),
     }
     return render(request, "reporting/meetings.html", context)
+
+
+def _numbers(own: Numbers) -> list[tuple[str, int]]:
+    """The numbers that lead to their meetings, by the names of outbound.LISTED."""
+    names = ("booked", "qualified", "held", "accepted", "opportunities", "disqualified", "left_out")
+    return [(name, getattr(own, name)) for name in names]
 
 
 @require_safe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django.http import HttpResponse
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from reporting import params, selectors
 from reporting.definitions import Share
-from reporting.selectors.feedback import overturned_count
+from reporting.selectors.feedback import corrected_share
 from reporting.views.asked import Asked, day_text, file_name, period_text
 from reporting.views.baseline import note_of
 from reporting.views.filters import kind_note
@@ -70,8 +70,14 @@ def rejections(request: TenantRequest) -> HttpResponse:
         "ahead": asked.ahead,
         "kpis": _kpis(asked, found),
         "trend": [
-            {"label": day_text(monday), "value": tally.acceptance.percent} for monday, tally in found.weeks
+            {
+                "label": day_text(monday),
+                "value": tally.acceptance.percent,
+                "base": tally.acceptance.base,
+            }
+            for monday, tally in found.weeks
         ],
+        "reasons_by_week": [_reasons_of_week(given, monday, found) for monday, _ in found.weeks],
         "weeks": [_week(given, monday, tally) for monday, tally in reversed(found.weeks)],
         "tabs": [
             {
@@ -107,11 +113,8 @@ def headline(request: TenantRequest) -> list[dict[str, Any]]:
 def _corrected(given: HandoffAsked, found: selectors.Rejections) -> Share | None:
     """Rejections that stand after disputes, of decisions that do (`feedback_measures`); None where none was
     overturned."""
-    overturned = overturned_count(given.question)
-    if not overturned:
-        return None
-    answered = found.whole.rejection
-    return Share(answered.count - overturned, answered.base - overturned, overturned)
+    share = corrected_share(given.question, found)
+    return share if share.left_out else None
 
 
 def _leads(asked: Asked, **changes: str | None) -> str:
@@ -164,12 +167,30 @@ def _rate(label: str, share: Share, former: Share, url: str) -> dict[str, Any]:
     }
 
 
-def _week(given: HandoffAsked, monday: Any, tally: selectors.Tally) -> dict[str, Any]:
+def _span_of(given: HandoffAsked, monday: date) -> tuple[str, dict[str, str | None]]:
+    """The days of a week that are in the period, in words and in an address."""
     first = max(monday, given.question.first)
     last = min(monday + timedelta(days=6), given.question.last)
-    span = {"from": first.isoformat(), "to": last.isoformat(), "period": None}
+    words = day_text(first) if first == last else f"{day_text(first)} to {day_text(last)}"
+    return words, {"from": first.isoformat(), "to": last.isoformat(), "period": None}
+
+
+def _reasons_of_week(given: HandoffAsked, monday: date, found: selectors.Rejections) -> dict[str, Any]:
+    """The small charts of the reasons, a line of their table."""
+    label, span = _span_of(given, monday)
     return {
-        "label": day_text(first) if first == last else f"{day_text(first)} to {day_text(last)}",
+        "label": label,
+        "cells": [
+            {"count": row.by_week.get(monday, 0), "url": _reason_url(given.asked, row.slug, **span)}
+            for row in found.reasons
+        ],
+    }
+
+
+def _week(given: HandoffAsked, monday: date, tally: selectors.Tally) -> dict[str, Any]:
+    label, span = _span_of(given, monday)
+    return {
+        "label": label,
         **_cells(tally),
         "urls": {name: _leads(given.asked, stage=stage, **span) for name, stage in _COLUMNS.items()},
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
@@ -22,7 +24,7 @@ from web.table_files import table_file
 def outcomes(request: TenantRequest) -> HttpResponse:
     """GET /outcomes: the first four weeks, and months two to six, against what was before."""
     found = since_start(zone=ZoneInfo(request.tenant.time_zone), now=database_clock())
-    before = [found.before] if found.before else []
+    before = [(found.before, "")] if found.before else []
     context = {
         "crumbs": [
             {"label": "Contract"},
@@ -30,14 +32,22 @@ def outcomes(request: TenantRequest) -> HttpResponse:
             {"label": "Since the start"},
         ],
         "found": found,
-        "weeks": [*before, *found.weeks],
-        "months": [*before, *found.months],
+        "weeks": [*before, *((each, _leads_of(each, 7)) for each in found.weeks)],
+        "months": [*before, *((each, _leads_of(each, MONTH_DAYS)) for each in found.months)],
         "currency": request.tenant.currency,
         "follow": FOLLOW,
         "month_days": MONTH_DAYS,
         "csv_url": reverse("reporting:outcomes_csv"),
     }
     return render(request, "reporting/outcomes.html", context)
+
+
+def _leads_of(each: Span, days: int) -> str:
+    """The way to the MQLs of a stretch of so many days; none where it has none."""
+    if each.first is None or not each.mqls:
+        return ""
+    said = {"from": each.first, "to": each.first + timedelta(days=days - 1), "stage": "feedback_mqls"}
+    return f"{reverse('reporting:funnel_leads')}?{urlencode(said)}"
 
 
 @require_safe

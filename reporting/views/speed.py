@@ -10,11 +10,11 @@ from django.views.decorators.http import require_safe
 
 from leads.lifecycle import Stage
 from reporting import selectors
-from reporting.definitions import DURATIONS, FOLLOWED, UNTOUCHED_HOURS, Share
+from reporting.definitions import BAND_LABELS, DURATIONS, FOLLOWED, STAGES, UNTOUCHED_HOURS, Share
 from reporting.outcomes import speed as worth
 from reporting.outcomes.comparing import Comparison, Slope
 from reporting.selectors.funnels import ResponseTimes
-from reporting.views.asked import file_name, period_text
+from reporting.views.asked import Asked, file_name, period_text
 from reporting.views.baseline import note_of
 from reporting.views.filters import kind_note
 from reporting.views.handoffs import HandoffAsked, handoff_filters, handoffs_asked
@@ -73,12 +73,8 @@ def speed(request: TenantRequest) -> HttpResponse:
         "young_url": asked.link("funnel_leads", by=None, follow=str(follow)) + "&stage=young",
         "unclocked": found.unclocked,
         "leads": found.leads,
-        "kpis": _kpis(times),
-        "links": {
-            name: asked.link("funnel_leads", by=None) + f"&stage={name}"
-            for name in ("contacted", "untouched", "assignment")
-        },
-        "bands": [_band(name, each, most) for name, each in found.bands.items()],
+        "kpis": _kpis(times, asked),
+        "bands": [_band(asked, follow, name, each, most) for name, each in found.bands.items()],
         "comparisons": [
             {"label": Stage(name).label, "text": _words(each), "found": each}
             for name, each in found.comparisons.items()
@@ -98,20 +94,24 @@ def speed(request: TenantRequest) -> HttpResponse:
     return render(request, "reporting/speed.html", context)
 
 
-def _kpis(times: ResponseTimes) -> list[dict[str, Any]]:
+def _kpis(times: ResponseTimes, asked: Asked) -> list[dict[str, Any]]:
+    def url(stage: str) -> str:
+        return asked.link("funnel_leads", by=None, follow=None, stage=stage)
+
     whole, attempts, lag = times.whole, times.attempts, times.durations["assignment"]
     return [
-        {"label": "Contacted", "share": whole.contacted, "link": "contacted"},
+        {"label": "Contacted", "share": whole.contacted, "url": url("contacted")},
         {
             "label": f"Untouched after {UNTOUCHED_HOURS} hours",
             "share": whole.untouched,
-            "link": "untouched",
+            "url": url("untouched"),
             "left_out": whole.untouched.left_out,
         },
         {
             "label": "Attempts an MQL",
             "text": f"median {attempts.median}, 90% at most {attempts.p90}" if attempts.count else "",
             "base": attempts.count,
+            "url": url(STAGES[0]),
         },
         {
             "label": DURATIONS["assignment"].label,
@@ -119,17 +119,26 @@ def _kpis(times: ResponseTimes) -> list[dict[str, Any]]:
             if lag.count
             else "",
             "base": lag.count,
-            "link": "assignment",
+            "url": url("assignment"),
             "left_out": whole.all["mqls"] - lag.count,
         },
     ]
 
 
-def _band(name: str, each: worth.Came, most: float) -> dict[str, Any]:
+def _band(asked: Asked, follow: int, name: str, each: worth.Came, most: float) -> dict[str, Any]:
+    def url(stage: str, number: int) -> str:
+        way = asked.link("funnel_leads", by=None, follow=str(follow), response=name, stage=stage)
+        return way if number else ""
+
     return {
-        "label": worth.LABELS[name],
+        "url": url(STAGES[0], each.leads),
+        "label": BAND_LABELS[name],
         "leads": each.leads,
-        "shares": [Share(getattr(each, outcome), each.leads) for outcome in worth.OUTCOMES],
+        "shares": [
+            (Share(number, each.leads), url(outcome, number))
+            for outcome in worth.OUTCOMES
+            for number in (getattr(each, outcome),)
+        ],
         "width": 100 * each.opportunity / each.leads / most if each.leads and most else 0,
         "per_lead": each.per_lead,
         "without_amount": each.without_amount,
@@ -187,7 +196,7 @@ def speed_file(request: TenantRequest) -> HttpResponse:
     head += ["Won without amount", f"{currency} a lead", "Followed for days"]
     lines = [
         [
-            worth.LABELS[name],
+            BAND_LABELS[name],
             each.leads,
             each.sql,
             each.opportunity,

@@ -610,7 +610,7 @@ class History:
         self._changed()
 
     def _dispute(self, case: _Case, now: datetime) -> None:
-        found = objections.dispute(case.lead_id, self.chance, now)
+        found = objections.dispute(case.lead_id, now)
         if found is not None and self.chance.random() < objections.DECIDED:
             wait = timedelta(minutes=self.chance.randrange(900, 7_000))
             self._plan(now + wait, partial(self._judge, case, found))

@@ -158,6 +158,27 @@ def test_the_board_draws_the_most_pressing_and_leads_to_the_rest(
     assert 'href="/board?status=overdue&amp;page=2"' in last
 
 
+def test_numbers_of_the_board_lead_to_their_leads_and_people_come_as_a_file(
+    crowded: Client, now: datetime, at_hand: AtHand
+) -> None:
+    at_hand(now + timedelta(minutes=8))
+    answer = crowded.get("/board")
+    overdue = next(card for card in answer.context["kpis"] if card["label"] == "Overdue")
+    listed = crowded.get(overdue["url"]).context["presses"]
+    assert [(group["title"], group["total"]) for group in listed] == [("Overdue", overdue["value"])]
+    people = [each for each in answer.context["board"].people if each.open_leads]
+    assert people
+    for each in people:
+        behind = crowded.get(f"/leads?owner={each.member.id}")
+        assert f'href="/leads?owner={each.member.id}"' in answer.content.decode()
+        assert len(behind.context["found"]) == each.open_leads
+    head, *rows = crowded.get("/board.csv").content.decode().splitlines()
+    assert head.removeprefix("\ufeff").startswith("Person,Team,Open leads,Cap,Overdue")
+    assert len(rows) == len(answer.context["board"].people)
+    sheet = crowded.get("/board.xlsx")
+    assert (sheet.status_code, sheet.content[:2]) == (200, b"PK")
+
+
 @pytest.mark.parametrize(
     "query", ["?status=met", "?status=overdue&page=0", "?status=overdue&page=x", "?page=9", "?status="]
 )

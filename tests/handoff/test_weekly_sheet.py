@@ -13,6 +13,7 @@ from leads.models import Lead
 from tests.factories import Org
 from tests.handoff.conftest import browser, handoff_of, new_lead
 from tests.handoff.test_disputes import call, disputes_it, reject, told
+from tests.reporting.scenes import second_team
 
 pytestmark = pytest.mark.django_db
 AtHand = Callable[[datetime], None]
@@ -58,6 +59,16 @@ def test_it_is_frozen_when_it_is_opened_and_the_same_for_whoever_comes_second(
     assert "0 of 4 decided" in page
     assert "Rings out." in page
     assert "MQL criteria, version 1" in page
+
+
+def test_who_sees_a_part_of_a_sheet_is_told_how_much_is_others(acme: Org, leads: list[Lead]) -> None:
+    with acme.scope():
+        team, _ = second_team(acme)
+    assert team.manager is not None
+    browser(acme.marketing).post("/disputes/sheet/open")
+    page = browser(team.manager).get("/disputes/sheet").content.decode()
+    assert "0 of 0 decided. 4 more of it are about leads of other teams." in page
+    assert "other teams" not in browser(acme.marketing).get("/disputes/sheet").content.decode()
 
 
 def test_a_rejection_that_nobody_disputed_is_decided_from_the_sheet(acme: Org, leads: list[Lead]) -> None:

@@ -35,3 +35,13 @@ def test_what_reps_look_at_is_not_kept_and_they_see_no_adoption(in_acme: Org) ->
     assert not ReportView.objects.exists()
     for member in (in_acme.reps[0], in_acme.manager, in_acme.marketing):
         assert browser(member).get("/adoption").status_code == 403
+
+
+def test_who_looked_comes_as_a_file_too(in_acme: Org) -> None:
+    browser(in_acme.manager).get("/compliance")
+    reader = browser(in_acme.executive)
+    head, *rows = reader.get(reader.get("/adoption").context["csv_url"]).content.decode().splitlines()
+    assert head.removeprefix("\ufeff").startswith("Person,Role,Reports opened")
+    assert any(row.startswith(f"{in_acme.manager.name},Manager,Compliance (1 day)") for row in rows)
+    assert reader.get("/adoption.xlsx").content[:2] == b"PK"
+    assert browser(in_acme.manager).get("/adoption.csv").status_code == 403

@@ -6,13 +6,16 @@ import csv
 import io
 from copy import deepcopy
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from leads.models import Handoff
+from reporting import rollups
 from reporting.models import RollUpState, TargetFact
 from reporting.views import asked, volume
 from tenants.models import Member
@@ -124,6 +127,48 @@ def test_every_number_leads_to_exactly_its_leads(week: Org) -> None:
         assert (listed.context["count"], len(listed.context["rows"])) == (count, count)
 
 
+@pytest.mark.parametrize("query", [{}, {"pauses": "ignored"}, {"clock": "owner"}])
+def test_bars_days_and_small_charts_lead_to_exactly_their_clocks(week: Org, query: dict[str, str]) -> None:
+    page = read(week.admin, **query)
+    told = [(bar["on_time"] + bar["late"], bar["url"]) for bar in page.context["bars"]]
+    told += [(point["base"], point["url"]) for point in page.context["trend"] if point["base"]]
+    steps = [step for row in page.context["rows"] for step in row["steps"] if step["base"]]
+    told += [(step["base"], step["url"]) for step in steps]
+    assert sum(number for number, _ in told) > 8
+    for number, way in told:
+        behind = read(week.admin, way).context
+        assert behind["count"] == len(behind["rows"]) == number, way
+    assert "The small charts as a table" in page.content.decode() or not steps
+
+
+def test_of_thousands_of_campaigns_the_largest_are_told_and_the_others_together(
+    acme: Org, at_now: datetime
+) -> None:
+    with acme.scope():
+        first = hand_over(acme, at=at_now - timedelta(days=2), owner=acme.reps[0], campaign="Spring")
+        hand_over(acme, at=at_now - timedelta(days=2), owner=acme.reps[0], campaign="Spring")
+        drain(acme)
+        names = [each.attname for each in TargetFact._meta.fields if each.name not in ("id", "campaign")]
+        for row in TargetFact.objects.filter(handoff_id=first.id, clock="company"):
+            values = {name: getattr(row, name) for name in names}
+            TargetFact.objects.bulk_create(
+                TargetFact(id=uuid4(), **values, campaign=f"Campaign {number}") for number in range(400)
+            )
+        rollups.rebuild(zone="Europe/Berlin")
+    page = read(acme.admin, by="campaign")
+    assert len(page.content) < 300_000
+    told = page.context["rows"]
+    assert (len(told), page.context["number"], page.context["others"]["number"]) == (50, 401, 351)
+    assert "Spring" in {row["name"] for row in told}
+    whole = sum(row["rate"].all for row in told) + page.context["others"]["rate"].all
+    assert whole == 402
+    found = read(acme.admin, by="campaign", find="campaign 39").context
+    assert (len(found["rows"]), found["others"]) == (11, None)
+    answer = Client().get("/api/v1/reports/compliance?by=campaign", headers=acme.auth).json()
+    assert (answer["groups"], len(answer["results"])) == (401, 50)
+    assert len(lines(read(acme.admin, "/compliance.csv", by="campaign"))) == 402
+
+
 def test_filters_narrow_everything_and_stay_in_the_address(week: Org) -> None:
     answer = read(week.admin, source="Webinar", period="7d", by="rep")
     assert kpi(answer, "Leads handed over")["value"] == "4"
@@ -167,7 +212,9 @@ def test_the_trend_has_a_point_for_each_day_and_gaps_where_nothing_counted(week:
 def test_long_periods_are_drawn_by_week(week: Org) -> None:
     answer = read(week.admin, period="365d")
     assert answer.context["trend_title"] == "First touch on time, by week"
-    assert answer.context["trend"][-1] == {"label": "16 Nov", "value": 50.0}
+    last = answer.context["trend"][-1]
+    assert (last["label"], last["value"], last["base"]) == ("16 Nov", 50.0, 4)
+    assert "from=2026-11-16&to=2026-11-17" in last["url"]
 
 
 def test_an_empty_period_says_what_will_be_here(acme: Org, at_now: datetime) -> None:

@@ -231,6 +231,18 @@ def test_the_next_one_tells_a_week_that_was_not_told_before(
     assert browser(scene.marketing).get("/digest").context["next"] == friday
 
 
+def test_the_digest_comes_as_a_file_and_a_week_to_come_is_told_as_one(scene: Org) -> None:
+    reader = browser(scene.marketing)
+    page = reader.get("/digest?week=2026-11-12")
+    head, *rows = reader.get(page.context["csv_url"]).content.decode().splitlines()
+    assert head.removeprefix("\ufeff") == "Section,Line,Column,Value"
+    assert "The week,Delivered,This week,5" in rows
+    assert reader.get(page.context["csv_url"].replace(".csv", ".xlsx")).content[:2] == b"PK"
+    assert "This week has not begun" in reader.get("/digest?week=2090-01-02").content.decode()
+    assert "has not begun" not in page.content.decode()
+    assert browser(scene.reps[0]).get("/digest.csv").status_code == 403
+
+
 def test_a_rep_has_no_digest_and_a_wrong_week_is_refused(scene: Org) -> None:
     assert browser(scene.reps[0]).get("/digest").status_code == 403
     assert browser(scene.executive).get("/digest?week=soon").status_code == 400

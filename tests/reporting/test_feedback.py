@@ -219,3 +219,45 @@ def test_the_rejections_page_says_what_stands_after_disputes(
     drain_tenant(acme.id)
     shown = page.get("/rejections").content.decode()
     assert "As corrected by disputes: 100% (2 of 2) rejected, 1 overturned left out." in shown
+
+
+@pytest.mark.parametrize("split", ["rep", "team", "source"])
+def test_every_number_about_feedback_leads_to_exactly_its_leads(
+    acme: Org, now: datetime, later: datetime, at: At, split: str
+) -> None:
+    leads = [new_lead(acme, now, f"q{number}@crane.example") for number in range(6)]
+    for lead in leads[:3]:
+        reject(acme, lead, later)
+    with acme.scope():
+        services.accept_lead(**said(acme, leads[3], later))
+        for lead in leads[:2]:
+            disputes.open_dispute(
+                lead_id=lead.id, argument="No", actor=Actor.person(acme.marketing), clock=fixed_clock(later)
+            )
+        Handoff.objects.filter(lead=leads[5]).update(is_history=True)
+    at(later)
+    drain_tenant(acme.id)
+    with acme.scope():
+        HandoffFact.objects.filter(lead_id=leads[0].id).update(overturned=True, dispute="overturned")
+    days = f"from={now:%Y-%m-%d}&to={later:%Y-%m-%d}"
+    reader = browser(acme.marketing)
+    page = reader.get(f"/feedback/coverage?by={split}&{days}")
+    ways = 0
+    for row in page.context["rows"]:
+        found = row["row"].feedback
+        numbers = {
+            "mqls": found.mqls,
+            "given": found.answered,
+            "none": found.mqls - found.answered,
+            "rejected": found.rejected,
+            "corrected": found.corrected,
+            "disputed": found.disputed,
+        }
+        for name, number in numbers.items():
+            assert bool(row["ways"][name]) == bool(number), name
+            if number:
+                assert reader.get(row["ways"][name]).context["count"] == number, name
+                ways += 1
+    assert ways >= 5
+    for text, number, way in page.context["outcomes"]:
+        assert not number or reader.get(way).context["count"] == number, text

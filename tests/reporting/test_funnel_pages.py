@@ -6,9 +6,11 @@ import csv
 import io
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from feedback.models import Disposition, Reason
@@ -158,8 +160,37 @@ def test_subscribers_and_leads_are_those_created_in_the_period(scene: Org) -> No
             created_at=now - timedelta(days=1),
             updated_at=now,
         )
-    early = get(scene, "/funnel?period=7d").context["early"]
+    page = get(scene, "/funnel?period=7d")
+    early = page.context["early"]
     assert [(bar["label"], bar["count"]) for bar in early] == [("Subscriber", 3), ("Lead", 1)]
+    for bar in early:
+        behind = get(scene, bar["url"])
+        assert behind.context["count"] == len(behind.context["rows"]) == bar["count"], bar["label"]
+        query = urlsplit(bar["url"]).query
+        told = Client().get(f"/api/v1/reports/funnel/created?{query}", headers=scene.auth).json()["results"]
+        assert [row["lead"] for row in told] == [str(row["lead"].id) for row in behind.context["rows"]]
+    year = get(scene, "/funnel?period=365d")
+    assert year.context["with_created"]
+    told = [(row["subscribers"], row["subscribers_url"]) for row in year.context["rows"]]
+    told += [(row["leads"], row["leads_url"]) for row in year.context["rows"]]
+    assert any(number for number, _ in told)
+    for number, way in told:
+        assert bool(way) == bool(number)
+        if number:
+            behind = get(scene, way)
+            assert behind.context["count"] == len(behind.context["rows"]) == number, way
+    assert len(lines(get(scene, early[0]["url"].replace("/created?", "/created.csv?")))) == 4
+
+
+def test_who_sees_a_part_is_told_why_subscribers_are_not_in_it(scene: Org) -> None:
+    Lead.objects.create(created_at=database_clock() - timedelta(days=1), updated_at=database_clock())
+    own = browser(scene.reps[0])
+    page = own.get("/funnel?period=365d")
+    assert not page.context["early"]
+    assert "told of the whole organisation alone" in page.content.decode()
+    behind = own.get("/funnel/created?period=365d")
+    assert (behind.status_code, behind.context["count"], len(behind.context["rows"])) == (200, 0, 0)
+    assert "Not told here" in behind.content.decode()
 
 
 def lines(answer: Any) -> list[list[str]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -99,5 +102,29 @@ def test_a_rep_sees_their_own_and_the_file_has_the_same_rows(many: Org) -> None:
 
 def test_the_page_says_what_the_reasons_are_of(many: Org) -> None:
     page = browser(many.manager).get(f"/meetings/report?{PERIOD}").content.decode()
-    assert "9 were to begin" in page
+    assert ">9</a> were to begin" in page
     assert page.count("of 2 disqualified, 1 of them before it began") == 1  # there is one reason
+
+
+def test_every_number_leads_to_exactly_its_meetings(many: Org) -> None:
+    reader = browser(many.executive)
+    page = reader.get(f"/meetings/report?{PERIOD}").content.decode()
+    numbers = re.findall(r'<a href="(/meetings/report/meetings\?[^"]+)">([\d,]+)</a>', page)
+    assert {parse_qs(urlsplit(unescape(way)).query)["what"][0] for way, _ in numbers} >= {
+        *("booked", "held", "accepted", "opportunities", "no_show_prospect", "no_show_ae"),
+        *("disqualified", "all_disqualified", "left_out"),
+    }
+    for way, number in numbers:
+        behind = reader.get(unescape(way))
+        assert f"<p>{number} meeting" in behind.content.decode(), way
+        assert len(behind.context["rows"]) == int(number), way
+        told = get(many, f"reports/meetings/list?{urlsplit(unescape(way)).query}").json()["results"]
+        assert [row["id"] for row in told] == [str(row.id) for row in behind.context["rows"]]
+
+
+def test_a_rep_sees_no_meeting_of_others_behind_a_number_either(many: Org) -> None:
+    own = browser(many.reps[2]).get(f"/meetings/report/meetings?{PERIOD}&what=booked")
+    assert own.context["count"] == 1
+    file = browser(many.reps[2]).get(f"/meetings/report/meetings.csv?{PERIOD}&what=booked").content.decode()
+    assert file.count("\n") == 2  # the head and one
+    assert browser(many.manager).get("/meetings/report/meetings?what=nonsense").status_code == 400

@@ -106,6 +106,7 @@ def test_the_schema_describes_it(week: Org) -> None:
         "by",
         "campaign",
         "clock",
+        "find",
         "from",
         "kind",
         "pauses",

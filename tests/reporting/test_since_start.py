@@ -39,7 +39,7 @@ def test_without_history_it_says_that_there_is_no_baseline(in_acme: Org) -> None
     fact(database_clock() - timedelta(days=8), touch_verdict="met")
     page = get(in_acme)
     assert "No baseline imported yet" in page.content.decode()
-    assert [each.name for each in page.context["weeks"]] == ["Week 1", "Week 2"]
+    assert [each.name for each, _ in page.context["weeks"]] == ["Week 1", "Week 2"]
 
 
 def test_weeks_and_months_stand_beside_what_was_before(in_acme: Org) -> None:
@@ -58,12 +58,17 @@ def test_weeks_and_months_stand_beside_what_was_before(in_acme: Org) -> None:
     fact(later, sql_at=later + timedelta(days=2), amount=500, won_at=later + timedelta(days=10))
     fact(now - timedelta(days=9))
     page = get(in_acme)
-    before, first, second, *_ = page.context["weeks"]
+    told = [*page.context["weeks"], *page.context["months"]]
+    for each, way in told:
+        assert bool(way) == bool(each.mqls and each.first), each.name
+        if way:
+            assert get(in_acme, way).context["count"] == each.mqls, each.name
+    (before, _), (first, _), (second, _), *_ = page.context["weeks"]
     assert (before.mqls, before.response.count, before.response.median) == (2, 1, 9 * 3_600)
     assert (before.feedback.count, before.feedback.base) == (1, 2)
     assert (first.in_time.count, first.in_time.base, first.feedback.count) == (1, 2, 1)
     assert second.mqls == 0
-    _, month_two, month_three = page.context["months"]
+    _, (month_two, _), (month_three, _) = page.context["months"]
     assert (month_two.to_sql.count, month_two.to_sql.base, month_two.amount) == (1, 1, 500)
     assert (month_two.wins.count, month_two.wins.base) == (1, 1)
     assert (month_two.cycle.median, month_three.to_sql.left_out) == (10 * 86_400, 1)
@@ -113,13 +118,13 @@ def test_what_was_before_is_the_baseline_as_on_every_other_page(in_acme: Org) ->
     lead = Lead.objects.create(first_name="Lea", stage=Stage.MQL, created_at=lately, updated_at=lately)
     handoff = Handoff.objects.create(id=early.id, lead=lead, number=1, started_at=lately, is_history=True)
     ImportedCycle.objects.create(handoff=handoff, known_until=lately + timedelta(days=7))
-    assert get(in_acme).context["weeks"][0].mqls == 4
+    assert get(in_acme).context["weeks"][0][0].mqls == 4
     day = lately.astimezone(zone).date()
     named = name_baseline(
         name="Before", first=day, last=day, instead_of=None, zone=zone, actor="test", now=now
     )
     page = get(in_acme)
-    before = page.context["weeks"][0]
+    before, _ = page.context["weeks"][0]
     assert "3 imported MQLs of the baseline" in page.content.decode()
     assert before.mqls == named.mqls == 3
     numbers = named.numbers
@@ -150,10 +155,10 @@ def test_what_the_files_say_nothing_of_was_not_nothing(in_acme: Org) -> None:
     at = database_clock() - timedelta(days=400)
     fact(at, is_history=True)
     page = get(in_acme)
-    before = page.context["weeks"][0]
+    before, _ = page.context["weeks"][0]
     shares = (before.feedback, before.to_sql, before.to_opportunity, before.wins)
     assert [(each.base, each.percent) for each in shares] == [(0, None)] * 4
     assert "a dash where the files say nothing of it" in page.content.decode()
     fact(at, is_history=True, sql_at=at + timedelta(days=3), opportunity_at=at + timedelta(days=4))
-    before = get(in_acme).context["weeks"][0]
+    before, _ = get(in_acme).context["weeks"][0]
     assert (before.to_sql.count, before.to_opportunity.base, before.feedback.base) == (1, 2, 0)

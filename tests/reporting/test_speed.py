@@ -63,7 +63,7 @@ def get(org: Org, path: str = "/speed", who: str = "executive") -> Any:
 
 
 def bands(page: Any) -> dict[str, tuple[int, int]]:
-    return {row["label"]: (row["leads"], row["shares"][1].count) for row in page.context["bands"]}
+    return {row["label"]: (row["leads"], row["shares"][1][0].count) for row in page.context["bands"]}
 
 
 def test_mqls_are_told_by_how_soon_they_were_reached(in_acme: Org) -> None:
@@ -212,3 +212,27 @@ def test_a_small_organisation_is_always_counted_anew(in_acme: Org) -> None:
         drain_tenant(in_acme.id)
         found = speed_lately(question, now=now, follow=60)
         assert (found.speed.leads + found.speed.unclocked, found.at) == (number, now)
+
+
+def test_every_number_of_the_bands_leads_to_exactly_its_leads(in_acme: Org) -> None:
+    at = database_clock() - timedelta(days=100)
+    for seconds in (0, 299, 300, 1_800, 3_600, 4 * 3_600, 8 * 3_600, 9 * 3_600, 70 * 86_400, None):
+        fact(at, seconds, deal=True, won=500)
+        fact(at, seconds)
+    fact(at, 40)
+    HandoffFact.objects.create(  # touched, and no clock measured how soon
+        id=uuid4(), lead_id=uuid4(), number=1, created_at=at, started_at=at, first_touch_at=at
+    )
+    fact(database_clock() - timedelta(days=59), 10)
+    page = get(in_acme)
+    numbers = 0
+    for row in page.context["bands"]:
+        assert row["leads"] >= 2, row["label"]
+        told = [(row["leads"], row["url"]), *((share.count, way) for share, way in row["shares"])]
+        for number, way in told:
+            assert bool(way) == bool(number)
+            if number:
+                assert get(in_acme, way).context["count"] == number, way
+                numbers += 1
+    assert numbers > 20
+    assert "first touch: never" in get(in_acme, page.context["bands"][-1]["url"]).content.decode().lower()

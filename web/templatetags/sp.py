@@ -400,7 +400,8 @@ def line_chart(
     high: float | None = None,
     value_name: str = "Value",
 ) -> dict[str, object]:
-    """A trend with its target line. `points`: mappings with `label` and `value` (None where there is none).
+    """A trend with its target line. `points`: mappings with `label` and `value` (None where there is none);
+    the table has their `base` (what a share is of) and leads to their `url`, where they are given.
 
     `title` names the table that opens under it. The axis follows the data (up to 100 where `unit` is %) and
     reaches to `low` and `high` where they are given; its ends are round.
@@ -450,9 +451,15 @@ def histogram(
     on_time_name: str = "On time",
     late_name: str = "Late",
 ) -> dict[str, object]:
-    """Columns split in on time and late. `bars`: mappings with `label`, `on_time` and `late` (counts)."""
+    """Columns split in on time and late. `bars`: mappings with `label`, `on_time` and `late` (counts), and
+    `url`, to what is counted, where there is a way."""
     rows = [
-        {"label": bar["label"], "on_time": int(bar["on_time"]), "late": int(bar.get("late") or 0)}
+        {
+            "label": bar["label"],
+            "on_time": int(bar["on_time"]),
+            "late": int(bar.get("late") or 0),
+            "url": bar.get("url") or "",
+        }
         for bar in bars
     ]
     peak = max((row["on_time"] + row["late"] for row in rows), default=0)
