@@ -10,6 +10,7 @@ from django import forms
 from reporting.mailings.models import MailSettings, Subscription
 from reporting.mailings.services import PEOPLE
 from tenants.models import Member
+from tenants.numbers import IntegerField
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -38,13 +39,13 @@ class MailSettingsForm(forms.Form):
         help_text="Otherwise a week without leads and without open disputes sends nothing.",
     )
 
-    escalation_percent = forms.IntegerField(
+    escalation_percent = IntegerField(
         label="Bring before the executives below (per cent)",
         min_value=1,
         max_value=100,
         help_text="First touches of a team on time, two weeks running.",
     )
-    escalation_clocks = forms.IntegerField(
+    escalation_clocks = IntegerField(
         label="Least clocks of a week",
         min_value=1,
         max_value=10_000,
@@ -100,7 +101,7 @@ class SubscribeForm(forms.Form):
     weekday = forms.TypedChoiceField(
         label="On (every week)", coerce=int, choices=list(enumerate(WEEKDAYS)), initial=0
     )
-    day = forms.IntegerField(label="On day (every month)", min_value=1, max_value=28, initial=1)
+    day = IntegerField(label="On day (every month)", min_value=1, max_value=28, initial=1)
     at = forms.TimeField(
         label="Time",
         initial="08:00",
