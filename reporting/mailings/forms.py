@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -108,10 +110,36 @@ class SubscribeForm(forms.Form):
         help_text="In your own time zone.",
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
     )
+    filters = forms.MultipleChoiceField(
+        label="Filters that it keeps",
+        required=False,
+        help_text="Untick those that it is not to go by.",
+        widget=forms.CheckboxSelectMultiple,
+    )
     # The last one: between two fields that are seen it would take the gap between them.
     query = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2000)
 
-    def __init__(self, data: Any, *, reports: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any, *, reports: list[tuple[str, str]], filters: Mapping[str, str], **kwargs: Any
+    ) -> None:
+        """filters: those that its query has. Without any there is nothing to untick."""
         super().__init__(data, **kwargs)
         field: Any = self.fields["report"]
         field.choices = reports
+        self._filters = filters
+        if filters:
+            field = self.fields["filters"]
+            field.choices = [(name, f"{name}: {value}") for name, value in filters.items()]
+            field.initial = list(filters)
+        else:
+            del self.fields["filters"]
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """After is_valid(): what the service takes."""
+        ticked = self.cleaned_data.get("filters", [])
+        kept = {name: value for name, value in self._filters.items() if name in ticked}
+        return {
+            **{name: value for name, value in self.cleaned_data.items() if name != "filters"},
+            "query": urlencode(kept),
+        }

@@ -30,7 +30,7 @@ from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.numbers import IntegerField
-from tenants.requests import TenantRequest
+from tenants.requests import TenantRequest, moment_given
 from web.pagination import next_url, page_of
 from web.table_files import CHUNK, cut_at, in_chunks, table_file
 from web.templatetags.sp import DASH
@@ -91,7 +91,7 @@ def asked_of(request: TenantRequest) -> Asked:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     if not any(query.get(name) for name in ("period", "from", "to")):
         query["period"] = DEFAULT_PERIOD
-    now = database_clock()
+    now = moment_given(request) or database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     return Asked(query, question, "source", now, False)
 
