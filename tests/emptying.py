@@ -1,8 +1,9 @@
 """Empty tables after a test that commits, in a tenth of the time of Django's flush.
 
-The flush writes every table and index of the schema anew, however few the test has touched, and makes all content
-types and permissions again. Here rows are deleted where a table has any storage, unless they are many, and those
-two stay: no test changes them. tests/ops/test_emptying.py holds that nothing is left and that no table is less secured.
+The flush writes every table and index of the schema anew, however few the test has touched, and makes all
+content types and permissions again. Here rows are deleted where a table has any storage, unless they are
+many, and those two stay: no test changes them. tests/ops/test_emptying.py holds that nothing is left and that
+no table is less secured.
 """
 
 from __future__ import annotations
