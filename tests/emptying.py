@@ -19,7 +19,7 @@ from django.test import TransactionTestCase
 #: Made by the migrations, and the same for every test.
 _STAY = {"auth_permission", "django_content_type"}
 #: Bytes in all tables, of rows that are gone too, from which writing the tables anew is quicker.
-_MUCH = 4_000_000
+_MUCH = 1_000_000
 _STORED = """
 select c.relname, c.relforcerowsecurity, exists(
     select from pg_trigger where tgrelid = c.oid and not tgisinternal
