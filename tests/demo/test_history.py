@@ -107,7 +107,8 @@ def test_the_same_seed_makes_the_same_past_in_which_nothing_is_wrong_and_no_heap
 
 
 def check_clocks() -> None:
-    """The auditor finds nothing wrong: nothing is late, nothing is missing, every span has the decision that made it."""
+    """The auditor finds nothing wrong: nothing is late or missing, every span has the decision that made
+    it."""
     assert audit_tenant(now=END, full=True) == []
     assert TimerEvent.objects.order_by("-lateness_ms").values_list("lateness_ms", flat=True)[0] < 60_000
     overdue = Timer.objects.filter(state=Timer.State.RUNNING, next_at__lte=END - timedelta(minutes=1))
