@@ -24,6 +24,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
+from tenants.numbers import IntegerField
 from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 
@@ -77,13 +78,13 @@ class ReasonForm(forms.Form):
 
 
 class SettingsForm(forms.Form):
-    dispute_days = forms.IntegerField(
+    dispute_days = IntegerField(
         label="Days to dispute a rejection",
         min_value=DISPUTE_DAYS[0],
         max_value=DISPUTE_DAYS[1],
         help_text="After it was given, weekends included.",
     )
-    sheet_size = forms.IntegerField(
+    sheet_size = IntegerField(
         label="Rejections on a weekly sheet",
         min_value=SHEET_SIZE[0],
         max_value=SHEET_SIZE[1],

@@ -14,6 +14,7 @@ from leads.corrections import Correction, current_values, said_of
 from leads.incoming import COMPANY_LIMITS, LEAD_LIMITS, MAX_BIG_INTEGER, MAX_INTEGER
 from leads.models import Lead
 from tenants.models import Role
+from tenants.numbers import IntegerField
 from web.seen import RemembersSeen
 
 #: The fields of the form by the name that a correction has for each.
@@ -67,10 +68,8 @@ class CorrectionForm(RemembersSeen):
     company_domain = _text(
         "Company domain", COMPANY_LIMITS["domain"], help_text="Another domain moves the lead to that company."
     )
-    company_employees = forms.IntegerField(
-        label="Employees", min_value=0, max_value=MAX_INTEGER, required=False
-    )
-    company_revenue = forms.IntegerField(
+    company_employees = IntegerField(label="Employees", min_value=0, max_value=MAX_INTEGER, required=False)
+    company_revenue = IntegerField(
         label="Revenue a year", min_value=0, max_value=MAX_BIG_INTEGER, required=False
     )
     company_industry = _text("Industry", COMPANY_LIMITS["industry"])
@@ -79,7 +78,7 @@ class CorrectionForm(RemembersSeen):
     source = _text("Source", LEAD_LIMITS["source"])
     campaign = _text("Campaign", LEAD_LIMITS["campaign"])
     channel = _text("Channel", LEAD_LIMITS["channel"])
-    score = forms.IntegerField(label="Score", min_value=-MAX_INTEGER, max_value=MAX_INTEGER, required=False)
+    score = IntegerField(label="Score", min_value=-MAX_INTEGER, max_value=MAX_INTEGER, required=False)
     #: The lead's `updated_at` as the reader saw it, so that two people do not overwrite each other.
     seen_at = forms.CharField(widget=forms.HiddenInput, max_length=40)
 

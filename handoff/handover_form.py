@@ -16,6 +16,7 @@ from leads.models import LeadSettings
 from leads.owed import AFTER_SQL, ASKING, CUSTOM, MOST_DAYS, SQL, STANDING
 from leads.requirements import REQUIRED_FIELDS
 from leads.sql_bar import Bar
+from tenants.numbers import IntegerField
 
 _TEXT: Final = 4_000
 
@@ -43,7 +44,7 @@ class HandoverForm(forms.Form):
         help_text="One a line, as that system sends them: MQL. Of one system alone: hubspot:"
         " marketingqualifiedlead.",
     )
-    score_from = forms.IntegerField(
+    score_from = IntegerField(
         label="Score from", required=False, min_value=-MAX_INTEGER, max_value=MAX_INTEGER
     )
     form_kinds = forms.MultipleChoiceField(
@@ -104,7 +105,7 @@ class UpkeepForm(forms.Form):
             names = row.owed.get(str(stage), [])
             self._add_stage(stage, names)
         for stage in STANDING:
-            self.fields[f"stale_{stage}"] = forms.IntegerField(
+            self.fields[f"stale_{stage}"] = IntegerField(
                 label=stage.label,
                 required=False,
                 min_value=1,

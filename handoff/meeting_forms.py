@@ -15,6 +15,7 @@ from handoff.forms import RejectForm
 from handoff.selectors import Person
 from handoff.step_form import ANSWER, question_field
 from leads.sql_bar import Question
+from tenants.numbers import IntegerField
 
 
 def _moment_field(label: str) -> forms.DateTimeField:
@@ -45,7 +46,7 @@ class WhenForm(forms.Form):
     """When a meeting is, and with whom."""
 
     at = _moment_field("Begins")
-    minutes = forms.IntegerField(
+    minutes = IntegerField(
         label="Minutes", min_value=meetings.SHORTEST, max_value=meetings.LONGEST, initial=30
     )
     ae = forms.ChoiceField(label="AE", required=False)

@@ -20,6 +20,7 @@ from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
 from leads.lifecycle import Stage
 from leads.owed import CUSTOM_TEXT, OwedField
 from leads.sql_bar import TEXT, Question
+from tenants.numbers import FloatField, IntegerField
 
 ANSWER, _FIELD, _DEAL = "answers_", "fields_", "opportunity_"  # as refusals name their places
 _MOST: Final = {"account.revenue": MAX_BIG_INTEGER}
@@ -93,7 +94,7 @@ def question_field(question: Question) -> forms.Field:
             choices=[("", "Not answered"), *((each, each) for each in question.choices)], **shared
         )
     if question.answer == "number":
-        return forms.FloatField(**shared)
+        return FloatField(**shared)
     if question.answer == "date":
         return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **shared)
     return forms.CharField(max_length=TEXT, **shared)
@@ -106,7 +107,7 @@ def _is_yes(value: str) -> bool:
 def _owed_field(each: OwedField) -> forms.Field:
     if each.number:
         least = -MAX_INTEGER if each.name == "score" else 0
-        return forms.IntegerField(
+        return IntegerField(
             label=each.label, required=False, min_value=least, max_value=_MOST.get(each.name, MAX_INTEGER)
         )
     return forms.CharField(label=each.label, required=False, max_length=CUSTOM_TEXT)

@@ -21,8 +21,9 @@ from zoneinfo import ZoneInfo
 from django.db import DataError, IntegrityError, connection, transaction
 
 from core.errors import Conflict, FieldError, ValidationFailed
+from core.numbers import is_plain
 from integrations.history import Raced, record
-from integrations.mappings import CUSTOM, DATE_FIELDS, DATED, DUE_FIELDS, Mapping
+from integrations.mappings import CUSTOM, DATE_FIELDS, DATED, DUE_FIELDS, Mapping, is_file
 from integrations.models import ImportRun
 from integrations.past import Owner, Past
 from leads.incoming import CompanyIn, LeadIn, check
@@ -206,7 +207,7 @@ def import_file(
 
 def look_through(path: Path, mapping: Mapping, join: Path | None = None) -> SourceFile:
     """Read the file once: digest, encoding, header, number of rows. Raises ValidationFailed."""
-    if not path.is_file():
+    if not is_file(path):
         raise ValidationFailed(f"There is no file {path}.")
     if path.stat().st_size > MAX_BYTES:
         raise ValidationFailed(f"The file has more than {MAX_BYTES // 1024 // 1024} MB; split it.")
@@ -505,7 +506,7 @@ def _number(text: str, name: str, errors: list[FieldError]) -> int | None:
     if not plain:
         return None
     try:
-        return int(float(plain)) if len(plain) <= 30 else int("")
+        return int(float(plain)) if len(plain) <= 30 and is_plain(plain) else int("")
     except (ValueError, OverflowError):
         errors.append(FieldError(name, f"{text[:40]!r} is no number."))
         return None

@@ -42,6 +42,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Member, Role
+from tenants.numbers import IntegerField
 from tenants.refusals import status_of, status_of_refusal, take_errors
 from tenants.requests import TenantRequest
 from web.pagination import next_url, page_of
@@ -53,7 +54,7 @@ class AlikeForm(forms.Form):
     """Whether names that are alike are asked about, and from when on."""
 
     suggest = forms.BooleanField(label="Ask about names that are alike", required=False)
-    threshold = forms.IntegerField(
+    threshold = IntegerField(
         label="From this likeness on, in percent",
         min_value=LOWEST,
         max_value=100,

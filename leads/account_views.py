@@ -28,6 +28,7 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Member, Role
+from tenants.numbers import IntegerField
 from tenants.refusals import status_of, take_errors
 from tenants.requests import TenantRequest
 from tenants.selectors import active_members
@@ -59,8 +60,8 @@ class AccountForm(RemembersSeen, forms.ModelForm):  # type: ignore[type-arg]  # 
         max_length=253,
         help_text="The company above it, by domain or by its name as it stands here.",
     )
-    employees = forms.IntegerField(label="Employees", required=False, min_value=0, max_value=_MOST_PEOPLE)
-    revenue = forms.IntegerField(label="Revenue a year", required=False, min_value=0, max_value=_MOST)
+    employees = IntegerField(label="Employees", required=False, min_value=0, max_value=_MOST_PEOPLE)
+    revenue = IntegerField(label="Revenue a year", required=False, min_value=0, max_value=_MOST)
 
     class Meta:
         model = Account

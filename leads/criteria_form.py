@@ -17,6 +17,7 @@ from leads.incoming import MAX_INTEGER, storable
 from leads.list_schema import schema_with_lists
 from leads.requirements_form import RequirementsForm
 from leads.score_form import ScoreDraft, read_score, score_draft_of
+from tenants.numbers import IntegerField
 from web.rule_editor import Editing, RuleEditor
 
 _ACTS: Final = ("add-exclusion", "remove-exclusion", *score_form.ACTS)
@@ -27,7 +28,7 @@ _NO_CONDITION: Final = "Say who is excluded, or remove the exclusion."
 class DraftForm(RequirementsForm):
     """The revision that the author started from, and what must be known before sales gets the lead."""
 
-    revision = forms.IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
+    revision = IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
 
 
 @dataclass(frozen=True, slots=True)

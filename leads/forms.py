@@ -15,6 +15,7 @@ from leads.list_schema import list_choices
 from leads.matching import registrable_domain
 from leads.plain import PlainCriteria
 from leads.requirements import REQUIRED_FIELDS
+from tenants.numbers import IntegerField
 
 MAX_JSON = 200_000
 #: Kinds of engagement by which somebody asks for an answer; the others show interest.
@@ -34,10 +35,8 @@ class BasedOnForm(forms.Form):
     that two people do not overwrite each other.
     """
 
-    based_on = forms.IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
-    revision = forms.IntegerField(
-        min_value=1, max_value=MAX_INTEGER, required=False, widget=forms.HiddenInput
-    )
+    based_on = IntegerField(min_value=0, max_value=MAX_INTEGER, widget=forms.HiddenInput)
+    revision = IntegerField(min_value=1, max_value=MAX_INTEGER, required=False, widget=forms.HiddenInput)
 
 
 class CriteriaForm(BasedOnForm):
@@ -49,15 +48,15 @@ class CriteriaForm(BasedOnForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one: without intent nothing qualifies."},
     )
-    days = forms.IntegerField(label="within the last days", min_value=1, max_value=3_650)
-    employees_from = forms.IntegerField(
+    days = IntegerField(label="within the last days", min_value=1, max_value=3_650)
+    employees_from = IntegerField(
         label="Employees from",
         min_value=0,
         max_value=MAX_INTEGER,
         required=False,
         help_text="Empty: no lower limit.",
     )
-    employees_to = forms.IntegerField(
+    employees_to = IntegerField(
         label="Employees to",
         min_value=0,
         max_value=MAX_INTEGER,

@@ -14,6 +14,7 @@ from django.http import QueryDict
 from leads.quality import CHECKS
 from leads.requirements import LONGEST_SLUG, MOST_HOLD_MINUTES, REQUIRED_FIELDS, required_labels
 from leads.tiers import tiers_in_force
+from tenants.numbers import IntegerField
 
 _TIER: Final = "tier:"  # and the slug: the control of a tier
 _BOXES: Final = forms.CheckboxSelectMultiple
@@ -38,7 +39,7 @@ class RequirementsForm(forms.Form):
         widget=_BOXES,
         help_text="Of what must be known. Without a choice any value will do.",
     )
-    hold_minutes = forms.IntegerField(
+    hold_minutes = IntegerField(
         label="Hold for at most so many minutes",
         min_value=1,
         max_value=MOST_HOLD_MINUTES,

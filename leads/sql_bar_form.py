@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from core.errors import FieldError
+from core.numbers import is_plain
 from leads.sql_bar import ANSWERS, MOST_QUESTIONS, check_content, number_text
 
 _LARGEST_REVISION: Final = 2**31 - 1
@@ -160,8 +161,10 @@ def _wanted(row: Row) -> Any:
         return {"yes": True, "no": False}.get(text.lower(), text)
     if row.answer == "number":
         try:
-            number = float(text)
+            number = float(text) if is_plain(text) else None
         except ValueError:
+            number = None
+        if number is None:
             return text
         return int(number) if number.is_integer() and abs(number) < 1e15 else number
     choices = _lines(row.choices)

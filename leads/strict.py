@@ -12,13 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
 
 from core.errors import FieldError, ValidationFailed, pointer
+from core.slips import hint
 from leads.matching import normalise_email
 
 Errors = list[FieldError]
@@ -94,9 +94,8 @@ def refusal(errors: Errors) -> ValidationFailed:
 
 
 def _unknown(name: str, fields: Mapping[str, Any], path: str) -> FieldError:
-    close = get_close_matches(name[:80], fields, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return FieldError(path + pointer(name[:80]), f"There is no field {name[:80]!r}.{hint}", "unknown_field")
+    said = f"There is no field {name[:80]!r}.{hint(name, fields)}"
+    return FieldError(path + pointer(name[:80]), said, "unknown_field")
 
 
 def _kind(value: Any) -> str:

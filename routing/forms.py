@@ -9,12 +9,13 @@ from uuid import UUID
 from django import forms
 
 from routing.settings import FEWEST_BREACHES, LEAST_WEIGHT, MOST_BREACHES, MOST_HOPS, MOST_WEIGHT
+from tenants.numbers import IntegerField
 
 NOT_POSSIBLE = {"invalid_choice": "Choose an active person who owns leads."}
 
 
-def _weight() -> forms.IntegerField:
-    return forms.IntegerField(label="Weight", min_value=LEAST_WEIGHT, max_value=MOST_WEIGHT, initial=1)
+def _weight() -> IntegerField:
+    return IntegerField(label="Weight", min_value=LEAST_WEIGHT, max_value=MOST_WEIGHT, initial=1)
 
 
 class WeightForm(forms.Form):
@@ -51,14 +52,14 @@ class SettingsForm(forms.Form):
         error_messages=NOT_POSSIBLE,
         help_text="Hears of every lead that nobody can take, and gets those that moved too often.",
     )
-    max_hops = forms.IntegerField(
+    max_hops = IntegerField(
         label="Moves at most",
         min_value=0,
         max_value=MOST_HOPS,
         help_text="How often a lead may move on before the fallback person gets it. 0: at once.",
     )
 
-    breaches_in_a_row = forms.IntegerField(
+    breaches_in_a_row = IntegerField(
         label="Broken promises in a row",
         required=False,
         min_value=FEWEST_BREACHES,

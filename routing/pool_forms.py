@@ -10,6 +10,7 @@ from django import forms
 
 from routing.models import OFF_HOURS, STRATEGIES
 from routing.pools import LONGEST_NAME, MOST_ABSENCE_TURNS, PoolSettings
+from tenants.numbers import IntegerField
 
 Choices = Sequence[tuple[UUID, str]]
 
@@ -38,7 +39,7 @@ class PoolForm(forms.Form):
         required=False,
         help_text="For an on-call rota: its people count as at work in these hours, and clocks run by them.",
     )
-    absence_turns = forms.IntegerField(
+    absence_turns = IntegerField(
         label="Turns that absence saves up",
         min_value=0,
         max_value=MOST_ABSENCE_TURNS,

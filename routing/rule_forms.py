@@ -9,6 +9,7 @@ from django import forms
 
 from routing.rules_check import LARGEST_PRIORITY, LONGEST_NAME, MOST_HORIZON, PoolState
 from routing.rules_edit import GIVES, Content, Place, horizon_of, is_rest, replace_rule, rule_at
+from tenants.numbers import IntegerField
 
 _LARGEST = 2**31 - 1
 
@@ -19,8 +20,8 @@ class DraftForm(forms.Form):
     content: the draft as it stands; place: of the rule that is open; pools: which a rule can choose.
     """
 
-    revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=_LARGEST)
-    horizon = forms.IntegerField(
+    revision = IntegerField(widget=forms.HiddenInput, min_value=1, max_value=_LARGEST)
+    horizon = IntegerField(
         label="Minutes until which somebody counts as at work", min_value=0, max_value=MOST_HORIZON
     )
 
@@ -52,7 +53,7 @@ class DraftForm(forms.Form):
                 error_messages={"required": "To which pool? Choose one."},
             )
         else:
-            self.fields["gives"] = forms.IntegerField(
+            self.fields["gives"] = IntegerField(
                 label="Priority",
                 min_value=-LARGEST_PRIORITY,
                 max_value=LARGEST_PRIORITY,

@@ -12,6 +12,7 @@ from routing.rules_check import PoolState
 from routing.territories import LISTS, sizes_of, texts_of
 from routing.territory_check import LONGEST_NAME, MOST_EMPLOYEES, broken_territories
 from routing.territory_file import MOST_BYTES, split_texts, usable
+from tenants.numbers import IntegerField
 
 _LONGEST: Final = 20_000
 _LARGEST: Final = 2**31 - 1
@@ -30,7 +31,7 @@ def _lines(label: str, help_text: str = "") -> forms.CharField:
 class TerritoryForm(forms.Form):
     """One territory. After `is_valid`, `row` is it as written."""
 
-    revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=_LARGEST)
+    revision = IntegerField(widget=forms.HiddenInput, min_value=1, max_value=_LARGEST)
     name = forms.CharField(label="Name", max_length=LONGEST_NAME)
     pool = forms.ChoiceField(
         label="Goes to", choices=[], error_messages={"required": "To which pool? Choose one."}
@@ -40,12 +41,10 @@ class TerritoryForm(forms.Form):
     )
     regions = _lines("Regions or states", "Divided by semicolons or lines.")
     postal = _lines("Postal codes that begin with", "Divided by commas, semicolons or lines.")
-    employees_from = forms.IntegerField(
+    employees_from = IntegerField(
         label="Employees from", min_value=0, max_value=MOST_EMPLOYEES, required=False
     )
-    employees_to = forms.IntegerField(
-        label="Employees to", min_value=0, max_value=MOST_EMPLOYEES, required=False
-    )
+    employees_to = IntegerField(label="Employees to", min_value=0, max_value=MOST_EMPLOYEES, required=False)
     industries = _lines("Industries", "Divided by semicolons or lines.")
 
     def __init__(
@@ -96,7 +95,7 @@ class TerritoryForm(forms.Form):
 class TerritoryFileForm(forms.Form):
     """A CSV file. After `is_valid`, `data_read` is what is in it."""
 
-    revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=_LARGEST)
+    revision = IntegerField(widget=forms.HiddenInput, min_value=1, max_value=_LARGEST)
     file = forms.FileField(
         label="CSV file",
         help_text="Columns: name, countries, regions, postal, employees_from, employees_to, industries, pool."

@@ -19,6 +19,7 @@ from tenants.calendars import make_spec
 from tenants.calendars.holidays import countries, resolve_holidays
 from tenants.calendars.words import DAYS, day_words
 from tenants.forms import ZoneField, is_zone
+from tenants.numbers import IntegerField
 
 #: Public holidays are shown, to be kept or worked, for so many days to come.
 HOLIDAYS_AHEAD: Final = timedelta(days=550)
@@ -143,7 +144,7 @@ class CalendarForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "2026-12-31 09:00-13:00"}),
         help_text="One a line: the date, then its hours. They go before holidays and days off.",
     )
-    expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    expected = IntegerField(widget=forms.HiddenInput, required=False)
     shown_country = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(
@@ -293,7 +294,7 @@ class TryForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
     )
-    amount = forms.IntegerField(label="and has", min_value=0, max_value=LARGEST["minutes"])
+    amount = IntegerField(label="and has", min_value=0, max_value=LARGEST["minutes"])
     unit = forms.ChoiceField(label="of", choices=_UNITS)
 
     def clean(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from sla.tiers import (
     UNITS,
 )
 from tenants.models import Member
+from tenants.numbers import IntegerField
 
 _UNIT_LABELS: Final = {
     "seconds": "seconds",
@@ -69,13 +70,11 @@ class PolicyForm(forms.Form):
     content: the draft as it stands; tier: the one that is open; people: whom steps can name.
     """
 
-    revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
-    steps = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=MOST_STEPS)
+    revision = IntegerField(widget=forms.HiddenInput, min_value=1)
+    steps = IntegerField(widget=forms.HiddenInput, min_value=0, max_value=MOST_STEPS)
     name = forms.CharField(label="Name", max_length=80)
     kind = forms.ChoiceField(label="Engaged with", required=False)
-    days = forms.IntegerField(
-        label="Within days", required=False, min_value=1, max_value=MOST_DAYS, initial=30
-    )
+    days = IntegerField(label="Within days", required=False, min_value=1, max_value=MOST_DAYS, initial=30)
     when = forms.CharField(
         label="Condition as a rule",
         required=False,
@@ -101,7 +100,7 @@ class PolicyForm(forms.Form):
             ("window", "has a time of its own, where that is shorter:"),
         ],
     )
-    window_amount = forms.IntegerField(label="Time of a new owner", required=False, min_value=1)
+    window_amount = IntegerField(label="Time of a new owner", required=False, min_value=1)
     window_unit = forms.ChoiceField(
         label="Time of a new owner: unit", required=False, choices=list(_WINDOW_UNITS.items())
     )
@@ -174,7 +173,7 @@ class PolicyForm(forms.Form):
         unit, amount = _shown(written.get("duration") if written else None)
         units = [name for name in _units() if name != "seconds" or unit == "seconds"]
         self.fields[f"{target}_on"] = forms.BooleanField(label=label, required=False)
-        self.fields[f"{target}_amount"] = forms.IntegerField(
+        self.fields[f"{target}_amount"] = IntegerField(
             label=f"{label}: within", required=False, min_value=0, max_value=max(LARGEST.values())
         )
         self.fields[f"{target}_unit"] = forms.ChoiceField(
@@ -184,7 +183,7 @@ class PolicyForm(forms.Form):
         if target == Target.ATTEMPTS:
             self._add_counts(written or {})
         if target == Target.NURTURE:
-            self.fields["nurture_count"] = forms.IntegerField(
+            self.fields["nurture_count"] = IntegerField(
                 label="Nurture sequence: how many messages",
                 required=False,
                 min_value=1,
@@ -201,10 +200,10 @@ class PolicyForm(forms.Form):
         )
 
     def _add_counts(self, written: Mapping[str, Any]) -> None:
-        self.fields["attempts_count"] = forms.IntegerField(
+        self.fields["attempts_count"] = IntegerField(
             label="Contact attempts: how many", required=False, min_value=1, max_value=MOST_ATTEMPTS
         )
-        self.fields["attempts_channels"] = forms.IntegerField(
+        self.fields["attempts_channels"] = IntegerField(
             label="Contact attempts: over how many channels",
             required=False,
             min_value=1,
@@ -230,7 +229,7 @@ class PolicyForm(forms.Form):
         label = f"Step {index + 1}"
         place, amount = _shown_place(step)
         units = dict(_PLACES) if place in _PLACES else {**_PLACES, place: _AS_WRITTEN}
-        self.fields[f"step_{index}_at"] = forms.IntegerField(
+        self.fields[f"step_{index}_at"] = IntegerField(
             label=f"{label}: when", min_value=1, max_value=LARGEST["minutes"]
         )
         self.fields[f"step_{index}_place"] = forms.ChoiceField(
@@ -348,7 +347,7 @@ class PolicyForm(forms.Form):
         label = f"Reason {index + 1}"
         unit, amount = _shown(rule.get("at_most"))
         self.fields[f"pause_{index}_name"] = forms.CharField(label=f"{label}: name", max_length=80)
-        self.fields[f"pause_{index}_amount"] = forms.IntegerField(
+        self.fields[f"pause_{index}_amount"] = IntegerField(
             label=f"{label}: for at most", min_value=1, max_value=LARGEST["minutes"]
         )
         self.fields[f"pause_{index}_unit"] = forms.ChoiceField(

@@ -12,12 +12,13 @@ from django import forms
 from sla import presets
 from sla.own_history import FEWEST_DAYS, MOST_DAYS, USUAL_DAYS
 from sla.presets import Picked
+from tenants.numbers import IntegerField
 
 
 class DaysForm(forms.Form):
     """How far back to look."""
 
-    days = forms.IntegerField(
+    days = IntegerField(
         label="Days to look back",
         required=False,
         min_value=FEWEST_DAYS,
@@ -34,7 +35,7 @@ class DaysForm(forms.Form):
 class PresetForm(DaysForm):
     """After `is_valid`, `picked`. seen: which content was shown to whoever sends the form."""
 
-    revision = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
+    revision = IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
     seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=400)
     cadence = forms.ChoiceField(label="Contact attempts", widget=forms.RadioSelect)
     outbound = forms.BooleanField(label="Outbound meetings have a tier of their own", required=False)

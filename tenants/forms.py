@@ -13,6 +13,7 @@ from django.contrib.auth.forms import SetPasswordForm
 
 from tenants.auth import SCOPES
 from tenants.models import Calendar, Member, Mode, RepProfile, Role, Team, User
+from tenants.numbers import IntegerField
 
 EXPIRIES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 
@@ -131,34 +132,34 @@ class ProfileForm(forms.Form):
         empty_label="As the team",
         help_text="Without own hours the team's count, then the organisation's.",
     )
-    weight = forms.IntegerField(
+    weight = IntegerField(
         label="Weight in the rotation",
         min_value=1,
         max_value=100,
         help_text="2 gets twice as many leads as 1.",
     )
-    cap_open = forms.IntegerField(
+    cap_open = IntegerField(
         label="Open leads at most",
         min_value=0,
         max_value=10_000,
         required=False,
         help_text="Empty: no limit.",
     )
-    cap_per_day = forms.IntegerField(
+    cap_per_day = IntegerField(
         label="New leads a day at most",
         min_value=0,
         max_value=10_000,
         required=False,
         help_text="Empty: no limit. Counted by the rep's own day.",
     )
-    cap_per_week = forms.IntegerField(
+    cap_per_week = IntegerField(
         label="New leads a week at most",
         min_value=0,
         max_value=10_000,
         required=False,
         help_text="Empty: no limit. From Monday, by the rep's own days.",
     )
-    cap_deals = forms.IntegerField(
+    cap_deals = IntegerField(
         label="Open opportunities at most",
         min_value=0,
         max_value=10_000,

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils import timezone
 
+from tenants.numbers import IntegerField
+
 _FORM = "%Y-%m-%dT%H:%M"
 _LARGEST = 2**31 - 1
 
@@ -30,8 +32,8 @@ class PublishForm(forms.Form):
     version of that number.
     """
 
-    revision = forms.IntegerField(required=False, max_value=_LARGEST, widget=forms.HiddenInput)
-    against = forms.IntegerField(required=False, max_value=_LARGEST, widget=forms.HiddenInput)
+    revision = IntegerField(required=False, max_value=_LARGEST, widget=forms.HiddenInput)
+    against = IntegerField(required=False, max_value=_LARGEST, widget=forms.HiddenInput)
     when = forms.ChoiceField(
         label="From when on",
         choices=[("now", "At once"), ("later", "From a later moment on")],
@@ -44,7 +46,7 @@ class PublishForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_FORM),
         input_formats=[_FORM, f"{_FORM}:%S"],
     )
-    beside = forms.IntegerField(required=False, max_value=_LARGEST)
+    beside = IntegerField(required=False, max_value=_LARGEST)
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
@@ -26,3 +27,10 @@ class TenantRequest(HttpRequest):
     invitations: list[Membership]
     roll_back: bool
     htmx: HtmxDetails
+    #: Of a request that a program makes for somebody: the moment that it is made at.
+    moment: datetime
+
+
+def moment_given(request: HttpRequest) -> datetime | None:
+    """The moment that whoever made the request gave it; None of one that came in, which is made now."""
+    return getattr(request, "moment", None)

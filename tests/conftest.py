@@ -16,6 +16,7 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from tests.emptying import quick_emptying
 from tests.factories import Org, make_org
 from tests.migrating import quick_migrations
 
@@ -67,7 +68,8 @@ def django_db_setup(
             serialized_aliases=[],
             keepdb=django_db_keepdb and not django_db_createdb,
         )
-    yield
+    with quick_emptying():
+        yield
     # The app role's connections must be gone before the owner drops the test database.
     for alias in connections:
         connections[alias].close()

@@ -26,6 +26,7 @@ from tenants.models import (
     VersionState,
 )
 from tenants.services import create_api_key
+from tests.copies import Kept, keep
 
 ALL_SCOPES = [
     "leads:read",
@@ -145,9 +146,45 @@ def make_org(
 ) -> Org:
     """A complete organisation. hours: "office" (Mon-Fri 09:00-17:30) or "always". Passwords are slow.
 
-    Nearly every test begins with one, so its rows are written table by table, in a quarter of the
-    statements. What the services do beyond writing them is their own tests' business.
+    Nearly every test begins with one: from the second of a kind on it is a copy.
     """
+    said = {
+        "slug": slug,
+        "now": now,
+        "reps": reps,
+        "hours": hours,
+        "time_zone": time_zone,
+        "policy": policy,
+        "cap_open": cap_open,
+        "cap_per_day": cap_per_day,
+        "password": password,
+    }
+    kind = repr(said)
+    kept = _kept.get(kind)
+    if kept is None:
+        made, _kept[kind] = keep(lambda: _make_org(**said), lambda org: org.id)
+        return made
+    return kept.again()
+
+
+#: Organisations of every kind that was made, by what was said of it.
+_kept: dict[str, Kept[Org]] = {}
+
+
+def _make_org(
+    slug: str,
+    *,
+    now: datetime,
+    reps: int,
+    hours: str,
+    time_zone: str,
+    policy: dict[str, Any] | None,
+    cap_open: int | None,
+    cap_per_day: int | None,
+    password: str | None,
+) -> Org:
+    """Its rows are written table by table, in a quarter of the statements. What the services do beyond
+    writing them is their own tests' business."""
     tenant = Tenant(name=slug.title(), slug=slug, time_zone=time_zone)
     with tenant_scope(tenant.id):
         week = OFFICE_WEEK if hours == "office" else ALWAYS_WEEK

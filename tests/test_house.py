@@ -134,6 +134,12 @@ def test_no_signal_carries_business() -> None:
     assert [str(path.relative_to(PROJECT)) for path in sources() if pattern.search(path.read_text())] == []
 
 
+def test_every_form_reads_numbers_as_people_write_them() -> None:
+    """Django's own number fields would take "1_000", and digits of any script."""
+    pattern = re.compile(r"\bforms\.(Integer|Float|Decimal)Field\(")
+    assert [str(path.relative_to(PROJECT)) for path in sources() if pattern.search(path.read_text())] == []
+
+
 def test_no_line_of_a_template_begins_with_a_comma_or_a_full_stop() -> None:
     """The break before it would be shown as a gap: "Last name: 11 ."."""
     wrong = [

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from django import forms
 
+from tenants.numbers import IntegerField
+
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SPACES: Final = re.compile(r"(?<=\d)[ \u00a0\u202f\u2019'](?=\d{3}\b)")
 
@@ -17,7 +19,7 @@ def without_separators(text: str) -> str:
     return plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain
 
 
-class WholeNumberField(forms.IntegerField):
+class WholeNumberField(IntegerField):
     """A whole number as people write it. Its control takes any text: a number control of a browser would send
     nothing at all for "2,000"."""
 

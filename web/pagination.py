@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -24,6 +23,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from core.errors import FieldError, ValidationFailed, pointer
+from core.slips import hint
 
 DEFAULT_SIZE, MAX_SIZE = 50, 200
 
@@ -91,11 +91,8 @@ def known_query(request: Request, *names: str) -> None:
     errors = []
     for name in request.query_params:
         if name not in names:
-            close = get_close_matches(name[:80], names, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            errors.append(
-                FieldError(pointer(name[:80]), f"There is no parameter {name[:80]!r}.{hint}", "unknown_field")
-            )
+            said = f"There is no parameter {name[:80]!r}.{hint(name, names)}"
+            errors.append(FieldError(pointer(name[:80]), said, "unknown_field"))
         elif len(request.query_params.getlist(name)) > 1:
             errors.append(FieldError(pointer(name), f"Say {name} once: one value is asked for.", "repeated"))
     if errors:

@@ -16,6 +16,7 @@ from handoff.simulation.runs import FEWEST_DAYS, MOST_DAYS
 from leads.criteria import ENGAGEMENT_KINDS, FLAGS, SCHEMA
 from leads.incoming import MAX_BIG_INTEGER, MAX_INTEGER
 from tenants.calendars.words import DAYS
+from tenants.numbers import FloatField, IntegerField
 from web.numbers import WholeNumberField
 
 Choices = Sequence[tuple[str, str]]
@@ -31,7 +32,7 @@ class RunForm(forms.Form):
     """Which rules to replay over how many days."""
 
     rules = forms.ChoiceField(label="Rules", choices=[("draft", "The draft"), ("live", "What is in force")])
-    days = forms.IntegerField(
+    days = IntegerField(
         label="Leads of the last … days", min_value=FEWEST_DAYS, max_value=MOST_DAYS, initial=30
     )
     with_history = forms.BooleanField(
@@ -89,7 +90,7 @@ class FactsForm(forms.Form):
             self.fields[name] = _text(_NAMES.get(name) or _LABELS[f"lead.{name}"], limit)
         self.fields["stage"] = _text("Stage in another system", typed.OUTSIDE_TEXTS["stage"])
         self.fields["system"] = _text("Which system", typed.OUTSIDE_TEXTS["system"])
-        self.fields["score"] = forms.IntegerField(
+        self.fields["score"] = IntegerField(
             label="Score", required=False, min_value=-MAX_INTEGER, max_value=MAX_INTEGER
         )
         for name, limit in typed.ACCOUNT_TEXTS.items():
@@ -115,7 +116,7 @@ class FactsForm(forms.Form):
                 label="Did", required=False, choices=[*kinds, *others]
             )
             self.fields[f"subject_{row}"] = _text("About", typed.SUBJECT_LIMIT)
-            self.fields[f"days_{row}"] = forms.FloatField(
+            self.fields[f"days_{row}"] = FloatField(
                 label="Days ago", required=False, min_value=0, max_value=typed.LONGEST_AGO / _DAY
             )
 
@@ -214,7 +215,7 @@ class CaseForm(FactsForm):
         required=False,
         help_text="Turns change with each lead: expect one where an account or a pool of one names them.",
     )
-    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    revision = IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from handoff.views.bulk import summary, told
 from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.models import Role
+from tenants.numbers import IntegerField
 from tenants.requests import TenantRequest
 
 _WHY: Final = {
@@ -41,7 +42,7 @@ _RANGE: Final = dict.fromkeys(
 class AboveForm(forms.Form):
     """How far above their team somebody may be."""
 
-    above_team = forms.IntegerField(
+    above_team = IntegerField(
         label="Per cent above the team's mean that are too many",
         required=False,
         min_value=rebalance.LEAST_ABOVE,

@@ -10,6 +10,7 @@ from django.forms import BaseFormSet, formset_factory
 
 from integrations.drill.plan import LONGEST, MOST_LEADS, SHORTEST
 from leads.incoming import COMPANY_LIMITS, ENGAGEMENT_LIMITS, LEAD_LIMITS, MAX_INTEGER
+from tenants.numbers import IntegerField
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SPARE: Final = 2  # empty rows for more leads
@@ -18,7 +19,7 @@ _SPARE: Final = 2  # empty rows for more leads
 class DrillPlanForm(forms.Form):
     """weekday: "" is on demand only."""
 
-    seconds = forms.IntegerField(
+    seconds = IntegerField(
         label="Seconds until a breach",
         min_value=SHORTEST,
         max_value=LONGEST,
@@ -51,7 +52,7 @@ class DrillLeadForm(forms.Form):
         widget=forms.Select(),
     )
     country = forms.CharField(label="Country", max_length=COMPANY_LIMITS["country"], required=False)
-    employees = forms.IntegerField(label="Employees", min_value=0, max_value=MAX_INTEGER, required=False)
+    employees = IntegerField(label="Employees", min_value=0, max_value=MAX_INTEGER, required=False)
     title = forms.CharField(label="Title", max_length=LEAD_LIMITS["title"], required=False)
     source = forms.CharField(label="Source", max_length=LEAD_LIMITS["source"], required=False)
 

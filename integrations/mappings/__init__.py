@@ -13,6 +13,8 @@ from core.errors import FieldError, ValidationFailed
 from leads.lifecycle import Stage
 
 FOLDER: Final = Path(__file__).parent
+#: Characters of a mapping's name: every run keeps it.
+MOST_NAME: Final = 80
 #: Lead fields by their name in the API; account fields are led by "company_".
 LEAD_FIELDS: Final = (
     "external_id",
@@ -149,15 +151,32 @@ def load_mapping(name_or_file: str) -> Mapping:
     path = Path(name_or_file)
     if name_or_file in shipped():
         path = FOLDER / f"{name_or_file}.json"
-    elif not path.is_file():
+    elif not is_file(path):
         raise ValidationFailed(
-            f"There is no mapping {name_or_file!r}: give a file, or one of: {', '.join(shipped())}."
+            f"There is no mapping {_short(name_or_file)!r}: give a file, or one of: {', '.join(shipped())}."
+        )
+    if len(path.stem) > MOST_NAME:
+        raise ValidationFailed(
+            f"The name of a mapping has at most {MOST_NAME} characters, without .json:"
+            f" {_short(path.stem)!r} has {len(path.stem)}. Rename the file."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise ValidationFailed(f"The mapping {path.name} is no JSON: {error}") from error
     return parse_mapping(content, name=path.stem)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there that may be looked at; a name may be too long for there to be one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_NAME else text[:MOST_NAME] + "…"
 
 
 def parse_mapping(content: Any, *, name: str) -> Mapping:

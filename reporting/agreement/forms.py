@@ -12,6 +12,7 @@ from reporting.agreement.models import AgreementSettings, Side
 from reporting.agreement.selectors import SIGNING_ROLES
 from reporting.agreement.services import MOST_FREEZE_DAYS, NOTE_LIMIT
 from tenants.models import Member
+from tenants.numbers import IntegerField
 
 _LARGEST = 2**31 - 1
 _UNKNOWN = {"invalid_choice": "Choose active people of the organisation."}
@@ -32,7 +33,7 @@ class OverrideForm(forms.Form):
     side = forms.ChoiceField(choices=Side.choices)
     kind = forms.CharField(max_length=20)
     version = forms.UUIDField()
-    revision = forms.IntegerField(min_value=1, max_value=_LARGEST)
+    revision = IntegerField(min_value=1, max_value=_LARGEST)
     reason = forms.CharField(max_length=NOTE_LIMIT, error_messages={"required": "Say why it cannot wait."})
 
 
@@ -42,7 +43,7 @@ class RecalibrateForm(forms.Form):
     "cloud:3 data:1"."""
 
     do = forms.ChoiceField(choices=[("draft", "draft"), ("keep", "keep")])
-    revision = forms.IntegerField(required=False, max_value=_LARGEST)
+    revision = IntegerField(required=False, max_value=_LARGEST)
     unit_revisions = forms.RegexField(r"^[a-z0-9_-]+:[0-9]{1,9}( [a-z0-9_-]+:[0-9]{1,9})*$", required=False)
     note = forms.CharField(max_length=NOTE_LIMIT, required=False)
 
@@ -56,13 +57,13 @@ class RecalibrateForm(forms.Form):
 
 
 class SettingsForm(forms.Form):
-    freeze_days = forms.IntegerField(
+    freeze_days = IntegerField(
         label="Frozen for (days)",
         min_value=0,
         max_value=MOST_FREEZE_DAYS,
         help_text="After both have signed. 0: never.",
     )
-    review_day = forms.IntegerField(
+    review_day = IntegerField(
         label="Monthly review on day", min_value=1, max_value=28, help_text="1 to 28: every month has it."
     )
     marketing_signers = forms.MultipleChoiceField(

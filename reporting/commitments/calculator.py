@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from core.errors import FieldError, ValidationFailed
+from core.numbers import shown
 from reporting.definitions import Share, counted_as
 from reporting.selectors.daily import daily_amounts, daily_counts
 from reporting.selectors.handoff_cells import handoff_ground
@@ -19,6 +20,8 @@ from tenants.models import Tenant
 #: Days of MQLs that the inputs are read from, and days that each is followed for to an opportunity.
 DAYS: Final = 365
 FOLLOWED: Final = 90
+#: Amounts from here on are told without cents.
+_ROUND: Final = 1_000
 _OPPORTUNITY: Final = counted_as("opportunity", FOLLOWED)
 
 
@@ -93,9 +96,14 @@ class Needed:
     def why(self, currency: str) -> str:
         """The sum in words."""
         return (
-            f"Pipeline target {self.pipeline:,.0f} {currency} / {self.value:,.0f} {currency} an opportunity"
-            f" / {self.conversion:.1f}% MQL to opportunity"
+            f"Pipeline target {_amount(self.pipeline)} {currency} / {_amount(self.value)} {currency} an"
+            f" opportunity / {shown(self.conversion, 1)}% MQL to opportunity"
         )
+
+
+def _amount(amount: Decimal) -> str:
+    """Without cents, but for an amount that these are a part of."""
+    return shown(amount) if amount >= _ROUND or amount == int(amount) else shown(amount, 2)
 
 
 def needed(

@@ -11,15 +11,16 @@ from django import forms
 from reporting.commitments.catalog import Kind, Unit
 from reporting.commitments.services import MONTHS_AHEAD, MOST_NOTE, MOST_WHY
 from reporting.commitments.targets import months_from
+from tenants.numbers import DecimalField, IntegerField
 
 
 class TargetForm(forms.Form):
     """What is promised from a month on. The floor and whether rejected ones count are asked of volume."""
 
-    target = forms.IntegerField(
+    target = IntegerField(
         label="Target", required=False, min_value=1, help_text="Empty: nothing is promised."
     )
-    weekly_floor = forms.IntegerField(
+    weekly_floor = IntegerField(
         label="Weekly floor", required=False, min_value=1, help_text="MQLs of each week, Monday to Sunday."
     )
     counts_rejected = forms.BooleanField(
@@ -59,20 +60,20 @@ class NoteForm(forms.Form):
 class CalculatorForm(forms.Form):
     """What MQLs a month follow from. What is left empty comes from the organisation's own data."""
 
-    pipeline = forms.DecimalField(
+    pipeline = DecimalField(
         label="Pipeline target, a month",
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
     )
-    value = forms.DecimalField(
+    value = DecimalField(
         label="Average value of an opportunity",
         required=False,
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
     )
-    conversion = forms.DecimalField(
+    conversion = DecimalField(
         label="MQLs that become an opportunity, in per cent",
         required=False,
         min_value=Decimal("0.01"),

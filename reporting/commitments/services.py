@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -98,13 +98,15 @@ def set_target(
     after = Term(kind, wanted.target, wanted.weekly_floor, wanted.counts_rejected)
     if described(before) == described(after) and before.row is not None and not is_announced:
         return None
+    # Whoever waited for another's turn comes after it, by the moment too: it is what was set last.
+    set_at = now if last is None else max(now, last.set_at + timedelta(microseconds=1))
     row: CommitmentTarget = CommitmentTarget.objects.create(
         commitment=kind.key,
         target=wanted.target,
         weekly_floor=wanted.weekly_floor,
         counts_rejected=wanted.counts_rejected,
         valid_from=wanted.valid_from,
-        set_at=now,
+        set_at=set_at,
         set_by=actor,
         why=wanted.why.strip(),
     )

@@ -13,12 +13,13 @@ from reporting.kpis.catalog import Kind, Unit
 from reporting.kpis.cost_csv import Table, read_table
 from reporting.kpis.services import MONTHS_AHEAD, MOST_WHY
 from tenants.models import Member
+from tenants.numbers import DecimalField
 
 
 class TargetForm(forms.Form):
     """What is to be reached from a month on."""
 
-    target = forms.DecimalField(label="Target", required=False, help_text="Empty: none.")
+    target = DecimalField(label="Target", required=False, help_text="Empty: none.")
     valid_from = forms.TypedChoiceField(label="Holds from", coerce=date.fromisoformat)
     why = forms.CharField(label="Why", max_length=MOST_WHY, widget=forms.Textarea(attrs={"rows": 2}))
     instead_of = forms.UUIDField(required=False, widget=forms.HiddenInput)

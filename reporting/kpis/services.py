@@ -19,7 +19,7 @@ from reporting.commitments.targets import load_targets as load_promises
 from reporting.commitments.targets import month_of, months_from
 from reporting.kpis.catalog import CATALOG, Kind, Unit
 from reporting.kpis.models import KpiOwner, KpiTarget
-from reporting.kpis.targets import NOBODY, load_targets, owners_of
+from reporting.kpis.targets import NOBODY, Term, load_targets, owners_of
 from tenants.audit import record_change
 from tenants.models import Member, Role, Tenant
 
@@ -27,6 +27,7 @@ MOST_WHY: Final = commitments.MOST_WHY
 MONTHS_AHEAD: Final = commitments.MONTHS_AHEAD
 MOST: Final = Decimal(999_999_999_999)
 _CENT: Final = Decimal("0.01")
+_NONE: Final = Term()
 
 
 def may_set(role: str) -> bool:
@@ -69,11 +70,11 @@ def set_target(*, tenant: Tenant, kind: Kind, wanted: Wanted, actor: str, now: d
     if kind.commitment:
         return _promise(locked, kind, wanted, actor, now)
     targets = load_targets(locked.target_percent)
-    last = targets.last(kind)
-    if wanted.checks_last and wanted.instead_of != last:
+    last = next(iter(targets.history(kind)), _NONE)
+    if wanted.checks_last and wanted.instead_of != last.row_id:
         raise StaleVersion(
             f"Somebody set another target for {kind.label} meanwhile. Look at it, then set yours.",
-            last=None if last is None else str(last),
+            last=None if last.row_id is None else str(last.row_id),
         )
     before = targets.of(kind, wanted.valid_from)
     is_known = before.row_id is not None or wanted.target is None
@@ -83,7 +84,7 @@ def set_target(*, tenant: Tenant, kind: Kind, wanted: Wanted, actor: str, now: d
         kpi=kind.key,
         target=wanted.target,
         valid_from=wanted.valid_from,
-        set_at=now,
+        set_at=_after(last.set_at, now),
         set_by=actor,
         why=wanted.why.strip(),
     )
@@ -171,8 +172,7 @@ def set_owner(*, tenant: Tenant, kind: Kind, member_id: UUID | None, actor: str,
         member = Member.objects.filter(id=member_id, is_active=True).first()
         if member is None:
             raise ValidationFailed.at("/member", "Nobody active here has this id.", "invalid_choice")
-    # Whoever waited for another's turn comes after it, by the moment too: the latest is the owner.
-    at = now if before.set_at is None else max(now, before.set_at + timedelta(microseconds=1))
+    at = _after(before.set_at, now)
     row = KpiOwner.objects.create(kpi=kind.key, member=member, set_at=at, set_by=actor)
     record_change(
         actor=actor,
@@ -184,6 +184,12 @@ def set_owner(*, tenant: Tenant, kind: Kind, member_id: UUID | None, actor: str,
         now=now,
     )
     return True
+
+
+def _after(last: datetime | None, now: datetime) -> datetime:
+    """The moment of a row that is written now: whoever waited for another's turn comes after it, by the
+    moment too, since the latest is what counts."""
+    return now if last is None else max(now, last + timedelta(microseconds=1))
 
 
 def _id(member_id: UUID | None) -> str | None:

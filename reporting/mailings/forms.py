@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -10,6 +12,7 @@ from django import forms
 from reporting.mailings.models import MailSettings, Subscription
 from reporting.mailings.services import PEOPLE
 from tenants.models import Member
+from tenants.numbers import IntegerField
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -38,13 +41,13 @@ class MailSettingsForm(forms.Form):
         help_text="Otherwise a week without leads and without open disputes sends nothing.",
     )
 
-    escalation_percent = forms.IntegerField(
+    escalation_percent = IntegerField(
         label="Bring before the executives below (per cent)",
         min_value=1,
         max_value=100,
         help_text="First touches of a team on time, two weeks running.",
     )
-    escalation_clocks = forms.IntegerField(
+    escalation_clocks = IntegerField(
         label="Least clocks of a week",
         min_value=1,
         max_value=10_000,
@@ -100,17 +103,43 @@ class SubscribeForm(forms.Form):
     weekday = forms.TypedChoiceField(
         label="On (every week)", coerce=int, choices=list(enumerate(WEEKDAYS)), initial=0
     )
-    day = forms.IntegerField(label="On day (every month)", min_value=1, max_value=28, initial=1)
+    day = IntegerField(label="On day (every month)", min_value=1, max_value=28, initial=1)
     at = forms.TimeField(
         label="Time",
         initial="08:00",
         help_text="In your own time zone.",
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
     )
+    filters = forms.MultipleChoiceField(
+        label="Filters that it keeps",
+        required=False,
+        help_text="Untick those that it is not to go by.",
+        widget=forms.CheckboxSelectMultiple,
+    )
     # The last one: between two fields that are seen it would take the gap between them.
     query = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2000)
 
-    def __init__(self, data: Any, *, reports: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any, *, reports: list[tuple[str, str]], filters: Mapping[str, str], **kwargs: Any
+    ) -> None:
+        """filters: those that its query has. Without any there is nothing to untick."""
         super().__init__(data, **kwargs)
         field: Any = self.fields["report"]
         field.choices = reports
+        self._filters = filters
+        if filters:
+            field = self.fields["filters"]
+            field.choices = [(name, f"{name}: {value}") for name, value in filters.items()]
+            field.initial = list(filters)
+        else:
+            del self.fields["filters"]
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """After is_valid(): what the service takes."""
+        ticked = self.cleaned_data.get("filters", [])
+        kept = {name: value for name, value in self._filters.items() if name in ticked}
+        return {
+            **{name: value for name, value in self.cleaned_data.items() if name != "filters"},
+            "query": urlencode(kept),
+        }

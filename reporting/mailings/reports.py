@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -12,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 
-from core.errors import ValidationFailed
+from core.errors import FieldError, ValidationFailed
 from leads.lifecycle import Stage
 from notifications.context import Attachment
 from reporting.mailings.words import Line, Part
@@ -29,7 +30,7 @@ _KEPT: Final = frozenset(KEPT) - {"from", "to", "breaches"}
 @dataclass(frozen=True, slots=True)
 class MailedReport:
     """view: the name of its page. readers: who may read it beside an admin; empty is everybody. asked: reads
-    what the page's address asks, and raises ValidationFailed."""
+    what the page's address asks, and raises ValidationFailed. goes_by: the parameters that it reads."""
 
     title: str
     view: str
@@ -38,6 +39,7 @@ class MailedReport:
     lines: Callable[[TenantRequest], tuple[Line, ...]]
     file: Callable[..., HttpResponse]
     last_head: str = "Change"
+    goes_by: frozenset[str] = _KEPT
 
     def may_read(self, member: Member) -> bool:
         return not self.readers or member.role in (*self.readers, Role.ADMIN)
@@ -79,6 +81,10 @@ def _commitments(request: TenantRequest) -> tuple[Line, ...]:
     return tuple(Line(label, cells) for label, cells in commitments.headline(request))
 
 
+def _nothing(request: TenantRequest) -> None:
+    """A page of a whole month has nothing to ask: every mail is of the month that it leaves in."""
+
+
 def _leaks(request: TenantRequest) -> tuple[Line, ...]:
     found = leaks.headline(request)
     return tuple(
@@ -104,10 +110,11 @@ REPORTS: Final[Mapping[str, MailedReport]] = {
         "Commitments",
         "commitments",
         commitments.READERS,
-        asked_by,
+        _nothing,
         _commitments,
         commitments.commitments_file,
         "Target",
+        goes_by=frozenset(),
     ),
     "leaks": MailedReport("Leaks", "leaks", leaks.READERS, leaks.asked_of, _leaks, leaks.leaks_file),
 }
@@ -115,8 +122,12 @@ REPORTS: Final[Mapping[str, MailedReport]] = {
 
 def kept_query(text: str) -> str:
     """What of an address's parameters a subscription keeps."""
-    kept = {name: value for name, value in parse_qsl(text) if name in _KEPT}
-    return urlencode(kept)
+    return urlencode(kept_filters(text))
+
+
+def kept_filters(text: str) -> dict[str, str]:
+    """The same, by name."""
+    return {name: value for name, value in parse_qsl(text) if name in _KEPT}
 
 
 def unkept_of(text: str) -> list[str]:
@@ -126,37 +137,54 @@ def unkept_of(text: str) -> list[str]:
     return [name for place, name in enumerate(names) if name not in _KEPT or name in names[:place]]
 
 
-def check(report: MailedReport, query: str, *, tenant: Tenant, member: Member) -> None:
-    """Raises ValidationFailed where its page would refuse these parameters: such a mail would never leave."""
+def check(report: MailedReport, query: str, *, tenant: Tenant, member: Member, now: datetime) -> None:
+    """Raises ValidationFailed where its page would refuse these parameters, since such a mail would never
+    leave, and where it does not go by them."""
     if "\x00" in unquote(query):
         raise ValidationFailed.at("/query", "This has a character that no text can hold (NUL).", "invalid")
-    report.asked(_request(report.view, query, tenant, member))
+    unread = [name for name, _ in parse_qsl(query) if name not in report.goes_by]
+    if unread:
+        wrong = [
+            FieldError(f"/{name}", f"{report.title} does not go by {name!r}: leave it out.", "invalid")
+            for name in unread
+        ]
+        raise ValidationFailed(wrong[0].message, field_errors=wrong)
+    report.asked(_request(report, query, tenant, member, now))
 
 
 def page_of(report: MailedReport, query: str) -> str:
     """The path of the page with its filters."""
-    return reverse(f"reporting:{report.view}") + (f"?{query}" if query else "")
+    read = _read(report, query)
+    return reverse(f"reporting:{report.view}") + (f"?{read}" if read else "")
 
 
-def part_of(report: MailedReport, query: str, *, tenant: Tenant, member: Member) -> Part:
+def part_of(report: MailedReport, query: str, *, tenant: Tenant, member: Member, now: datetime) -> Part:
     """The headline numbers as this member sees them. Raises PermissionDenied and ValidationFailed."""
     if not report.may_read(member):
         raise PermissionDenied
-    lines = report.lines(_request(report.view, query, tenant, member))
+    lines = report.lines(_request(report, query, tenant, member, now))
     return Part(report.title, lines, ("", "Number", "Of", report.last_head))
 
 
-def file_of(report: MailedReport, query: str, *, tenant: Tenant, member: Member) -> Attachment:
+def file_of(report: MailedReport, query: str, *, tenant: Tenant, member: Member, now: datetime) -> Attachment:
     """The table of the page as a file that a spreadsheet opens. Raises as `part_of`."""
-    answer = report.file(_request(f"{report.view}_xlsx", query, tenant, member))
+    answer = report.file(_request(report, query, tenant, member, now, ending="_xlsx"))
     name = answer["Content-Disposition"].partition('filename="')[2].rstrip('"')
     return Attachment(name, answer.content, answer["Content-Type"])
 
 
-def _request(view: str, query: str, tenant: Tenant, member: Member) -> Any:
-    """The request that this member would make."""
+def _read(report: MailedReport, query: str) -> str:
+    """What of the parameters that were kept the report goes by."""
+    return urlencode([(name, value) for name, value in parse_qsl(query) if name in report.goes_by])
+
+
+def _request(
+    report: MailedReport, query: str, tenant: Tenant, member: Member, now: datetime, *, ending: str = ""
+) -> Any:
+    """The request that this member would make at a moment."""
     request: Any = HttpRequest()
-    request.method, request.path, request.GET = "GET", reverse(f"reporting:{view}"), QueryDict(query)
+    request.method, request.path = "GET", reverse(f"reporting:{report.view}{ending}")
+    request.GET, request.moment = QueryDict(_read(report, query)), now
     request.user, request.tenant, request.member = member.user, tenant, member
     request.memberships, request.invitations, request.roll_back, request.htmx = [], [], False, None
     return request

@@ -58,7 +58,8 @@ def change_settings(
     now: datetime,
 ) -> MailSettings:
     """Choose when the weekly mails leave, and who gets the digest. A mail that is switched on begins with its
-    next hour: what was due while it was off is not sent.
+    next hour: what was due while it was off is not sent. Nor is, by another day or hour, a week that is not
+    the last whole one any more.
 
     Raises ValidationFailed at /weekday, /at and /recipients.
     """
@@ -82,8 +83,10 @@ def change_settings(
     for name, value in chosen.items():
         setattr(setting, name, value)
     _, week = due_week(setting, tenant, now)
+    is_moved = any(before[name] != chosen[name] for name in ("weekday", "at"))
+    is_past = is_moved and week < week_told(now, zone=ZoneInfo(tenant.time_zone))
     for switch, told in (("digest_on", "digest_week"), ("team_on", "team_week")):
-        if chosen[switch] and not before[switch]:
+        if chosen[switch] and (is_past or not before[switch]):
             setattr(setting, told, max(week, getattr(setting, told) or week))
     setting.save()
     record_change(

@@ -57,7 +57,7 @@ def subscribe(
     if report not in REPORTS or not REPORTS[report].may_read(member):
         raise ValidationFailed.at("/report", "Choose a report that you may read.", "invalid_choice")
     kept = reports.kept_query(query)
-    reports.check(REPORTS[report], kept, tenant=tenant, member=member)
+    reports.check(REPORTS[report], kept, tenant=tenant, member=member, now=now)
     if len(kept) > 1000:
         raise ValidationFailed.at("/query", "These filters are too long to be kept.", "too_long")
     Member.objects.select_for_update(of=("self",)).get(id=member.id)
@@ -173,8 +173,8 @@ def context_of(rows: Sequence[Row], now: datetime) -> Mapping[UUID, Context]:
             found[row.id] = Context({"title": title, "body": "Its numbers are on the page."}, {}, path)
             continue
         try:
-            part = reports.part_of(report, each.query, tenant=tenant, member=each.member)
-            file = reports.file_of(report, each.query, tenant=tenant, member=each.member)
+            part = reports.part_of(report, each.query, tenant=tenant, member=each.member, now=now)
+            file = reports.file_of(report, each.query, tenant=tenant, member=each.member, now=now)
         except (PermissionDenied, ValidationFailed):
             continue
         zone = ZoneInfo(time_zone_of(member=each.member, tenant=tenant))

@@ -8,6 +8,7 @@ from django import forms
 
 from reporting.reviews.models import NOTE_LIMIT
 from reporting.reviews.services import MOST_REMIND_DAYS, owners
+from tenants.numbers import IntegerField
 
 _AREA = {"rows": 2}
 
@@ -30,7 +31,7 @@ class DecisionForm(forms.Form):
 
 
 class ReviewSettingsForm(forms.Form):
-    remind_days = forms.IntegerField(
+    remind_days = IntegerField(
         label="Remind after (days)",
         min_value=0,
         max_value=MOST_REMIND_DAYS,

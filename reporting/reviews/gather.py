@@ -20,14 +20,15 @@ from reporting.commitments.catalog import CATALOG
 from reporting.commitments.models import CommitmentTarget
 from reporting.commitments.targets import gathered
 from reporting.definitions import DURATIONS, STAGES, Share
+from reporting.feedback_measures import Feedback
 from reporting.leaks.kept import leaks_lately
 from reporting.leaks.settings import leak_terms
 from reporting.measures import Rate, standing
 from reporting.reviews.models import Review
 from reporting.reviews.pack import COUNT, PERCENT, SECONDS, STANDING, TEXT, Cell, Column, Pack, Section, Table
 from reporting.reviews.periods import Period
+from reporting.selectors import Funnel, Question, Rejections, Report
 from reporting.selectors.feedback import feedback_of
-from reporting.selectors.questions import Question
 from sla.targets import Target, label
 from tenants import versions
 from tenants.audit import names_of_actors
@@ -79,44 +80,47 @@ def compliance(question: Question, tenant: Tenant, now: datetime) -> Section:
     """Deadlines kept, on the company's clock, with and without excuses; and by team."""
     ground = selectors.ground_of(question)
     report = selectors.report(question, "team", now=now, names=selectors.load_names(), ground=ground)
-    rates = {name: report.whole.rates.get(name, Rate()) for name in [*_TOLD, *report.targets]}
-    columns = [
-        Column("Target"),
-        Column("On time", PERCENT),
-        Column("Standing", STANDING),
-        Column("Kept", COUNT),
-        Column("Of", COUNT),
-        Column("Without excused", PERCENT),
-        Column("Excused", COUNT),
-        Column("Left out", COUNT),
-        Column("Median", SECONDS),
-        Column("90% within", SECONDS),
-        Column("Before", PERCENT),
-    ]
     line = tenant.target_percent
-    rows = [
-        [label(name), *_rate_cells(rate, line), report.before.get(name, Rate()).percent]
-        for name, rate in rates.items()
-    ]
-    teams = [[group.name, *_rate_cells(group.rates[report.lead], line)] for group in report.groups]
     return Section(
         "compliance",
         "Compliance",
-        [
-            Table("Deadlines", columns, rows, link("compliance", question)),
-            Table(
-                f"{label(report.lead)} by team",
-                [Column("Team"), *columns[1:-1]],
-                teams[:MOST_ROWS],
-                link("compliance", question, by="team"),
-            ),
-        ],
+        [_deadlines(report, question, line), _teams(report, question, line)],
         [
             f"The signed line is {line}%. Working time, the company's clock.",
             "Left out of each base are clocks not due yet, and those called off before their deadline.",
             f"Before: the {question.days} days right before.",
         ],
     )
+
+
+#: What `_rate_cells` gives.
+_RATE: Final = (
+    ("On time", PERCENT),
+    ("Standing", STANDING),
+    ("Kept", COUNT),
+    ("Of", COUNT),
+    ("Without excused", PERCENT),
+    ("Excused", COUNT),
+    ("Left out", COUNT),
+    ("Median", SECONDS),
+    ("90% within", SECONDS),
+)
+
+
+def _deadlines(report: Report, question: Question, line: int) -> Table:
+    rates = {name: report.whole.rates.get(name, Rate()) for name in [*_TOLD, *report.targets]}
+    rows = [
+        [label(name), *_rate_cells(rate, line), report.before.get(name, Rate()).percent]
+        for name, rate in rates.items()
+    ]
+    columns = _columns("Target", *_RATE, ("Before", PERCENT))
+    return Table("Deadlines", columns, rows, link("compliance", question))
+
+
+def _teams(report: Report, question: Question, line: int) -> Table:
+    rows = [[group.name, *_rate_cells(group.rates[report.lead], line)] for group in report.groups]
+    url = link("compliance", question, by="team")
+    return Table(f"{label(report.lead)} by team", _columns("Team", *_RATE), rows[:MOST_ROWS], url)
 
 
 def _rate_cells(rate: Rate, line: int) -> list[Cell]:
@@ -174,9 +178,23 @@ def _commitment(line: Line) -> list[Cell]:
 
 
 def funnel(question: Question, now: datetime) -> Section:
+    """How far the MQLs of the period came, how quickly, and by source."""
     ground = selectors.handoff_ground(question)
     found = selectors.funnel(question, "source", now=now, names=selectors.load_names(), ground=ground)
-    stages = [
+    lines = [
+        "The cohort of the period: leads that became MQL in it, and how far they came until it was counted.",
+        "Younger ones are still on their way, so a share can only grow.",
+    ]
+    if found.leads is not None:
+        lines.append(f"Created in the period: {found.subscribers:,}, of which {found.leads:,} became leads.")
+    if found.number > MOST_ROWS:
+        lines.append(f"The {MOST_ROWS} largest of {found.number:,} sources are listed.")
+    tables = [_stages(found, question), _durations(found, question), _sources(found, question)]
+    return Section("funnel", "Funnel", tables, lines)
+
+
+def _stages(found: Funnel, question: Question) -> Table:
+    rows: list[list[Cell]] = [
         [
             Stage(stage).label,
             count,
@@ -188,86 +206,68 @@ def funnel(question: Question, now: datetime) -> Section:
             selectors.stages_with_shares(found.whole, None)
         )
     ]
-    times = [
+    columns = _columns(
+        "Stage", ("Reached", COUNT), ("Of the stage before", PERCENT), ("Base", COUNT), ("Of MQLs", PERCENT)
+    )
+    return Table("Stages", columns, rows, link("funnel", question))
+
+
+def _durations(found: Funnel, question: Question) -> Table:
+    rows: list[list[Cell]] = [
         [DURATIONS[name].label, spread.median, spread.p90, spread.count]
         for name, spread in found.durations.items()
     ]
-    sources: list[list[Cell]] = []
+    columns = _columns("From and to", ("Median", SECONDS), ("90% within", SECONDS), ("Of", COUNT))
+    return Table("How quickly", columns, rows, link("funnel", question))
+
+
+def _sources(found: Funnel, question: Question) -> Table:
+    rows: list[list[Cell]] = []
     for group in found.groups[:MOST_ROWS]:
         accepted = group.tally.acceptance
         reached = [group.tally.reached(stage, None) for stage in STAGES[1:]]
-        sources.append(
-            [
-                group.name,
-                group.tally.all["mqls"],
-                accepted.percent,
-                accepted.base,
-                accepted.left_out,
-                *reached,
-            ]
-        )
-    stage_heads = [(str(Stage(each).label), COUNT) for each in STAGES[1:]]
-    lines = [
-        "The cohort of the period: leads that became MQL in it, and how far they came until it was counted.",
-        "Younger ones are still on their way, so a share can only grow.",
-    ]
-    if found.leads is not None:
-        lines.append(f"Created in the period: {found.subscribers:,}, of which {found.leads:,} became leads.")
-    if found.number > MOST_ROWS:
-        lines.append(f"The {MOST_ROWS} largest of {found.number:,} sources are listed.")
-    return Section(
-        "funnel",
-        "Funnel",
-        [
-            Table(
-                "Stages",
-                [
-                    Column("Stage"),
-                    Column("Reached", COUNT),
-                    Column("Of the stage before", PERCENT),
-                    Column("Base", COUNT),
-                    Column("Of MQLs", PERCENT),
-                ],
-                stages,
-                link("funnel", question),
-            ),
-            Table(
-                "How quickly",
-                _columns("From and to", ("Median", SECONDS), ("90% within", SECONDS), ("Of", COUNT)),
-                times,
-                link("funnel", question),
-            ),
-            Table(
-                "By source",
-                _columns(
-                    "Source",
-                    ("MQLs", COUNT),
-                    ("Acceptance", PERCENT),
-                    ("Answered", COUNT),
-                    ("Without answer", COUNT),
-                    *stage_heads,
-                ),
-                sources,
-                link("funnel", question, by="source"),
-            ),
-        ],
-        lines,
+        shares = (accepted.percent, accepted.base, accepted.left_out)
+        rows.append([group.name, group.tally.all["mqls"], *shares, *reached])
+    columns = _columns(
+        "Source",
+        ("MQLs", COUNT),
+        ("Acceptance", PERCENT),
+        ("Answered", COUNT),
+        ("Without answer", COUNT),
+        *((str(Stage(each).label), COUNT) for each in STAGES[1:]),
     )
+    return Table("By source", columns, rows, link("funnel", question, by="source"))
 
 
 def rejections(question: Question, now: datetime) -> Section:
     """Why sales said no, both figures of the rejection rate, feedback coverage, and what disputes came to."""
     names = selectors.load_names()
-    found = selectors.rejections(
-        question, "source", now=now, names=names, ground=selectors.handoff_ground(question)
+    ground = selectors.handoff_ground(question)
+    found = selectors.rejections(question, "source", now=now, names=names, ground=ground)
+    feedback, _ = feedback_of(question, "source", now=now, names=names)
+    return Section(
+        "rejections",
+        "Rejections and disputes",
+        [_reasons(found, question), _answers(feedback, question), _disputes(feedback)],
+        [
+            "As corrected leaves out rejections that a dispute overturned.",
+            "Coverage leaves out answers not due yet, and leads of which no decision was promised.",
+        ],
     )
-    all_given = sum(row.count for row in found.reasons)
-    reasons: list[list[Cell]] = [
-        [row.label, row.count, round(100 * row.count / all_given, 1) if all_given else None, row.before]
+
+
+def _reasons(found: Rejections, question: Question) -> Table:
+    given = sum(row.count for row in found.reasons)
+    rows: list[list[Cell]] = [
+        [row.label, row.count, round(100 * row.count / given, 1) if given else None, row.before]
         for row in found.reasons
     ]
-    feedback, _ = feedback_of(question, "source", now=now, names=names)
-    shares: list[list[Cell]] = [
+    columns = _columns("Reason", ("Rejected", COUNT), ("Share", PERCENT), ("In the period before", COUNT))
+    return Table("Reasons", columns, rows, link("rejections", question), "Nothing was rejected.")
+
+
+def _answers(feedback: Feedback, question: Question) -> Table:
+    rows: list[list[Cell]] = [
         [
             "Rejected, as answered",
             feedback.rejected_as_answered,
@@ -290,7 +290,12 @@ def rejections(question: Question, now: datetime) -> Section:
             feedback.not_due + feedback.not_promised,
         ],
     ]
-    disputes: list[list[Cell]] = [
+    columns = _columns("Measure", ("Rate", PERCENT), ("Count", COUNT), ("Of", COUNT), ("Left out", COUNT))
+    return Table("Answers", columns, rows, link("feedback", question))
+
+
+def _disputes(feedback: Feedback) -> Table:
+    rows: list[list[Cell]] = [
         ["Disputed", feedback.disputed],
         ["Open", feedback.dispute_open],
         ["Upheld", feedback.dispute_upheld],
@@ -298,35 +303,8 @@ def rejections(question: Question, now: datetime) -> Section:
         ["Criteria to change", feedback.dispute_criteria],
         ["Routing to change", feedback.dispute_routing],
     ]
-    return Section(
-        "rejections",
-        "Rejections and disputes",
-        [
-            Table(
-                "Reasons",
-                _columns("Reason", ("Rejected", COUNT), ("Share", PERCENT), ("In the period before", COUNT)),
-                reasons,
-                link("rejections", question),
-                "Nothing was rejected.",
-            ),
-            Table(
-                "Answers",
-                _columns("Measure", ("Rate", PERCENT), ("Count", COUNT), ("Of", COUNT), ("Left out", COUNT)),
-                shares,
-                link("feedback", question),
-            ),
-            Table(
-                "Disputes of the period's leads",
-                [Column("State"), Column("Number", COUNT)],
-                disputes,
-                reverse("handoff:disputes"),
-            ),
-        ],
-        [
-            "As corrected leaves out rejections that a dispute overturned.",
-            "Coverage leaves out answers not due yet, and leads of which no decision was promised.",
-        ],
-    )
+    columns = _columns("State", ("Number", COUNT))
+    return Table("Disputes of the period's leads", columns, rows, reverse("handoff:disputes"))
 
 
 def leaks(question: Question, now: datetime, most: int = MOST_LEAKS) -> Section:
@@ -342,24 +320,14 @@ def leaks(question: Question, now: datetime, most: int = MOST_LEAKS) -> Section:
         ]
         for each in found.findings[:most]
     ]
+    columns = _columns(
+        "Leak", ("Opportunities lost", COUNT), ("Between", TEXT), ("Leads", COUNT), ("Evidence", TEXT)
+    )
+    none = "No leak is beyond chance by these numbers."
     return Section(
         "leaks",
         "Leaks",
-        [
-            Table(
-                "Largest first",
-                _columns(
-                    "Leak",
-                    ("Opportunities lost", COUNT),
-                    ("Between", TEXT),
-                    ("Leads", COUNT),
-                    ("Evidence", TEXT),
-                ),
-                rows,
-                link("leaks", question),
-                "No leak is beyond chance by these numbers.",
-            )
-        ],
+        [Table("Largest first", columns, rows, link("leaks", question), none)],
         [f"{found.tests:,} tests of {found.leads:,} leads; {len(found.findings):,} findings."],
     )
 

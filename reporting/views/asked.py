@@ -16,7 +16,7 @@ from reporting import params, selectors
 from reporting.selectors import Question
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.requests import TenantRequest
+from tenants.requests import TenantRequest, moment_given
 
 #: What an address keeps when a link on the page changes one thing.
 KEPT: Final = (
@@ -81,7 +81,7 @@ class Asked:
 
 
 def asked_by(request: TenantRequest) -> Asked:
-    now = database_clock()
+    now = moment_given(request) or database_clock()
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     own = request.member.role == Role.REP

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from core.errors import ValidationFailed
+from core.errors import FieldError, ValidationFailed
 from reporting.commitments.book import Book, Line, Point, Week, book_of
 from reporting.commitments.catalog import CATALOG, Side
 from reporting.commitments.forecast import LEVEL
@@ -24,20 +24,29 @@ from reporting.commitments.services import NOTERS, add_note, get_kind, may_set
 from reporting.commitments.sources import BY_SOURCE, SourceRow, sources_of
 from reporting.commitments.targets import months_from
 from reporting.definitions import Share
-from reporting.views.asked import day_text
+from reporting.views.asked import KEPT, day_text
 from reporting.views.baseline import note_of
 from tenants.audit import member_actor, names_of_actors
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
 from tenants.refusals import REFUSED, take_errors
-from tenants.requests import TenantRequest
+from tenants.requests import TenantRequest, moment_given
 from web.table_files import table_file
 from web.templatetags.sp import DASH, pct
 
 READERS: Final = (Role.MANAGER, Role.MARKETING, Role.EXECUTIVE)
 #: Sides in the order of the page, and what they are called.
 SIDES: Final = {Side.MARKETING: "Marketing", Side.SALES: "Sales"}
+
+
+#: What is said of a filter of the other reports.
+_GOES_BY: Final = "Commitments are of a whole month and of everybody: they go by month= alone."
+
+
+def _unread(request: TenantRequest) -> list[str]:
+    """The filters of other reports that the address has: nothing here follows them."""
+    return [name for name in KEPT if request.GET.get(name)]
 
 
 def _month(request: TenantRequest, now: datetime) -> date:
@@ -86,6 +95,7 @@ def _page(
         "book": book,
         "month_name": f"{month:%B %Y}",
         "summary": _summary(book),
+        "unread": _unread(request),
         "before_note": note_of(request, "first_touch", "attempts", "acceptance", "to_sql"),
         "sides": sides,
         "months": _months(month, present_month(request.tenant, now)),
@@ -104,7 +114,7 @@ def _page(
 
 def headline(request: TenantRequest) -> list[tuple[str, tuple[str, str, str]]]:
     """Each commitment of the page with what was reached, its target and its base, for a mail."""
-    now = database_clock()
+    now = moment_given(request) or database_clock()
     book = book_of(tenant=request.tenant, month=_month(request, now), now=now, reader=request.member)
     found = []
     for line in book.lines:
@@ -286,8 +296,11 @@ HEAD: Final = (
 @require_safe
 @member_required(*READERS)
 def commitments_file(request: TenantRequest) -> HttpResponse:
-    """GET /commitments.csv, .xlsx: the month as a table."""
-    now = database_clock()
+    """GET /commitments.csv, .xlsx: the month as a table. Other than the page, a file cannot say what it does
+    not go by."""
+    if wrong := _unread(request):
+        raise ValidationFailed(_GOES_BY, field_errors=[FieldError(f"/{name}", _GOES_BY) for name in wrong])
+    now = moment_given(request) or database_clock()
     month = _month(request, now)
     book = book_of(tenant=request.tenant, month=month, now=now)
     return table_file(

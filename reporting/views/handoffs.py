@@ -25,7 +25,7 @@ from reporting.views.filters import Filter, kind_filter, tier_options
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.requests import TenantRequest
+from tenants.requests import TenantRequest, moment_given
 from web.pagination import next_url, page_of
 from web.table_files import CHUNK, cut_at, in_chunks, table_file
 
@@ -57,7 +57,7 @@ def handoffs_asked(
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     if not any(query.get(name) for name in ("period", "from", "to")):
         query["period"] = period
-    now = database_clock()
+    now = moment_given(request) or database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     own = request.member.role == Role.REP
     known = [each for each in splits if not (own and each in ("rep", "team"))]

@@ -29,7 +29,8 @@ from tenants.audit import member_actor
 from tenants.auth import member_required
 from tenants.clock import database_clock
 from tenants.models import Role
-from tenants.requests import TenantRequest
+from tenants.numbers import IntegerField
+from tenants.requests import TenantRequest, moment_given
 from web.pagination import next_url, page_of
 from web.table_files import CHUNK, cut_at, in_chunks, table_file
 from web.templatetags.sp import DASH
@@ -65,13 +66,13 @@ _SHOWN_ELSEWHERE: Final = 5  # findings on other pages
 class LeakTermsForm(forms.Form):
     """What the finder goes by."""
 
-    sql_percent = forms.IntegerField(label="MQL to SQL leaks below, in per cent")
-    wrong_owner_percent = forms.IntegerField(label="Leads refused as somebody else's leak above, in per cent")
-    cohort_days = forms.IntegerField(
+    sql_percent = IntegerField(label="MQL to SQL leaks below, in per cent")
+    wrong_owner_percent = IntegerField(label="Leads refused as somebody else's leak above, in per cent")
+    cohort_days = IntegerField(
         label="Days for which each lead is followed", help_text="Younger leads have no conversion yet."
     )
-    enough_attempts = forms.IntegerField(label="Attempts that are enough")
-    fast_minutes = forms.IntegerField(
+    enough_attempts = IntegerField(label="Attempts that are enough")
+    fast_minutes = IntegerField(
         label="Working minutes within which a first touch is fast",
         required=False,
         help_text="Empty: within the target of the lead's tier.",
@@ -90,7 +91,7 @@ def asked_of(request: TenantRequest) -> Asked:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     if not any(query.get(name) for name in ("period", "from", "to")):
         query["period"] = DEFAULT_PERIOD
-    now = database_clock()
+    now = moment_given(request) or database_clock()
     question = params.question_for_page(query, tenant=request.tenant, member=request.member, now=now)
     return Asked(query, question, "source", now, False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -41,12 +42,12 @@ def my_mails(request: TenantRequest) -> HttpResponse:
 def _page(request: TenantRequest, form: SubscribeForm | None, status: int = 200) -> HttpResponse:
     member = request.member
     wanted = services.wants(member)
-    query = reports.kept_query(request.GET.urlencode())
-    initial = {"report": request.GET.get("report", ""), "query": query}
+    filters = reports.kept_filters(request.GET.urlencode())
+    initial = {"report": request.GET.get("report", ""), "query": urlencode(filters)}
     context = {
         "form": MyMailsForm(initial={kind.value: on for kind, on in wanted.items()}),
-        "new": form or SubscribeForm(None, reports=_offered(member), initial=initial),
-        "is_filtered": bool(query),
+        "new": form or SubscribeForm(None, reports=_offered(member), filters=filters, initial=initial),
+        "is_filtered": bool(filters),
         "subscriptions": [_row(each) for each in subscriptions.subscriptions_of(member)],
         "crumbs": [
             {"label": "My settings", "url": reverse("tenants:account")},
@@ -81,12 +82,13 @@ def _row(each: Subscription) -> dict[str, Any]:
 @member_required()
 def subscribe(request: TenantRequest) -> HttpResponse:
     """POST /account/mails/reports: let me have a report by mail."""
-    form = SubscribeForm(request.POST, reports=_offered(request.member))
+    filters = reports.kept_filters(request.POST.get("query", ""))
+    form = SubscribeForm(request.POST, reports=_offered(request.member), filters=filters)
     if not form.is_valid():
         return _page(request, form, REFUSED)
     try:
         subscriptions.subscribe(
-            tenant=request.tenant, member=request.member, **form.cleaned_data, now=database_clock()
+            tenant=request.tenant, member=request.member, **form.said, now=database_clock()
         )
     except DomainError as error:
         take_errors(form, error)

@@ -152,6 +152,18 @@ def test_what_is_not_given_is_what_the_own_data_say(in_acme: Org, now: datetime)
     assert found["mqls"] == 8
 
 
+def test_the_sum_in_words_never_says_nothing_for_little(acme: Org) -> None:
+    why = reckon(acme, pipeline="0.3", value="12.4", conversion="0.01").json()["why"]
+    assert why == "Pipeline target 0.3 EUR / 12.40 EUR an opportunity / 0.01% MQL to opportunity"
+
+
+def test_a_number_in_a_way_that_nobody_writes_is_refused_in_words(acme: Org) -> None:
+    answer = browser(acme.marketing).get("/commitments/calculator?pipeline=1_000&value=٣")
+    assert answer.status_code == 422
+    said = ["Write a number with the digits 0 to 9, like 1000 or 2.5."]
+    assert answer.context["form"].errors == {"pipeline": said, "value": said}
+
+
 def test_a_calculator_reads_its_own_organisation_and_needs_the_scope(acme: Org, globex: Org) -> None:
     at = database_clock() - timedelta(days=120)
     with acme.scope():
@@ -175,6 +187,8 @@ def test_a_calculator_reads_its_own_organisation_and_needs_the_scope(acme: Org, 
         ({"pipeline": "0"}, ["/pipeline"]),
         ({"pipeline": ""}, ["/pipeline"]),
         ({"pipeline": "much"}, ["/pipeline"]),
+        ({"pipeline": "600_000"}, ["/pipeline"]),
+        ({"pipeline": "600000", "value": "٣", "conversion": "1_0"}, ["/value", "/conversion"]),
         ({"pipeline": "1", "value": "-3", "conversion": "101"}, ["/value", "/conversion"]),
         ({"pipelines": "1"}, ["/pipelines"]),
     ],

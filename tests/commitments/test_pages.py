@@ -194,6 +194,17 @@ def test_an_unknown_commitment_is_not_there(acme: Org) -> None:
     assert browser(acme.admin).get("/commitments/targets/more-of-all").status_code == 404
 
 
+def test_filters_of_other_reports_are_said_to_change_nothing_here(acme: Org) -> None:
+    client = browser(acme.admin)
+    page = client.get("/commitments?month=2026-11&by=source&period=7d").content.decode()
+    assert "The address has period, by, which nothing here goes by" in page
+    assert "which nothing here goes by" not in client.get("/commitments?month=2026-11&by=").content.decode()
+    for ending in ("csv", "xlsx"):
+        refused = client.get(f"/commitments.{ending}?month=2026-11&by=source")
+        assert refused.status_code == 400
+        assert "they go by month= alone" in refused.content.decode()
+
+
 # --- Notes --------------------------------------------------------------------------------------------------
 
 

@@ -185,7 +185,7 @@ def moments(oracle_minutes=WINDOW_DAYS * 1440 - 1):
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-@settings(relaxed, max_examples=100)
+@settings(relaxed, max_examples=60)
 @given(window=windows(), pairs=st.lists(st.tuples(moments(), moments()), min_size=10, max_size=40))
 def test_elapsed_agrees_with_the_oracle(window, pairs):
     calendar, oracle = window
@@ -195,7 +195,7 @@ def test_elapsed_agrees_with_the_oracle(window, pairs):
         assert calendar.elapsed_seconds(oracle.instant(start), oracle.instant(end)) == expected / 1_000_000
 
 
-@settings(relaxed, max_examples=100)
+@settings(relaxed, max_examples=60)
 @given(
     window=windows(),
     questions=st.lists(
@@ -218,7 +218,7 @@ def test_add_agrees_with_the_oracle(window, questions):
             assert calendar.add(oracle.instant(start), length / 60_000_000) > last
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(window=windows(), moments_asked=st.lists(moments(), min_size=10, max_size=40))
 def test_openings_and_spans_agree_with_the_oracle(window, moments_asked):
     calendar, oracle = window
@@ -235,7 +235,7 @@ def test_openings_and_spans_agree_with_the_oracle(window, moments_asked):
     assert calendar.spans(oracle.instant(0), oracle.instant(size * 60_000_000)) == expected_spans
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(
     window=windows(), questions=st.lists(st.tuples(moments(), st.integers(0, 5)), min_size=10, max_size=30)
 )
@@ -296,7 +296,7 @@ def calendars(draw):
     return WorkCalendar(draw(st.sampled_from(ZONES)), weekly, holidays, extra)
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(calendar=calendars(), start=instants, length=seconds)
 def test_elapsed_undoes_add_and_add_is_the_earliest_such_instant(calendar, start, length):
     end = calendar.add_seconds(start, length)
@@ -307,14 +307,14 @@ def test_elapsed_undoes_add_and_add_is_the_earliest_such_instant(calendar, start
         assert end == start
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(calendar=calendars(), start=instants, minutes=st.floats(0, 100_000))
 def test_add_undoes_elapsed_for_fractions_of_a_minute(calendar, start, minutes):
     end = calendar.add(start, minutes)
     assert calendar.add(start, calendar.elapsed(start, end)) == end
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(calendar=calendars(), start=instants, first=seconds, second=seconds)
 def test_two_adds_are_one(calendar, start, first, second):
     assert calendar.add_seconds(calendar.add_seconds(start, first), second) == calendar.add_seconds(
@@ -322,7 +322,7 @@ def test_two_adds_are_one(calendar, start, first, second):
     )
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(calendar=calendars(), start=instants, length=seconds, later=seconds, more=seconds)
 def test_a_later_start_or_a_longer_duration_never_ends_earlier(calendar, start, length, later, more):
     end = calendar.add_seconds(start, length)
@@ -330,7 +330,7 @@ def test_a_later_start_or_a_longer_duration_never_ends_earlier(calendar, start, 
     assert calendar.add_seconds(start, length + more) >= end
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(calendar=calendars(), three=st.tuples(instants, instants, instants).map(sorted))
 def test_elapsed_is_additive_and_is_the_sum_of_the_spans(calendar, three):
     a, b, c = three
@@ -345,7 +345,7 @@ def test_elapsed_is_additive_and_is_the_sum_of_the_spans(calendar, three):
         assert end == c or not calendar.is_open(end)
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(calendar=calendars(), asked=st.lists(st.tuples(instants, seconds), min_size=2, max_size=5))
 def test_answers_do_not_depend_on_what_was_asked_before(calendar, asked):
     for start, length in asked:
@@ -356,7 +356,7 @@ def test_answers_do_not_depend_on_what_was_asked_before(calendar, asked):
         assert calendar.add_days(start, 9) == alone.add_days(start, 9)
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=50)
 @given(zone=st.sampled_from(ZONES), start=instants, length=seconds)
 def test_round_the_clock_is_plain_subtraction(zone, start, length):
     calendar = WorkCalendar.always(zone)

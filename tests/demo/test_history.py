@@ -24,8 +24,8 @@ from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 END = datetime(2026, 11, 18, 14, 0, tzinfo=UTC)  # a Wednesday afternoon in Berlin, morning in New York
-DAYS = 8
-LEADS = 40
+DAYS = 4
+LEADS = 30
 
 
 @pytest.fixture
@@ -89,11 +89,16 @@ def story() -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_seed_makes_the_same_past(no_mail: None) -> None:
+def test_the_same_seed_makes_the_same_past_in_which_nothing_is_wrong_and_no_heap_of_mail_waits(
+    no_mail: None,
+) -> None:
     stories = []
     for number in range(2):
         tenant = live()
         with tenant_scope(tenant.id):
+            if not number:
+                check_clocks()
+                check_messages()
             stories.append(story())
             # The next round needs the slug; the rows stay, in another organisation.
             Tenant.objects.filter(id=tenant.id).update(slug=f"earlier-{number}")
@@ -101,16 +106,9 @@ def test_the_same_seed_makes_the_same_past(no_mail: None) -> None:
     assert len(stories[0][0]) > LEADS
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_auditor_finds_nothing_wrong_and_no_heap_of_mail_waits(no_mail: None) -> None:
-    tenant = live(days=3)
-    with tenant_scope(tenant.id):
-        check_clocks()
-        check_messages()
-
-
 def check_clocks() -> None:
-    """Nothing is late, nothing is missing, every span has the decision that made it."""
+    """The auditor finds nothing wrong: nothing is late or missing, every span has the decision that made
+    it."""
     assert audit_tenant(now=END, full=True) == []
     assert TimerEvent.objects.order_by("-lateness_ms").values_list("lateness_ms", flat=True)[0] < 60_000
     overdue = Timer.objects.filter(state=Timer.State.RUNNING, next_at__lte=END - timedelta(minutes=1))

@@ -427,6 +427,7 @@ def test_a_bar_for_a_later_day_asks_from_then_on(acme: Org, now: datetime) -> No
     [
         ("yes_no", "perhaps", "Write yes or no, or leave it empty: then any answer meets it."),
         ("number", "many", "Write the least number, or leave it empty: then any number meets it."),
+        ("number", "5_0", "Write the least number, or leave it empty: then any number meets it."),
         ("choice", "Boat", "Write one of the choices, or some of them with commas, or leave it empty"),
     ],
 )

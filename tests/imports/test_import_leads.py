@@ -135,6 +135,7 @@ def test_bad_rows_are_told_by_line_and_field_and_the_others_land(acme: Org, writ
         + "3,c@x.example,C,dancing,,,,,\n"
         + "4,d@x.example,D,mql,01.11.2026,,,,\n"
         + "5,e@x.example,E,mql,2026-11-01,,,,many\n"
+        + "6,f@x.example,E,mql,2026-11-01,,,,1_000\n"
         + ",,F,mql,2026-11-01,,,,\n"
         + "7,g@x.example,G,mql,2031-01-01,,,,\n"
         + "8,h@x.example\n"
@@ -147,15 +148,16 @@ def test_bad_rows_are_told_by_line_and_field_and_the_others_land(acme: Org, writ
         (6, "stage"),
         (7, "mql_at"),
         (8, "company_employees"),
-        (9, "email"),
-        (10, "mql_at"),
-        (11, ""),
-        (12, "first_name"),
+        (9, "company_employees"),
+        (10, "email"),
+        (11, "mql_at"),
+        (12, ""),
+        (13, "first_name"),
     ]
-    assert (report.created, report.failed) == (2, 8)
+    assert (report.created, report.failed) == (2, 9)
     with acme.scope():
         assert sorted(Lead.objects.values_list("email", flat=True)) == ["a@x.example", "j@x.example"]
-        assert len(ImportRun.objects.get().errors) == 8
+        assert len(ImportRun.objects.get().errors) == 9
 
 
 def test_a_dry_run_writes_nothing_and_says_the_same(acme: Org, write, now: datetime) -> None:
@@ -531,6 +533,18 @@ def test_the_command_takes_a_mapping_from_a_file(acme: Org, write, tmp_path: Pat
     command(write("Mail\na@x.example\n"), mapping=str(mapping))
     with acme.scope():
         assert Lead.objects.get().source == "Fair"
+
+
+@pytest.mark.parametrize("length", [81, 250, 300, 5_000])
+def test_the_command_says_which_name_is_too_long(acme: Org, write, tmp_path: Path, length: int) -> None:
+    mapping = tmp_path / ("m" * length + ".json")
+    if length <= 250:
+        mapping.write_text(json.dumps({"columns": {"Mail": "email"}}))
+    said = "has at most 80 characters" if length <= 250 else "There is no mapping"
+    with pytest.raises(CommandError, match=said):
+        command(write("Mail\na@x.example\n"), mapping=str(mapping))
+    with pytest.raises(CommandError, match="There is no file"):
+        command(tmp_path / ("x" * 300))
 
 
 RECORDED = "external_id,mql_at,first_touch_at,first_touch_due_at,decided_at,decision_due_at,sal_at,owner_name"

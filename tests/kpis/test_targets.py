@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from reporting.kpis.catalog import CATALOG
-from reporting.kpis.services import set_owner
-from reporting.kpis.targets import owners_of
+from reporting.kpis.services import Wanted, set_owner, set_target
+from reporting.kpis.targets import load_targets, owners_of
 from reporting.models import CommitmentTarget, KpiOwner, KpiTarget
 from tenants.models import AuditEntry, Member
 from tests.commitments.scenes import promise
@@ -169,3 +170,16 @@ def test_who_came_earlier_and_waited_for_another_is_the_last_to_name_the_owner(
     set_owner(kind=kind, member_id=in_acme.manager.id, now=now, **said)
     assert set_owner(kind=kind, member_id=in_acme.marketing.id, now=now - timedelta(seconds=1), **said)
     assert owners_of(kind.key)[kind.key][0].member_id == in_acme.marketing.id
+
+
+@pytest.mark.parametrize("kpi", ["close_rate", "mql_volume"])
+def test_who_came_earlier_and_waited_for_another_is_the_last_to_set_the_target(
+    in_acme: Org, now: datetime, kpi: str
+) -> None:
+    kind, month = CATALOG[kpi], now.date().replace(day=1)
+    for target, at in ((20, now), (30, now - timedelta(seconds=1)), (25, now - timedelta(seconds=2))):
+        wanted = Wanted(Decimal(target), month, "As agreed.", checks_last=False)
+        assert set_target(tenant=in_acme.tenant, kind=kind, wanted=wanted, actor="system", now=at)
+        targets = load_targets(in_acme.tenant.target_percent)
+        assert targets.of(kind, month).target == targets.history(kind)[0].target == target
+        assert targets.last(kind) == targets.of(kind, month).row_id

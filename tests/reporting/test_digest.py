@@ -243,6 +243,52 @@ def test_the_digest_comes_as_a_file_and_a_week_to_come_is_told_as_one(scene: Org
     assert browser(scene.reps[0]).get("/digest.csv").status_code == 403
 
 
+@pytest.mark.parametrize("told", [None, WEEK - timedelta(days=14)])
+def test_by_another_day_the_first_one_tells_the_last_whole_week(scene: Org, told: date | None) -> None:
+    """On Tuesday Friday is chosen. Last Friday's would have told of the week before the last: it is past."""
+    MailSettings.objects.get_or_create()
+    MailSettings.objects.update(digest_week=told, team_week=told)
+    choose_day(scene, weekday=4, now=MONDAY + timedelta(days=1))
+    watch_tenant(now=MONDAY + timedelta(days=1, minutes=1))
+    assert not Mailing.objects.exists()
+    watch_tenant(now=MONDAY + timedelta(days=4))
+    assert set(Mailing.objects.values_list("kind", "week")) == {(Kind.DIGEST, WEEK), (Kind.TEAM, WEEK)}
+
+
+def test_by_an_earlier_day_the_last_whole_week_is_told_at_once(scene: Org) -> None:
+    """It is Tuesday, and Monday is chosen instead of Friday: no week is left out."""
+    MailSettings.objects.get_or_create()
+    MailSettings.objects.update(weekday=4, digest_week=WEEK - timedelta(days=7))
+    choose_day(scene, weekday=0, now=MONDAY + timedelta(days=1))
+    watch_tenant(now=MONDAY + timedelta(days=1, minutes=1))
+    assert Mailing.objects.filter(kind=Kind.DIGEST, week=WEEK).exists()
+
+
+def test_what_is_late_is_not_lost_by_a_change_of_anything_else(scene: Org) -> None:
+    MailSettings.objects.get_or_create()
+    MailSettings.objects.update(weekday=4, digest_week=WEEK - timedelta(days=14))
+    choose_day(scene, weekday=4, sends_empty=True, now=MONDAY + timedelta(days=1))
+    watch_tenant(now=MONDAY + timedelta(days=1, minutes=1))
+    assert Mailing.objects.filter(kind=Kind.DIGEST, week=WEEK - timedelta(days=7)).exists()
+
+
+def choose_day(org: Org, *, weekday: int, now: datetime, sends_empty: bool = False) -> None:
+    change_settings(
+        tenant=org.tenant,
+        digest_on=True,
+        team_on=True,
+        weekday=weekday,
+        at=time(8),
+        recipients=[],
+        sends_empty=sends_empty,
+        escalation_percent=80,
+        escalation_clocks=20,
+        escalation_people=[],
+        actor="system",
+        now=now,
+    )
+
+
 def test_a_rep_has_no_digest_and_a_wrong_week_is_refused(scene: Org) -> None:
     assert browser(scene.reps[0]).get("/digest").status_code == 403
     assert browser(scene.executive).get("/digest?week=soon").status_code == 400

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from reporting.views.sankey import GAP, HEIGHT, LEAST, MARGIN, NODE_WIDTH, TOP, WIDTH, Link, Node, draw
 
-flows = st.lists(st.integers(0, 100_000), min_size=1, max_size=12)
+# Up to twelve counts from 0 to 65,025 out of one draw: a list of integers is drawn one by one.
+flows = st.binary(min_size=1, max_size=12).map(lambda drawn: [each**2 for each in drawn])
 
 
 @given(first=flows, second=flows)

@@ -12,10 +12,10 @@ from django.core import mail
 
 from reporting.mailings.forms import SubscribeForm
 from reporting.mailings.models import Subscription
-from reporting.mailings.reports import REPORTS, part_of
+from reporting.mailings.reports import REPORTS, check, file_of, kept_filters, part_of
 from reporting.mailings.schedule import next_time
 from reporting.mailings.watch import watch_tenant
-from reporting.views import leaks
+from reporting.views import asked, commitments, handoffs, leaks
 from tenants.models import Member
 from tests.factories import Org
 from tests.reporting.scenes import browser
@@ -42,7 +42,8 @@ def test_the_next_one_is_at_its_hour_in_the_readers_zone(frequency: str, expecte
 
 def subscribe(member: Member, **more: Any) -> Any:
     chosen = {"report": "compliance", "frequency": "daily", "weekday": "0", "day": "1", "at": "08:00"}
-    return browser(member).post("/account/mails/reports", {**chosen, **more})
+    filters = list(kept_filters(more.get("query", "")))
+    return browser(member).post("/account/mails/reports", {**chosen, "filters": filters, **more})
 
 
 def due(now: datetime) -> None:
@@ -51,7 +52,8 @@ def due(now: datetime) -> None:
 
 @pytest.mark.parametrize("report", ["compliance", "funnel", "rejections", "commitments", "leaks"])
 def test_each_report_comes_with_its_numbers_and_its_table(scene: Org, report: str) -> None:  # noqa: F811
-    assert subscribe(scene.manager, report=report, query="source=Webinar").status_code == 302
+    query = "" if report == "commitments" else "source=Webinar"
+    assert subscribe(scene.manager, report=report, query=query).status_code == 302
     now = datetime(2026, 11, 18, 9, tzinfo=BERLIN)
     due(now)
     watch_tenant(now=now)
@@ -62,7 +64,7 @@ def test_each_report_comes_with_its_numbers_and_its_table(scene: Org, report: st
     ((name, content, _),) = sent.attachments
     assert name.endswith(".xlsx")
     assert content[:2] == b"PK"
-    assert f"/{report}?source=Webinar" in sent.body
+    assert f"/{report}?{query}".rstrip("?") in sent.body
 
 
 @pytest.mark.parametrize("query", ["by=moon", "source=%00"])
@@ -71,9 +73,65 @@ def test_filters_with_which_no_mail_could_ever_leave_are_refused(scene: Org, que
     assert not Subscription.objects.exists()
 
 
+def test_a_filter_with_which_no_mail_could_leave_can_be_unticked(scene: Org) -> None:  # noqa: F811
+    query = "source=Webinar&by=moon"
+    page = subscribe(scene.manager, report="funnel", query=query)
+    offered = page.context["new"]
+    assert [(name, label) for name, label in offered.fields["filters"].choices] == [
+        ("source", "source: Webinar"),
+        ("by", "by: moon"),
+    ]
+    assert "Untick those that it is not to go by." in page.content.decode()
+    kept = subscribe(scene.manager, report="funnel", query=query, filters=["source"])
+    assert kept.status_code == 302
+    assert Subscription.objects.get().query == "source=Webinar"
+
+
+def test_who_comes_from_a_page_sees_its_filters_ticked_and_others_see_none(scene: Org) -> None:  # noqa: F811
+    client = browser(scene.manager)
+    form = client.get("/account/mails?report=funnel&source=Webinar&from=2026-11-01").context["new"]
+    assert (form["filters"].value(), form["query"].value()) == (["source"], "source=Webinar")
+    assert "filters" not in client.get("/account/mails").context["new"].fields
+
+
+def test_commitments_take_no_filter_and_a_mail_of_before_leaves_without_its_own(
+    scene: Org,  # noqa: F811
+) -> None:
+    refused = subscribe(scene.manager, report="commitments", query="period=7d&by=source")
+    assert refused.status_code == 422
+    assert "Commitments does not go by &#x27;by&#x27;: leave it out." in refused.content.decode()
+    assert subscribe(scene.manager, report="commitments").status_code == 302
+    Subscription.objects.update(query="period=7d&by=source")
+    now = datetime(2026, 11, 18, 9, tzinfo=BERLIN)
+    due(now)
+    watch_tenant(now=now)
+    send(now)
+    (sent,) = [each for each in mail.outbox if "at 09:00" in each.subject]
+    assert "/commitments" in sent.body
+    assert "/commitments?" not in sent.body
+
+
+@pytest.mark.parametrize("report", list(REPORTS))
+def test_a_mail_is_checked_and_made_as_of_the_moment_that_it_is_given(
+    scene: Org,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    report: str,
+) -> None:
+    def no_clock() -> datetime:
+        raise AssertionError("The moment was given.")
+
+    for module in (asked, commitments, handoffs, leaks):
+        monkeypatch.setattr(module, "database_clock", no_clock)
+    now = datetime(2026, 3, 18, 9, tzinfo=BERLIN)
+    made = {"tenant": scene.tenant, "member": scene.manager, "now": now}
+    check(REPORTS[report], "", **made)
+    part_of(REPORTS[report], "", **made)
+    assert "2026-03" in file_of(REPORTS[report], "", **made).name
+
+
 def test_what_is_hidden_stands_after_all_that_is_seen() -> None:
     """Two fields keep their distance only where nothing stands between them."""
-    hidden = [field.is_hidden for field in SubscribeForm(None, reports=[])]
+    hidden = [field.is_hidden for field in SubscribeForm(None, reports=[], filters={"by": "rep"})]
     assert hidden == sorted(hidden)
 
 
@@ -121,5 +179,6 @@ def test_a_leak_whose_worth_cannot_be_said_yet_is_not_worth_nothing(
         title="Slow", evidence="9 of 10", size=SimpleNamespace(opportunities=size, high=high)
     )
     monkeypatch.setattr(leaks, "headline", lambda request: [found])
-    part = part_of(REPORTS["leaks"], "", tenant=scene.tenant, member=scene.manager)
+    now = datetime(2026, 11, 18, 9, tzinfo=BERLIN)
+    part = part_of(REPORTS["leaks"], "", tenant=scene.tenant, member=scene.manager, now=now)
     assert part.lines[0].cells == (said, "9 of 10", "")

@@ -102,6 +102,7 @@ def test_a_call_that_is_sent_again_makes_one(acme: Org) -> None:
         ({"query": "team=mine"}, "/team"),
         ({"query": "by=moon"}, "/by"),
         ({"query": "by=rep", "report": "rejections"}, "/by"),
+        ({"query": "period=7d", "report": "commitments"}, "/period"),
         ({"query": "follow=31"}, "/follow"),
         ({"query": "source=%00"}, "/query"),
         ({"query": "period=7d&period=30d"}, "/query"),

@@ -6,16 +6,16 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
 
-from leads.models import DirtyHandoff
+from leads.models import DirtyHandoff, Lead
 from reporting import facts
 from reporting.handoff_rollups import are_complete
-from reporting.models import HandoffFact, HandoffRollUp, RollUpState
-from reporting.watch import KIND, have_built_anew, watch, watch_tenant
+from reporting.models import HandoffFact, HandoffRollUp, LeadChange, RollUpState
+from reporting.watch import KIND, have_built_anew, oldest_wait, watch, watch_tenant, written_at
 from sla import engine
 from sla.models import Finding
 from tenants.clock import database_clock, fixed_clock
@@ -37,6 +37,7 @@ def waits_since(org: Org, moment: datetime, at: datetime) -> None:
     with org.scope():
         handoff = hand_over(org, at=at)
         DirtyHandoff.objects.all().delete()
+        LeadChange.objects.all().delete()
         DirtyHandoff.objects.create(id=uuid7_of(moment), handoff=handoff, at=at)
 
 
@@ -93,6 +94,43 @@ def test_it_clears_when_a_drain_got_through(acme: Org, now: datetime) -> None:
     assert found(acme) == []
 
 
+def lead_waits_since(org: Org, moment: datetime) -> None:
+    """One change of a lead, written at `moment`; nothing else waits."""
+    with org.scope():
+        Lead.objects.create(last_name="Berg", created_at=moment, updated_at=moment)
+        DirtyHandoff.objects.all().delete()
+        LeadChange.objects.update(id=uuid7_of(moment))
+
+
+def test_leads_alone_that_are_not_counted_are_a_finding_too(acme: Org, globex: Org, now: datetime) -> None:
+    lead_waits_since(acme, now)
+    with acme.scope():
+        assert not watch_tenant(now=now + timedelta(minutes=5))
+        assert watch_tenant(now=now + timedelta(minutes=6))
+    assert found(acme)[0].detail.startswith("The oldest change has waited 6 minutes")
+    with globex.scope():
+        assert not watch_tenant(now=now + timedelta(minutes=6))
+    facts.drain()
+    with acme.scope():
+        assert not watch_tenant(now=now + timedelta(minutes=6))
+
+
+def test_a_change_of_a_lead_says_itself_when_it_was_written(in_acme: Org) -> None:
+    before = database_clock()
+    Lead.objects.create(last_name="Berg", created_at=before - timedelta(days=90), updated_at=before)
+    (row_id,) = LeadChange.objects.values_list("id", flat=True)
+    written = written_at(row_id, before - timedelta(days=90))
+    assert before - timedelta(milliseconds=1) <= written <= database_clock()
+
+
+def test_a_change_of_before_the_upgrade_whose_age_nobody_knows_is_not_late(in_acme: Org) -> None:
+    present = database_clock()
+    Lead.objects.create(last_name="Berg", created_at=present - timedelta(days=90), updated_at=present)
+    LeadChange.objects.update(id=uuid4())
+    assert not watch_tenant(now=present)
+    assert oldest_wait(now=present) == timedelta()
+
+
 def test_history_that_is_written_today_is_not_late(acme: Org, now: datetime) -> None:
     waits_since(acme, now, now - timedelta(days=90))
     with acme.scope():
@@ -142,6 +180,12 @@ def test_it_is_a_trouble_for_alarms(acme: Org, globex: Org, now: datetime) -> No
     waits_since(globex, present, now)
     assert not [each for each in troubles() if each.startswith("Reports")]
     waits_since(acme, present - timedelta(minutes=10), now)
+    (told,) = [each for each in troubles() if each.startswith("Reports")]
+    assert told.startswith("Reports are behind: a change has waited for 60")
+
+
+def test_leads_alone_are_a_trouble_for_alarms_too(acme: Org) -> None:
+    lead_waits_since(acme, database_clock() - timedelta(minutes=10))
     (told,) = [each for each in troubles() if each.startswith("Reports")]
     assert told.startswith("Reports are behind: a change has waited for 60")
 

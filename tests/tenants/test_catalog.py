@@ -65,6 +65,7 @@ RESOLVER_FUNCTIONS = {
     "tenants_with_dirty_handoffs()": "ids of tenants",
     "tenants_with_changed_leads()": "ids of tenants",
     "oldest_dirty_handoffs()": "when the change that waits longest was written",
+    "oldest_changed_leads()": "the same, of a lead",
     "tenants_with_due_messages(timestamp with time zone)": "ids of tenants",
     "tenants_with_due_timers(timestamp with time zone)": "ids of tenants",
     "tenants_with_clock_moves()": "ids of tenants",

@@ -52,6 +52,13 @@ def test_a_parameter_that_a_call_does_not_know_is_refused_with_the_one_that_was_
     assert f"Did you mean {name}?" in error["message"]
 
 
+@pytest.mark.parametrize(("path", "name"), [("reports/rejections", "hour"), ("leads", "sort")])
+def test_nothing_is_suggested_that_is_not_near(acme: Org, path: str, name: str) -> None:
+    refused = Client().get(f"/api/v1/{path}?{name}=5", headers=acme.auth)
+    (error,) = refused.json()["errors"]
+    assert error["message"] == f"There is no parameter {name!r}."
+
+
 @pytest.mark.parametrize(
     "path", ["policy?unit=%00", "leads?%00=1", "leads?stage=mql&source=a%00b", "lead%00s"]
 )

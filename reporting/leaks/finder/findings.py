@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Generic, TypeVar
 
+from core.numbers import shown
 from reporting.leaks.finder.facts import Facts, Terms
 from reporting.leaks.finder.statistics import Group, Interval, wilson
 
@@ -127,8 +128,8 @@ class Detector(ABC, Generic[_Data]):
 
 
 def percent(share: float) -> str:
-    """0.063 is "6.3%", 0.63 is "63%"."""
-    return f"{100 * share:.1f}%" if share < 0.0995 else f"{100 * share:.0f}%"
+    """0.063 is "6.3%", 0.63 is "63%"; 0.0002 is "0.02%", not nothing."""
+    return f"{_tenths(100 * share)}%" if share < 0.0995 else f"{100 * share:.0f}%"
 
 
 def of_base(group: Group) -> str:
@@ -138,7 +139,11 @@ def of_base(group: Group) -> str:
 
 
 def points(difference: float) -> str:
-    return f"{100 * difference:.1f} points"
+    return f"{_tenths(100 * difference)} points"
+
+
+def _tenths(number: float) -> str:
+    return shown(number) if 0 < number < 0.05 else f"{number:.1f}"
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -237,9 +237,12 @@ def counted(rows: Iterable[Row], *, now: datetime = NOW, terms: Terms | None = N
         if tally["decided"]:
             cells["by_reason"] = (row.source, row.decision, row.reason)
         for table, key in cells.items():
-            cell = tables.setdefault(table, {}).setdefault(key, dict.fromkeys(COUNTED_IN[table], 0))
+            of_table = tables.setdefault(table, {})
+            if (cell := of_table.get(key)) is None:
+                cell = of_table[key] = dict.fromkeys(COUNTED_IN[table], 0)
             for name in COUNTED_IN[table]:
-                cell[name] += tally[name]
+                if tally[name]:
+                    cell[name] += 1
         for stage, age, days, how in stays_of(row, now):
             waits[stage, days, how] = waits.get((stage, days, how), 0) + 1
             came[stage, age] = came.get((stage, age), 0) + 1
@@ -267,7 +270,7 @@ def attempts_of(row: Row, now: datetime, terms: Terms) -> str:
     return ENOUGH if row.touches >= terms.enough_attempts else FEW
 
 
-def vars_of(row: Row, now: datetime, terms: Terms) -> dict[str, int]:
+def vars_of(row: Row, now: datetime, terms: Terms) -> dict[str, bool]:
     judged = row.touch_verdict in ("met", "missed")
     late = row.touch_verdict == "missed"
     answered = row.decision != "" and not (row.decision == "rejected" and row.reason_side == "routing")
@@ -296,7 +299,7 @@ def vars_of(row: Row, now: datetime, terms: Terms) -> dict[str, int]:
         "taken": taken,
         "taken_sql": taken and sql,
     }
-    return {name: int(value) for name, value in found.items()}
+    return found
 
 
 def stays_of(row: Row, now: datetime) -> Iterable[tuple[str, int, int, str]]:

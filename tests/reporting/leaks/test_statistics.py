@@ -6,6 +6,7 @@ from math import comb, sqrt
 
 import pytest
 
+from reporting.leaks.finder.findings import of_base, percent, points
 from reporting.leaks.finder.statistics import (
     Group,
     above,
@@ -94,3 +95,15 @@ def test_benjamini_and_hochberg_s_own_example() -> None:
     p += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
     assert benjamini_hochberg(p, 0.05) == [True] * 4 + [False] * 11
     assert benjamini_hochberg([], 0.05) == []
+
+
+def test_a_share_of_next_to_nothing_is_told_as_one() -> None:
+    assert [percent(share) for share in (0, 0.0004, 0.003, 0.063, 0.63)] == [
+        "0.0%",
+        "0.04%",
+        "0.3%",
+        "6.3%",
+        "63%",
+    ]
+    assert of_base(Group(1, 30_000)) == "0.0033% (1 of 30,000)"
+    assert (points(0), points(0.0003)) == ("0.0 points", "0.03 points")
