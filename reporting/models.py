@@ -345,6 +345,14 @@ class RollUp(TenantModel):
                 name="rollup_once",
             )
         ]
+        indexes = [
+            # The cells of some of very many campaigns, whatever the period.
+            models.Index(
+                fields=["tenant", "value", "clock", "days", "day"],
+                condition=models.Q(cube="campaign"),
+                name="rollup_of_campaign",
+            )
+        ]
 
 
 class RollUpState(TenantModel):

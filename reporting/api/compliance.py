@@ -183,7 +183,7 @@ class ComplianceView(TenantAPIView):
             " first. A rate is met of met + missed; clocks that are not due yet, or were called off before"
             " their deadline, are left"
             " out and counted. Response times are working seconds of answered clocks, at most"
-            " 3.4% from the exact value. Of sources and campaigns the 50 with the most clocks are told;"
+            " 3.4% from the exact value. Of sources and campaigns the 50 with the most leads are told;"
             " `groups` is their number, and `find` looks among all. What somebody sees as My compliance is"
             " `rep=<id>&clock=owner&by=tier`."
         ),
@@ -203,8 +203,10 @@ class ComplianceView(TenantAPIView):
         ground = selectors.ground_of(question)
         tiers = selectors.choices(question, ground=ground).tiers if by == "tier" else {}
         names = selectors.load_names(tiers)
-        found = selectors.report(question, by, now=now, names=names, ground=ground)
-        told = selectors.shown(found, by, query.get("find", "")[:80])
+        find = query.get("find", "")[:80]
+        largest = selectors.largest_groups(question, by, ground, find=find)
+        found = selectors.report(question, by, now=now, names=names, ground=ground, largest=largest)
+        told = selectors.shown(found, by, find)
         return Response(
             {
                 "by": by,

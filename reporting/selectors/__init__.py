@@ -17,7 +17,7 @@ from reporting.selectors.names import (
     humanise,
     load_names,
 )
-from reporting.selectors.numbers import Course, Group, Report, Shown, Totals, report, shown
+from reporting.selectors.numbers import Course, Group, Report, Shown, Totals, largest_groups, report, shown
 from reporting.selectors.questions import (
     CLOCKS,
     HANDOFF_SPLITS,
@@ -73,6 +73,7 @@ __all__ = [
     "handoffs_behind",
     "humanise",
     "journey",
+    "largest_groups",
     "leads_behind",
     "load_names",
     "number_behind",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from reporting.measures import ALWAYS_TOLD, NEVER, RANGES, Rate
 from reporting.selectors.counted import NO_SHARES, Counted, Key, Shares, count_facts
+from reporting.selectors.funnels import MOST_GROUPS, top_keys
+from reporting.selectors.handoff_cells import handoff_cube, handoff_ground
 from reporting.selectors.names import Names
 from reporting.selectors.questions import SPLITS, Question
 from reporting.selectors.rolled import Ground, count_cells, cube_for
@@ -17,10 +19,8 @@ from sla import targets as sla_targets
 
 #: Most points of the small chart of one row.
 MOST_POINTS: Final = 7
-#: Sources or campaigns that are told one by one; the others are told together.
-MOST_GROUPS: Final = 50
 #: Splits by what leads bring along, of which there may be any number.
-_ENDLESS: Final = ("source", "campaign")
+ENDLESS: Final = ("source", "campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,20 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Largest:
+    """The groups of a split that are told one by one, where there are more: those with the most handoffs.
+    number: of all groups, or of those found. is_found: they were looked for."""
+
+    keys: list[Key]
+    number: int
+    is_found: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The answer to a question. targets: of which it tells, the leading one first where it is told alone.
     before: the rates of the period right before. groups: the lowest rate of the leading target first, those
-    without a rate last."""
+    without a rate last; of those of `largest` alone where it was asked for."""
 
     targets: list[str]
     lead: str
@@ -72,32 +82,65 @@ class Report:
     groups: list[Group]
     course: Course
     is_rounded: bool  # response times come from buckets
+    largest: Largest | None = None
 
 
 def report(
-    question: Question, by: str, *, now: datetime, names: Names, ground: Ground | None = None
+    question: Question,
+    by: str,
+    *,
+    now: datetime,
+    names: Names,
+    ground: Ground | None = None,
+    largest: Largest | None = None,
+    times_of_all: bool = True,
 ) -> Report:
-    """All numbers of a question, split by `by`; one query from roll-ups, else two.
+    """All numbers of a question, split by `by`; one or two queries.
 
     ground: of the question, for roll-ups to be read where they can answer; without it facts are counted.
+    largest: of `largest_groups`. times_of_all: without it groups may have response times of the leading
+    target alone: those of a year are half a million buckets a target.
     """
-    labels = steps_of(question)
+    labels, lead = steps_of(question), question.lead_target
     cube, before = cube_for(question, SPLITS[by][0], ground), cube_for(question, None, ground)
     if cube is None or before is None:
-        counted = count_facts(question, by, now=now, first_step=labels[0])
+        whole = counted = count_facts(question, by, now=now, first_step=labels[0])
     else:
-        counted = count_cells(question, by, cube, before=before, now=now, first_step=labels[0])
-    excused, lead = counted.excused, question.lead_target
-    targets = [question.target] if question.target else _told(counted)
+        asked: dict[str, Any] = {"before": before, "now": now, "first_step": labels[0]}
+        keys = None if largest is None else largest.keys
+        apart = keys is not None or (cube != before and not times_of_all)
+        timed = None if times_of_all or not apart else [lead]
+        counted = count_cells(question, by, cube, keys=keys, timed=timed, **asked)
+        whole = count_cells(question, "team", before, **asked) if apart else counted
+    targets = [question.target] if question.target else _told(whole)
     return Report(
         targets=targets,
         lead=lead,
-        whole=_totals(counted, excused, targets, lead),
-        before={target: _rate_of_whole(target, counted, present=False) for target in targets},
+        whole=_totals(whole, targets, lead),
+        before={target: _rate_of_whole(target, whole, present=False) for target in targets},
         groups=_groups(by, counted, names, targets, lead),
-        course=_course(labels, counted.courses),
+        course=_course(labels, whole.courses, counted.courses),
         is_rounded=cube is not None,
+        largest=largest,
     )
+
+
+def largest_groups(question: Question, by: str, ground: Ground | None, *, find: str = "") -> Largest | None:
+    """The groups with the most handoffs, of a split that may have any number; None where it has no more than
+    are told one by one, and where roll-ups cannot tell. find: text that their names have. At most three
+    queries, of which an index alone answers the larger."""
+    column = SPLITS[by][0]
+    if by not in ENDLESS or cube_for(question, column, ground) is None:
+        return None
+    of_handoffs = handoff_ground(question)
+    if handoff_cube(question, {column}, of_handoffs) is None:
+        return None
+    keys, number = top_keys(question, column, of_handoffs)
+    if number <= MOST_GROUPS:
+        return None
+    if find:
+        keys, number = top_keys(question, column, of_handoffs, find=find)
+    return Largest(keys, number, is_found=bool(find))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +154,24 @@ class Shown:
 
 
 def shown(report: Report, by: str, find: str = "") -> Shown:
-    """The groups of a report, in its order; of sources and campaigns those with the most clocks of the
-    leading target. find: text that their names have."""
+    """The groups of a report, in its order; of sources and campaigns the largest, those with the most clocks
+    of the leading target where it has them all. find: text that their names have."""
+    if report.largest is not None:
+        others = {
+            target: _without(rate, _together(group.rates[target] for group in report.groups))
+            for target, rate in report.whole.rates.items()
+        }
+        is_all = report.largest.is_found or report.largest.number <= len(report.groups)
+        return Shown(report.groups, report.largest.number, None if is_all else others)
     wanted = find.casefold()
     groups = [each for each in report.groups if wanted in each.name.casefold()]
-    if by not in _ENDLESS or len(groups) <= MOST_GROUPS:
+    if by not in ENDLESS or len(groups) <= MOST_GROUPS:
         return Shown(groups, len(groups), None)
     largest = sorted(groups, key=lambda each: (-each.rates[report.lead].all, each.name.casefold()))
     told = {each.key for each in largest[:MOST_GROUPS]}
-    others = None
-    if not find:
-        rest = [each.rates for each in groups if each.key not in told]
-        others = {target: _together(rates[target] for rates in rest) for target in report.targets}
-    return Shown([each for each in groups if each.key in told], len(groups), others)
+    rest = [each.rates for each in groups if each.key not in told]
+    together = {target: _together(rates[target] for rates in rest) for target in report.targets}
+    return Shown([each for each in groups if each.key in told], len(groups), None if find else together)
 
 
 def _together(rates: Iterable[Rate]) -> Rate:
@@ -134,6 +182,16 @@ def _together(rates: Iterable[Rate]) -> Rate:
         running=sum(each.running for each in found),
         called_off=sum(each.called_off for each in found),
         excused=sum(each.excused for each in found),
+    )
+
+
+def _without(rate: Rate, some: Rate) -> Rate:
+    return Rate(
+        kept=rate.kept - some.kept,
+        broken=rate.broken - some.broken,
+        running=rate.running - some.running,
+        called_off=rate.called_off - some.called_off,
+        excused=rate.excused - some.excused,
     )
 
 
@@ -164,9 +222,7 @@ def _rate_of_whole(target: str, counted: Counted, *, present: bool, excused: int
     return _rate(counted.whole.get(key, {}), counted.whole_times.get(key, _NOTHING), excused)
 
 
-def _totals(
-    counted: Counted, excused: Mapping[tuple[Key, str], int], targets: Iterable[str], lead: str
-) -> Totals:
+def _totals(counted: Counted, targets: Iterable[str], lead: str) -> Totals:
     bars = [
         (label, counted.bars[place][0], counted.bars[place][1]) for place, (_, label) in enumerate(RANGES)
     ]
@@ -177,7 +233,7 @@ def _totals(
                 target,
                 counted,
                 present=True,
-                excused=sum(count for (_, what), count in excused.items() if what == target),
+                excused=sum(count for (_, what), count in counted.excused.items() if what == target),
             )
             for target in targets
         },
@@ -207,23 +263,32 @@ def _badness(group: Group, rate: Rate) -> tuple[bool, float, int, str]:
     return rate.percent is None, rate.percent or 0.0, -rate.all, group.name.casefold()
 
 
-def _course(labels: list[date], courses: Mapping[Key, Mapping[str, Mapping[int, int]]]) -> Course:
-    places = range(len(labels))
+_Courses = Mapping[Key, Mapping[str, Mapping[int, int]]]
+
+
+def _course(labels: list[date], of_whole: _Courses, of_groups: _Courses) -> Course:
+    """of_whole, of_groups: clocks of all groups of some split, and of those that have a row."""
     span = -(-len(labels) // MOST_POINTS)
-    all_kept, all_base = [0] * len(labels), [0] * len(labels)
+    kept, base = _drawn(of_whole.values(), len(labels), 1)
     of_group, base_of_group = {}, {}
-    for key, stands in courses.items():
-        kept, broken = stands.get("met", {}), stands.get("missed", {})
-        span_kept, span_base = [0] * -(-len(labels) // span), [0] * -(-len(labels) // span)
-        for place in places:
-            ok = kept.get(place, 0)
-            base = ok + broken.get(place, 0)
-            all_kept[place] += ok
-            all_base[place] += base
-            span_kept[place // span] += ok
-            span_base[place // span] += base
-        of_group[key], base_of_group[key] = _percents(span_kept, span_base), span_base
-    return Course(labels, _percents(all_kept, all_base), all_base, of_group, base_of_group, span)
+    for key, stands in of_groups.items():
+        span_kept, base_of_group[key] = _drawn([stands], len(labels), span)
+        of_group[key] = _percents(span_kept, base_of_group[key])
+    return Course(labels, _percents(kept, base), base, of_group, base_of_group, span)
+
+
+def _drawn(
+    courses: Iterable[Mapping[str, Mapping[int, int]]], length: int, span: int
+) -> tuple[list[int], list[int]]:
+    """How many were kept, and how many counted, in each `span` of the `length` steps."""
+    kept, base = [0] * -(-length // span), [0] * -(-length // span)
+    for stands in courses:
+        for verdict in ("met", "missed"):
+            for place, count in stands.get(verdict, {}).items():
+                if place < length:
+                    kept[place // span] += count if verdict == "met" else 0
+                    base[place // span] += count
+    return kept, base
 
 
 def steps_of(question: Question) -> list[date]:

@@ -45,10 +45,13 @@ def compliance(request: TenantRequest) -> HttpResponse:
     ground = selectors.ground_of(question)
     offered = selectors.choices(question, ground=ground)
     names = selectors.load_names(offered.tiers)
-    report = selectors.report(question, asked.by, now=now, names=names, ground=ground)
+    find = asked.query.get("find", "").strip()[:MOST_FIND]
+    largest = selectors.largest_groups(question, asked.by, ground, find=find)
+    report = selectors.report(
+        question, asked.by, now=now, names=names, ground=ground, largest=largest, times_of_all=False
+    )
     whole, course, groups, lead = report.whole, report.course, report.groups, report.lead
     drawn = f"{label(lead)} on time"
-    find = asked.query.get("find", "").strip()[:MOST_FIND]
     told = selectors.shown(report, asked.by, find)
     only_open = params.choice(asked.query, "breaches", ("open", "all"), "open") == "open"
     page = page_of(
