@@ -309,6 +309,10 @@ def ask(client: Client, method: str, address: str, data: dict[str, Any], *, as_j
     return client.generic(method, address)
 
 
+def asks_to_sign_in(answer: HttpResponse) -> bool:
+    return answer.headers.get("Location", "").startswith("/login")
+
+
 def body_of(answer: HttpResponse) -> bytes:
     """What the answer says; of a spreadsheet all that is packed in it."""
     body = b"".join(answer.streaming_content) if answer.streaming else answer.content
@@ -405,6 +409,7 @@ def test_ones_own_id_is_found_there(route: Route, cast: Cast) -> None:
             # Acme's own people on Acme's rows, since nothing of Globex may change: the sample ids are alike.
             data = {} if method == "GET" else cast.sound_body(route)
             answer = ask(client, method, route.address(cast.here), data, as_json=route.is_api)
+            assert not asks_to_sign_in(answer), f"{role} {method} {route.pattern}"
             statuses[role, method] = (answer.status_code, answer.content[:300])
     assert {status for status, _ in statuses.values()} - {400, 403, 404, 405}, statuses
 
@@ -416,6 +421,7 @@ def test_no_foreign_byte_on_any_page(route: Route, cast: Cast) -> None:
         client = cast.client(role)
         plain = ask(client, "GET", route.address(None), {}, as_json=False)
         assert plain.status_code < 500, f"{role} GET {route.pattern}"
+        assert not asks_to_sign_in(plain), f"{role} GET {route.pattern}"
         assert_no_foreign_byte(cast, plain, ids_were_sent=False)
         for data in filters_for(role, route, plain.status_code, cast):
             found = ask(client, "GET", route.address(None), data, as_json=False)
