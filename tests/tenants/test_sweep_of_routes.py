@@ -332,14 +332,17 @@ def is_same_as_csv(route: Route) -> bool:
 
 def filters_for(role: str, route: Route, plain: int, cast: Cast) -> list[dict[str, str]]:
     """What an address that answered `plain` is asked besides: nothing where it takes no GET at all, or where
-    its CSV is asked the same; foreign ids alone where the role is refused."""
+    its CSV is asked the same; foreign ids alone where the role is refused; each by itself, so that none hides
+    what another finds, of those who see most."""
     if plain == 405 or is_same_as_csv(route):
         return []
     if plain == 403:
         return [cast.foreign_ids]
+    search = {"q": "rep1 glob"}
+    if role not in ("admin", "key"):
+        return [cast.foreign_ids | search]
     names = ("q", "search", "source", "campaign", "external_id", "email")
-    each = [{name: "zzglob"} for name in names] if role in ("admin", "key") else []
-    return [cast.foreign_ids, {"q": "rep1 glob"}, *each]
+    return [cast.foreign_ids, search, *({name: "zzglob"} for name in names)]
 
 
 def bodies_for(method: str, route: Route, cast: Cast) -> list[dict[str, Any]]:
@@ -394,6 +397,8 @@ def test_another_organisations_id_is_like_one_that_nobody_has(route: Route, cast
                 if role in ("admin", "key"):
                     assert theirs.status_code != 403, told
                     statuses.add(theirs.status_code)
+                if theirs.status_code in (403, 405):
+                    break  # before anybody looked at a body
     assert 404 in statuses, "no method ever looked for the object: does its sound body miss in BODIES?"
 
 
