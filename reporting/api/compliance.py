@@ -15,7 +15,7 @@ from reporting.measures import RESPONSES, TARGETS, Verdict, verdict_of
 from reporting.models import TargetFact
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
-from web.pagination import api_page, known_query
+from web.pagination import known_query, next_url, page_size
 
 KIND: Final = OpenApiParameter(
     "kind",
@@ -289,10 +289,12 @@ class ComplianceClocksView(TenantAPIView):
             excused={"yes": True, "no": False}.get(excused),
             response=params.choice(query, "response", ("", *RESPONSES), ""),
         )
-        rows, following = api_page(request, found, order=("-started_at", "-id"))
+        page = selectors.latest_clocks(
+            found, question, cursor=query.get("cursor", ""), size=page_size(request._request)
+        )
         return Response(
             {
-                "results": [clock_row(row, now, ignore_pauses=question.ignore_pauses) for row in rows],
-                "next": following,
+                "results": [clock_row(row, now, ignore_pauses=question.ignore_pauses) for row in page.rows],
+                "next": next_url(request._request, page.next),
             }
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reporting.selectors.behind import any_excused, clocks_behind, stories
+from reporting.selectors.behind import any_excused, clocks_behind, latest_clocks, number_of_clocks, stories
 from reporting.selectors.funnels import Funnel, Tally, TallyGroup, funnel, response_times, stages_with_shares
 from reporting.selectors.handoff_cells import HandoffGround, handoff_ground
 from reporting.selectors.handoffs_behind import LISTED, handoffs_behind, number_behind
@@ -74,9 +74,11 @@ __all__ = [
     "humanise",
     "journey",
     "largest_groups",
+    "latest_clocks",
     "leads_behind",
     "load_names",
     "number_behind",
+    "number_of_clocks",
     "rejections",
     "report",
     "response_times",

@@ -8,14 +8,24 @@ from functools import reduce
 from operator import or_
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, UUIDField, Value
+from django.db.models import Q, QuerySet, Sum, UUIDField, Value
 
 from leads.models import Assignment
-from reporting.measures import ANSWERED, NEVER, RESPONSES, Verdict, is_verdict, range_of_response
+from reporting.measures import (
+    ANSWERED,
+    NEVER,
+    RESPONSES,
+    Verdict,
+    has_passed,
+    is_verdict,
+    range_of_response,
+)
 from reporting.models import TargetFact
 from reporting.selectors.names import Names
 from reporting.selectors.questions import Question, facts
+from reporting.selectors.rolled import Ground, cells, cube_for
 from sla.models import TimerEvent
+from web.pagination import Page, behind, page_of
 
 
 def clocks_behind(
@@ -67,6 +77,43 @@ def clocks_behind(
             Q(is_any(Verdict.BROKEN), excused=True) if excused else Q(excused=False) | others
         )
     return found
+
+
+def latest_clocks(found: QuerySet[TargetFact], question: Question, *, cursor: str, size: int) -> Page:
+    """A page of clocks behind a number, those that started last first. Of each target the latest are looked
+    up by the index of its clocks: all of a year's would have to be put in order else. One query."""
+    order = ("-started_at", "-id")
+    if len(question.targets) > 1:
+        parts = [
+            behind(found.filter(target=target), cursor=cursor, order=order).values("id")[: size + 1]
+            for target in question.targets
+        ]
+        found = found.filter(id__in=parts[0].union(*parts[1:], all=True))
+    return page_of(found, cursor=cursor, size=size, order=order)
+
+
+def number_of_clocks(
+    question: Question, ground: Ground | None, *, now: datetime, verdict: Verdict | None = None
+) -> int | None:
+    """How many clocks a question is about, or those of a verdict, from roll-ups; None where those cannot
+    say. At most two queries."""
+    cube = cube_for(question, None, ground)
+    if cube is None or question.ignore_pauses:
+        return None
+    columns = {
+        Verdict.KEPT: "kept",
+        Verdict.BROKEN: "broken",
+        Verdict.RUNNING: "running",
+        Verdict.CALLED_OFF: "called_off",
+    }
+    sums = cells(question, cube).aggregate(**{each: Sum(column) for each, column in columns.items()})
+    counts = {each: sums[each] or 0 for each in columns}
+    if verdict is None:
+        return sum(counts.values())
+    if verdict in (Verdict.BROKEN, Verdict.RUNNING):
+        passed = facts(question).filter(has_passed(now)).count()
+        return counts[verdict] + (passed if verdict == Verdict.BROKEN else -passed)
+    return counts[verdict]
 
 
 def any_excused(question: Question) -> bool:

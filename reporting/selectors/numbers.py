@@ -135,11 +135,11 @@ def largest_groups(question: Question, by: str, ground: Ground | None, *, find: 
     of_handoffs = handoff_ground(question)
     if handoff_cube(question, {column}, of_handoffs) is None:
         return None
-    keys, number = top_keys(question, column, of_handoffs)
+    keys, number = top_keys(question, column, of_handoffs, most=MOST_GROUPS)
     if number <= MOST_GROUPS:
         return None
     if find:
-        keys, number = top_keys(question, column, of_handoffs, find=find)
+        keys, number = top_keys(question, column, of_handoffs, find=find, most=MOST_GROUPS)
     return Largest(keys, number, is_found=bool(find))
 
 

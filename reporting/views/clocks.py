@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,7 +22,7 @@ from sla import targets
 from sla.models import Timer
 from tenants.auth import member_required
 from tenants.requests import TenantRequest
-from web.pagination import next_url, page_of
+from web.pagination import next_url
 from web.table_files import CHUNK, cut_at, in_chunks, table_file
 from web.templatetags.sp import DASH
 
@@ -109,13 +110,25 @@ def _behind(asked: Asked) -> tuple[Any, str]:
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
 
 
+def _count(asked: Asked, found: QuerySet[TargetFact], keep: Mapping[str, str]) -> int:
+    """How many clocks the list has: of the roll-ups, if they can say, as a year's are too many to count."""
+    number = None
+    if not keep.keys() - {"verdict"}:
+        verdict = Verdict(keep["verdict"]) if "verdict" in keep else None
+        ground = selectors.ground_of(asked.question)
+        number = selectors.number_of_clocks(asked.question, ground, now=asked.now, verdict=verdict)
+    return found.count() if number is None else number
+
+
 @require_safe
 @member_required()
 def compliance_leads(request: TenantRequest) -> HttpResponse:
     """GET /compliance/leads: exactly the clocks that one number counts, with their leads."""
     asked = asked_by(request)
     found, what = _behind(asked)
-    page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=("-started_at", "-id"))
+    page = selectors.latest_clocks(
+        found, asked.question, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE
+    )
     names = selectors.load_names()
     keep = {name: asked.query[name] for name in _OF_LISTS if asked.query.get(name)}
     back = dict.fromkeys(("target", *(() if asked.query.get("by") else ("rep", "campaign"))))
@@ -124,7 +137,7 @@ def compliance_leads(request: TenantRequest) -> HttpResponse:
         "title": what,
         "asked": asked,
         "crumbs": [{"label": "Compliance", "url": asked.link("compliance", **back)}, {"label": "Leads"}],
-        "count": found.count(),
+        "count": _count(asked, found, keep),
         "period": period_text(asked.question),
         "chosen": _chosen(asked, names),
         "rows": rows,

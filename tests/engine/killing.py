@@ -51,7 +51,7 @@ def announced(process: subprocess.Popen[str]) -> list[int]:
     return [int(line.split()[1]) for line in process.stdout]
 
 
-def sweep_with_kills(total: int, *, kills: int, processes: int) -> int:
+def sweep_with_kills(total: int, *, kills: int, processes: int, turn: int = 200) -> int:
     """Let processes sweep until nothing of now is due, killing one for each part of the work; how many died.
 
     What falls due meanwhile, for the leads' next owners, is not waited for.
@@ -63,7 +63,9 @@ def sweep_with_kills(total: int, *, kills: int, processes: int) -> int:
         cursor.execute("select clock_timestamp()")
         (moment,) = cursor.fetchone()
     deadline = time.monotonic() + 400
-    with sweepers(environment_for(connection.settings_dict["NAME"]), processes=processes) as process:
+    with sweepers(
+        environment_for(connection.settings_dict["NAME"]), processes=processes, turn=turn
+    ) as process:
         while time.monotonic() < deadline:
             alive += announced(process)
             with connection.cursor() as cursor:

@@ -253,7 +253,7 @@ def test_after_anything_that_can_happen_every_reader_says_the_same_of_every_cloc
     run_state_machine_as_test(
         lambda: Watched(org),
         settings=settings(
-            max_examples=int(os.environ.get("STATUS_HISTORIES", "4")),
+            max_examples=int(os.environ.get("STATUS_HISTORIES", "3")),
             stateful_step_count=int(os.environ.get("HISTORY_STEPS", "25")),
             deadline=None,
             suppress_health_check=list(HealthCheck),

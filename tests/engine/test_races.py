@@ -157,7 +157,7 @@ def test_a_sweep_passes_by_what_somebody_holds_and_takes_it_later(company: Compa
 def test_sweeps_answers_moves_and_intakes_in_any_mixture_meet_no_deadlock(company: Company) -> None:
     seed(
         company,
-        size=600,
+        size=400,
         started=database_clock() - timedelta(seconds=20),
         apart=timedelta(milliseconds=5),
         lasts=timedelta(seconds=20),
@@ -175,7 +175,7 @@ def test_sweeps_answers_moves_and_intakes_in_any_mixture_meet_no_deadlock(compan
         def act() -> None:
             chance = random.Random(number)
             try:
-                for _ in range(60):
+                for _ in range(40):
                     chosen = sorted(chance.sample(ids, 3))
                     if chance.random() < 0.5:
                         answer(company, chosen[0])
@@ -210,9 +210,9 @@ def test_sweeps_answers_moves_and_intakes_in_any_mixture_meet_no_deadlock(compan
     assert deadlocks() == before
     with tenant_scope(company.tenant_id):
         owned = Assignment.objects.filter(ended_at=None, handoff_id__in=ids)
-        assert owned.count() == 600
+        assert owned.count() == 400
         running = Timer.objects.filter(state="running", clock="owner", target="decision", handoff_id__in=ids)
-        assert running.count() == 600
+        assert running.count() == 400
         assert Handoff.objects.exclude(id__in=ids).filter(number=1).count() <= 40
 
 

@@ -6,7 +6,8 @@ import csv
 import io
 from copy import deepcopy
 from datetime import datetime, timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -20,6 +21,7 @@ from reporting.models import RollUpState, TargetFact
 from reporting.views import asked, volume
 from tenants.models import Member
 from tests.factories import POLICY, Org, make_org
+from tests.reporting.scenes import answer as give_answer
 from tests.reporting.scenes import browser, drain, hand_over, second_team, week_of_work
 
 pytestmark = pytest.mark.django_db
@@ -169,6 +171,65 @@ def test_of_thousands_of_campaigns_the_largest_are_told_and_the_others_together(
     answer = Client().get("/api/v1/reports/compliance?by=campaign", headers=acme.auth).json()
     assert (answer["groups"], len(answer["results"])) == (401, 50)
     assert len(lines(read(acme.admin, "/compliance.csv", by="campaign"))) == 402
+
+
+def test_the_largest_campaigns_are_counted_alone_and_the_rest_is_what_they_leave_of_the_whole(
+    acme: Org, at_now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with acme.scope():
+        for place, campaign in enumerate(("Spring", "Fair", "Click 1", "Click 2", "")):
+            for number in range(6 - place):
+                began = at_now - timedelta(days=number, hours=place)
+                handoff = hand_over(acme, at=began, owner=acme.reps[0], campaign=campaign)
+                if number % 2:
+                    give_answer(handoff, at=began + timedelta(minutes=20 * number))
+        drain(acme)
+    every = read(acme.admin, by="campaign").context
+    monkeypatch.setattr("reporting.selectors.numbers.MOST_GROUPS", 2)
+    some = read(acme.admin, by="campaign").context
+    assert {row["name"] for row in some["rows"]} == {"Spring", "Fair"}
+    assert (some["number"], some["others"]["number"]) == (5, 3)
+    told = [row for row in every["rows"] if row["name"] in ("Spring", "Fair")]
+    assert [without_urls(row) for row in some["rows"]] == [without_urls(row) for row in told]
+    left = [row["rate"] for row in every["rows"] if row["name"] not in ("Spring", "Fair")]
+    assert some["others"]["rate"].all == sum(rate.all for rate in left) == 9
+    assert some["others"]["rate"].kept == sum(rate.kept for rate in left)
+    for name in ("kpis", "bars", "responses", "counted", "trend", "targets"):
+        assert some[name] == every[name], name
+    found = read(acme.admin, by="campaign", find="click").context
+    assert ({row["name"] for row in found["rows"]}, found["others"]) == ({"Click 1", "Click 2"}, None)
+    assert read(acme.admin, by="campaign", find="nowhere").context["rows"] == []
+    call = Client().get("/api/v1/reports/compliance?by=campaign", headers=acme.auth).json()
+    assert (call["groups"], [row["key"] for row in call["results"]]) == (
+        5,
+        [row["name"] for row in some["rows"]],
+    )
+    assert len(lines(read(acme.admin, "/compliance.csv", by="campaign"))) == 6
+
+
+def without_urls(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if "url" not in name}
+
+
+def test_a_list_over_all_targets_goes_on_where_its_page_ended_and_says_how_many_it_has(week: Org) -> None:
+    with week.scope():
+        rows = TargetFact.objects.filter(clock="company").order_by("-started_at", "-id")
+        expected = [row.id for row in rows]
+    call = "/api/v1/reports/compliance/clocks?from=2026-01-01&to=2026-12-31&limit=3"
+    told: list[UUID] = []
+    while call:
+        page = Client().get(call, headers=week.auth).json()
+        told += [UUID(row["id"]) for row in page["results"]]
+        call = page["next"]
+    assert told == expected
+    for verdict in ("", "met", "missed", "open", "cancelled"):
+        answer = read(week.admin, "/compliance/leads", period="365d", verdict=verdict)
+        with week.scope():
+            RollUpState.objects.update(layout=0)
+        again = read(week.admin, "/compliance/leads", period="365d", verdict=verdict)
+        assert answer.context["count"] == again.context["count"], verdict
+        with week.scope():
+            RollUpState.objects.update(layout=rollups.LAYOUT)
 
 
 def test_filters_narrow_everything_and_stay_in_the_address(week: Org) -> None:

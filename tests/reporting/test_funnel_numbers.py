@@ -81,12 +81,13 @@ def test_the_number_above_a_list_is_the_length_of_the_list(in_acme: Org, now: da
         {"what": "rejected", "reason": "bad_data"},
     ]
     some = 0
-    for question in questions(in_acme, now):
-        for each in asked:
+    for place, question in enumerate(questions(in_acme, now)):
+        # Each number of each question is asked in one of the two histories.
+        for each in asked[(place + seed) % 2 :: 2]:
             number = number_behind(question, **each, now=now)
             assert number == handoffs_behind(question, **each, now=now).count(), each
             some += number > 0
-    assert some > 100
+    assert some > 50
 
 
 @pytest.mark.parametrize("seed", range(3))

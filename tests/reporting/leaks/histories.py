@@ -283,7 +283,7 @@ def vars_of(row: Row, now: datetime, terms: Terms) -> dict[str, bool]:
 
     sql = came(row.sql_at, row.opportunity_at, row.won_at)
     taken = followed and row.decision == "accepted"
-    found = {
+    return {
         "leads": True,
         "judged": judged,
         "late": late,
@@ -299,7 +299,6 @@ def vars_of(row: Row, now: datetime, terms: Terms) -> dict[str, bool]:
         "taken": taken,
         "taken_sql": taken and sql,
     }
-    return found
 
 
 def stays_of(row: Row, now: datetime) -> Iterable[tuple[str, int, int, str]]:
