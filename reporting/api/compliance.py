@@ -26,7 +26,7 @@ KIND: Final = OpenApiParameter(
 )
 _FILTERS: Final = ("team", "rep", "source", "campaign", "tier")
 _NAMES: Final = ("clock", "target", "pauses", "kind", "from", "to", *_FILTERS)
-_ONLY: Final = ("answered", "overdue", "judged")
+_ONLY: Final = ("answered", "overdue", "judged", "left_out")
 
 
 class LeftOutSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -249,7 +249,7 @@ class ComplianceClocksView(TenantAPIView):
                 str,
                 enum=list(_ONLY),
                 description="answered: with a response time. overdue: missed, and still to be answered."
-                " judged: met or missed.",
+                " judged: met or missed. left_out: neither.",
             ),
             OpenApiParameter(
                 "excused",
@@ -285,7 +285,7 @@ class ComplianceClocksView(TenantAPIView):
             verdict=Verdict(verdict) if verdict else Verdict.BROKEN if overdue else None,
             answered=only == "answered",
             unanswered=overdue,
-            judged=only == "judged",
+            judged={"judged": True, "left_out": False}.get(only),
             excused={"yes": True, "no": False}.get(excused),
             response=params.choice(query, "response", ("", *RESPONSES), ""),
         )

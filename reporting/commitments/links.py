@@ -54,7 +54,10 @@ def links_of(line: Line, book: Book, *, source: str | None = None) -> Links:
     if kind.key == "acting_on_feedback":
         return Links(base=reverse("handoff:disputes"))
     if kind.key == "feedback":
-        return Links(base=f"{reverse('reporting:feedback')}?{urlencode({'from': first, 'to': last})}")
+        return Links(
+            kept=_handoffs(stage="feedback_given", **{"from": first, "to": last}),
+            base=f"{reverse('reporting:feedback')}?{urlencode({'from': first, 'to': last})}",
+        )
     if kind.key not in _STAGES:
         return Links()
     period: dict[str, object] = {"from": first, "to": last}
@@ -72,8 +75,8 @@ def _clock_links(kind: Kind, first: date, last: date) -> Links:
     return Links(
         kept=_clocks(verdict="met", **period),
         missed=_clocks(verdict="missed", **period),
-        base=_clocks(**period),
-        left_out=_clocks(verdict="open", **period),
+        base=_clocks(only="judged", **period),
+        left_out=_clocks(only="left_out", **period),
     )
 
 

@@ -119,7 +119,7 @@ def _tallies(question: Question, terms: Terms, now: datetime) -> Iterable[tuple[
 def _cell(table: str, source: str, key: list[str], places: tuple[int, ...], question: Question) -> Any:
     """The key of a cell as Facts has it; None where its dimension does not apply."""
     if table == "by_hour":
-        local = datetime.fromisoformat(key[0]).astimezone(question.zone)
+        local = datetime.fromisoformat(key[0])  # the wall clock of the question's zone, without one
         return local.weekday(), local.hour
     if table == "by_lacks":
         return source, tuple(sorted(key))

@@ -36,14 +36,14 @@ def clocks_behind(
     verdict: Verdict | None = None,
     answered: bool = False,
     unanswered: bool = False,
-    judged: bool = False,
+    judged: bool | None = None,
     excused: bool | None = None,
     response: str = "",
 ) -> QuerySet[TargetFact]:
     """The clocks that one number counts: exactly those, so that lists and numbers agree.
 
     answered: those with a response time. unanswered: those that somebody can still answer. judged: met or
-    missed, which a rate is of.
+    missed, which a rate is of, or those that it leaves out.
     excused: those that the second rate leaves out, or all others. response: judged ones whose response time
     is in a range, by its name in RESPONSES.
     """
@@ -62,6 +62,8 @@ def clocks_behind(
         found = found.filter(closed_at__isnull=True)
     if judged or response:
         found = found.filter(is_any(Verdict.KEPT, Verdict.BROKEN))
+    elif judged is not None:
+        found = found.filter(is_any(Verdict.RUNNING, Verdict.CALLED_OFF))
     if response:
         if response == NEVER.lower():
             found = found.exclude(ANSWERED)

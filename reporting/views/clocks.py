@@ -77,7 +77,12 @@ _VERDICTS: Final = {"met": "on time", "missed": "late", "open": "not due yet", "
 
 _EXCUSED: Final = {"yes": "excused", "no": "not excused"}
 
-_ONLY: Final = {"answered": "answered", "overdue": "overdue and still open", "judged": "met or missed"}
+_ONLY: Final = {
+    "answered": "answered",
+    "overdue": "overdue and still open",
+    "judged": "met or missed",
+    "left_out": "not due yet or called off",
+}
 
 
 def _behind(asked: Asked) -> tuple[Any, str]:
@@ -94,7 +99,7 @@ def _behind(asked: Asked) -> tuple[Any, str]:
         verdict=Verdict(verdict) if verdict else Verdict.BROKEN if overdue else None,
         answered=only == "answered",
         unanswered=overdue,
-        judged=only == "judged",
+        judged={"judged": True, "left_out": False}.get(only),
         excused={"yes": True, "no": False}.get(excused),
         response=response,
     )

@@ -193,7 +193,7 @@ def _kpis(asked: Asked, report: selectors.Report, target: int) -> list[dict[str,
                 "status": standing(rate.percent, target),
                 "target": f"{rate.kept:,} of {rate.base:,}" if rate.base else "None counted yet",
                 "delta": "" if change is None else signed(change, "pts"),
-                "url": asked.link("compliance_leads", target=name),
+                "url": asked.link("compliance_leads", target=name, only="judged"),
             }
         )
     led, led_before = whole.rates[lead], before[lead]
@@ -346,7 +346,7 @@ def _row(asked: Asked, report: selectors.Report, group: selectors.Group, target:
         "note": group.note,
         "url": asked.link("compliance_leads", target=lead, **changes),
         "missed_url": asked.link("compliance_leads", target=lead, verdict="missed", **changes),
-        "second_url": asked.link("compliance_leads", target=_SECOND, **changes),
+        "second_url": asked.link("compliance_leads", target=_SECOND, only="judged", **changes),
         "rate": rate,
         "second": group.rates.get(_SECOND),
         "median": _needed(rate.median),

@@ -62,6 +62,17 @@ def test_the_statement_counts_what_the_rows_say(in_acme: Org, terms: Terms) -> N
     assert read.by_rep == by_rep
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_hours_are_those_of_the_organisation_and_lead_to_their_leads(in_acme: Org, zone: str) -> None:
+    kind, late, leak = PLANTED["evenings without anybody"]
+    store(history(2, leads=3_000, leak=leak, late=late).rows)
+    asked = Question(zone=ZoneInfo(zone), first=EVERYTHING.first, last=EVERYTHING.last)
+    found = [each for each in leaks_for(asked, NOW).findings if each.kind == kind]
+    assert found
+    for each in found:
+        assert behind(asked, dict(each.behind), terms=Terms(), now=NOW).count() == each.leads
+
+
 def test_a_short_period_counts_its_own_leads_and_learns_from_a_year(in_acme: Org) -> None:
     rows = history(7, leads=800).rows
     store(rows)
