@@ -79,11 +79,22 @@ PAGES: Final = {
     "rejections_365_days": ("/rejections?period=365d", True),
     "rejections_365_by_campaign": ("/rejections?period=365d&by=campaign", True),
     "compliance_365_days": ("/compliance?period=365d", True),
+    "compliance_365_by_campaign": ("/compliance?period=365d&by=campaign", True),
+    "clocks_behind": ("/compliance/leads?period=365d", False),
     "leads_behind": ("/funnel/leads?period=90d&stage=sql", False),
     "journey_90_days": ("/journey?period=90d", False),
     "kpis": ("/kpis", False),
     "commitments": ("/commitments", False),
     "speed_90_days": ("/speed?period=90d", False),
+    "pipeline_365_days": ("/pipeline?period=365d", False),
+    "outcomes_365_days": ("/outcomes?period=365d", False),
+    "campaigns_365_days": ("/campaigns?period=365d", False),
+    "volume_365_days": ("/volume?period=365d", False),
+    "leaks_365_days": ("/leaks?period=365d", False),
+    "review_of_the_week": ("/reviews/week", False),
+    "digest": ("/digest", False),
+    "agreement": ("/agreement", False),
+    "board": ("/board", False),
 }
 
 
