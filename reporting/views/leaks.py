@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import ValidationFailed
 from leads.models import Lead
 from reporting import params, selectors
+from reporting.lately import Lately
 from reporting.leaks.finder.findings import Finding, Page
 from reporting.leaks.finder.registry import FALSE_ALARMS, Leaks
-from reporting.leaks.kept import Kept, leaks_lately
+from reporting.leaks.kept import leaks_lately
 from reporting.leaks.rows import BEHIND, behind
 from reporting.leaks.settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
 from reporting.models import HandoffFact
@@ -99,7 +100,7 @@ def asked_of(request: TenantRequest) -> Asked:
 def headline(request: TenantRequest) -> tuple[Finding, ...]:
     """The findings of the page, for a mail."""
     asked = asked_of(request)
-    return leaks_lately(asked.question, asked.now, chosen=leak_terms()).leaks.findings
+    return leaks_lately(asked.question, asked.now, chosen=leak_terms()).value.findings
 
 
 def card(asked: Asked, role: Role | str) -> dict[str, Any]:
@@ -108,10 +109,10 @@ def card(asked: Asked, role: Role | str) -> dict[str, Any]:
     return _card(asked, leaks_lately(asked.question, asked.now, chosen=chosen), chosen, role)
 
 
-def _card(asked: Asked, kept: Kept, chosen: LeakTerms, role: Role | str) -> dict[str, Any]:
-    leaks = kept.leaks
+def _card(asked: Asked, kept: Lately[Leaks], chosen: LeakTerms, role: Role | str) -> dict[str, Any]:
+    leaks = kept.value
     return {
-        "as_of": kept.at if kept.at < asked.now else None,
+        "as_of": kept.before(asked.now),
         "findings": [_shown(asked, finding, role) for finding in leaks.findings],
         "leads": leaks.leads,
         "followed": leaks.followed,
@@ -186,7 +187,7 @@ def _page(request: TenantRequest, form: LeakTermsForm | None = None) -> HttpResp
             {"label": "Leaks"},
         ],
         "leaks": _card(asked, kept, chosen, request.member.role),
-        "filters": _filters(asked, kept.leaks),
+        "filters": _filters(asked, kept.value),
         "csv_url": asked.link("leaks_csv"),
         "form": form,
         "terms": chosen,
@@ -254,7 +255,7 @@ def leaks_file(request: TenantRequest) -> HttpResponse:
             each.evidence,
             each.method,
         ]
-        for rank, each in enumerate(kept.leaks.findings, start=1)
+        for rank, each in enumerate(kept.value.findings, start=1)
     ]
     return table_file(request, file_name(asked, "leaks"), head, lines)
 

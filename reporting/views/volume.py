@@ -55,7 +55,8 @@ def volume(request: TenantRequest) -> HttpResponse:
     """GET /volume: how many leads were handed over and how many were won, by source, month and owner."""
     asked, by = _volume_question(request)
     names = selectors.load_names()
-    rows = selectors.volume(asked.question, by, names=names)
+    kept = selectors.volume_lately(asked.question, by, names=names, now=asked.now)
+    rows = kept.value
     most = max((row.mqls for row in rows), default=0)
     chosen = params.period_name(asked.query)
     periods = periods_of(asked.query, asked.question)
@@ -64,6 +65,7 @@ def volume(request: TenantRequest) -> HttpResponse:
         "crumbs": [{"label": "Insight"}, {"label": "Volume"}],
         "period": period_text(asked.question),
         "ahead": asked.ahead,
+        "as_of": kept.before(asked.now),
         "periods": periods,
         "hidden": [
             (name, asked.query[name])
