@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from django.core.cache import cache
+from django.db.models import QuerySet
 
 from tenants.context import current_tenant_id
 from tenants.models import Member
@@ -61,3 +62,10 @@ def lately(
     if (rows if isinstance(rows, int) else rows(found.value)) >= least:
         cache.set(key, found, KEPT.total_seconds())
     return found
+
+
+def count_lately(
+    name: str, asked: object, found: QuerySet[Any], *, now: datetime, seen_by: Member | None
+) -> Lately[int]:
+    """How many there are in a list, of many at most ten minutes old."""
+    return lately(f"count/{name}", asked, found.count, rows=lambda number: number, now=now, seen_by=seen_by)

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import ValidationFailed
 from leads.models import Lead
 from reporting import params, selectors
-from reporting.lately import Lately
+from reporting.lately import Lately, count_lately
+from reporting.leaks.finder.facts import Terms
 from reporting.leaks.finder.findings import Finding, Page
 from reporting.leaks.finder.registry import FALSE_ALARMS, Leaks
 from reporting.leaks.kept import leaks_lately
@@ -282,24 +283,27 @@ def settings(request: TenantRequest) -> HttpResponse:
 # --- The leads behind a finding ----------------------------------------------------------------------------
 
 
-def _asked_leads(request: TenantRequest) -> tuple[Asked, Any, dict[str, str]]:
+def _asked_leads(request: TenantRequest) -> tuple[Asked, Any, dict[str, str], Terms]:
     asked = asked_of(request)
     chosen = {name: asked.query[name] for name in BEHIND if asked.query.get(name)}
-    found = behind(asked.question, chosen, terms=leak_terms().terms, now=asked.now)
-    return asked, found, chosen
+    terms = leak_terms().terms
+    return asked, behind(asked.question, chosen, terms=terms, now=asked.now), chosen, terms
 
 
 @require_safe
 @member_required(*READERS)
 def leak_leads(request: TenantRequest) -> HttpResponse:
     """GET /leaks/leads: exactly the leads that a finding counts."""
-    asked, found, chosen = _asked_leads(request)
+    asked, found, chosen, terms = _asked_leads(request)
+    question = asked.question
+    count = count_lately("leaks", (question, chosen, terms), found, now=asked.now, seen_by=question.seen_by)
     page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=("-started_at", "-id"))
     names = selectors.load_names()
     context = {
         "crumbs": [{"label": "Leaks", "url": asked.link("leaks")}, {"label": "Leads"}],
-        "count": found.count(),
-        "period": period_text(asked.question),
+        "count": count.value,
+        "as_of": count.before(asked.now),
+        "period": period_text(question),
         "chosen": _words(asked, chosen, names),
         "rows": _rows(page.rows, names),
         "csv_url": asked.link("leak_leads_csv", **chosen),
@@ -312,7 +316,7 @@ def leak_leads(request: TenantRequest) -> HttpResponse:
 @member_required(*READERS)
 def leak_leads_file(request: TenantRequest) -> HttpResponse:
     """GET /leaks/leads.csv, .xlsx: the same as a file."""
-    asked, found, _ = _asked_leads(request)
+    asked, found, _, _ = _asked_leads(request)
     head = ["Lead", "Company", "MQL", "Source", "Owner", "First touch", "Attempts", "Answer", "Reason"]
     rows = found.order_by("-started_at", "-id")[: MOST_LINES + 1].iterator(chunk_size=CHUNK)
     lines = cut_at(_lines(rows, selectors.load_names()), MOST_LINES)

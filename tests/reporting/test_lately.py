@@ -234,3 +234,25 @@ def test_the_page_and_the_call_say_of_when_they_are(
     assert call() == call()
     if name in ("pipeline", "volume"):  # a manager sees a part of these
         assert words not in page("manager") + page("manager")
+
+
+@pytest.mark.parametrize("path", ["volume/leads", "leaks/leads", "kpis/leads?which=young"])
+def test_a_long_list_s_number_is_kept_and_the_page_says_of_when(
+    in_acme: Org, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    at = database_clock() - timedelta(days=4)
+
+    def page(who: str = "marketing", path: str = path) -> tuple[int, bool]:
+        answer = browser(getattr(in_acme, who)).get(f"/{path}")
+        assert answer.status_code == 200
+        return answer.context["count"], "counted every ten minutes" in answer.content.decode()
+
+    add(in_acme, at)
+    assert (page(), page()) == ((1, False), (1, False))
+    monkeypatch.setattr("reporting.lately.LARGE", 1)
+    assert page() == (1, False)
+    add(in_acme, at)
+    assert page() == (1, True)
+    assert page("manager") == (2, False)  # who sees a part
+    if "kpis" not in path:  # another question
+        assert page(path=f"{path}?source=Webinar") == (2, False)
