@@ -35,6 +35,8 @@ from leads.models import Handoff
 from leads.services import mark_dirty
 from reporting import selectors
 from reporting.facts import TURN, drain_tenant, rebuild
+from reporting.leaks.counting import leaks_for
+from reporting.leaks.settings import leak_terms
 from reporting.models import HandoffFact
 from reporting.params import question_for_api
 from sla.models import Timer
@@ -261,6 +263,7 @@ def run(
         _measure_pages(big, tenth, requests, figures, floor, ratios)
         _measure_length(big, short, requests, figures, ratios)
         _compare_with_raw(big, now, figures, ratios)
+        figures["leaks_of_a_year_s"] = _leaks(big, now)
         share = min(changed, size // 12)
         for change in ("sources", "answers"):
             for what, days in (("a_month", 30), ("a_year", 364)):
@@ -334,6 +337,15 @@ def _compare_with_raw(company: Company, now: datetime, figures: Figures, ratios:
         figures["raw_sql_p50_ms"], _ = percentiles(times_of(raw, 5))
         figures["roll_ups_p50_ms"], _ = percentiles(times_of(rolled, 20))
     ratios["raw_sql_to_roll_ups"] = figures["raw_sql_p50_ms"] / figures["roll_ups_p50_ms"]
+
+
+def _leaks(company: Company, now: datetime) -> float:
+    """Seconds of the leak finder over a year, nothing kept: the middle of three."""
+    with tenant_scope(company.tenant_id):
+        tenant = Tenant.objects.get(id=company.tenant_id)
+        question = question_for_api({"period": "365d"}, tenant=tenant, now=now)
+        find = partial(leaks_for, question, now, chosen=leak_terms())
+        return percentiles(times_of(find, 3))[0] / 1_000
 
 
 def _refresh(company: Company, change: str, count: int, days: int, now: datetime) -> float:
