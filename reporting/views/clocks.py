@@ -172,14 +172,12 @@ def _excused_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]
 
 
 def _verdict_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]:
-    excused = keep.get("excused")
-    current = "" if keep.get("only") else keep.get("verdict", "")
+    kept = {name: keep.get(name) for name in ("excused", "hour", "response")}
+    current = keep.get("verdict", "")
     return [
         {
             "label": label.capitalize(),
-            "url": asked.link(
-                "compliance_leads", verdict=verdict or None, excused=excused, hour=keep.get("hour")
-            ),
+            "url": asked.link("compliance_leads", verdict=verdict or None, **kept),
             "current": verdict == current and not keep.get("only"),
         }
         for verdict, label in {"": "all", **_VERDICTS}.items()
