@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import time
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
@@ -72,6 +73,7 @@ class DigestSerializer(DigestNumbersSerializer):
     week = serializers.DateField(help_text="Its Monday.")
     first = serializers.DateField()
     last = serializers.DateField()
+    has_begun = serializers.BooleanField(help_text="false: a week to come, of which all counts are 0.")
     before = DigestNumbersSerializer(help_text="The week before.")
     overturned = serializers.IntegerField(help_text="Of the rejections, by disputes.")
     reasons = DigestReasonSerializer(many=True)
@@ -127,7 +129,9 @@ class DigestView(TenantAPIView):
         now = self.clock()
         _, told = services.due_week(services.mail_settings(), self.tenant, now)
         week = week_from(request.query_params.get("week", ""), default=told)
-        return Response(as_document(digest_of(self.tenant, week, now=now, reader=None)))
+        told_of_it = as_document(digest_of(self.tenant, week, now=now, reader=None))
+        today = now.astimezone(ZoneInfo(self.tenant.time_zone)).date()
+        return Response({**told_of_it, "has_begun": week <= today})
 
 
 class DigestSettingsView(TenantAPIView):

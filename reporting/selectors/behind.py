@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -93,10 +93,14 @@ def latest_clocks(found: QuerySet[TargetFact], question: Question, *, cursor: st
 
 
 def number_of_clocks(
-    question: Question, ground: Ground | None, *, now: datetime, verdict: Verdict | None = None
+    question: Question,
+    ground: Ground | None,
+    *,
+    now: datetime,
+    verdicts: Collection[Verdict] = tuple(Verdict),
 ) -> int | None:
-    """How many clocks a question is about, or those of a verdict, from roll-ups; None where those cannot
-    say. At most two queries."""
+    """How many clocks of these verdicts a question is about, from roll-ups; None where those cannot say. At
+    most two queries."""
     cube = cube_for(question, None, ground)
     if cube is None or question.ignore_pauses:
         return None
@@ -108,12 +112,12 @@ def number_of_clocks(
     }
     sums = cells(question, cube).aggregate(**{each: Sum(column) for each, column in columns.items()})
     counts = {each: sums[each] or 0 for each in columns}
-    if verdict is None:
-        return sum(counts.values())
-    if verdict in (Verdict.BROKEN, Verdict.RUNNING):
-        passed = facts(question).filter(has_passed(now)).count()
-        return counts[verdict] + (passed if verdict == Verdict.BROKEN else -passed)
-    return counts[verdict]
+    number = sum(counts[each] for each in verdicts)
+    is_late, is_running = Verdict.BROKEN in verdicts, Verdict.RUNNING in verdicts
+    if is_late == is_running:  # one that has passed is in either, or in neither
+        return number
+    passed = facts(question).filter(has_passed(now)).count()
+    return number + (passed if is_late else -passed)
 
 
 def any_excused(question: Question) -> bool:

@@ -110,13 +110,26 @@ def _behind(asked: Asked) -> tuple[Any, str]:
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
 
 
+#: What a rate is of, and what it leaves out, by their words in `_ONLY`.
+_OF_RATE: Final = {
+    "judged": (Verdict.KEPT, Verdict.BROKEN),
+    "left_out": (Verdict.RUNNING, Verdict.CALLED_OFF),
+}
+
+
 def _count(asked: Asked, found: QuerySet[TargetFact], keep: Mapping[str, str]) -> int:
     """How many clocks the list has: of the roll-ups, if they can say, as a year's are too many to count."""
-    number = None
-    if not keep.keys() - {"verdict"}:
-        verdict = Verdict(keep["verdict"]) if "verdict" in keep else None
-        ground = selectors.ground_of(asked.question)
-        number = selectors.number_of_clocks(asked.question, ground, now=asked.now, verdict=verdict)
+    verdicts: tuple[Verdict, ...] | None = None
+    if not keep:
+        verdicts = tuple(Verdict)
+    elif keep.keys() == {"verdict"}:
+        verdicts = (Verdict(keep["verdict"]),)
+    elif keep.keys() == {"only"}:
+        verdicts = _OF_RATE.get(keep["only"])
+    if verdicts is None:
+        return found.count()
+    ground = selectors.ground_of(asked.question)
+    number = selectors.number_of_clocks(asked.question, ground, now=asked.now, verdicts=verdicts)
     return found.count() if number is None else number
 
 

@@ -241,6 +241,9 @@ def test_the_digest_comes_as_a_file_and_a_week_to_come_is_told_as_one(scene: Org
     assert "This week has not begun" in reader.get("/digest?week=2090-01-02").content.decode()
     assert "has not begun" not in page.content.decode()
     assert browser(scene.reps[0]).get("/digest.csv").status_code == 403
+    for week, has_begun in (("2026-11-12", True), ("2090-01-02", False)):
+        call = Client().get(f"/api/v1/digest?week={week}", headers=scene.auth).json()
+        assert call["has_begun"] == has_begun
 
 
 @pytest.mark.parametrize("told", [None, WEEK - timedelta(days=14)])
