@@ -61,6 +61,10 @@ COUNTS_AS: Final[Mapping[Status, Verdict]] = {
     Status.CANCELLED: Verdict.CALLED_OFF,
 }
 
+#: The verdicts that a rate is of, and those that it leaves out.
+JUDGED: Final = (Verdict.KEPT, Verdict.BROKEN)
+LEFT_OUT: Final = (Verdict.RUNNING, Verdict.CALLED_OFF)
+
 #: Every target that a policy can have.
 TARGETS: Final = (*Target.values, *STAGE_TARGETS)
 #: Those that a report tells also where none of their clocks counts. The first leads: its course is drawn and

@@ -13,6 +13,8 @@ from django.db.models import Q, QuerySet, Sum, UUIDField, Value
 from leads.models import Assignment
 from reporting.measures import (
     ANSWERED,
+    JUDGED,
+    LEFT_OUT,
     NEVER,
     RESPONSES,
     Verdict,
@@ -61,15 +63,14 @@ def clocks_behind(
     if unanswered:
         found = found.filter(closed_at__isnull=True)
     if judged is not None:
-        of_rate, left_out = (Verdict.KEPT, Verdict.BROKEN), (Verdict.RUNNING, Verdict.CALLED_OFF)
-        found = found.filter(is_any(*(of_rate if judged else left_out)))
+        found = found.filter(is_any(*(JUDGED if judged else LEFT_OUT)))
     if response == NEVER.lower():
         # Recorded elsewhere, one may be on time without a known time: in the rate, and in no bar.
         found = found.filter(is_any(Verdict.BROKEN)).exclude(ANSWERED)
     elif response:
         place = list(RESPONSES).index(response)
         answered_in = range_of_response(ignore_pauses=question.ignore_pauses)
-        found = found.filter(is_any(Verdict.KEPT, Verdict.BROKEN), ANSWERED)
+        found = found.filter(is_any(*JUDGED), ANSWERED)
         found = found.alias(range=answered_in).filter(range=place)
     if excused is not None:
         others = is_any(*(each for each in Verdict if each != Verdict.BROKEN))

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from handoff import clocks
 from leads.models import Handoff, Lead
 from reporting import measures, params, selectors
-from reporting.measures import RESPONSES, Verdict
+from reporting.measures import JUDGED, LEFT_OUT, RESPONSES, Verdict
 from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, hour_text, period_text
 from sla import targets
@@ -110,13 +110,6 @@ def _behind(asked: Asked) -> tuple[Any, str]:
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
 
 
-#: What a rate is of, and what it leaves out, by their words in `_ONLY`.
-_OF_RATE: Final = {
-    "judged": (Verdict.KEPT, Verdict.BROKEN),
-    "left_out": (Verdict.RUNNING, Verdict.CALLED_OFF),
-}
-
-
 def _count(asked: Asked, found: QuerySet[TargetFact], keep: Mapping[str, str]) -> int:
     """How many clocks the list has: of the roll-ups, if they can say, as a year's are too many to count."""
     verdicts: tuple[Verdict, ...] | None = None
@@ -125,7 +118,7 @@ def _count(asked: Asked, found: QuerySet[TargetFact], keep: Mapping[str, str]) -
     elif keep.keys() == {"verdict"}:
         verdicts = (Verdict(keep["verdict"]),)
     elif keep.keys() == {"only"}:
-        verdicts = _OF_RATE.get(keep["only"])
+        verdicts = {"judged": JUDGED, "left_out": LEFT_OUT}.get(keep["only"])
     if verdicts is None:
         return found.count()
     ground = selectors.ground_of(asked.question)

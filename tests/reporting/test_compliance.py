@@ -142,7 +142,13 @@ def test_bars_days_and_small_charts_lead_to_exactly_their_clocks(week: Org, quer
     for number, way in told:
         behind = read(week.admin, way).context
         assert behind["count"] == len(behind["rows"]) == number, way
-    assert "The small charts as a table" in page.content.decode() or not steps
+    assert ("The small charts as a table" in page.content.decode()) == bool(steps)
+
+
+def test_the_small_charts_of_those_without_a_name_are_a_table_too(week: Org) -> None:
+    page = read(week.admin, by="campaign")
+    assert [(row["rate"].base, bool(row["steps"])) for row in page.context["rows"]] == [(4, True)]
+    assert "The small charts as a table" in page.content.decode()
 
 
 @pytest.mark.parametrize("layout", [rollups.LAYOUT, 0])
