@@ -104,9 +104,8 @@ def _behind(asked: Asked) -> tuple[Any, str]:
         response=response,
     )
     what = targets.label(target) if target else "All targets"
-    within = f"answered {RESPONSES[response]}" if response else ""
-    parts = (_VERDICTS.get(verdict, ""), _ONLY.get(only, ""), _EXCUSED.get(excused, ""), within)
-    said = [each for each in parts if each]
+    words = ((_VERDICTS, verdict), (_ONLY, only), (_EXCUSED, excused), (RESPONSES, response))
+    said = [known[word] for known, word in words if word in known]
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
 
 

@@ -175,6 +175,7 @@ def test_a_list_of_what_cannot_be_together_is_empty(week: Org) -> None:
 
 def test_a_list_of_a_bar_is_narrowed_to_a_verdict_within_it(week: Org) -> None:
     page = read(week.admin, "/compliance/leads?target=first_touch&response=never").context
+    assert page["title"] == "First touch: late without a known response time"
     tabs = {tab["label"]: read(week.admin, tab["url"]).context["count"] for tab in page["verdicts"]}
     assert (page["count"], tabs["All"], tabs["Late"], tabs["On time"]) == (1, 1, 1, 0)
 
