@@ -21,7 +21,7 @@ from reporting.outcomes.campaigns import (
     NEW,
     USUAL,
     Campaign,
-    new_campaigns,
+    new_campaigns_lately,
 )
 from web.api import TenantAPIView
 from web.openapi import PAGE_PARAMETERS, page_serializer
@@ -49,6 +49,10 @@ class CampaignSerializer(serializers.Serializer[Any]):
     usual = ReachedShareSerializer(help_text=f"Everything else that sales answered in {USUAL.days} days.")
 
 
+class CampaignsSerializer(page_serializer("CampaignPage", CampaignSerializer)):  # type: ignore[misc]
+    as_of = serializers.DateTimeField(help_text="When it was counted: at most ten minutes ago.")
+
+
 class CampaignsView(TenantAPIView):
     """GET reports/campaigns"""
 
@@ -64,7 +68,7 @@ class CampaignsView(TenantAPIView):
             f" fewer than {LEAST_USUAL} of everything else."
         ),
         parameters=PAGE_PARAMETERS,
-        responses=page_serializer("Campaigns", CampaignSerializer),
+        responses=CampaignsSerializer,
     )
     def get(self, request: Request) -> Response:
         known_query(request, "cursor", "limit")
@@ -73,12 +77,13 @@ class CampaignsView(TenantAPIView):
         if cursor:
             began_at, name = read_cursor(cursor, HandoffFact, _ORDER)
             behind = (began_at, name)
-        found = new_campaigns(now=self.clock(), most=size + 1, behind=behind)
-        page, following = found[:size], ""
-        if len(found) > size:
+        found = new_campaigns_lately(now=self.clock(), most=size + 1, behind=behind)
+        page, following = found.value[:size], ""
+        if len(found.value) > size:
             following = write_cursor([page[-1].began_at, page[-1].name])
         return Response(
             {
+                "as_of": found.at,
                 "results": [_campaign(each) for each in page],
                 "next": next_url(request._request, following),
             }

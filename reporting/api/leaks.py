@@ -100,7 +100,7 @@ class LeaksView(TenantAPIView):
         question = _question(self, request)
         chosen = leak_terms()
         kept = leaks_lately(question, now, chosen=chosen)
-        found = kept.leaks
+        found = kept.value
         return Response(
             {
                 "from": question.first,

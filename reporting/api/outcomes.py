@@ -16,10 +16,10 @@ from reporting import params
 from reporting.api.handoffs import ReachedShareSerializer, SpreadSerializer
 from reporting.definitions import BAND_LABELS, FOLLOWED
 from reporting.outcomes.comparing import Comparison
-from reporting.outcomes.pipeline import SPLITS, Worth, pipeline
+from reporting.outcomes.pipeline import SPLITS, Worth, pipeline_lately
 from reporting.outcomes.settings import RULES, Attribution, attribution, set_money
-from reporting.outcomes.since_start import FOLLOW, MONTH_DAYS, Span, since_start
-from reporting.outcomes.speed import speed
+from reporting.outcomes.since_start import FOLLOW, MONTH_DAYS, Span, since_start_lately
+from reporting.outcomes.speed import speed_lately
 from reporting.selectors.questions import KINDS
 from tenants.models import Tenant
 from web.api import TenantAPIView
@@ -70,6 +70,7 @@ class PipelineSerializer(serializers.Serializer[Any]):
     attribution = serializers.ChoiceField(choices=list(RULES))
     by = serializers.CharField(help_text="source or campaign.")
     kind = serializers.CharField(help_text="Deals of which handoffs: inbound, outbound or both.")
+    as_of = serializers.DateTimeField(help_text="When it was counted: at most ten minutes ago.")
     total = WorthSerializer()
     months = PipelineMonthSerializer(many=True)
     forecast = DealForecastSerializer()
@@ -112,6 +113,7 @@ class ComparisonsSerializer(serializers.Serializer[Any]):
 
 class SpeedSerializer(serializers.Serializer[Any]):
     follow = serializers.IntegerField(help_text="Days that each MQL is followed for.")
+    as_of = serializers.DateTimeField(help_text="When it was counted: at most ten minutes ago.")
     too_young = serializers.IntegerField(help_text="Left out.")
     without_clock = serializers.IntegerField(help_text="Touched, and nothing measured how soon: left out.")
     bands = BandSerializer(many=True)
@@ -147,6 +149,7 @@ class OutcomesSerializer(serializers.Serializer[Any]):
     began = serializers.DateField(allow_null=True, help_text="Of the first handoff here; null before it.")
     time_zone = serializers.CharField(help_text="Days are this zone's.")
     currency = serializers.CharField()
+    as_of = serializers.DateTimeField(help_text="When it was counted: at most ten minutes ago.")
     follow = serializers.IntegerField(help_text="Days that each MQL is followed for.")
     month_days = serializers.IntegerField(help_text="How long a month is; a week has 7 days.")
     before = SpanSerializer(allow_null=True, help_text="Imported history; null where there is none.")
@@ -182,16 +185,19 @@ class PipelineView(TenantAPIView):
     def get(self, request: Request) -> Response:
         known_query(request, *_PERIOD, "by", "rule", "kind")
         query = {name: str(value) for name, value in request.query_params.items()}
-        question = params.question_for_api(query, tenant=self.tenant, now=self.clock())
+        now = self.clock()
+        question = params.question_for_api(query, tenant=self.tenant, now=now)
         by = params.choice(query, "by", SPLITS, SPLITS[0])
         rule = params.choice(query, "rule", tuple(RULES), attribution())
-        found = pipeline(question, rule=rule, by=by, currency=self.tenant.currency)
+        kept = pipeline_lately(question, rule=rule, by=by, currency=self.tenant.currency, now=now)
+        found = kept.value
         return Response(
             {
                 "currency": self.tenant.currency,
                 "attribution": rule,
                 "by": by,
                 "kind": question.kind,
+                "as_of": kept.at,
                 "total": _worth(found.whole),
                 "months": [{"month": month, "open": one.as_dict()} for month, one in found.months],
                 "forecast": {
@@ -256,10 +262,12 @@ class SpeedView(TenantAPIView):
         now = self.clock()
         question = params.question_for_api(query, tenant=self.tenant, now=now)
         follow = int(params.choice(query, "follow", tuple(map(str, FOLLOWED)), "60"))
-        found = speed(question, now=now, follow=follow, is_whole=False)
+        kept = speed_lately(question, now=now, follow=follow, is_whole=False)
+        found = kept.value
         return Response(
             {
                 "follow": follow,
+                "as_of": kept.at,
                 "too_young": found.young,
                 "without_clock": found.unclocked,
                 "bands": [
@@ -303,9 +311,12 @@ class OutcomesView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         known_query(request)
-        found = since_start(zone=ZoneInfo(self.tenant.time_zone), now=self.clock())
+        tenant, now = self.tenant, self.clock()
+        kept = since_start_lately(zone=ZoneInfo(tenant.time_zone), currency=tenant.currency, now=now)
+        found = kept.value
         return Response(
             {
+                "as_of": kept.at,
                 "began": found.began,
                 "time_zone": self.tenant.time_zone,
                 "currency": self.tenant.currency,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -47,6 +47,7 @@ class VolumeSerializer(serializers.Serializer[Any]):
     by = serializers.ChoiceField(choices=list(_SPLITS))
     to = serializers.DateField()
     time_zone = serializers.CharField(help_text="Days are this zone's.")
+    as_of = serializers.DateTimeField(help_text="When it was counted: at most ten minutes ago.")
     total = VolumeCountsSerializer()
     groups = serializers.IntegerField(
         help_text=f"How many there are; results has the {_MOST} largest, and every month."
@@ -75,15 +76,18 @@ class VolumeView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         known_query(request, "by", *_NAMES)
-        query, question = _asked(self, request)
+        now = self.clock()
+        query, question = _asked(self, request, now)
         by = params.choice(query, "by", _SPLITS, _SPLITS[0])
-        rows = selectors.volume(question, by, names=selectors.load_names())
+        kept = selectors.volume_lately(question, by, names=selectors.load_names(), now=now)
+        rows = kept.value
         return Response(
             {
                 "by": by,
                 "from": question.first,
                 "to": question.last,
                 "time_zone": self.tenant.time_zone,
+                "as_of": kept.at,
                 "total": {"mqls": sum(row.mqls for row in rows), "won": sum(row.won for row in rows)},
                 "groups": len(rows),
                 "results": [
@@ -94,11 +98,11 @@ class VolumeView(TenantAPIView):
         )
 
 
-def _asked(view: TenantAPIView, request: Request) -> tuple[dict[str, str], selectors.Question]:
+def _asked(view: TenantAPIView, request: Request, now: datetime) -> tuple[dict[str, str], selectors.Question]:
     query = request.query_params.dict()
     if not any(query.get(name) for name in _PERIOD):
         query["period"] = "365d"
-    return query, params.question_for_api(query, tenant=view.tenant, now=view.clock(), rep="owner")
+    return query, params.question_for_api(query, tenant=view.tenant, now=now, rep="owner")
 
 
 def _key(key: object) -> str | None:
@@ -141,7 +145,7 @@ class VolumeLeadsView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         known_query(request, *_NAMES, "won", "cursor", "limit")
-        query, question = _asked(self, request)
+        query, question = _asked(self, request, self.clock())
         won = params.choice(query, "won", ("", "1"), "") == "1"
         order = ("-closed_at", "-id") if won else ("-started_at", "-id")
         rows, following = api_page(request, selectors.leads_behind(question, won=won), order=order)

@@ -20,9 +20,9 @@ from reporting.commitments.days import last_of
 from reporting.definitions import counted_as
 from reporting.kpis.catalog import ENGAGED_DAYS, ENGAGED_SAMPLE, OPPORTUNITY_DAYS
 from reporting.kpis.counted import Brought, Came, Closed, Cost, Engaged, Measured, Opened, Rows, Wins
-from reporting.kpis.kept import rows_lately
 from reporting.kpis.models import SourceCost
 from reporting.kpis.spans import Span, first_day
+from reporting.lately import lately
 from reporting.lead_rollups import BEYOND
 from reporting.reading import FOR_REPORTS
 from reporting.selectors.daily import daily_counts
@@ -30,6 +30,8 @@ from reporting.selectors.handoff_cells import HandoffGround, rows_of
 from reporting.selectors.questions import Question, midnight
 
 Costs = dict[tuple[date, str], Cost]  # by (month, source or campaign)
+#: MQLs of the months that are read, from which on what is counted of single rows is kept for some minutes.
+LARGE: Final = 50_000
 _SQL: Final = counted_as("sql", FOLLOWED_DAYS)
 
 
@@ -55,12 +57,15 @@ def measure(
         costs=costs,
         campaign_brought=_brought_by_campaign(spans[-1], zone, ground, by_campaign),
         campaign_costs=by_campaign,
-        rows=rows_lately(
+        rows=lately(
+            "kpis",
             (spans, zone.key, currency),
-            sum(of_day["mqls"] for of_day in counts.values()),
             lambda: _rows(spans, zone, currency, ground, now),
+            rows=sum(of_day["mqls"] for of_day in counts.values()),
             now=now,
-        ),
+            seen_by=None,
+            large=LARGE,
+        ).value,
     )
 
 

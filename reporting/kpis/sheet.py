@@ -76,7 +76,7 @@ class SourceLine:
 class Sheet:
     """All of them. sources: those with most MQLs, of `number` that there are. campaigns: likewise, of those
     that have a cost in these months. cost_months: that costs are told of. as_of: when what is counted of
-    single rows was counted (reporting.kpis.kept)."""
+    single rows was counted (reporting.kpis.measured)."""
 
     month: date
     last: date

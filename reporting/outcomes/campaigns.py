@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from notifications.context import Context, Row, register
 from notifications.outbox import Message, enqueue
+from reporting.lately import Lately, lately
 from reporting.leaks.finder.statistics import Group, Interval, wilson
 from reporting.outcomes.models import CampaignVerdict
 from tenants.bulk import fresh, insert_rows
@@ -98,7 +99,7 @@ having min(f.started_at) < %(began)s or (min(f.started_at) = %(began)s and f.cam
 """
 _USUAL: Final = """
 select count(*) filter (where decision = 'accepted'),
-    count(*) filter (where decision in ('accepted', 'rejected', 'nurture'))
+    count(*) filter (where decision in ('accepted', 'rejected', 'nurture')), count(*)
 from reporting_handofffact f
 where f.kind = 'inbound' and not f.is_history and f.started_at >= %(usual)s and f.started_at <= %(now)s
 """
@@ -110,16 +111,42 @@ def new_campaigns(
     """Those that began lately, the latest first; of these the ones behind (began_at, name), if that is said,
     and the first `most` alone.
     What is usual of each is the 90 days' answers without its own. Two queries."""
-    asked: dict[str, Any] = {"since": now - NEW, "usual": now - USUAL, "now": now, "most": most}
+    rows = _began(now, most, behind)
+    return _judged(rows, _usual(now)) if rows else []
+
+
+def new_campaigns_lately(
+    *, now: datetime, most: int | None = None, behind: tuple[datetime, str] | None = None
+) -> Lately[list[Campaign]]:
+    """The same, of many handoffs at most ten minutes old."""
+
+    def read() -> tuple[list[Campaign], int]:
+        usual = _usual(now)
+        return _judged(_began(now, most, behind), usual), usual[-1]
+
+    kept = lately("campaigns", (most, behind), read, rows=lambda found: found[1], now=now, seen_by=None)
+    return Lately(kept.value[0], kept.at)
+
+
+def _began(now: datetime, most: int | None, behind: tuple[datetime, str] | None) -> list[tuple[Any, ...]]:
+    asked: dict[str, Any] = {"since": now - NEW, "now": now, "most": most}
     if behind is not None:
         asked |= {"began": behind[0], "name": behind[1]}
     with connection.cursor() as cursor:
         cursor.execute(_NEW.format(behind=_BEHIND if behind else ""), asked)
-        rows = cursor.fetchall()
-        if not rows:
-            return []
-        cursor.execute(_USUAL, asked)
-        all_accepted, all_answered = cursor.fetchall()[0]
+        return cursor.fetchall()
+
+
+def _usual(now: datetime) -> tuple[int, int, int]:
+    """Accepted, answered, and all handoffs of USUAL days."""
+    with connection.cursor() as cursor:
+        cursor.execute(_USUAL, {"usual": now - USUAL, "now": now})
+        accepted, answered, handoffs = cursor.fetchall()[0]
+    return accepted, answered, handoffs
+
+
+def _judged(rows: Sequence[tuple[Any, ...]], usual: tuple[int, int, int]) -> list[Campaign]:
+    all_accepted, all_answered, _ = usual
     return [
         Campaign(
             name,

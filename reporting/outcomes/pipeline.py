@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from leads.models import Handoff, Opportunity
+from reporting.lately import Lately, lately
 from reporting.models import HandoffFact
 from reporting.selectors.questions import INBOUND, OUTBOUND, Question, in_sight
 
@@ -114,6 +115,11 @@ class Pipeline:
     number: int
     forecast: Forecast
 
+    @property
+    def deals(self) -> int:
+        """How many it is counted of."""
+        return self.whole.open.deals + self.whole.won.deals + self.whole.lost.deals
+
 
 def deals_of(question: Question) -> QuerySet[Opportunity]:
     """Every deal that the reader may see, of any time, of the kind of handoffs that is asked about. Those of
@@ -152,6 +158,33 @@ def pipeline(question: Question, *, rule: str, by: str, currency: str) -> Pipeli
         number=len(ordered),
         forecast=_forecast(question, rule, currency),
     )
+
+
+def pipeline_lately(
+    question: Question, *, rule: str, by: str, currency: str, now: datetime
+) -> Lately[Pipeline]:
+    """The same, of many deals at most ten minutes old."""
+    return lately(
+        "pipeline",
+        (question, rule, by, currency),
+        lambda: pipeline(question, rule=rule, by=by, currency=currency),
+        rows=lambda found: found.deals,
+        now=now,
+        seen_by=question.seen_by,
+    )
+
+
+def outbound_deals_lately(question: Question, *, among: int, now: datetime) -> int:
+    """`outbound_deals`, at most ten minutes old where they are looked for among many deals."""
+    found = lately(
+        "pipeline/outbound",
+        replace(question, kind=OUTBOUND),
+        lambda: outbound_deals(question),
+        rows=among,
+        now=now,
+        seen_by=question.seen_by,
+    )
+    return found.value
 
 
 def _together(rest: Sequence[Worth]) -> Worth:

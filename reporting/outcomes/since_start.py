@@ -19,6 +19,7 @@ from django.db.models import Min
 from reporting.baseline.models import Baseline
 from reporting.baseline.standing import standing
 from reporting.definitions import COUNTS, Share, Spread, counted_as
+from reporting.lately import Lately, lately
 from reporting.models import HandoffFact
 from reporting.selectors.questions import INBOUND, midnight
 
@@ -61,6 +62,11 @@ class SinceStart:
     weeks: list[Span]
     months: list[Span]
 
+    @property
+    def mqls(self) -> int:
+        """How many it is counted of; no two spans have the same."""
+        return sum(each.mqls for each in [*([self.before] if self.before else []), *self.weeks, *self.months])
+
 
 _SPANS: Final = """
 with span(name, first, until) as (values {spans}),
@@ -98,7 +104,25 @@ group by span.name
 
 def since_start(*, zone: ZoneInfo, now: datetime) -> SinceStart:
     """The spans that have begun, and what was before. Three queries."""
+    return _since_start(standing(), zone=zone, now=now)
+
+
+def since_start_lately(*, zone: ZoneInfo, currency: str, now: datetime) -> Lately[SinceStart]:
+    """The same, of many MQLs at most ten minutes old."""
     baseline = standing()
+    named = (baseline.id, baseline.first, baseline.last) if baseline else None
+    today = now.astimezone(zone).date()
+    return lately(
+        "outcomes",
+        (zone.key, currency, named, today),
+        lambda: _since_start(baseline, zone=zone, now=now),
+        rows=lambda found: found.mqls,
+        now=now,
+        seen_by=None,
+    )
+
+
+def _since_start(baseline: Baseline | None, *, zone: ZoneInfo, now: datetime) -> SinceStart:
     start = HandoffFact.objects.filter(is_history=False, kind=INBOUND).aggregate(at=Min("started_at"))["at"]
     began = start.astimezone(zone).date() if start else None
     days = (baseline.first, baseline.last + timedelta(days=1)) if baseline else (None, None)

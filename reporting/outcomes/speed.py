@@ -10,16 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any, Final
 
-from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from reporting.definitions import BAND_LABELS, BANDS, COUNTS, NEVER, counted_as
+from reporting.lately import Lately, lately
 from reporting.leaks.finder.statistics import Group
-from reporting.leaks.kept import KEPT_SECONDS, LARGE
 from reporting.outcomes import comparing
 from reporting.outcomes.comparing import Comparison, Moments, Slope, compare, slope_within
 from reporting.selectors.funnels import first_unfollowed
@@ -180,33 +178,19 @@ def speed(question: Question, *, now: datetime, follow: int, is_whole: bool = Tr
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What was found, and when it was counted."""
-
-    speed: Speed
-    at: datetime
-
-
-def speed_lately(question: Question, *, now: datetime, follow: int) -> Kept:
+def speed_lately(question: Question, *, now: datetime, follow: int, is_whole: bool = True) -> Lately[Speed]:
     """The same, in large organisations at most ten minutes old: every MQL of a year is followed for it, and
-    what its criteria said is read.
-
-    A reader who sees only part of the organisation is always answered anew, as with the leaks.
-    """
-    if question.seen_by is not None:
-        return Kept(speed(question, now=now, follow=follow), now)
+    what its criteria said is read."""
     money = Tenant.objects.filter(id=current_tenant_id()).values_list("currency", flat=True).get()
     today = now.astimezone(question.zone).date()
-    asked = repr((current_tenant_id(), question, follow, money, today))
-    key = f"speed:{sha256(asked.encode()).hexdigest()}"
-    kept: Kept | None = cache.get(key)
-    if kept is not None and kept.at <= now:
-        return kept
-    kept = Kept(speed(question, now=now, follow=follow), now)
-    if kept.speed.leads + kept.speed.unclocked >= LARGE:
-        cache.set(key, kept, KEPT_SECONDS)
-    return kept
+    return lately(
+        "speed",
+        (question, follow, is_whole, money, today),
+        lambda: speed(question, now=now, follow=follow, is_whole=is_whole),
+        rows=lambda found: found.leads + found.unclocked,
+        now=now,
+        seen_by=question.seen_by,
+    )
 
 
 def _groups(parts: Iterable[dict[str, Came]], outcome: str) -> dict[str, Group]:

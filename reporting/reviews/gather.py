@@ -309,7 +309,7 @@ def _disputes(feedback: Feedback) -> Table:
 
 def leaks(question: Question, now: datetime, most: int = MOST_LEAKS) -> Section:
     """The largest leaks that are beyond chance."""
-    found = leaks_lately(question, now, chosen=leak_terms()).leaks
+    found = leaks_lately(question, now, chosen=leak_terms()).value
     rows: list[list[Cell]] = [
         [
             each.title,

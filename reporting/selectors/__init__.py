@@ -29,7 +29,7 @@ from reporting.selectors.questions import (
 )
 from reporting.selectors.rejected import REJECTION_SPLITS, ReasonRow, Rejections, rejections
 from reporting.selectors.rolled import Ground, ground_of
-from reporting.selectors.volumes import Volume, leads_behind, volume
+from reporting.selectors.volumes import Volume, leads_behind, volume, volume_lately
 
 __all__ = [
     "CLOCKS",
@@ -87,4 +87,5 @@ __all__ = [
     "stages_with_shares",
     "stories",
     "volume",
+    "volume_lately",
 ]

@@ -12,6 +12,7 @@ from django.db.models import Count, F, QuerySet
 from django.db.models.functions import TruncMonth
 
 from leads.models import Handoff
+from reporting.lately import Lately, lately
 from reporting.selectors.names import Names
 from reporting.selectors.questions import Question, in_sight
 
@@ -26,21 +27,54 @@ class Volume:
     won: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """By key: a source, the first day of a month, or an owner."""
+
+    mqls: Counter[Any]
+    won: Counter[Any]
+
+    @property
+    def rows(self) -> int:
+        return self.mqls.total() + self.won.total()
+
+
 def volume(question: Question, by: str, *, names: Names) -> list[Volume]:
     """MQLs that started and deals that were won in the period, by "source", "month" or "owner"; two queries.
 
     A deal counts in the period in which it was won, whenever its lead came. Imported history counts,
     drills do not.
     """
+    return _rows(_counted(question, by), by, names)
+
+
+def volume_lately(question: Question, by: str, *, names: Names, now: datetime) -> Lately[list[Volume]]:
+    """The same, of many handoffs at most ten minutes old, with the names of now."""
+    kept = lately(
+        "volume",
+        (question, by),
+        lambda: _counted(question, by),
+        rows=lambda found: found.rows,
+        now=now,
+        seen_by=question.seen_by,
+    )
+    return Lately(_rows(kept.value, by, names), kept.at)
+
+
+def _counted(question: Question, by: str) -> _Counted:
     started = _handoffs(question).filter(started_at__gte=question.start, started_at__lt=question.end)
     won = _handoffs(question).filter(
         outcome=Handoff.Outcome.WON, closed_at__gte=question.start, closed_at__lt=question.end
     )
-    mqls, deals = (
+    return _Counted(
         Counter(_count_by(started, by, "started_at", question)),
         Counter(_count_by(won, by, "closed_at", question)),
     )
-    rows = [Volume(key, _volume_name(by, key, names), mqls[key], deals[key]) for key in {*mqls, *deals}]
+
+
+def _rows(found: _Counted, by: str, names: Names) -> list[Volume]:
+    mqls, won = found.mqls, found.won
+    rows = [Volume(key, _volume_name(by, key, names), mqls[key], won[key]) for key in {*mqls, *won}]
     if by == "month":
         return sorted(rows, key=lambda row: str(row.key))
     return sorted(rows, key=lambda row: (-row.mqls, -row.won, row.name.casefold()))

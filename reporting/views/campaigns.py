@@ -32,7 +32,9 @@ _LOOKS: Final = {
 @member_required(Role.MARKETING, Role.MANAGER, Role.EXECUTIVE)
 def campaigns(request: TenantRequest) -> HttpResponse:
     """GET /campaigns: the campaigns of the last 14 days: usable, not usable, too early."""
-    found = judged.new_campaigns(now=database_clock(), most=SHOWN + 1)
+    now = database_clock()
+    kept = judged.new_campaigns_lately(now=now, most=SHOWN + 1)
+    found = kept.value
     context = {
         "crumbs": [
             {"label": "Insight"},
@@ -40,6 +42,7 @@ def campaigns(request: TenantRequest) -> HttpResponse:
             {"label": "New campaigns"},
         ],
         "rows": [_row(each) for each in found[:SHOWN]],
+        "as_of": kept.before(now),
         "is_cut": len(found) > SHOWN,
         "days": judged.NEW.days,
         "usual_days": judged.USUAL.days,

@@ -17,9 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import ValidationFailed
 from leads.models import Lead
 from reporting import params, selectors
+from reporting.lately import Lately, count_lately
+from reporting.leaks.finder.facts import Terms
 from reporting.leaks.finder.findings import Finding, Page
 from reporting.leaks.finder.registry import FALSE_ALARMS, Leaks
-from reporting.leaks.kept import Kept, leaks_lately
+from reporting.leaks.kept import leaks_lately
 from reporting.leaks.rows import BEHIND, behind
 from reporting.leaks.settings import LIMITS, LeakTerms, leak_terms, set_leak_terms
 from reporting.models import HandoffFact
@@ -99,7 +101,7 @@ def asked_of(request: TenantRequest) -> Asked:
 def headline(request: TenantRequest) -> tuple[Finding, ...]:
     """The findings of the page, for a mail."""
     asked = asked_of(request)
-    return leaks_lately(asked.question, asked.now, chosen=leak_terms()).leaks.findings
+    return leaks_lately(asked.question, asked.now, chosen=leak_terms()).value.findings
 
 
 def card(asked: Asked, role: Role | str) -> dict[str, Any]:
@@ -108,10 +110,10 @@ def card(asked: Asked, role: Role | str) -> dict[str, Any]:
     return _card(asked, leaks_lately(asked.question, asked.now, chosen=chosen), chosen, role)
 
 
-def _card(asked: Asked, kept: Kept, chosen: LeakTerms, role: Role | str) -> dict[str, Any]:
-    leaks = kept.leaks
+def _card(asked: Asked, kept: Lately[Leaks], chosen: LeakTerms, role: Role | str) -> dict[str, Any]:
+    leaks = kept.value
     return {
-        "as_of": kept.at if kept.at < asked.now else None,
+        "as_of": kept.before(asked.now),
         "findings": [_shown(asked, finding, role) for finding in leaks.findings],
         "leads": leaks.leads,
         "followed": leaks.followed,
@@ -186,7 +188,7 @@ def _page(request: TenantRequest, form: LeakTermsForm | None = None) -> HttpResp
             {"label": "Leaks"},
         ],
         "leaks": _card(asked, kept, chosen, request.member.role),
-        "filters": _filters(asked, kept.leaks),
+        "filters": _filters(asked, kept.value),
         "csv_url": asked.link("leaks_csv"),
         "form": form,
         "terms": chosen,
@@ -254,7 +256,7 @@ def leaks_file(request: TenantRequest) -> HttpResponse:
             each.evidence,
             each.method,
         ]
-        for rank, each in enumerate(kept.leaks.findings, start=1)
+        for rank, each in enumerate(kept.value.findings, start=1)
     ]
     return table_file(request, file_name(asked, "leaks"), head, lines)
 
@@ -281,24 +283,27 @@ def settings(request: TenantRequest) -> HttpResponse:
 # --- The leads behind a finding ----------------------------------------------------------------------------
 
 
-def _asked_leads(request: TenantRequest) -> tuple[Asked, Any, dict[str, str]]:
+def _asked_leads(request: TenantRequest) -> tuple[Asked, Any, dict[str, str], Terms]:
     asked = asked_of(request)
     chosen = {name: asked.query[name] for name in BEHIND if asked.query.get(name)}
-    found = behind(asked.question, chosen, terms=leak_terms().terms, now=asked.now)
-    return asked, found, chosen
+    terms = leak_terms().terms
+    return asked, behind(asked.question, chosen, terms=terms, now=asked.now), chosen, terms
 
 
 @require_safe
 @member_required(*READERS)
 def leak_leads(request: TenantRequest) -> HttpResponse:
     """GET /leaks/leads: exactly the leads that a finding counts."""
-    asked, found, chosen = _asked_leads(request)
+    asked, found, chosen, terms = _asked_leads(request)
+    question = asked.question
+    count = count_lately("leaks", (question, chosen, terms), found, now=asked.now, seen_by=question.seen_by)
     page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=("-started_at", "-id"))
     names = selectors.load_names()
     context = {
         "crumbs": [{"label": "Leaks", "url": asked.link("leaks")}, {"label": "Leads"}],
-        "count": found.count(),
-        "period": period_text(asked.question),
+        "count": count.value,
+        "as_of": count.before(asked.now),
+        "period": period_text(question),
         "chosen": _words(asked, chosen, names),
         "rows": _rows(page.rows, names),
         "csv_url": asked.link("leak_leads_csv", **chosen),
@@ -311,7 +316,7 @@ def leak_leads(request: TenantRequest) -> HttpResponse:
 @member_required(*READERS)
 def leak_leads_file(request: TenantRequest) -> HttpResponse:
     """GET /leaks/leads.csv, .xlsx: the same as a file."""
-    asked, found, _ = _asked_leads(request)
+    asked, found, _, _ = _asked_leads(request)
     head = ["Lead", "Company", "MQL", "Source", "Owner", "First touch", "Attempts", "Answer", "Reason"]
     rows = found.order_by("-started_at", "-id")[: MOST_LINES + 1].iterator(chunk_size=CHUNK)
     lines = cut_at(_lines(rows, selectors.load_names()), MOST_LINES)

@@ -58,9 +58,9 @@ def pipeline(request: TenantRequest) -> HttpResponse:
     forecasts against what came."""
     given, rule = _asked(request)
     asked, currency = given.asked, request.tenant.currency
-    found = deals.pipeline(given.question, rule=rule, by=asked.by, currency=currency)
-    whole = found.whole
-    outbound = deals.outbound_deals(given.question)
+    kept = deals.pipeline_lately(given.question, rule=rule, by=asked.by, currency=currency, now=asked.now)
+    found, whole = kept.value, kept.value.whole
+    outbound = deals.outbound_deals_lately(given.question, among=found.deals, now=asked.now)
     context = {
         "asked": asked,
         "title": "Pipeline and revenue",
@@ -71,6 +71,7 @@ def pipeline(request: TenantRequest) -> HttpResponse:
         "kind_note": _kind_note(given.question.kind, outbound),
         "hidden": [(name, asked.query[name]) for name in ("by", "rule") if asked.query.get(name)],
         "csv_url": asked.link("pipeline_csv", by=asked.by),
+        "as_of": kept.before(asked.now),
         "currency": currency,
         "rule": Attribution(rule).label,
         "rule_words": rule_words(rule),
@@ -84,7 +85,7 @@ def pipeline(request: TenantRequest) -> HttpResponse:
         ],
         "is_usual": rule == attribution(),
         "may_set": request.member.role == Role.ADMIN,
-        "empty": not (whole.open.deals or whole.won.deals or whole.lost.deals),
+        "empty": not found.deals,
         "cells": _cells(asked, whole),
         "months": [
             {

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from reporting.outcomes.since_start import FOLLOW, MONTH_DAYS, Span, since_start
+from reporting.outcomes.since_start import FOLLOW, MONTH_DAYS, Span, since_start, since_start_lately
 from reporting.views.pipeline import READERS
 from tenants.auth import member_required
 from tenants.clock import database_clock
@@ -23,7 +23,9 @@ from web.table_files import table_file
 @member_required(*READERS)
 def outcomes(request: TenantRequest) -> HttpResponse:
     """GET /outcomes: the first four weeks, and months two to six, against what was before."""
-    found = since_start(zone=ZoneInfo(request.tenant.time_zone), now=database_clock())
+    tenant, now = request.tenant, database_clock()
+    kept = since_start_lately(zone=ZoneInfo(tenant.time_zone), currency=tenant.currency, now=now)
+    found = kept.value
     before = [(found.before, "")] if found.before else []
     context = {
         "crumbs": [
@@ -32,6 +34,7 @@ def outcomes(request: TenantRequest) -> HttpResponse:
             {"label": "Since the start"},
         ],
         "found": found,
+        "as_of": kept.before(now),
         "weeks": [*before, *((each, _leads_of(each, 7)) for each in found.weeks)],
         "months": [*before, *((each, _leads_of(each, MONTH_DAYS)) for each in found.months)],
         "currency": request.tenant.currency,

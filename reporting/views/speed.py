@@ -42,7 +42,7 @@ def speed(request: TenantRequest) -> HttpResponse:
     asked, question = given.asked, given.question
     ground = selectors.handoff_ground(question)
     kept = worth.speed_lately(question, now=asked.now, follow=follow)
-    found = kept.speed
+    found = kept.value
     times = selectors.response_times(question, now=asked.now, ground=ground)
     offered = selectors.handoff_choices(question, ground)
     names = selectors.load_names(offered.tiers)
@@ -68,7 +68,7 @@ def speed(request: TenantRequest) -> HttpResponse:
         ],
         "empty": not times.whole.all["mqls"],
         "ahead": asked.ahead,
-        "as_of": kept.at if kept.at < asked.now else None,
+        "as_of": kept.before(asked.now),
         "young": found.young,
         "young_url": asked.link("funnel_leads", by=None, follow=str(follow)) + "&stage=young",
         "unclocked": found.unclocked,

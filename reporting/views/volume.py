@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from leads.models import Handoff
 from reporting import params, selectors
+from reporting.lately import count_lately
 from reporting.views.asked import Asked, address, file_name, period_text, periods_of
 from reporting.views.clocks import MOST_LINES, PAGE_SIZE
 from tenants.auth import member_required
@@ -55,7 +56,8 @@ def volume(request: TenantRequest) -> HttpResponse:
     """GET /volume: how many leads were handed over and how many were won, by source, month and owner."""
     asked, by = _volume_question(request)
     names = selectors.load_names()
-    rows = selectors.volume(asked.question, by, names=names)
+    kept = selectors.volume_lately(asked.question, by, names=names, now=asked.now)
+    rows = kept.value
     most = max((row.mqls for row in rows), default=0)
     chosen = params.period_name(asked.query)
     periods = periods_of(asked.query, asked.question)
@@ -64,6 +66,7 @@ def volume(request: TenantRequest) -> HttpResponse:
         "crumbs": [{"label": "Insight"}, {"label": "Volume"}],
         "period": period_text(asked.question),
         "ahead": asked.ahead,
+        "as_of": kept.before(asked.now),
         "periods": periods,
         "hidden": [
             (name, asked.query[name])
@@ -130,13 +133,16 @@ def _order(won: bool) -> tuple[str, str]:
 def volume_leads(request: TenantRequest) -> HttpResponse:
     """GET /volume/leads: the leads behind a number of the volume page."""
     asked, won, found = _leads_asked(request)
+    question = asked.question
+    count = count_lately("volume", (question, won), found, now=asked.now, seen_by=question.seen_by)
     page = page_of(found, cursor=asked.query.get("cursor", ""), size=PAGE_SIZE, order=_order(won))
     names = selectors.load_names()
     context = {
         "title": "Won leads" if won else "MQLs",
         "crumbs": [{"label": "Volume", "url": address({}, "volume")}, {"label": "Leads"}],
-        "count": found.count(),
-        "period": period_text(asked.question),
+        "count": count.value,
+        "as_of": count.before(asked.now),
+        "period": period_text(question),
         "chosen": [each for each in _chosen_volume(asked, names) if each],
         "rows": page.rows,
         "csv_url": _volume_link(asked, "volume_leads_csv", won="1" if won else None),

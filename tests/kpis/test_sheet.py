@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from leads.models import Engagement, Handoff, Lead, Opportunity
 from leads.services import mark_dirty
-from reporting.kpis import kept
+from reporting.kpis import measured
 from reporting.kpis.sheet import Line, Sheet, sheet_of
 from reporting.models import KpiTarget, RollUpState, SourceCost
 from tests.commitments.scenes import drain, mql, promise
@@ -435,7 +435,7 @@ def test_a_large_organisation_keeps_what_is_counted_of_rows_for_ten_minutes_and_
     win(in_acme, at(10, 1), at(10, 20), amount=300)
     drain(in_acme)
     assert line(read(), "deal_size").reading.base == 2  # a small one is read anew each time
-    monkeypatch.setattr(kept, "LARGE", 2)
+    monkeypatch.setattr(measured, "LARGE", 2)
     first = read()
     win(in_acme, at(10, 1), at(10, 20), amount=500)
     drain(in_acme)
@@ -456,7 +456,7 @@ def test_the_page_and_the_call_say_when_it_was_counted(
     words = "counted every ten minutes"
     assert words not in _page(in_acme)
     assert Client().get("/api/v1/reports/kpis", headers=headers).json()["as_of"] == "2026-11-17T09:00:00Z"
-    monkeypatch.setattr(kept, "LARGE", 1)
+    monkeypatch.setattr(measured, "LARGE", 1)
     read(moment=now - timedelta(minutes=5))
     assert words in _page(in_acme)
     assert Client().get("/api/v1/reports/kpis", headers=headers).json()["as_of"] == "2026-11-17T08:55:00Z"

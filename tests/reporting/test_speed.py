@@ -181,11 +181,11 @@ def test_a_large_organisation_is_counted_every_ten_minutes_and_the_page_says_of_
     hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at + timedelta(minutes=10))
     drain_tenant(in_acme.id)
     question = Question(zone=ZoneInfo("Europe/Berlin"), first=at.date(), last=now.date())
-    monkeypatch.setattr("reporting.outcomes.speed.LARGE", 1)
+    monkeypatch.setattr("reporting.lately.LARGE", 1)
 
     def told(moment: datetime, **changes: Any) -> tuple[int, datetime]:
         found = speed_lately(replace(question, **changes), now=moment, follow=60)
-        return found.speed.leads + found.speed.unclocked, found.at
+        return found.value.leads + found.value.unclocked, found.at
 
     assert told(now) == (1, now)
     hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at + timedelta(minutes=20))
@@ -211,7 +211,7 @@ def test_a_small_organisation_is_always_counted_anew(in_acme: Org) -> None:
         hand_over(in_acme, at=at, owner=in_acme.reps[0], touched=at + timedelta(minutes=10))
         drain_tenant(in_acme.id)
         found = speed_lately(question, now=now, follow=60)
-        assert (found.speed.leads + found.speed.unclocked, found.at) == (number, now)
+        assert (found.value.leads + found.value.unclocked, found.at) == (number, now)
 
 
 def test_every_number_of_the_bands_leads_to_exactly_its_leads(in_acme: Org) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from leads.models import Lead
-from reporting.leaks import kept
+from reporting import lately
 from reporting.leaks.settings import LeakTerms, leak_terms
 from reporting.models import HandoffFact
 from tenants.clock import database_clock
@@ -200,7 +200,7 @@ def test_nothing_before_the_period_counts_as_its_leads(acme: Org) -> None:
 def test_a_large_organisation_s_findings_are_kept_for_some_minutes_and_say_of_when(
     acme: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "LARGE", 100)
+    monkeypatch.setattr(lately, "LARGE", 100)
     now = leaking(acme)
     client = browser(acme.marketing)
     first = client.get("/leaks?period=365d")
