@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from threading import Event
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg2
 from django.db import connection
-from psycopg2 import InterfaceError
 
 from tenants.context import tenant_scope
 
@@ -22,12 +23,13 @@ def beside(tenant_id: UUID, work: Callable[[], object]) -> Iterator[None]:
     """Carry out `work` in this tenant's scope while the block runs in the caller's. When this ends, so has
     the work: committed, or taken back where it raised or the block did.
 
-    Raises what the work raised, at once: the block's statement is cancelled. Where the block raises, so is
-    the work's. A work that was done by then stays committed.
+    Raises what the work raised, at once: the block's statement is cancelled, or its next. Where the block
+    raises, or whoever waits for the work is interrupted, so is the work's. A work that was done by then stays
+    committed.
     """
     its: list[Any] = []
     failures: list[BaseException] = []
-    ours = connection.connection
+    ours, is_over = connection.connection, Event()
 
     def run() -> None:
         try:
@@ -36,7 +38,11 @@ def beside(tenant_id: UUID, work: Callable[[], object]) -> Iterator[None]:
                 work()
         except BaseException as error:
             failures.append(error)
-            ours.cancel()  # before this has ended, so that nothing after the block is cancelled
+            # Again and again: the block may be between two statements. All before this ends, for which the
+            # caller waits, so that nothing after the block is cancelled.
+            while not is_over.is_set():
+                _cancel(ours)
+                is_over.wait(_PAUSE)
             raise
         finally:
             connection.close()
@@ -44,15 +50,22 @@ def beside(tenant_id: UUID, work: Callable[[], object]) -> Iterator[None]:
     with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
         task = pool.submit(run)
         try:
-            yield
+            try:
+                yield
+            finally:
+                is_over.set()
+            task.result()
         except BaseException:
             failed_first = bool(failures)
             while not task.done():
                 for each in its:
-                    with suppress(InterfaceError):  # it was closed meanwhile
-                        each.cancel()
+                    _cancel(each)
                 wait([task], timeout=_PAUSE)
             if failed_first:
                 raise failures[0] from None
             raise
-        task.result()
+
+
+def _cancel(its: Any) -> None:
+    with suppress(psycopg2.Error):  # it was closed meanwhile, or the server cannot be told now
+        its.cancel()

@@ -61,6 +61,10 @@ COUNTS_AS: Final[Mapping[Status, Verdict]] = {
     Status.CANCELLED: Verdict.CALLED_OFF,
 }
 
+#: The verdicts that a rate is of, and those that it leaves out.
+JUDGED: Final = (Verdict.KEPT, Verdict.BROKEN)
+LEFT_OUT: Final = (Verdict.RUNNING, Verdict.CALLED_OFF)
+
 #: Every target that a policy can have.
 TARGETS: Final = (*Target.values, *STAGE_TARGETS)
 #: Those that a report tells also where none of their clocks counts. The first leads: its course is drawn and
@@ -81,15 +85,15 @@ RANGES: Final = (
 NEVER: Final = "Never"
 #: The same as an address names them: the upper end in seconds, `longer` and `never`; and in words.
 RESPONSES: Final[Mapping[str, str]] = {
-    "300": "under 5 min",
-    "900": "5 to 15 min",
-    "1800": "15 to 30 min",
-    "3600": "30 to 60 min",
-    "7200": "1 to 2 h",
-    "14400": "2 to 4 h",
-    "28800": "4 to 8 h",
-    "longer": "8 h or more",
-    "never": "never",
+    "300": "answered in under 5 min",
+    "900": "answered in 5 to 15 min",
+    "1800": "answered in 15 to 30 min",
+    "3600": "answered in 30 to 60 min",
+    "7200": "answered in 1 to 2 h",
+    "14400": "answered in 2 to 4 h",
+    "28800": "answered in 4 to 8 h",
+    "longer": "answered in 8 h or more",
+    "never": "late without a known response time",
 }
 
 #: Sizes of companies by employees: slug, how it is called, and the first number that is too many (the last

@@ -161,7 +161,6 @@ urlpatterns = [
     path("baseline/<uuid:baseline_id>/count", baseline.count, name="baseline_count"),
     path("outcomes", since_start.outcomes, name="outcomes"),
     *file_paths("outcomes", since_start.outcomes_file, "outcomes"),
-    # Mails on a schedule.
     # Mails on a schedule, and who looks.
     path("adoption", adoption.adoption_page, name="adoption"),
     *file_paths("adoption", adoption.adoption_file, "adoption"),

@@ -263,7 +263,7 @@ class ComplianceClocksView(TenantAPIView):
                 enum=list(RESPONSES),
                 description=(
                     "Met or missed, with a response time in this range: its upper end in working seconds."
-                    " longer: of 8 h or more. never: not answered."
+                    " longer: of 8 h or more. never: missed without a response time."
                 ),
             ),
             *PAGE_PARAMETERS,

@@ -111,12 +111,12 @@ def _tallies(question: Question, terms: Terms, now: datetime) -> Iterable[tuple[
                 continue
             tally = Tally(*map(int, numbers))
             for table, places in _SCANS[number][1].items():
-                cell = _cell(table, source, [each or "" for each in key], places, question)
+                cell = _cell(table, source, [each or "" for each in key], places)
                 if cell is not None:
                     yield table, cell, tally
 
 
-def _cell(table: str, source: str, key: list[str], places: tuple[int, ...], question: Question) -> Any:
+def _cell(table: str, source: str, key: list[str], places: tuple[int, ...]) -> Any:
     """The key of a cell as Facts has it; None where its dimension does not apply."""
     if table == "by_hour":
         local = datetime.fromisoformat(key[0])  # the wall clock of the question's zone, without one

@@ -13,6 +13,8 @@ from django.db.models import Q, QuerySet, Sum, UUIDField, Value
 from leads.models import Assignment
 from reporting.measures import (
     ANSWERED,
+    JUDGED,
+    LEFT_OUT,
     NEVER,
     RESPONSES,
     Verdict,
@@ -43,9 +45,9 @@ def clocks_behind(
     """The clocks that one number counts: exactly those, so that lists and numbers agree.
 
     answered: those with a response time. unanswered: those that somebody can still answer. judged: met or
-    missed, which a rate is of, or those that it leaves out.
-    excused: those that the second rate leaves out, or all others. response: judged ones whose response time
-    is in a range, by its name in RESPONSES.
+    missed, which a rate is of, or those that it leaves out. excused: those that the second rate leaves out,
+    or all others. response: a bar of the response times, by its name in RESPONSES: judged ones whose time is
+    in this range, or missed ones without any.
     """
 
     def is_any(*verdicts: Verdict) -> Q:
@@ -60,17 +62,16 @@ def clocks_behind(
         found = found.filter(ANSWERED)
     if unanswered:
         found = found.filter(closed_at__isnull=True)
-    if judged or response:
-        found = found.filter(is_any(Verdict.KEPT, Verdict.BROKEN))
-    elif judged is not None:
-        found = found.filter(is_any(Verdict.RUNNING, Verdict.CALLED_OFF))
-    if response:
-        if response == NEVER.lower():
-            found = found.exclude(ANSWERED)
-        else:
-            place = list(RESPONSES).index(response)
-            answered_in = range_of_response(ignore_pauses=question.ignore_pauses)
-            found = found.filter(ANSWERED).alias(range=answered_in).filter(range=place)
+    if judged is not None:
+        found = found.filter(is_any(*(JUDGED if judged else LEFT_OUT)))
+    if response == NEVER.lower():
+        # Recorded elsewhere, one may be on time without a known time: in the rate, and in no bar.
+        found = found.filter(is_any(Verdict.BROKEN)).exclude(ANSWERED)
+    elif response:
+        place = list(RESPONSES).index(response)
+        answered_in = range_of_response(ignore_pauses=question.ignore_pauses)
+        found = found.filter(is_any(*JUDGED), ANSWERED)
+        found = found.alias(range=answered_in).filter(range=place)
     if excused is not None:
         others = is_any(*(each for each in Verdict if each != Verdict.BROKEN))
         found = found.filter(

@@ -42,8 +42,7 @@ class HandoffGround:
 
 def handoff_ground(question: Question) -> HandoffGround | None:
     """What a question may be counted on; None where the organisation's roll-ups are not complete, and for
-    outbound handoffs. One
-    query."""
+    outbound handoffs. One query."""
     return answer(ask_handoff_ground(question))
 
 

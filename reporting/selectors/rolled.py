@@ -40,8 +40,7 @@ class Ground:
 
 def ground_of(question: Question) -> Ground | None:
     """What a question may be counted on; None where the organisation's roll-ups are not complete, and for
-    outbound handoffs. One
-    query."""
+    outbound handoffs. One query."""
     return answer(ask_ground(question))
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from handoff import clocks
 from leads.models import Handoff, Lead
 from reporting import measures, params, selectors
-from reporting.measures import RESPONSES, Verdict
+from reporting.measures import JUDGED, LEFT_OUT, RESPONSES, Verdict
 from reporting.models import TargetFact
 from reporting.views.asked import Asked, asked_by, file_name, hour_text, period_text
 from sla import targets
@@ -104,17 +104,9 @@ def _behind(asked: Asked) -> tuple[Any, str]:
         response=response,
     )
     what = targets.label(target) if target else "All targets"
-    within = f"answered {RESPONSES[response]}" if response else ""
-    parts = (_VERDICTS.get(verdict, ""), _ONLY.get(only, ""), _EXCUSED.get(excused, ""), within)
-    said = [each for each in parts if each]
+    words = ((_VERDICTS, verdict), (_ONLY, only), (_EXCUSED, excused), (RESPONSES, response))
+    said = [known[word] for known, word in words if word in known]
     return rows, f"{what}: {', '.join(said) or 'every clock'}"
-
-
-#: What a rate is of, and what it leaves out, by their words in `_ONLY`.
-_OF_RATE: Final = {
-    "judged": (Verdict.KEPT, Verdict.BROKEN),
-    "left_out": (Verdict.RUNNING, Verdict.CALLED_OFF),
-}
 
 
 def _count(asked: Asked, found: QuerySet[TargetFact], keep: Mapping[str, str]) -> int:
@@ -125,7 +117,7 @@ def _count(asked: Asked, found: QuerySet[TargetFact], keep: Mapping[str, str]) -
     elif keep.keys() == {"verdict"}:
         verdicts = (Verdict(keep["verdict"]),)
     elif keep.keys() == {"only"}:
-        verdicts = _OF_RATE.get(keep["only"])
+        verdicts = {"judged": JUDGED, "left_out": LEFT_OUT}.get(keep["only"])
     if verdicts is None:
         return found.count()
     ground = selectors.ground_of(asked.question)
@@ -185,14 +177,12 @@ def _excused_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]
 
 
 def _verdict_tabs(asked: Asked, keep: Mapping[str, str]) -> list[dict[str, Any]]:
-    excused = keep.get("excused")
-    current = "" if keep.get("only") else keep.get("verdict", "")
+    kept = {name: keep.get(name) for name in ("excused", "hour", "response")}
+    current = keep.get("verdict", "")
     return [
         {
             "label": label.capitalize(),
-            "url": asked.link(
-                "compliance_leads", verdict=verdict or None, excused=excused, hour=keep.get("hour")
-            ),
+            "url": asked.link("compliance_leads", verdict=verdict or None, **kept),
             "current": verdict == current and not keep.get("only"),
         }
         for verdict, label in {"": "all", **_VERDICTS}.items()

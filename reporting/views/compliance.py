@@ -53,6 +53,7 @@ def compliance(request: TenantRequest) -> HttpResponse:
     whole, course, groups, lead = report.whole, report.course, report.groups, report.lead
     drawn = f"{label(lead)} on time"
     told = selectors.shown(report, asked.by, find)
+    rows = [_row(asked, report, group, target) for group in told.groups]
     only_open = params.choice(asked.query, "breaches", ("open", "all"), "open") == "open"
     page = page_of(
         selectors.clocks_behind(question, now=now, verdict=Verdict.BROKEN, unanswered=only_open),
@@ -105,12 +106,12 @@ def compliance(request: TenantRequest) -> HttpResponse:
         "zone": question.zone.key.rpartition("/")[2].replace("_", " "),
         "heat": heat_of(asked, ground),
         "heat_title": _heat_title(lead),
-        "rows": [_row(asked, report, group, target) for group in told.groups],
+        "rows": rows,
         "others": None if told.others is None else _others(told, lead, target),
         "number": told.number,
         "find": find,
         "find_fields": find_fields(asked),
-        "with_steps": any(report.course.of_group),
+        "with_steps": any(row["steps"] for row in rows),
         "steps": [day_text(day) for day in course.labels[:: course.span]],
         "breaches": clock_rows(asked, page.rows, names),
         "only_open": only_open,

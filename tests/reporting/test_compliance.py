@@ -142,7 +142,42 @@ def test_bars_days_and_small_charts_lead_to_exactly_their_clocks(week: Org, quer
     for number, way in told:
         behind = read(week.admin, way).context
         assert behind["count"] == len(behind["rows"]) == number, way
-    assert "The small charts as a table" in page.content.decode() or not steps
+    assert ("The small charts as a table" in page.content.decode()) == bool(steps)
+
+
+def test_the_small_charts_of_those_without_a_name_are_a_table_too(week: Org) -> None:
+    page = read(week.admin, by="campaign")
+    assert [(row["rate"].base, bool(row["steps"])) for row in page.context["rows"]] == [(4, True)]
+    assert "The small charts as a table" in page.content.decode()
+
+
+@pytest.mark.parametrize("layout", [rollups.LAYOUT, 0])
+def test_clocks_recorded_elsewhere_are_behind_the_bars_that_count_them(week: Org, layout: int) -> None:
+    """Their working time is not known: on time they are in no bar, late they are in that of never."""
+    with week.scope():
+        known = TargetFact.objects.filter(target="first_touch", met_at__isnull=False)
+        assert set(known.values_list("verdict", flat=True)) == {"met", "missed"}
+        known.update(business_seconds=None)
+        rollups.rebuild(zone="Europe/Berlin")
+        RollUpState.objects.update(layout=layout)
+    bars = read(week.admin).context["bars"]
+    assert [bar["on_time"] + bar["late"] for bar in bars] == [0] * 8 + [2]
+    for bar in bars:
+        assert read(week.admin, bar["url"]).context["count"] == bar["on_time"] + bar["late"], bar
+
+
+def test_a_list_of_what_cannot_be_together_is_empty(week: Org) -> None:
+    ways = ("only=left_out&response=1800", "only=left_out&response=never", "verdict=met&response=never")
+    for way in ways:
+        answer = read(week.admin, f"/compliance/leads?target=first_touch&{way}")
+        assert (answer.context["count"], answer.context["rows"]) == (0, []), way
+
+
+def test_a_list_of_a_bar_is_narrowed_to_a_verdict_within_it(week: Org) -> None:
+    page = read(week.admin, "/compliance/leads?target=first_touch&response=never").context
+    assert page["title"] == "First touch: late without a known response time"
+    tabs = {tab["label"]: read(week.admin, tab["url"]).context["count"] for tab in page["verdicts"]}
+    assert (page["count"], tabs["All"], tabs["Late"], tabs["On time"]) == (1, 1, 1, 0)
 
 
 def test_of_thousands_of_campaigns_the_largest_are_told_and_the_others_together(
