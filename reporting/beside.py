@@ -45,6 +45,7 @@ def beside(tenant_id: UUID, work: Callable[[], object]) -> Iterator[None]:
         task = pool.submit(run)
         try:
             yield
+            task.result()  # in here: who breaks off while the work alone goes on does not wait for its end
         except BaseException:
             failed_first = bool(failures)
             while not task.done():
@@ -55,4 +56,3 @@ def beside(tenant_id: UUID, work: Callable[[], object]) -> Iterator[None]:
             if failed_first:
                 raise failures[0] from None
             raise
-        task.result()
