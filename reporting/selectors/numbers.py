@@ -14,7 +14,7 @@ from reporting.selectors.funnels import MOST_GROUPS, top_keys
 from reporting.selectors.handoff_cells import handoff_cube, handoff_ground
 from reporting.selectors.names import Names
 from reporting.selectors.questions import SPLITS, Question
-from reporting.selectors.rolled import Ground, count_cells, cube_for
+from reporting.selectors.rolled import Ground, count_cells, cube_for, found_keys
 from sla import targets as sla_targets
 
 #: Most points of the small chart of one row.
@@ -127,10 +127,12 @@ def report(
 
 def largest_groups(question: Question, by: str, ground: Ground | None, *, find: str = "") -> Largest | None:
     """The groups with the most handoffs, of a split that may have any number; None where it has no more than
-    are told one by one, and where roll-ups cannot tell. find: text that their names have. At most three
-    queries, of which an index alone answers the larger."""
+    are told one by one, and where roll-ups cannot tell. find: text that their names have: looked up among
+    the clocks, since one that started in the period may be of a handoff that did not. At most four queries;
+    an index alone answers the larger of those without `find`."""
     column = SPLITS[by][0]
-    if by not in ENDLESS or cube_for(question, column, ground) is None:
+    cube = cube_for(question, column, ground) if by in ENDLESS else None
+    if cube is None:
         return None
     of_handoffs = handoff_ground(question)
     if handoff_cube(question, {column}, of_handoffs) is None:
@@ -139,7 +141,7 @@ def largest_groups(question: Question, by: str, ground: Ground | None, *, find: 
     if number <= MOST_GROUPS:
         return None
     if find:
-        keys, number = top_keys(question, column, of_handoffs, find=find, most=MOST_GROUPS)
+        keys, number = found_keys(question, cube, find, most=MOST_GROUPS)
     return Largest(keys, number, is_found=bool(find))
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Lower, StrIndex, TruncDate
 
 from reporting.measures import has_passed, place_of, quantiles
 from reporting.models import RollUp, RollUpState
@@ -87,6 +87,18 @@ def cube_for(question: Question, column: str | None, ground: Ground | None) -> s
 def cells(question: Question, cube: str) -> QuerySet[RollUp]:
     """The cells of a cube that a question is about: whole weeks where it is drawn by week, else days."""
     return _cells(question, cube, _spans(question))
+
+
+def found_keys(question: Question, cube: str, find: str, *, most: int) -> tuple[list[Key], int]:
+    """The values of a cube of sources or campaigns whose names have this text, those with the most clocks,
+    and how many such values there are. At most two queries."""
+    place = StrIndex(Lower("value"), Lower(Value(find)))
+    found = cells(question, cube).alias(place=place).filter(place__gt=0).order_by().values("value")
+    clocks = Sum(F("kept") + F("broken") + F("running") + F("called_off"))
+    keys: list[Key] = [
+        row["value"] for row in found.annotate(clocks=clocks).order_by("-clocks", "value")[:most]
+    ]
+    return keys, len(keys) if len(keys) < most else found.distinct().count()
 
 
 def day_cells(question: Question, cube: str) -> QuerySet[RollUp]:

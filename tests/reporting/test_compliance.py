@@ -7,6 +7,7 @@ import io
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,13 +17,14 @@ from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from leads.models import Handoff
+from leads.services import mark_dirty
 from reporting import rollups
 from reporting.models import RollUpState, TargetFact
 from reporting.views import asked, volume
 from tenants.models import Member
 from tests.factories import POLICY, Org, make_org
 from tests.reporting.scenes import answer as give_answer
-from tests.reporting.scenes import browser, drain, hand_over, second_team, week_of_work
+from tests.reporting.scenes import browser, drain, give, hand_over, second_team, week_of_work
 
 pytestmark = pytest.mark.django_db
 
@@ -240,6 +242,30 @@ def test_the_largest_campaigns_are_counted_alone_and_the_rest_is_what_they_leave
         [row["name"] for row in some["rows"]],
     )
     assert len(lines(read(acme.admin, "/compliance.csv", by="campaign"))) == 6
+
+
+def test_a_campaign_is_found_by_a_clock_of_the_period_whose_handoff_began_before(
+    acme: Org, at_now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = acme.reps[:2]
+    with acme.scope():
+        for campaign in ("Spring", "Fair", "Click", "Autumn"):
+            hand_over(acme, at=at_now - timedelta(days=2), owner=one, campaign=campaign)
+        early = hand_over(acme, at=at_now - timedelta(days=60), owner=one, campaign="Early spring")
+        give(early, two, at=at_now - timedelta(days=3))
+        unowned = hand_over(acme, at=at_now - timedelta(days=2), campaign="Springs of nobody")
+        mark_dirty([early.id, unowned.id], at_now)
+        drain(acme)
+    every = read(acme.admin, by="campaign", clock="owner", find="SPRING").context
+    monkeypatch.setattr("reporting.selectors.numbers.MOST_GROUPS", 2)
+    some = read(acme.admin, by="campaign", clock="owner", find="SPRING").context
+    for context in (every, some):
+        assert {row["name"] for row in context["rows"]} == {"Spring", "Early spring"}
+        assert context["number"] == 2
+    asked = "/api/v1/reports/compliance?by=campaign&clock=owner&find="
+    for text, number in (("r", 3), ("%", 0), ("_", 0), ("'", 0), ("early", 1)):
+        call = Client().get(asked + quote(text), headers=acme.auth).json()
+        assert (call["groups"], len(call["results"])) == (number, min(number, 2)), text
 
 
 def without_urls(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -12,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from core.errors import Conflict, ValidationFailed
 from leads.models import DirtyHandoff, Handoff
 from leads.services import mark_dirty
 from reporting import clock_facts, handoff_facts
+from reporting.beside import beside
 from reporting.facts import drain, drain_tenant, rebuild
 from reporting.management.commands.rebuild_reports import Command
 from reporting.measures import BUCKET_ENDS, BUCKET_ERROR, RANGES, bucket_of, place_of, quantiles
@@ -420,3 +423,27 @@ def test_a_half_of_a_rebuild_that_fails_stops_the_other_which_stays_as_it_was(
     call_command("rebuild_reports", tenant="acme", stdout=io.StringIO())
     with acme.scope():
         assert {row.tier for row in TargetFact.objects.all()} == {"other"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_breaks_off_while_one_half_alone_goes_on_does_not_wait_for_its_end(
+    acme: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def work() -> None:
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute("select pg_sleep(5)")
+                ended.append("by itself")
+            except OperationalError:
+                ended.append("cancelled")
+                raise
+
+    def pressed(future: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", pressed)
+    with acme.scope(), pytest.raises(KeyboardInterrupt), beside(acme.id, work):
+        pass
+    assert ended == ["cancelled"]
