@@ -82,6 +82,7 @@ PAGES: Final = {
     "rejections_365_by_campaign": ("/rejections?period=365d&by=campaign", True),
     "compliance_365_days": ("/compliance?period=365d", True),
     "compliance_365_by_campaign": ("/compliance?period=365d&by=campaign", True),
+    "compliance_365_find_campaign": ("/compliance?period=365d&by=campaign&find=campaign+77", True),
     "clocks_behind": ("/compliance/leads?period=365d", False),
     "leads_behind": ("/funnel/leads?period=90d&stage=sql", False),
     "journey_90_days": ("/journey?period=90d", False),
