@@ -200,11 +200,12 @@ class ComplianceView(TenantAPIView):
         query = request.query_params.dict()
         by = params.choice(query, "by", tuple(selectors.SPLITS), "rep")
         question = params.question_for_api(query, tenant=self.tenant, now=now)
-        ground = selectors.ground_of(question)
+        grounds = selectors.grounds_of(question, by)
+        ground, _ = grounds
         tiers = selectors.choices(question, ground=ground).tiers if by == "tier" else {}
         names = selectors.load_names(tiers)
         find = query.get("find", "")[:80]
-        largest = selectors.largest_groups(question, by, ground, find=find)
+        largest = selectors.largest_groups(question, by, grounds, now=now, find=find)
         found = selectors.report(question, by, now=now, names=names, ground=ground, largest=largest)
         told = selectors.shown(found, by, find)
         return Response(

@@ -17,7 +17,17 @@ from reporting.selectors.names import (
     humanise,
     load_names,
 )
-from reporting.selectors.numbers import Course, Group, Report, Shown, Totals, largest_groups, report, shown
+from reporting.selectors.numbers import (
+    Course,
+    Group,
+    Report,
+    Shown,
+    Totals,
+    grounds_of,
+    largest_groups,
+    report,
+    shown,
+)
 from reporting.selectors.questions import (
     CLOCKS,
     HANDOFF_SPLITS,
@@ -68,6 +78,7 @@ __all__ = [
     "clocks_behind",
     "funnel",
     "ground_of",
+    "grounds_of",
     "handoff_choices",
     "handoff_ground",
     "handoffs_behind",

@@ -26,6 +26,7 @@ from reporting.definitions import (
     Spread,
     counted_as,
 )
+from reporting.lately import lately
 from reporting.measures import quantiles
 from reporting.reading import FOR_REPORTS
 from reporting.rollups import NOBODY
@@ -157,7 +158,7 @@ def funnel(
     """
     whole, spread, cohorts, is_rolled = _whole(question, now, ground, follow, cohort_of)
     column = HANDOFF_SPLITS[by][0]
-    keys, number = top_keys(question, column, ground, find=find)
+    keys, number = top_keys(question, column, ground, find=find, now=now)
     tallies = tallies_of(question, column, ground, now, follow, keys)
     came = created(question, column, keys, ground)
     groups = []
@@ -326,11 +327,25 @@ def top_keys(
     find: str = "",
     by_reason: bool = False,
     most: int | None = None,
+    now: datetime | None = None,
 ) -> tuple[list[Key], int]:
     """The values of a column that have the most handoffs, and how many values there are. One query.
 
-    most: MOST_GROUPS unless said."""
-    most = most or MOST_GROUPS
+    most: MOST_GROUPS unless said. now: where it is given, which of tens of thousands are the largest may be
+    ten minutes old; what is counted of them is not."""
+
+    def read() -> tuple[list[Key], int]:
+        return _read_top(question, column, ground, find, by_reason, most or MOST_GROUPS)
+
+    if now is None:
+        return read()
+    asked = (question, column, ground, find, by_reason, most)
+    return lately("top", asked, read, rows=lambda found: found[1], now=now, seen_by=question.seen_by).value
+
+
+def _read_top(
+    question: Question, column: str, ground: HandoffGround | None, find: str, by_reason: bool, most: int
+) -> tuple[list[Key], int]:
     rows = rows_of(question, column, ground, by_reason=by_reason, is_narrow=True)
     if rows is None:
         return [], 0

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from reporting.lately import lately
 from reporting.measures import ALWAYS_TOLD, NEVER, RANGES, Rate
 from reporting.selectors.counted import NO_SHARES, Counted, Key, Shares, count_facts
 from reporting.selectors.funnels import MOST_GROUPS, top_keys
-from reporting.selectors.handoff_cells import handoff_cube, handoff_ground
+from reporting.selectors.handoff_cells import HandoffGround, ask_handoff_ground, handoff_cube
 from reporting.selectors.names import Names
 from reporting.selectors.questions import SPLITS, Question
-from reporting.selectors.rolled import Ground, count_cells, cube_for, found_keys
+from reporting.selectors.rolled import Ground, ask_ground, count_cells, cube_for, found_keys
 from sla import targets as sla_targets
+from tenants.together import answer, answers
 
 #: Most points of the small chart of one row.
 MOST_POINTS: Final = 7
@@ -125,23 +128,47 @@ def report(
     )
 
 
-def largest_groups(question: Question, by: str, ground: Ground | None, *, find: str = "") -> Largest | None:
+def grounds_of(question: Question, by: str) -> tuple[Ground | None, HandoffGround | None]:
+    """What a question may be counted on; the second for `largest_groups`, None where no split asks for it.
+    One query."""
+    if by not in ENDLESS:
+        return answer(ask_ground(question)), None
+    ground, of_handoffs = answers(ask_ground(question), ask_handoff_ground(question))
+    return ground, of_handoffs
+
+
+def largest_groups(
+    question: Question,
+    by: str,
+    grounds: tuple[Ground | None, HandoffGround | None],
+    *,
+    now: datetime,
+    find: str = "",
+) -> Largest | None:
     """The groups with the most handoffs, of a split that may have any number; None where it has no more than
-    are told one by one, and where roll-ups cannot tell. find: text that their names have: looked up among
-    the clocks, since one that started in the period may be of a handoff that did not. At most four queries;
-    an index alone answers the larger of those without `find`."""
+    are told one by one, and where roll-ups cannot tell. grounds: of `grounds_of`. find: text that their names
+    have: looked up among the clocks, since one that started in the period may be of a handoff that did not.
+
+    Which of tens of thousands are the largest, or have the text, may be ten minutes old; what is counted of
+    them is not. At most three queries; an index alone answers the larger of those without `find`."""
+    ground, of_handoffs = grounds
     column = SPLITS[by][0]
     cube = cube_for(question, column, ground) if by in ENDLESS else None
-    if cube is None:
+    if cube is None or handoff_cube(question, {column}, of_handoffs) is None:
         return None
-    of_handoffs = handoff_ground(question)
-    if handoff_cube(question, {column}, of_handoffs) is None:
-        return None
-    keys, number = top_keys(question, column, of_handoffs, most=MOST_GROUPS)
+    keys, number = top_keys(question, column, of_handoffs, most=MOST_GROUPS, now=now)
     if number <= MOST_GROUPS:
         return None
     if find:
-        keys, number = found_keys(question, cube, find, most=MOST_GROUPS)
+        found = lately(
+            "found",
+            (question, cube, find),
+            partial(found_keys, question, cube, find, most=MOST_GROUPS),
+            rows=number,
+            now=now,
+            seen_by=question.seen_by,
+        )
+        keys, number = found.value
     return Largest(keys, number, is_found=bool(find))
 
 

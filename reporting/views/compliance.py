@@ -42,11 +42,12 @@ def compliance(request: TenantRequest) -> HttpResponse:
     asked = asked_by(request)
     question, now = asked.question, asked.now
     target: int = request.tenant.target_percent
-    ground = selectors.ground_of(question)
+    grounds = selectors.grounds_of(question, asked.by)
+    ground, _ = grounds
     offered = selectors.choices(question, ground=ground)
     names = selectors.load_names(offered.tiers)
     find = asked.query.get("find", "").strip()[:MOST_FIND]
-    largest = selectors.largest_groups(question, asked.by, ground, find=find)
+    largest = selectors.largest_groups(question, asked.by, grounds, now=now, find=find)
     report = selectors.report(
         question, asked.by, now=now, names=names, ground=ground, largest=largest, times_of_all=False
     )
