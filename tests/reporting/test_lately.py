@@ -17,7 +17,15 @@ from reporting.models import HandoffFact
 from reporting.outcomes.campaigns import new_campaigns_lately
 from reporting.outcomes.pipeline import pipeline_lately
 from reporting.outcomes.since_start import since_start_lately
-from reporting.selectors import Question, load_names, sight_of, volume_lately
+from reporting.selectors import (
+    Question,
+    grounds_of,
+    largest_groups,
+    load_names,
+    report,
+    sight_of,
+    volume_lately,
+)
 from tenants.clock import database_clock
 from tests.factories import Org
 from tests.reporting.scenes import browser, drain, hand_over
@@ -256,3 +264,31 @@ def test_a_long_list_s_number_is_kept_and_the_page_says_of_when(
     assert page("manager") == (2, False)  # who sees a part
     if "kpis" not in path:  # another question
         assert page(path=f"{path}?source=Webinar") == (2, False)
+
+
+def test_which_campaigns_are_the_largest_is_kept_but_what_is_counted_of_them_is_not(
+    acme: Org, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reporting.lately.LARGE", 2)
+    monkeypatch.setattr("reporting.selectors.numbers.MOST_GROUPS", 2)
+    question = Question(zone=ZONE, first=now.date() - timedelta(days=30), last=now.date() + timedelta(days=1))
+
+    def told(at: datetime) -> dict[Any, int]:
+        grounds = grounds_of(question, "campaign")
+        largest = largest_groups(question, "campaign", grounds, now=at)
+        names, ground = load_names(), grounds[0]
+        found = report(question, "campaign", now=now, names=names, ground=ground, largest=largest)
+        return {group.key: group.rates["first_touch"].all for group in found.groups}
+
+    with acme.scope():
+        for campaign, count in (("A", 3), ("B", 2), ("C", 1)):
+            for _ in range(count):
+                hand_over(acme, at=now - timedelta(days=2), owner=acme.reps[0], campaign=campaign)
+        drain(acme)
+        assert told(now) == {"A": 3, "B": 2}
+        for _ in range(4):
+            hand_over(acme, at=now - timedelta(days=1), owner=acme.reps[0], campaign="C")
+        hand_over(acme, at=now - timedelta(days=1), owner=acme.reps[0], campaign="B")
+        drain(acme)
+        assert told(now + SOON) == {"A": 3, "B": 3}
+        assert told(now + LATER) == {"A": 3, "C": 5}
